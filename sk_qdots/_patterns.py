@@ -1,0 +1,72 @@
+"""Small helpers on patterns that several modules share: axes, conversion, area."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+
+Array = npt.NDArray[Any]
+
+__all__ = ["area", "q_from_two_theta", "q_of", "rows_of", "two_theta_from_q"]
+
+
+def q_from_two_theta(two_theta: Array, wavelength: float) -> Array:
+    """Q = 4 pi sin(theta) / wavelength, from degrees to 1/Angstrom."""
+    return np.asarray(4.0 * np.pi / wavelength * np.sin(np.deg2rad(two_theta) / 2.0))
+
+
+def two_theta_from_q(q: Array, wavelength: float) -> Array:
+    """Two-theta in degrees of Q in 1/Angstrom."""
+    return np.asarray(2.0 * np.rad2deg(np.arcsin(np.asarray(q) * wavelength / (4.0 * np.pi))))
+
+
+def q_of(pattern: xr.DataArray) -> Array:
+    """Q axis of a pattern, from its coordinate q, or from two_theta and its wavelength.
+
+    Raises
+    ------
+    ValueError
+        If the pattern carries neither.
+    """
+    if "q" in pattern.coords:
+        return np.asarray(pattern.coords["q"].values, dtype=np.float64)
+    if "two_theta" in pattern.coords:
+        wavelength = pattern.attrs.get("wavelength")
+        if wavelength is None:
+            raise ValueError(
+                "the pattern has a two_theta axis but no wavelength: "
+                "set pattern.attrs['wavelength'] in Angstrom"
+            )
+        return q_from_two_theta(
+            np.asarray(pattern.coords["two_theta"].values, dtype=np.float64), float(wavelength)
+        )
+    raise ValueError(
+        "the pattern has no axis: it needs a coordinate 'q' (1/Angstrom), or 'two_theta' "
+        "(degrees) with attrs['wavelength'] (Angstrom)"
+    )
+
+
+def rows_of(patterns: xr.DataArray) -> Array:
+    """Intensities of a sample-first DataArray, or of one pattern as a single row."""
+    if patterns.ndim == 1:
+        return np.asarray(patterns.values)[None, :]
+    if patterns.ndim != 2:
+        raise ValueError(f"patterns have dimensions {patterns.dims}; expected ('sample', 'q')")
+    axis = "q" if "q" in patterns.coords else "two_theta"
+    if axis in patterns.coords and patterns.coords[axis].dims != (patterns.dims[1],):
+        raise ValueError(
+            f"patterns have dimensions {patterns.dims}; put the samples first: "
+            f"patterns.transpose(..., {patterns.coords[axis].dims[0]!r})"
+        )
+    return np.asarray(patterns.values)
+
+
+def area(rows: Array, q: Array) -> Array:
+    """Trapezoidal integral of each row over the part of the grid that is measured (not NaN)."""
+    if rows.shape[1] == 1:
+        return np.asarray(np.nan_to_num(rows[:, 0], nan=0.0))
+    pair_means = 0.5 * (rows[:, 1:] + rows[:, :-1])
+    return np.asarray(np.nansum(pair_means * np.diff(q), axis=1, dtype=np.float64))

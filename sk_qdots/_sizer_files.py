@@ -1,0 +1,244 @@
+"""Sizers on disk: a manifest and arrays, read with distrust.
+
+No pickle is written or read. Every value that comes from a file is checked for
+its type, range and shape before anything is built from it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import io
+import json
+import zipfile
+from collections.abc import Mapping
+from importlib import resources
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .neural_network import AllCNNClassifier
+from .preprocessing import QStandardizer
+
+__all__ = ["SizerError", "read_sizer", "shipped_sizers", "write_sizer"]
+
+Array = npt.NDArray[Any]
+
+_FORMAT = "sk_qdots sizer"
+_FORMAT_VERSION = 1
+_MANIFEST = "manifest.json"
+_WEIGHTS = "weights.npz"
+_MAX_MANIFEST = 2**20
+_MAX_WEIGHTS = 64 * 2**20
+_STANDARDIZER_PARAMETERS = ("q_min", "q_max", "n_points", "padding", "area")
+_CLASSIFIER_PARAMETERS = (
+    "n_filters",
+    "kernel_sizes",
+    "batch_norm",
+    "channels",
+    "lr",
+    "weight_decay",
+    "batch_size",
+    "max_epochs",
+)
+
+
+class SizerError(ValueError):
+    """A sizer that cannot be found, read or written."""
+
+
+def shipped_sizers() -> dict[str, Path]:
+    """Folders of the sizers inside the package, by name."""
+    root = Path(str(resources.files("sk_qdots") / "pretrained"))
+    return {p.parent.name: p.parent for p in sorted(root.glob(f"*/{_MANIFEST}"))}
+
+
+def write_sizer(
+    folder: Path,
+    *,
+    standardizer: QStandardizer,
+    classifier: AllCNNClassifier,
+    facts: Mapping[str, Any],
+    overwrite: bool,
+) -> None:
+    """Write the two files; each appears whole or not at all."""
+    if folder.exists():
+        present = {p.name for p in folder.iterdir()} if folder.is_dir() else {""}
+        if present and _MANIFEST not in present:
+            raise SizerError(f"{folder}: exists and is not a sizer; choose another path")
+        if _MANIFEST in present and not overwrite:
+            raise SizerError(f"{folder}: holds a sizer already; pass overwrite=True to replace it")
+    arrays: dict[str, Array] = {
+        "classes": classifier.classes_,
+        "mean": classifier.mean_.astype(np.float32),
+    }
+    for k, (weight, bias) in enumerate(classifier.layers_):
+        arrays[f"weight{k}"], arrays[f"bias{k}"] = weight, bias
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, **arrays)  # type: ignore[arg-type]
+    weights = buffer.getvalue()
+    augmenter = classifier.augmenter
+    manifest = {
+        "format": _FORMAT,
+        "format_version": _FORMAT_VERSION,
+        **facts,
+        "standardizer": {p: getattr(standardizer, p) for p in _STANDARDIZER_PARAMETERS},
+        "classifier": {p: getattr(classifier, p) for p in _CLASSIFIER_PARAMETERS},
+        "scale": list(classifier.scale_),
+        "augmentation": None
+        if augmenter is None
+        else {"class": type(augmenter).__name__, **augmenter.get_params(deep=False)},
+        "versions": {p: version(p) for p in ("sk_qdots", "numpy", "scikit-learn", "torch")},
+        "weights_sha256": hashlib.sha256(weights).hexdigest(),
+    }
+    try:
+        text = json.dumps(manifest, indent=2, default=_plain) + "\n"
+    except TypeError as error:
+        raise SizerError(f"{folder}: the manifest cannot be written as JSON: {error}") from None
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        # The manifest last: it names the weights that belong to it.
+        _replace(folder / _WEIGHTS, weights)
+        _replace(folder / _MANIFEST, text.encode())
+    except OSError as error:
+        raise SizerError(f"{folder}: cannot be written: {error.strerror}") from None
+
+
+def read_sizer(folder: Path) -> tuple[QStandardizer, AllCNNClassifier, dict[str, Any]]:
+    """Read the two files and build the fitted steps from them.
+
+    Raises
+    ------
+    SizerError
+        If a file is missing, damaged, of a newer format, or inconsistent.
+    """
+    try:
+        manifest = _read_manifest(folder / _MANIFEST)
+        arrays = _read_weights(folder / _WEIGHTS, manifest["weights_sha256"])
+        return (*_build(manifest, arrays), _facts(manifest))
+    except SizerError:
+        raise
+    except OSError as error:
+        raise SizerError(f"{folder}: cannot be read: {error.strerror or error}") from None
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+        raise SizerError(f"{folder}: not a sizer, or damaged: {error}") from None
+
+
+def _read_manifest(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        raise SizerError(f"{path}: missing; the folder is not a sizer")
+    if path.stat().st_size > _MAX_MANIFEST:
+        raise SizerError(f"{path}: larger than {_MAX_MANIFEST} bytes; not a sizer's manifest")
+    try:
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+        raise SizerError(f"{path}: not JSON: {error}") from None
+    if not isinstance(manifest, dict) or manifest.get("format") != _FORMAT:
+        raise SizerError(f"{path}: not a sizer's manifest")
+    if manifest.get("format_version") != _FORMAT_VERSION:
+        raise SizerError(
+            f"{path}: format version {manifest.get('format_version')!r}; this version of sk_qdots "
+            f"reads {_FORMAT_VERSION}: update sk_qdots"
+        )
+    return manifest
+
+
+def _read_weights(path: Path, digest: str) -> dict[str, Array]:
+    if path.stat().st_size > _MAX_WEIGHTS:
+        raise SizerError(f"{path}: larger than {_MAX_WEIGHTS} bytes")
+    raw = path.read_bytes()
+    if hashlib.sha256(raw).hexdigest() != digest:
+        raise SizerError(f"{path}: does not match its manifest; it is damaged, copy it again")
+    try:
+        with zipfile.ZipFile(io.BytesIO(raw)) as archive:
+            if sum(entry.file_size for entry in archive.infolist()) > _MAX_WEIGHTS:
+                raise SizerError(f"{path}: unpacks to more than {_MAX_WEIGHTS} bytes")
+        with np.load(io.BytesIO(raw), allow_pickle=False) as loaded:
+            return {name: loaded[name] for name in loaded.files}
+    except (zipfile.BadZipFile, EOFError, ValueError, NotImplementedError) as error:
+        raise SizerError(f"{path}: not a file of arrays: {error}") from None
+
+
+def _build(
+    manifest: Mapping[str, Any], arrays: Mapping[str, Array]
+) -> tuple[QStandardizer, AllCNNClassifier]:
+    given = manifest["standardizer"]
+    standardizer = QStandardizer(**{p: given[p] for p in _STANDARDIZER_PARAMETERS})
+    if not 2 <= int(standardizer.n_points) <= 10**6:
+        raise ValueError(f"n_points is {standardizer.n_points}")
+    standardizer.fit(np.ones((1, standardizer.n_points)))
+    given = manifest["classifier"]
+    parameters = {p: given[p] for p in _CLASSIFIER_PARAMETERS}
+    parameters["kernel_sizes"] = tuple(parameters["kernel_sizes"])
+    parameters["channels"] = tuple(parameters["channels"])
+    classifier = AllCNNClassifier(**parameters)
+    classifier._validate_params()
+    classifier._check_layout()
+
+    n_layers = len(classifier.kernel_sizes)
+    widths = [len(classifier.channels)] + [classifier.n_filters] * n_layers
+    classes = _array(arrays, "classes", (None,), np.integer)
+    if len(classes) < 2 or np.any(np.diff(classes) <= 0):
+        raise ValueError("the classes do not ascend")
+    layers = []
+    for k in range(n_layers + 1):
+        if k < n_layers:
+            n_in, n_out = widths[k] * classifier.kernel_sizes[k], widths[k + 1]
+        else:
+            n_in, n_out = widths[-1], len(classes)
+        weight = _array(arrays, f"weight{k}", (n_in, n_out), np.floating)
+        layers.append((weight, _array(arrays, f"bias{k}", (n_out,), np.floating)))
+    classifier.classes_ = classes
+    classifier.layers_ = layers
+    mean = _array(arrays, "mean", (standardizer.n_points,), np.floating)
+    classifier.mean_ = mean.astype(np.float64)
+    deviation, level = (float(value) for value in manifest["scale"])
+    if not (deviation > 0 and level > 0):
+        raise ValueError("scale must be positive")
+    classifier.scale_ = (deviation, level)
+    classifier.n_features_in_ = int(standardizer.n_points)
+    return standardizer, classifier
+
+
+def _facts(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    facts = {key: manifest[key] for key in ("name", "required_range", "simulation", "training")}
+    start, end = (float(value) for value in facts["required_range"])
+    if not (isinstance(facts["name"], str) and 0 <= start < end):
+        raise ValueError("name or required_range is not valid")
+    if not (isinstance(facts["simulation"], dict) and isinstance(facts["training"], dict)):
+        raise ValueError("simulation and training must be objects")
+    return facts
+
+
+def _array(
+    arrays: Mapping[str, Array], name: str, shape: tuple[int | None, ...], kind: type
+) -> Array:
+    array = arrays[name]
+    if array.ndim != len(shape) or any(
+        n is not None and n != m for n, m in zip(shape, array.shape, strict=True)
+    ):
+        raise ValueError(f"array {name} has shape {array.shape}; expected {shape}")
+    if not np.issubdtype(array.dtype, kind) or not np.isfinite(array).all():
+        raise ValueError(f"array {name} holds values that are not finite numbers")
+    return array
+
+
+def _replace(path: Path, content: bytes) -> None:
+    temporary = path.with_name(path.name + ".part")
+    try:
+        temporary.write_bytes(content)
+        temporary.replace(path)
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            temporary.unlink()
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    raise TypeError(f"{type(value).__name__} is not a JSON value")

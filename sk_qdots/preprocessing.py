@@ -1,0 +1,313 @@
+"""Any instrument's pattern on one Q grid.
+
+A pattern finer than the grid is averaged over each grid step, so that no count
+is thrown away; a coarser one is interpolated by a cubic spline. Grid points
+outside the measured range are padded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from numbers import Integral, Real
+from typing import Any, ClassVar, Literal, Self
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+from scipy.interpolate import make_interp_spline
+from sklearn.base import BaseEstimator, TransformerMixin
+
+from ._patterns import area, q_of, rows_of
+from ._validation import Interval, StrOptions, check_is_fitted, fit_context, validate_data
+
+__all__ = ["QStandardizer"]
+
+Array = npt.NDArray[Any]
+
+_EDGE_POINTS = 5
+
+
+class QStandardizer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
+    """Put patterns on one evenly spaced Q grid and scale them to one area.
+
+    Parameters
+    ----------
+    q_min, q_max : float, default=0.99 and 14.9984
+        Ends of the grid, in 1/Angstrom.
+    n_points : int, default=5004
+        Points of the grid.
+    padding : {"nan", "edge", "zero"}, default="nan"
+        What stands where nothing was measured: NaN (not measured), the mean of
+        the five measured points at that edge, or zero.
+    area : float, default=1000.0
+        Trapezoidal integral of each pattern over its measured part.
+    input_q : array-like of shape (n_features,), optional
+        Q of the columns of a bare array, in 1/Angstrom, ascending. Without it the
+        columns of a bare array are taken to be on the standard grid already: they
+        are scaled, not resampled.
+
+    Attributes
+    ----------
+    q_ : ndarray of shape (n_points,)
+        The grid, in 1/Angstrom.
+    n_features_in_ : int
+        Number of points of the patterns given to ``fit``.
+
+    See Also
+    --------
+    sk_qdots.read_pattern : Reads a measured file with its Q axis.
+
+    Notes
+    -----
+    ``transform`` takes a sample-first DataArray with a coordinate ``q`` (or
+    ``two_theta`` and ``attrs["wavelength"]``), one 1-D DataArray, a list of 1-D
+    DataArrays on different grids, or a bare array.
+
+    Examples
+    --------
+    >>> import numpy as np, xarray as xr
+    >>> from sk_qdots import QStandardizer
+    >>> q = np.linspace(0.5, 16.0, 3000)
+    >>> pattern = xr.DataArray(np.exp(-q)[None, :], dims=("sample", "q"), coords={"q": q})
+    >>> QStandardizer().fit_transform(pattern).shape
+    (1, 5004)
+    """
+
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        "q_min": [Interval(Real, 0, None, closed="neither")],
+        "q_max": [Interval(Real, 0, None, closed="neither")],
+        "n_points": [Interval(Integral, 2, None, closed="left")],
+        "padding": [StrOptions({"nan", "edge", "zero"})],
+        "area": [Interval(Real, 0, None, closed="neither")],
+        "input_q": ["array-like", None],
+    }
+
+    def __init__(
+        self,
+        q_min: float = 0.99,
+        q_max: float = 14.9984,
+        n_points: int = 5004,
+        padding: Literal["nan", "edge", "zero"] = "nan",
+        area: float = 1000.0,
+        input_q: npt.ArrayLike | None = None,
+    ) -> None:
+        self.q_min = q_min
+        self.q_max = q_max
+        self.n_points = n_points
+        self.padding = padding
+        self.area = area
+        self.input_q = input_q
+
+    @fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X: Any, y: Any = None) -> Self:
+        """Fix the grid.
+
+        Parameters
+        ----------
+        X : DataArray, list of DataArray, or array-like of shape (n_samples, n_features)
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        self
+        """
+        if not self.q_min < self.q_max:
+            raise ValueError(f"q_min is {self.q_min}; it must be below q_max, {self.q_max}")
+        grid = np.linspace(self.q_min, self.q_max, self.n_points)
+        if _has_axis(X):
+            self.n_features_in_ = _as_list(X)[0].shape[-1]
+        else:
+            values = self._validated(X, reset=True)
+            if self.input_q is None and values.shape[1] != self.n_points:
+                grid = np.linspace(self.q_min, self.q_max, values.shape[1])
+        self.q_ = grid
+        return self
+
+    def transform(self, X: Any) -> Array:
+        """Resample, pad and scale.
+
+        Parameters
+        ----------
+        X : DataArray, list of DataArray, or array-like of shape (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_points)
+
+        Raises
+        ------
+        ValueError
+            If a pattern has no axis, an axis that does not ascend, negative
+            intensities, or nothing inside the grid.
+        """
+        check_is_fitted(self)
+        if _has_axis(X):
+            parts = [(q_of(pattern), _intensities(pattern)) for pattern in _as_list(X)]
+        else:
+            values = self._validated(X, reset=False)
+            if self.input_q is None:
+                parts = [(self.q_, values)]
+            else:
+                parts = [(np.asarray(self.input_q, dtype=np.float64), values)]
+        rows = [self._standardize(q, _as_float(values)) for q, values in parts]
+        return rows[0] if len(rows) == 1 else np.concatenate(rows)
+
+    def get_feature_names_out(self, input_features: Any = None) -> Array:
+        """Names of the grid points, such as ``q0.9900``.
+
+        Parameters
+        ----------
+        input_features : None
+            Ignored.
+
+        Returns
+        -------
+        ndarray of shape (n_points,) of str
+        """
+        check_is_fitted(self)
+        return np.array([f"q{value:.4f}" for value in self.q_], dtype=object)
+
+    def _standardize(self, q: Array, rows: Array) -> Array:
+        _check_axis(q, rows.shape[1])
+        on_grid = _resample(q, rows, self.q_)
+        if np.isnan(on_grid).all(axis=1).any():
+            raise ValueError(
+                f"a pattern ({q.min():.3g} to {q.max():.3g} 1/Angstrom) has nothing measured "
+                f"inside the grid ({self.q_[0]:.3g} to {self.q_[-1]:.3g} 1/Angstrom)"
+            )
+        if self.padding != "nan":
+            on_grid = _pad(on_grid, self.padding)
+        # A bare array may hold anything; for intensities |I| is I.
+        total = area(np.abs(on_grid), self.q_)
+        scale = np.divide(float(self.area), total, out=np.ones_like(total), where=total > 0)
+        return np.asarray(on_grid * scale[:, None].astype(on_grid.dtype))
+
+    def _validated(self, X: Any, *, reset: bool) -> Array:
+        return np.asarray(
+            validate_data(
+                self,
+                X,
+                reset=reset,
+                dtype=[np.float64, np.float32],
+                ensure_all_finite="allow-nan" if self.padding == "nan" else True,
+            )
+        )
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = self.padding == "nan"
+        return tags
+
+
+def _has_axis(X: Any) -> bool:
+    return isinstance(X, xr.DataArray) or (
+        isinstance(X, Sequence)
+        and not isinstance(X, str)
+        and len(X) > 0
+        and all(isinstance(item, xr.DataArray) for item in X)
+    )
+
+
+def _as_list(X: Any) -> list[xr.DataArray]:
+    return [X] if isinstance(X, xr.DataArray) else list(X)
+
+
+def _intensities(pattern: xr.DataArray) -> Array:
+    rows = rows_of(pattern)
+    if rows.size and np.nanmin(rows, initial=0.0) < 0:
+        source = pattern.attrs.get("source", "pattern")
+        raise ValueError(
+            f"{source}: negative intensities; give the counts as measured, without subtracting "
+            "a background"
+        )
+    return rows
+
+
+def _as_float(values: Array) -> Array:
+    return values if values.dtype == np.float32 else values.astype(np.float64)
+
+
+def _check_axis(q: Array, n_features: int) -> None:
+    if q.shape != (n_features,):
+        raise ValueError(f"the Q axis has {q.size} points and the patterns have {n_features}")
+    if not np.isfinite(q).all() or np.any(np.diff(q) <= 0):
+        raise ValueError("the Q axis must be finite and strictly ascending; sort the points")
+
+
+def _resample(q: Array, rows: Array, grid: Array) -> Array:
+    """Patterns on the grid, NaN where they were not measured."""
+    if len(q) == len(grid) and np.allclose(q, grid, rtol=0.0, atol=1e-9):
+        return rows
+    if len(q) == 1:
+        raise ValueError("a pattern has one point; it cannot be put on a grid")
+    gaps = np.isnan(rows)
+    if gaps.any():
+        return np.concatenate(
+            [_resample_with_gaps(q, r, g, grid) for r, g in zip(rows, gaps, strict=True)]
+        )
+    step = grid[1] - grid[0]
+    # Half a step at the ends: a point stands for the bin around it.
+    inside = (grid >= q[0] - 0.5 * step) & (grid <= q[-1] + 0.5 * step)
+    result = np.full((len(rows), len(grid)), np.nan, dtype=rows.dtype)
+    if not inside.any():
+        return result
+    near = (q > grid[0] - step) & (q < grid[-1] + step)
+    if near.sum() > 1 and np.median(np.diff(q[near])) < 0.75 * step:
+        result[:, inside] = _bin_average(q, rows, grid[inside], step)
+    else:
+        at = np.clip(grid[inside], q[0], q[-1])
+        degree = min(3, len(q) - 1)
+        spline = make_interp_spline(q, rows.astype(np.float64), k=degree, axis=1)
+        # A spline may swing beyond its points beside a sharp peak; below zero counts cannot go.
+        floor = np.minimum(rows.min(axis=1, keepdims=True), 0.0)
+        result[:, inside] = np.maximum(spline(at), floor)
+    return result
+
+
+def _resample_with_gaps(q: Array, row: Array, gap: Array, grid: Array) -> Array:
+    """One pattern with unmeasured points: grid points whose neighbour is one stay NaN."""
+    if gap.sum() > len(q) - 2:
+        return np.full((1, len(grid)), np.nan, dtype=row.dtype)
+    result = _resample(q[~gap], row[None, ~gap], grid)
+    nearest = np.clip(np.searchsorted(0.5 * (q[1:] + q[:-1]), grid), 0, len(q) - 1)
+    result[:, gap[nearest]] = np.nan
+    return result
+
+
+def _bin_average(q: Array, rows: Array, centres: Array, step: float) -> Array:
+    """Mean over each grid step of the straight lines that join the points."""
+    values = rows.astype(np.float64)
+    segments = 0.5 * (values[:, 1:] + values[:, :-1]) * np.diff(q)
+    integral = np.concatenate([np.zeros((len(rows), 1)), np.cumsum(segments, axis=1)], axis=1)
+
+    def integral_to(x: Array) -> Array:
+        left = np.clip(np.searchsorted(q, x, side="right") - 1, 0, len(q) - 2)
+        t = x - q[left]
+        slope = (values[:, left + 1] - values[:, left]) / (q[left + 1] - q[left])
+        return np.asarray(integral[:, left] + values[:, left] * t + 0.5 * slope * t**2)
+
+    low = np.clip(centres - 0.5 * step, q[0], q[-1])
+    high = np.clip(centres + 0.5 * step, q[0], q[-1])
+    width = high - low
+    thin = width <= 1e-9 * step
+    width[thin] = 1.0
+    average = (integral_to(high) - integral_to(low)) / width
+    if thin.any():
+        average[:, thin] = np.stack([np.interp(centres[thin], q, v) for v in values])
+    return average
+
+
+def _pad(on_grid: Array, padding: str) -> Array:
+    padded = on_grid.copy()
+    for row in padded:
+        measured = np.flatnonzero(~np.isnan(row))
+        first, last = measured[0], measured[-1]
+        edges = (row[measured[:_EDGE_POINTS]].mean(), row[measured[-_EDGE_POINTS:]].mean())
+        row[:first], row[last + 1 :] = edges if padding == "edge" else (0.0, 0.0)
+        holes = np.isnan(row)
+        if holes.any():
+            positions = np.arange(len(row))
+            filled = np.interp(positions[holes], positions[~holes], row[~holes])
+            row[holes] = filled if padding == "edge" else 0.0
+    return padded

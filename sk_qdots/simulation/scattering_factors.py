@@ -1,0 +1,162 @@
+r"""What one atom scatters: form factor, anomalous terms, displacement, Compton.
+
+.. math::
+
+    f(Q) = f_0(Q) + f' + i f'', \qquad
+    T(Q) = \exp\!\left[-B_\mathrm{iso} \left(\frac{Q}{4\pi}\right)^2\right], \qquad
+    I_\mathrm{inc}(Q) = S(Q) \left(\frac{E'}{E}\right)^2
+
+=================  =====================================  =====================
+quantity           source                                 unit
+=================  =====================================  =====================
+:math:`f_0`        Waasmaier and Kirfel [1]_ (xraydb)     electrons
+:math:`f', f''`    Chantler [2]_ (xraydb)                 electrons
+:math:`S`          Hubbell et al. [3]_ (xraylib)          electron units
+:math:`E'/E`       Compton's shift [4]_                   1
+=================  =====================================  =====================
+
+References
+----------
+.. [1] D. Waasmaier, A. Kirfel, Acta Cryst. A51, 416 (1995).
+.. [2] C. T. Chantler, J. Phys. Chem. Ref. Data 29, 597 (2000).
+.. [3] J. H. Hubbell et al., J. Phys. Chem. Ref. Data 4, 471 (1975).
+.. [4] A. H. Compton, Phys. Rev. 21, 483 (1923). The square of E'/E is the
+   Breit-Dirac factor for a detector that counts photons.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["compton_intensity", "debye_waller_factor", "energy_from_wavelength", "form_factor"]
+
+HC_KEV_ANGSTROM = 12.398419843320026  # Planck constant x speed of light, exact in the 2019 SI
+ELECTRON_REST_ENERGY_KEV = 510.99895069  # CODATA 2022
+_SMALLEST_TRANSFER = 1e-3  # Q / 4 pi, 1/Angstrom, where the incoherent tables start
+
+
+def energy_from_wavelength(wavelength: float) -> float:
+    """Photon energy in keV for a wavelength in Angstrom.
+
+    Parameters
+    ----------
+    wavelength : float
+        In Angstrom.
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    ValueError
+        If the wavelength is not a positive number.
+    """
+    if not (np.isfinite(wavelength) and wavelength > 0):
+        raise ValueError(f"wavelength is {wavelength} Angstrom; it must be a positive number")
+    return HC_KEV_ANGSTROM / wavelength
+
+
+def form_factor(
+    element: str, q: npt.NDArray[np.float64], wavelength: float
+) -> npt.NDArray[np.complex128]:
+    """Atomic form factor f0 + f' + i f''.
+
+    Parameters
+    ----------
+    element : str
+        Chemical symbol.
+    q : ndarray of shape (n_q,)
+        In 1/Angstrom.
+    wavelength : float
+        In Angstrom; f' and f'' depend on it.
+
+    Returns
+    -------
+    ndarray of shape (n_q,), complex
+        In electrons.
+
+    Raises
+    ------
+    ValueError
+        If the element is unknown or the wavelength is not a positive number.
+    """
+    import xraydb
+
+    energy = 1e3 * energy_from_wavelength(wavelength)
+    _atomic_number(element)
+    f0 = np.asarray(xraydb.f0(element, np.asarray(q) / (4.0 * np.pi)), dtype=np.float64)
+    f1 = float(xraydb.f1_chantler(element, energy))
+    f2 = float(xraydb.f2_chantler(element, energy))
+    return np.asarray(f0 + complex(f1, f2), dtype=np.complex128)
+
+
+def debye_waller_factor(b_iso: float, q: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Amplitude damping exp(-B s^2) of one atom, s = Q / 4 pi.
+
+    Parameters
+    ----------
+    b_iso : float
+        In Angstrom^2.
+    q : ndarray of shape (n_q,)
+        In 1/Angstrom.
+
+    Returns
+    -------
+    ndarray of shape (n_q,)
+    """
+    return np.asarray(np.exp(-b_iso * (np.asarray(q) / (4.0 * np.pi)) ** 2))
+
+
+def compton_intensity(
+    element: str, q: npt.NDArray[np.float64], wavelength: float
+) -> npt.NDArray[np.float64]:
+    """Incoherent scattering of one atom, with the recoil factor (E'/E)^2.
+
+    Parameters
+    ----------
+    element : str
+        Chemical symbol.
+    q : ndarray of shape (n_q,)
+        In 1/Angstrom, at most 4 pi / wavelength.
+    wavelength : float
+        In Angstrom.
+
+    Returns
+    -------
+    ndarray of shape (n_q,)
+        In electron units.
+
+    Raises
+    ------
+    ValueError
+        If the element is unknown or q is beyond 4 pi / wavelength.
+    """
+    import xraylib
+
+    q = np.asarray(q, dtype=np.float64)
+    energy = energy_from_wavelength(wavelength)
+    sine = q * wavelength / (4.0 * np.pi)  # sin(theta)
+    if q.size and sine.max() > 1.0:
+        raise ValueError(
+            f"q reaches {q.max():.4g} 1/Angstrom, beyond 4 pi / wavelength = "
+            f"{4.0 * np.pi / wavelength:.4g}; no such angle exists"
+        )
+    number = _atomic_number(element)
+    transfer = q / (4.0 * np.pi)
+    inside = np.maximum(transfer, _SMALLEST_TRANSFER)
+    tabulated = np.array([xraylib.SF_Compt(number, s) for s in inside])
+    # Below the table S falls as the square of the momentum transfer.
+    tabulated *= (transfer / inside) ** 2
+    ratio = 1.0 / (1.0 + energy / ELECTRON_REST_ENERGY_KEV * 2.0 * sine**2)
+    return np.asarray(tabulated * ratio**2)
+
+
+def _atomic_number(element: str) -> int:
+    import xraylib
+
+    try:
+        return int(xraylib.SymbolToAtomicNumber(element))
+    except ValueError:
+        raise ValueError(f"unknown element {element!r}") from None

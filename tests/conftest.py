@@ -1,0 +1,32 @@
+"""Shared fixtures."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import sk_qdots as sq
+
+os.environ.setdefault("MPLBACKEND", "Agg")
+
+
+@pytest.fixture(scope="session")
+def small_library():
+    """Three well separated sizes on a short, coarse grid."""
+    return sq.simulate_library(
+        "PbS",
+        diameters=[2.0, 3.0, 4.5],
+        dispersions=[0.10],
+        strains=[-0.002, 0.0, 0.002],
+        q=np.linspace(1.0, 8.0, 400),
+    )
+
+
+@pytest.fixture(scope="session")
+def reference_folder():
+    """Patterns made by other people's programs; they are not part of this project."""
+    folder = Path(__file__).resolve().parents[2] / "shared" / "data" / "debussy_patterns"
+    if not folder.is_dir():
+        pytest.skip("the reference patterns are not beside this checkout")
+    return folder
