@@ -1,0 +1,151 @@
+import csv
+import io
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import sk_qdots as sq
+from sk_qdots.cli import main
+
+
+@pytest.fixture(scope="module")
+def example(tmp_path_factory):
+    """A pattern of 4.5 nm as a laboratory stores it: two-theta and counts."""
+    two_theta = np.arange(4.0, 86.0, 0.02)
+    q = 4 * np.pi / 0.56 * np.sin(np.deg2rad(two_theta / 2))
+    library = sq.simulate_library("PbS", diameters=[4.5], dispersions=[0.1], strains=[0.001], q=q)
+    intensity = library["intensity"].values.ravel().astype(float)
+    counts = np.random.default_rng(0).poisson(intensity / intensity.mean() * 2000)
+    folder = tmp_path_factory.mktemp("data")
+    np.savetxt(folder / "two_theta.xy", np.column_stack([two_theta, counts]), fmt="%.4f %d")
+    np.savetxt(folder / "q.xy", np.column_stack([q, counts]), fmt="%.6f %d")
+    return folder
+
+
+def run(capsys, *arguments):
+    status = main(["size", *map(str, arguments)])
+    captured = capsys.readouterr()
+    return status, captured.out, captured.err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("two_theta.xy", "--wavelength", "0.56"),
+        ("two_theta.xy", "--energy", "22.14"),
+        ("q.xy", "--q"),
+    ],
+)
+def test_table(capsys, example, arguments):
+    status, out, err = run(capsys, example / arguments[0], *arguments[1:])
+    assert (status, err) == (0, "")
+    header, row = out.splitlines()
+    assert header.split()[:3] == ["file", "diameter/nm", "probability"]
+    assert float(row.split()[1]) == 4.5
+    assert row.split()[-1] == "0.99-15.00"
+
+
+def test_json_and_csv(capsys, example):
+    files = [example / "two_theta.xy"] * 2
+    status, out, _ = run(capsys, *files, "--wavelength", 0.56, "--format", "json")
+    records = json.loads(out)
+    assert status == 0 and len(records) == 2
+    assert records[0]["diameter_nm"] == 4.5
+    assert sum(records[0]["probabilities"].values()) == pytest.approx(1.0, abs=2e-3)
+    _, out, _ = run(capsys, *files, "--wavelength", 0.56, "--format", "csv")
+    rows = list(csv.DictReader(io.StringIO(out)))
+    assert [float(r["diameter_nm"]) for r in rows] == [4.5, 4.5]
+    assert float(rows[0]["expected_diameter_nm"]) == pytest.approx(4.5, abs=0.2)
+
+
+def lines(text):
+    return text.encode()
+
+
+BAD = {
+    "empty.xy": b"",
+    "text.xy": b"Dear all,\nplease find attached\n",
+    "one_column.xy": b"1\n2\n3\n",
+    "nan.xy": b"5 1\n6 nan\n7 1\n" + b"".join(b"%d 1\n" % k for k in range(8, 40)),
+    "unsorted.xy": b"".join(b"%d 1\n" % k for k in (5, 6, 9, 8, *range(10, 40))),
+    "repeated.xy": b"".join(b"%d 1\n" % k for k in (5, 6, 6, *range(7, 40))),
+    "above_180.xy": b"".join(b"%d 1\n" % k for k in range(5, 300, 5)),
+    "negative.xy": b"5 1\n6 -1\n" + b"".join(b"%d 1\n" % k for k in range(7, 40)),
+    "misses_range.xy": b"".join(b"%.2f 1\n" % (30 + 0.05 * k) for k in range(900)),
+    "binary.xy": bytes(range(256)),
+}
+
+
+@pytest.mark.parametrize("name", [*BAD, "missing.xy", "."])
+def test_bad_file_is_one_line_and_the_others_are_sized(capsys, example, tmp_path, name):
+    bad = tmp_path / name
+    if name in BAD:
+        bad.write_bytes(BAD[name])
+    good = example / "two_theta.xy"
+    status, out, err = run(capsys, good, bad, good, "--wavelength", 0.56)
+    assert status == 2
+    assert len(out.splitlines()) == 3
+    assert len(err.splitlines()) == 1
+    assert str(bad) in err and "Traceback" not in err
+
+
+def test_two_theta_without_a_wavelength(capsys, example):
+    status, out, err = run(capsys, example / "two_theta.xy")
+    assert (status, out) == (2, "")
+    assert "--wavelength" in err and "--energy" in err and "--q" in err
+    assert len(err.splitlines()) == 1
+
+
+def test_two_theta_given_as_q(capsys, example):
+    status, _, err = run(capsys, example / "two_theta.xy", "--q")
+    assert status == 2 and "--wavelength" in err
+
+
+def test_unknown_model(capsys, example):
+    status, out, err = run(capsys, example / "q.xy", "--q", "--model", "Unobtainium")
+    assert (status, out) == (2, "")
+    assert "shipped: PbS" in err
+
+
+def test_plot(capsys, example, tmp_path):
+    picture = tmp_path / "sizes.png"
+    status, _, err = run(capsys, example / "q.xy", example / "q.xy", "--q", "--plot", picture)
+    assert (status, err) == (0, "")
+    from matplotlib.image import imread
+
+    height, width, _ = imread(picture).shape
+    assert height > 1000 and width > 1000
+
+
+@pytest.mark.parametrize("name", ["no/such/folder/a.png", "a.notaformat"])
+def test_plot_that_cannot_be_written_still_prints_the_sizes(capsys, example, tmp_path, name):
+    status, out, err = run(capsys, example / "q.xy", "--q", "--plot", tmp_path / name)
+    assert status == 2
+    assert "4.5" in out
+    assert len(err.splitlines()) == 1 and name in err
+
+
+def test_interrupt_is_one_line(capsys, example, monkeypatch):
+    def interrupt(*args, **kwargs):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("sk_qdots.io.read_pattern", interrupt)
+    assert main(["size", str(example / "q.xy"), "--q"]) == 130
+    assert capsys.readouterr().err == "sk-qdots: interrupted\n"
+
+
+def test_installed_command(example):
+    command = [sys.executable, "-m", "sk_qdots.cli"]
+    result = subprocess.run(
+        [*command, "size", example / "q.xy", "--q"], capture_output=True, text=True, check=True
+    )
+    assert "4.5" in result.stdout and result.stderr == ""
+    usage = subprocess.run([*command, "size"], capture_output=True, text=True, check=False)
+    assert usage.returncode == 2 and "Traceback" not in usage.stderr
+    version = subprocess.run(
+        [*command, "--version"], capture_output=True, text=True, check=True
+    ).stdout
+    assert version.startswith("sk_qdots ")

@@ -1,0 +1,183 @@
+import os
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import sk_qdots as sq
+
+ANGLES = np.arange(5.0, 60.0, 0.5)
+
+
+def write(tmp_path, text, name="pattern.xy"):
+    path = tmp_path / name
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return path
+
+
+def rows(*columns, separator=" "):
+    lines = [separator.join(f"{v:.10g}" for v in row) for row in zip(*columns, strict=True)]
+    return "\n".join(lines) + "\n"
+
+
+COUNTS = 100.0 + np.arange(len(ANGLES)) % 7
+GOOD = rows(ANGLES, COUNTS)
+
+
+def test_two_theta_becomes_q(tmp_path):
+    pattern = sq.read_pattern(write(tmp_path, GOOD), wavelength=0.56)
+    np.testing.assert_allclose(
+        pattern["q"], 4 * np.pi * np.sin(np.deg2rad(ANGLES / 2)) / 0.56, rtol=1e-12
+    )
+    np.testing.assert_allclose(pattern["two_theta"], ANGLES)
+    np.testing.assert_array_equal(pattern, COUNTS)
+    assert pattern.attrs["wavelength"] == 0.56
+    assert pattern.attrs["source"].endswith("pattern.xy")
+
+
+def test_energy_is_a_wavelength(tmp_path):
+    path = write(tmp_path, GOOD)
+    by_energy = sq.read_pattern(path, energy=22.14)
+    assert by_energy.attrs["wavelength"] == pytest.approx(0.56000, abs=1e-4)
+
+
+def test_q_axis(tmp_path):
+    path = write(tmp_path, rows(np.linspace(1, 15, 30), np.full(30, 5.0)))
+    pattern = sq.read_pattern(path, x="q")
+    assert "two_theta" not in pattern.coords
+    with_angles = sq.read_pattern(path, x="q", wavelength=0.56)
+    np.testing.assert_allclose(
+        4 * np.pi * np.sin(np.deg2rad(with_angles["two_theta"] / 2)) / 0.56, with_angles["q"]
+    )
+
+
+def test_third_column_is_the_standard_deviation(tmp_path):
+    pattern = sq.read_pattern(write(tmp_path, rows(ANGLES, COUNTS, COUNTS**0.5)), wavelength=1.54)
+    np.testing.assert_allclose(pattern["esd"], COUNTS**0.5, rtol=1e-9)
+
+
+@pytest.mark.parametrize("separator", [" ", "\t", ",", ";", " , "])
+@pytest.mark.parametrize("header", ["", "# x y\n", "2theta intensity\n\n", "\ufeff! made\n"])
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+def test_separators_headers_and_line_ends(tmp_path, separator, header, newline):
+    text = (header + rows(ANGLES, COUNTS, separator=separator)).replace("\n", newline)
+    np.testing.assert_array_equal(sq.read_pattern(write(tmp_path, text), wavelength=1.0), COUNTS)
+
+
+def swap(text, i, j):
+    lines = text.splitlines()
+    lines[i], lines[j] = lines[j], lines[i]
+    return "\n".join(lines)
+
+
+BAD = {
+    "empty": ("", "empty"),
+    "blank": (" \n\n", "empty"),
+    "text": ("to whom it may concern\n", "no numbers"),
+    "one column": (rows(COUNTS), "one column"),
+    "five columns": (rows(*[ANGLES] * 5), "5 columns"),
+    "binary": (bytes(range(256)) * 20, "not text"),
+    "nan": (GOOD.replace("101\n", "nan\n", 1), "line 2 holds NaN"),
+    "infinity": (GOOD.replace("101\n", "inf\n", 1), "line 2 holds NaN or infinity"),
+    "negative counts": (GOOD.replace("101\n", "-101\n", 1), "negative intensity"),
+    "no counts": (rows(ANGLES, 0 * COUNTS), "every intensity is zero"),
+    "unsorted": (swap(GOOD, 3, 9), "sort the rows"),
+    "descending": ("\n".join(GOOD.splitlines()[::-1]), "sort the rows"),
+    "repeated": (GOOD.replace("5.5 101", "5 101"), "repeats the one before"),
+    "above 180": (rows(ANGLES * 4, COUNTS), "180 degrees"),
+    "below zero": (rows(ANGLES - 6, COUNTS), "below zero"),
+    "one point": ("5.0 100\n", "1 points"),
+    "truncated": (GOOD + "61.0\n", "cut short"),
+    "text in the middle": (GOOD + "the end\n", "not a row of numbers"),
+    "negative esd": (rows(ANGLES, COUNTS, -COUNTS), "standard deviation, is negative"),
+}
+
+
+@pytest.mark.parametrize("kind", BAD)
+def test_bad_files_are_refused_with_the_reason(tmp_path, kind):
+    text, reason = BAD[kind]
+    path = write(tmp_path, text)
+    with pytest.raises(sq.PatternError, match=reason) as caught:
+        sq.read_pattern(path, wavelength=0.56)
+    assert caught.value.source == str(path)
+    assert "\n" not in caught.value.reason
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        ({}, "what is the abscissa"),
+        ({"x": "two_theta"}, "needs a wavelength"),
+        ({"x": "d"}, "'two_theta' or 'q'"),
+        ({"wavelength": 22.0}, "in keV with --energy"),
+        ({"wavelength": -0.5}, "outside"),
+        ({"wavelength": float("nan")}, "outside"),
+        ({"energy": 8047.0}, "give the energy in keV"),
+        ({"energy": 0.0}, "positive"),
+        ({"energy": 8.0, "wavelength": 1.5}, "one of them"),
+        ({"x": "q"}, "too much for Q"),
+    ],
+)
+def test_bad_arguments_are_refused_with_the_remedy(tmp_path, arguments, reason):
+    with pytest.raises(sq.PatternError, match=reason):
+        sq.read_pattern(write(tmp_path, GOOD), **arguments)
+
+
+def test_q_beyond_the_wavelength(tmp_path):
+    path = write(tmp_path, rows(np.linspace(1, 15, 30), np.full(30, 5.0)))
+    with pytest.raises(sq.PatternError, match="4 pi / wavelength"):
+        sq.read_pattern(path, x="q", wavelength=1.54)
+
+
+def test_paths_that_are_no_files(tmp_path):
+    with pytest.raises(sq.PatternError, match="no such file"):
+        sq.read_pattern(tmp_path / "none.xy", wavelength=1.0)
+    with pytest.raises(sq.PatternError, match="folder"):
+        sq.read_pattern(tmp_path, wavelength=1.0)
+
+
+def test_huge_file_is_not_read(tmp_path):
+    path = tmp_path / "huge.xy"
+    with path.open("wb") as stream:
+        stream.truncate(200 * 2**20)
+    with pytest.raises(sq.PatternError, match="MiB"):
+        sq.read_pattern(path, wavelength=1.0)
+
+
+@pytest.mark.skipif(
+    not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may read everything"
+)
+def test_unreadable_file(tmp_path):
+    path = write(tmp_path, GOOD)
+    path.chmod(0)
+    with pytest.raises(sq.PatternError, match="may not be read"):
+        sq.read_pattern(path, wavelength=1.0)
+
+
+@settings(
+    max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    content=st.one_of(
+        st.binary(max_size=400),
+        st.text("0123456789.-+eE naif#,;\t\n", max_size=400).map(str.encode),
+    ),
+    x=st.sampled_from(["two_theta", "q"]),
+)
+def test_any_bytes_give_a_pattern_or_a_pattern_error(tmp_path, content, x):
+    path = write(tmp_path, content, "fuzz.xy")
+    try:
+        pattern = sq.read_pattern(path, wavelength=0.56, x=x)
+    except sq.PatternError as error:
+        assert str(path) in str(error)
+    else:
+        assert np.isfinite(pattern).all()
+        assert np.all(np.diff(pattern["q"]) > 0)
+
+
+def test_pattern_error_survives_a_worker():
+    import pickle
+
+    error = pickle.loads(pickle.dumps(sq.PatternError("a.xy", "is empty")))
+    assert (error.source, str(error)) == ("a.xy", "a.xy: is empty")
