@@ -10,7 +10,7 @@ import xarray as xr
 
 Array = npt.NDArray[Any]
 
-__all__ = ["area", "q_from_two_theta", "q_of", "rows_of", "two_theta_from_q"]
+__all__ = ["area", "check_axis", "q_from_two_theta", "q_of", "rows_of", "two_theta_from_q"]
 
 
 def q_from_two_theta(two_theta: Array, wavelength: float) -> Array:
@@ -62,6 +62,14 @@ def rows_of(patterns: xr.DataArray) -> Array:
             f"patterns.transpose(..., {patterns.coords[axis].dims[0]!r})"
         )
     return np.asarray(patterns.values)
+
+
+def check_axis(q: Array, n_points: int) -> None:
+    """Refuse an axis that does not fit its patterns, or that does not ascend."""
+    if q.shape != (n_points,):
+        raise ValueError(f"the Q axis has {q.size} points and the patterns have {n_points}")
+    if not np.isfinite(q).all() or np.any(np.diff(q) <= 0):
+        raise ValueError("the Q axis must be finite and strictly ascending; sort the points")
 
 
 def area(rows: Array, q: Array) -> Array:

@@ -10,8 +10,13 @@ import contextlib
 import hashlib
 import io
 import json
+import lzma
+import math
+import re
 import zipfile
+import zlib
 from collections.abc import Mapping
+from dataclasses import dataclass
 from importlib import resources
 from importlib.metadata import version
 from pathlib import Path
@@ -20,6 +25,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ._reference import ReferencePatterns
 from .neural_network import AllCNNClassifier
 from .preprocessing import QStandardizer
 
@@ -46,8 +52,21 @@ _CLASSIFIER_PARAMETERS = (
 )
 
 
+_NAME = re.compile(r"[\w .+()-]{1,80}", flags=re.ASCII)
+
+
 class SizerError(ValueError):
     """A sizer that cannot be found, read or written."""
+
+
+@dataclass(frozen=True)
+class SizerParts:
+    """What the two files of a sizer hold."""
+
+    standardizer: QStandardizer
+    classifier: AllCNNClassifier
+    reference: ReferencePatterns | None
+    facts: dict[str, Any]
 
 
 def shipped_sizers() -> dict[str, Path]:
@@ -61,6 +80,7 @@ def write_sizer(
     *,
     standardizer: QStandardizer,
     classifier: AllCNNClassifier,
+    reference: ReferencePatterns | None,
     facts: Mapping[str, Any],
     overwrite: bool,
 ) -> None:
@@ -77,10 +97,17 @@ def write_sizer(
     }
     for k, (weight, bias) in enumerate(classifier.layers_):
         arrays[f"weight{k}"], arrays[f"bias{k}"] = weight, bias
+    if standardizer.input_q is not None:
+        arrays["input_q"] = np.asarray(standardizer.input_q, dtype=np.float64)
+    if reference is not None:
+        arrays["reference_q"] = reference.q
+        arrays["reference_diameters"] = reference.diameters
+        arrays["reference_dispersions"] = reference.dispersions
+        # Half precision keeps 3 digits of an area-1000 pattern: more than it is used for.
+        arrays["reference_patterns"] = reference.patterns.astype(np.float16)
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **arrays)  # type: ignore[arg-type]
     weights = buffer.getvalue()
-    augmenter = classifier.augmenter
     manifest = {
         "format": _FORMAT,
         "format_version": _FORMAT_VERSION,
@@ -88,16 +115,14 @@ def write_sizer(
         "standardizer": {p: getattr(standardizer, p) for p in _STANDARDIZER_PARAMETERS},
         "classifier": {p: getattr(classifier, p) for p in _CLASSIFIER_PARAMETERS},
         "scale": list(classifier.scale_),
-        "augmentation": None
-        if augmenter is None
-        else {"class": type(augmenter).__name__, **augmenter.get_params(deep=False)},
         "versions": {p: version(p) for p in ("sk_qdots", "numpy", "scikit-learn", "torch")},
         "weights_sha256": hashlib.sha256(weights).hexdigest(),
     }
     try:
-        text = json.dumps(manifest, indent=2, default=_plain) + "\n"
-    except TypeError as error:
-        raise SizerError(f"{folder}: the manifest cannot be written as JSON: {error}") from None
+        text = json.dumps(manifest, indent=2, default=_plain, allow_nan=False) + "\n"
+        _parts(json.loads(text), arrays)  # never write what could not be read again
+    except (TypeError, ValueError) as error:
+        raise SizerError(f"{folder}: this sizer cannot be saved: {error}") from None
     try:
         folder.mkdir(parents=True, exist_ok=True)
         # The manifest last: it names the weights that belong to it.
@@ -107,7 +132,7 @@ def write_sizer(
         raise SizerError(f"{folder}: cannot be written: {error.strerror}") from None
 
 
-def read_sizer(folder: Path) -> tuple[QStandardizer, AllCNNClassifier, dict[str, Any]]:
+def read_sizer(folder: Path) -> SizerParts:
     """Read the two files and build the fitted steps from them.
 
     Raises
@@ -117,14 +142,14 @@ def read_sizer(folder: Path) -> tuple[QStandardizer, AllCNNClassifier, dict[str,
     """
     try:
         manifest = _read_manifest(folder / _MANIFEST)
-        arrays = _read_weights(folder / _WEIGHTS, manifest["weights_sha256"])
-        return (*_build(manifest, arrays), _facts(manifest))
+        return _parts(manifest, _read_weights(folder / _WEIGHTS, manifest["weights_sha256"]))
     except SizerError:
         raise
     except OSError as error:
-        raise SizerError(f"{folder}: cannot be read: {error.strerror or error}") from None
+        where = error.filename or folder
+        raise SizerError(f"{where}: cannot be read: {error.strerror or error}") from None
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
-        raise SizerError(f"{folder}: not a sizer, or damaged: {error}") from None
+        raise SizerError(f"{folder}: not a sizer, or damaged: {error!r}") from None
 
 
 def _read_manifest(path: Path) -> dict[str, Any]:
@@ -154,12 +179,56 @@ def _read_weights(path: Path, digest: str) -> dict[str, Array]:
         raise SizerError(f"{path}: does not match its manifest; it is damaged, copy it again")
     try:
         with zipfile.ZipFile(io.BytesIO(raw)) as archive:
-            if sum(entry.file_size for entry in archive.infolist()) > _MAX_WEIGHTS:
-                raise SizerError(f"{path}: unpacks to more than {_MAX_WEIGHTS} bytes")
+            _check_members(archive)
         with np.load(io.BytesIO(raw), allow_pickle=False) as loaded:
             return {name: loaded[name] for name in loaded.files}
-    except (zipfile.BadZipFile, EOFError, ValueError, NotImplementedError) as error:
+    except (
+        zipfile.BadZipFile,
+        zlib.error,
+        lzma.LZMAError,
+        EOFError,
+        ValueError,
+        RuntimeError,  # an encrypted member; NotImplementedError is one too
+        MemoryError,
+    ) as error:
         raise SizerError(f"{path}: not a file of arrays: {error}") from None
+
+
+def _check_members(archive: zipfile.ZipFile) -> None:
+    """Refuse, before anything is unpacked, what is too large or not an array of numbers."""
+    entries = archive.infolist()
+    if sum(entry.file_size for entry in entries) > _MAX_WEIGHTS:
+        raise ValueError(f"it unpacks to more than {_MAX_WEIGHTS} bytes")
+    for entry in entries:
+        if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            raise ValueError(f"{entry.filename} is packed in an unknown way")
+        with archive.open(entry) as member:
+            major, _ = np.lib.format.read_magic(member)
+            read_header = {
+                1: np.lib.format.read_array_header_1_0,
+                2: np.lib.format.read_array_header_2_0,
+            }.get(major)
+            if read_header is None:
+                raise ValueError(f"{entry.filename} is an array of an unknown version")
+            shape, _, dtype = read_header(member)
+        if dtype.kind not in "fiu" or math.prod(shape) * dtype.itemsize > entry.file_size:
+            raise ValueError(f"{entry.filename} is not an array of numbers of its size")
+
+
+def _parts(manifest: Mapping[str, Any], arrays: Mapping[str, Array]) -> SizerParts:
+    facts = _facts(manifest)
+    standardizer, classifier = _build(manifest, arrays)
+    reference = None
+    if "reference_patterns" in arrays:
+        q = _array(arrays, "reference_q", (None,), np.floating)
+        diameters = _array(arrays, "reference_diameters", (None,), np.integer)
+        dispersions = _array(arrays, "reference_dispersions", (None,), np.floating)
+        shape = (len(diameters), len(dispersions), len(q))
+        patterns = _array(arrays, "reference_patterns", shape, np.floating)
+        if len(q) < 100 or np.any(np.diff(q) <= 0) or set(classifier.classes_) - set(diameters):
+            raise ValueError("the reference patterns do not fit the classes")
+        reference = ReferencePatterns(q, diameters, dispersions, patterns.astype(np.float32))
+    return SizerParts(standardizer, classifier, reference, facts)
 
 
 def _build(
@@ -167,9 +236,14 @@ def _build(
 ) -> tuple[QStandardizer, AllCNNClassifier]:
     given = manifest["standardizer"]
     standardizer = QStandardizer(**{p: given[p] for p in _STANDARDIZER_PARAMETERS})
-    if not 2 <= int(standardizer.n_points) <= 10**6:
+    if not 2 <= standardizer.n_points <= 10**6:
         raise ValueError(f"n_points is {standardizer.n_points}")
-    standardizer.fit(np.ones((1, standardizer.n_points)))
+    standardizer._validate_params()
+    if "input_q" in arrays:
+        standardizer.input_q = _array(arrays, "input_q", (None,), np.floating)
+        standardizer.fit(np.ones((1, len(standardizer.input_q))))
+    else:
+        standardizer.fit(np.ones((1, standardizer.n_points)))
     given = manifest["classifier"]
     parameters = {p: given[p] for p in _CLASSIFIER_PARAMETERS}
     parameters["kernel_sizes"] = tuple(parameters["kernel_sizes"])
@@ -196,21 +270,27 @@ def _build(
     mean = _array(arrays, "mean", (standardizer.n_points,), np.floating)
     classifier.mean_ = mean.astype(np.float64)
     deviation, level = (float(value) for value in manifest["scale"])
-    if not (deviation > 0 and level > 0):
-        raise ValueError("scale must be positive")
+    if not (0 < deviation < math.inf and 0 < level < math.inf):
+        raise ValueError("scale must be positive and finite")
     classifier.scale_ = (deviation, level)
     classifier.n_features_in_ = int(standardizer.n_points)
     return standardizer, classifier
 
 
 def _facts(manifest: Mapping[str, Any]) -> dict[str, Any]:
-    facts = {key: manifest[key] for key in ("name", "required_range", "simulation", "training")}
-    start, end = (float(value) for value in facts["required_range"])
-    if not (isinstance(facts["name"], str) and 0 <= start < end):
-        raise ValueError("name or required_range is not valid")
-    if not (isinstance(facts["simulation"], dict) and isinstance(facts["training"], dict)):
-        raise ValueError("simulation and training must be objects")
-    return facts
+    start, end = (float(value) for value in manifest["required_range"])
+    step = float(manifest["coarsest_step"])
+    if not (0 <= start < end < math.inf and 0 < step < math.inf):
+        raise ValueError("required_range or coarsest_step is not valid")
+    name = manifest["name"]
+    if not (isinstance(name, str) and _NAME.fullmatch(name)):
+        raise ValueError(
+            f"the name {name!r} is not valid: give 1 to 80 letters, digits, blanks or ._+()-"
+        )
+    facts = {key: manifest[key] for key in ("simulation", "training", "augmentation")}
+    if not all(value is None or isinstance(value, dict) for value in facts.values()):
+        raise ValueError("simulation, training and augmentation must be objects")
+    return {**facts, "name": name, "required_range": (start, end), "coarsest_step": step}
 
 
 def _array(

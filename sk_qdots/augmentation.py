@@ -31,7 +31,8 @@ import xarray as xr
 from scipy.interpolate import make_interp_spline
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 
-from ._patterns import area, q_of
+from ._patterns import area, check_axis, q_of, rows_of
+from ._resampling import resample
 from ._validation import Interval, check_is_fitted, check_random_state, fit_context, validate_data
 from .simulation import default_q_grid
 from .solvents import generic_liquid, load_solvent
@@ -51,11 +52,10 @@ Generators = Sequence[np.random.Generator]
 class _Augmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator, metaclass=ABCMeta):  # type: ignore[misc]
     """Base of the transformers that act on sample-first patterns on one Q grid.
 
-    The grid is the coordinate ``q`` of a DataArray; a bare array's columns are
-    taken to span the range of :func:`sk_qdots.default_q_grid` evenly.
+    The grid is the coordinate ``q`` of a DataArray, or the parameter ``q``; without
+    either a bare array's columns are taken to span the range of
+    :func:`sk_qdots.default_q_grid` evenly.
     """
-
-    random_state: Any
 
     @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: Any, y: Any = None) -> Self:
@@ -73,7 +73,7 @@ class _Augmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator, metaclas
         """
         self._check_parameters()
         values = self._validated(X, reset=True)
-        self.q_ = _grid(X, values.shape[1])
+        self.q_ = _grid(X, getattr(self, "q", None), values.shape[1])
         random_state = check_random_state(getattr(self, "random_state", None))
         self.seed_ = int(random_state.randint(np.iinfo(np.int32).max))
         self._prepare()
@@ -113,6 +113,10 @@ class _Augmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator, metaclas
         return _like(X, self._apply(values, [rng] * len(values)))
 
     def _validated(self, X: Any, *, reset: bool) -> Array:
+        if isinstance(X, xr.DataArray):
+            rows_of(X)  # refuses an array that is not sample-first
+            if not reset and not np.allclose(q_of(X), self.q_, rtol=0.0, atol=1e-9):
+                raise ValueError(f"{type(self).__name__} was fitted on another Q grid")
         values = np.asarray(
             validate_data(
                 self,
@@ -156,6 +160,8 @@ class SolventMixer(_Augmenter):
         Name of a shipped curve, or a curve over the coordinate ``q``.
     qd_fraction : float, default=0.37
         The dots' share of the integrated intensity, in (0, 1]; 1 is dry.
+    q : array-like of shape (n_q,), optional
+        Grid of bare arrays, in 1/Angstrom; a DataArray brings its own.
 
     Attributes
     ----------
@@ -186,11 +192,18 @@ class SolventMixer(_Augmenter):
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         "solvent": [str, xr.DataArray],
         "qd_fraction": [Interval(Real, 0.0, 1.0, closed="right")],
+        "q": ["array-like", None],
     }
 
-    def __init__(self, solvent: str | xr.DataArray = "generic", qd_fraction: float = 0.37) -> None:
+    def __init__(
+        self,
+        solvent: str | xr.DataArray = "generic",
+        qd_fraction: float = 0.37,
+        q: npt.ArrayLike | None = None,
+    ) -> None:
         self.solvent = solvent
         self.qd_fraction = qd_fraction
+        self.q = q
 
     def _prepare(self) -> None:
         curve = load_solvent(self.solvent) if isinstance(self.solvent, str) else self.solvent
@@ -287,17 +300,19 @@ class RandomExperiment(_Augmenter):
         Range of the counts per unit of intensity at area 1000, log-uniform.
     q_min : tuple of 2 float, default=(0.99, 1.8)
         Range of the lowest measured Q, in 1/Angstrom.
-    q_max : tuple of 2 float, default=(4.2, 15.0)
+    q_max : tuple of 2 float, default=(4.4, 15.0)
         Range of the highest measured Q, in 1/Angstrom.
     full_range_share : float, default=0.5
         Share of the rows that keep the whole range.
-    coarsening : tuple of 2 float, default=(1.0, 8.0)
-        Range of the step of the counted points in units of the grid, log-uniform;
-        between them a straight line is drawn.
-    fine_share : float, default=0.6
+    coarsening : tuple of 2 float, default=(1.0, 20.0)
+        Range of the step of the counted points in units of the grid's, log-uniform.
+        They are brought onto the grid as :class:`QStandardizer` does.
+    fine_share : float, default=0.7
         Share of the rows that keep the grid's step.
     n_liquids : int, default=400
         Number of liquids in the family.
+    q : array-like of shape (n_q,), optional
+        Grid of bare arrays, in 1/Angstrom; a DataArray brings its own.
     random_state : int, RandomState instance or None, default=None
         Seed of the liquids and of the draws of ``transform``.
 
@@ -335,6 +350,7 @@ class RandomExperiment(_Augmenter):
         "coarsening": [tuple],
         "fine_share": [Interval(Real, 0.0, 1.0, closed="both")],
         "n_liquids": [Interval(Integral, 1, None, closed="left")],
+        "q": ["array-like", None],
         "random_state": ["random_state"],
     }
 
@@ -344,11 +360,12 @@ class RandomExperiment(_Augmenter):
         dry_share: float = 0.2,
         scale: tuple[float, float] = (3.0, 200.0),
         q_min: tuple[float, float] = (0.99, 1.8),
-        q_max: tuple[float, float] = (4.2, 15.0),
+        q_max: tuple[float, float] = (4.4, 15.0),
         full_range_share: float = 0.5,
-        coarsening: tuple[float, float] = (1.0, 8.0),
-        fine_share: float = 0.6,
+        coarsening: tuple[float, float] = (1.0, 20.0),
+        fine_share: float = 0.7,
         n_liquids: int = 400,
+        q: npt.ArrayLike | None = None,
         random_state: int | np.random.RandomState | None = None,
     ) -> None:
         self.qd_fraction = qd_fraction
@@ -360,6 +377,7 @@ class RandomExperiment(_Augmenter):
         self.coarsening = coarsening
         self.fine_share = fine_share
         self.n_liquids = n_liquids
+        self.q = q
         self.random_state = random_state
 
     def _check_parameters(self) -> None:
@@ -372,7 +390,8 @@ class RandomExperiment(_Augmenter):
         }
         for name, (lower, upper) in limits.items():
             bounds = getattr(self, name)
-            if len(bounds) != 2 or not lower < bounds[0] <= bounds[1] <= upper:
+            numbers = len(bounds) == 2 and all(isinstance(b, Real) for b in bounds)
+            if not numbers or not lower < bounds[0] <= bounds[1] <= upper or bounds[1] == np.inf:
                 raise ValueError(
                     f"{name} is {bounds}; it must be (low, high) with "
                     f"{lower:.4g} < low <= high <= {upper:.4g}"
@@ -470,6 +489,11 @@ def augment_library(
     """
     if "intensity" not in library or "q" not in library.dims:
         raise ValueError("library has no intensity over q; give what simulate_library returns")
+    known = {"solvent", "qd_fraction", "snr"} & set(library.dims)
+    if known:
+        raise ValueError(f"library has the dimension {known.pop()!r}: it is augmented already")
+    if isinstance(solvents, str | xr.DataArray):
+        solvents = [solvents]
     for fraction in qd_fractions:
         if not 0 < fraction <= 1:
             raise ValueError(f"qd_fractions holds {fraction}; every value must lie in (0, 1]")
@@ -478,6 +502,8 @@ def augment_library(
             raise ValueError(f"snr holds {level}; every value must be positive")
     q = np.asarray(library["q"].values, dtype=np.float64)
     curves = [load_solvent(s) if isinstance(s, str) else s for s in solvents]
+    if any(curve.name is None for curve in curves):
+        raise ValueError("a solvent curve has no name; give it one: curve.rename('my solvent')")
     names = [str(curve.name) for curve in curves]
     if len(set(names)) != len(names):
         raise ValueError(f"solvents must have different names; got {names}")
@@ -576,11 +602,15 @@ def library_samples(library: xr.Dataset) -> tuple[xr.DataArray, Array, Array]:
     return X, y, groups
 
 
-def _grid(X: Any, n_features: int) -> Array:
-    if isinstance(X, xr.DataArray):
-        return q_of(X)
+def _grid(X: Any, q: npt.ArrayLike | None, n_features: int) -> Array:
     standard = default_q_grid()
-    return np.linspace(standard[0], standard[-1], n_features)
+    grid = np.linspace(standard[0], standard[-1], n_features)
+    if isinstance(X, xr.DataArray):
+        grid = q_of(X)
+    elif q is not None:
+        grid = np.asarray(q, dtype=np.float64)
+    check_axis(grid, n_features)
+    return grid
 
 
 def _like(X: Any, values: Array) -> Any:
@@ -598,6 +628,7 @@ def _log_uniform(bounds: tuple[float, float], rng: np.random.Generator) -> float
 
 def _curve_on_grid(curve: xr.DataArray, q: Array) -> Array:
     source = q_of(curve)
+    check_axis(source, curve.size)
     if source.min() > q.min() + 1e-6 or source.max() < q.max() - 1e-6:
         raise ValueError(
             f"solvent curve {curve.name!r} covers {source.min():.3g} to {source.max():.3g} "
@@ -626,14 +657,17 @@ def _count(X: Array, scale: Array, rngs: Generators) -> Array:
 
 
 def _count_coarse(clean: Array, q: Array, draw: dict[str, Any], rng: np.random.Generator) -> Array:
-    """Counts at points ``step`` grid steps apart, joined by straight lines."""
+    """Counts at points ``step`` grid steps apart, brought back onto the grid."""
     scale, step = draw["scale"], draw["step"]
     if step <= 1.0:
         return np.asarray(rng.poisson(np.nan_to_num(clean) * scale) / scale)
-    spacing = (q[-1] - q[0]) / max(len(q) - 1, 1) * step
+    spacing = step * (q[-1] - q[0]) / max(len(q) - 1, 1)
     points = np.arange(q[0] - draw["phase"] * spacing, q[-1] + spacing, max(spacing, 1e-9))
+    if len(points) < 2:
+        return np.asarray(rng.poisson(np.nan_to_num(clean) * scale) / scale)
     expected = np.interp(points, q, np.nan_to_num(clean))
-    return np.asarray(np.interp(q, points, rng.poisson(expected * scale) / scale))
+    counted = rng.poisson(expected * scale)[None, :] / scale
+    return np.asarray(resample(points, counted, q)[0])
 
 
 def _liquid_family(q: Array, n_liquids: int, rng: np.random.Generator) -> Array:

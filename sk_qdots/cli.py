@@ -5,10 +5,12 @@ from __future__ import annotations
 import argparse
 import csv
 import json
+import math
 import os
 import sys
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, TextIO
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, TextIO
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -29,6 +31,7 @@ _COLUMNS = (
     "expected_diameter_nm",
     "q_min",
     "q_max",
+    "agreement",
     "model",
 )
 
@@ -55,8 +58,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _complain("interrupted")
         return _INTERRUPTED
     except BrokenPipeError:  # the reader of our output left, as head does
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()
         return 0
+    except OSError as error:  # a full disk, say
+        _drop_output()
+        _complain(f"the result cannot be written: {error.strerror or error}")
+        return _BAD_INPUT
+
+
+def _drop_output() -> None:
+    """Keep the interpreter from flushing into a closed or full output when it ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        hint = "; write a decimal point" if "," in text else ""
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number{hint}") from None
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -71,23 +91,28 @@ def _parser() -> argparse.ArgumentParser:
         "size",
         help="size the dots in measured patterns",
         description="Size the dots in measured patterns (text files of two or three columns). "
-        "The diameter is the number average, in nm.",
+        "The diameter is the number average, in nm, one of the sizer's classes; the expected "
+        "diameter is the mean of the classes weighted by their probabilities.",
         epilog="Example: sk-qdots size sample.xye --wavelength 0.5642 --plot sample.png",
     )
     size.add_argument("files", nargs="+", metavar="FILE", help="measured pattern")
     axis = size.add_mutually_exclusive_group()
     axis.add_argument(
-        "--wavelength", type=float, metavar="A", help="two-theta axis; wavelength in Angstrom"
+        "--wavelength", type=_number, metavar="A", help="two-theta axis; wavelength in Angstrom"
     )
     axis.add_argument(
-        "--energy", type=float, metavar="KEV", help="two-theta axis; photon energy in keV"
+        "--energy", type=_number, metavar="KEV", help="two-theta axis; photon energy in keV"
     )
     axis.add_argument("--q", action="store_true", help="the axis is Q, in 1/Angstrom")
     size.add_argument(
         "--model", default="PbS", metavar="NAME|PATH", help="sizer to use (default: PbS)"
     )
     size.add_argument("--format", choices=("table", "json", "csv"), default="table")
-    size.add_argument("--plot", metavar="OUT.png", help="draw each pattern with its simulation")
+    size.add_argument(
+        "--plot",
+        metavar="OUT.png",
+        help="draw each pattern with its simulation, all in one picture",
+    )
     size.set_defaults(run=_size)
     return parser
 
@@ -101,6 +126,7 @@ def _size(options: argparse.Namespace) -> int:
     except SizerError as error:
         _complain(str(error))
         return _BAD_INPUT
+    writer = _WRITERS[options.format](options.files, sys.stdout)
     sized: list[tuple[xr.DataArray, Sizing]] = []
     status = 0
     for path in options.files:
@@ -111,11 +137,14 @@ def _size(options: argparse.Namespace) -> int:
                 energy=options.energy,
                 x="q" if options.q else None,
             )
-            sized.append((pattern, sizer.size(pattern)))
-        except PatternError as error:
-            _complain(str(error))
+            sizing = sizer.size(pattern)
+        except ValueError as error:  # a PatternError names the file itself
+            _complain(str(error) if isinstance(error, PatternError) else f"{path}: {error}")
             status = _BAD_INPUT
-    _WRITERS[options.format]([_record(sizing) for _, sizing in sized], sys.stdout)
+            continue
+        sized.append((pattern, sizing))
+        writer.write(_record(sizing))
+    writer.close()
     if options.plot and sized:
         sys.stdout.flush()  # the sizes first: drawing takes a moment and may fail
         problem = _plot(sizer, sized, options.plot)
@@ -139,6 +168,7 @@ def _record(sizing: Sizing) -> dict[str, Any]:
         round(sizing.expected_diameter, 3),
         round(sizing.q_range[0], 4),
         round(sizing.q_range[1], 4),
+        None if math.isnan(sizing.agreement) else round(sizing.agreement, 3),
         sizing.model,
     )
     record: dict[str, Any] = dict(zip(_COLUMNS, values, strict=True))
@@ -151,41 +181,83 @@ def _record(sizing: Sizing) -> dict[str, Any]:
     return record
 
 
-def _cells(record: dict[str, Any]) -> tuple[str, ...]:
-    return (
-        str(record["file"]),
-        f"{record['diameter_nm']:.1f}",
-        f"{record['probability']:.2f}",
-        f"{record['runner_up_nm']:.1f}",
-        f"{record['runner_up_probability']:.2f}",
-        f"{record['q_min']:.2f}-{record['q_max']:.2f}",
-    )
+class _Writer(Protocol):
+    def write(self, record: dict[str, Any]) -> None: ...
+
+    def close(self) -> None: ...
 
 
-def _write_table(records: list[dict[str, Any]], out: TextIO) -> None:
-    if not records:
-        return
-    header = ("file", "diameter/nm", "probability", "runner-up/nm", "probability", "Q range/A^-1")
-    rows = [header, *map(_cells, records)]
-    widths = [max(len(row[k]) for row in rows) for k in range(len(rows[0]))]
-    for row in rows:
-        cells = [row[0].ljust(widths[0])]
-        cells += [cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True)]
-        out.write("  ".join(cells) + "\n")
+class _TableWriter:
+    """Aligned columns, each row as soon as it is known."""
+
+    _HEADER = ("diameter/nm", "probability", "runner-up/nm", "probability", "Q range/A^-1")
+
+    def __init__(self, files: Sequence[str], out: TextIO) -> None:
+        self.out = out
+        self.width = max(len(name) for name in (*files, "file"))
+        self.started = False
+
+    def write(self, record: dict[str, Any]) -> None:
+        if not self.started:
+            self._line("file", *self._HEADER, "agreement")
+            self.started = True
+        agreement = record["agreement"]
+        self._line(
+            record["file"],
+            f"{record['diameter_nm']:.1f}",
+            f"{record['probability']:.2f}",
+            f"{record['runner_up_nm']:.1f}",
+            f"{record['runner_up_probability']:.2f}",
+            f"{record['q_min']:.2f}-{record['q_max']:.2f}",
+            "" if agreement is None else f"{agreement:.2f}",
+        )
+
+    def close(self) -> None:
+        """Nothing is kept back."""
+
+    def _line(self, file: str, *cells: str) -> None:
+        widths = [len(name) for name in (*self._HEADER, "agreement")]
+        text = [cell.rjust(width) for cell, width in zip(cells, widths, strict=True)]
+        self.out.write("  ".join([file.ljust(self.width), *text]).rstrip() + "\n")
+        self.out.flush()
 
 
-def _write_json(records: list[dict[str, Any]], out: TextIO) -> None:
-    json.dump(records, out, indent=2, ensure_ascii=False)
-    out.write("\n")
+class _CsvWriter:
+    """One line a pattern, each as soon as it is known."""
+
+    def __init__(self, files: Sequence[str], out: TextIO) -> None:
+        self.out = out
+        self.writer = csv.DictWriter(out, _COLUMNS, extrasaction="ignore", lineterminator="\n")
+        self.writer.writeheader()
+
+    def write(self, record: dict[str, Any]) -> None:
+        self.writer.writerow(record)
+        self.out.flush()
+
+    def close(self) -> None:
+        """Nothing is kept back."""
 
 
-def _write_csv(records: list[dict[str, Any]], out: TextIO) -> None:
-    writer = csv.DictWriter(out, _COLUMNS, extrasaction="ignore", lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(records)
+class _JsonWriter:
+    """One list, when all is known."""
+
+    def __init__(self, files: Sequence[str], out: TextIO) -> None:
+        self.out = out
+        self.records: list[dict[str, Any]] = []
+
+    def write(self, record: dict[str, Any]) -> None:
+        self.records.append(record)
+
+    def close(self) -> None:
+        json.dump(self.records, self.out, indent=2, ensure_ascii=False)
+        self.out.write("\n")
 
 
-_WRITERS = {"table": _write_table, "json": _write_json, "csv": _write_csv}
+_WRITERS: dict[str, Callable[[Sequence[str], TextIO], _Writer]] = {
+    "table": _TableWriter,
+    "json": _JsonWriter,
+    "csv": _CsvWriter,
+}
 
 
 def _plot(sizer: Sizer, sized: Sequence[tuple[xr.DataArray, Sizing]], path: str) -> str | None:
@@ -197,8 +269,12 @@ def _plot(sizer: Sizer, sized: Sequence[tuple[xr.DataArray, Sizing]], path: str)
 
     from .inspection import SizingDisplay
 
+    if Path(path).is_dir():
+        return "is a folder; give the name of a picture in it"
     figure = Figure(figsize=(8.0, 4.2 * len(sized)), dpi=150, layout="constrained")
-    FigureCanvasAgg(figure)
+    kinds = FigureCanvasAgg(figure).get_supported_filetypes()
+    if Path(path).suffix.lstrip(".").lower() not in kinds:
+        return f"not a kind of picture that can be written; end it in one of .{', .'.join(kinds)}"
     panels = figure.subplots(len(sized), squeeze=False)[:, 0]
     try:
         for ax, (pattern, sizing) in zip(panels, sized, strict=True):

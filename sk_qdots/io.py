@@ -28,7 +28,10 @@ _MIN_POINTS = 10
 _WAVELENGTHS = (0.05, 5.0)  # Angstrom: 250 keV to 2.5 keV
 _MAX_Q = 40.0  # 1/Angstrom: beyond any diffractometer
 _COMMENT = re.compile(r"""\s*([#!%;'"*]|//)""")
-_SEPARATOR = re.compile(r"[\s,;]+")
+_THREE_DIGITS = re.compile(r"\d{3}")
+_SHORT_INTEGER = re.compile(r"[+-]?\d{1,3}")
+_POINT_THOUSANDS = re.compile(r"[+-]?\d{1,3}\.\d{3}")
+_DECIMAL_POINT = "write decimal points, and no separators between thousands"
 
 
 class PatternError(ValueError):
@@ -63,8 +66,9 @@ def read_pattern(
     ----------
     path : str or path-like
         Columns are the abscissa, the intensity and, where there is a third, its
-        standard deviation, separated by blanks, commas, semicolons or tabs.
-        Header lines before the first number and comment lines are skipped.
+        standard deviation, separated by blanks, commas, semicolons or tabs, with
+        decimal points. Header lines before the first number and comment lines are
+        skipped.
     wavelength : float, optional
         In Angstrom.
     energy : float, optional
@@ -97,8 +101,9 @@ def read_pattern(
         if wavelength is None:
             raise PatternError(
                 source,
-                "what is the abscissa? Give the wavelength (--wavelength, in Angstrom) or the "
-                "energy (--energy, in keV) if it is two-theta, or --q if it is Q in 1/Angstrom",
+                "what is the abscissa? If it is two-theta give the wavelength in Angstrom "
+                "(--wavelength) or the energy in keV (--energy), if it is Q in 1/Angstrom say so "
+                "(--q; in Python x='q')",
             )
         x = "two_theta"
     elif x not in ("two_theta", "q"):
@@ -140,6 +145,9 @@ def read_pattern(
 
 
 def _wavelength(source: str, wavelength: float | None, energy: float | None) -> float | None:
+    for name, value in (("wavelength", wavelength), ("energy", energy)):
+        if not (value is None or isinstance(value, int | float | np.number)):
+            raise PatternError(source, f"{name} is {value!r}; it must be a number")
     if wavelength is not None and energy is not None:
         raise PatternError(source, "wavelength and energy are both given; give one of them")
     if energy is not None:
@@ -148,6 +156,8 @@ def _wavelength(source: str, wavelength: float | None, energy: float | None) -> 
         wavelength = HC_KEV_ANGSTROM / energy
         said = f"energy is {energy:g} keV (wavelength {wavelength:.4g} Angstrom)"
         remedy = "give the energy in keV"
+        if energy > 1000:
+            remedy += f"; if it is in eV, that is {energy / 1000:g} keV"
     elif wavelength is not None:
         said = f"wavelength is {wavelength:g} Angstrom"
         remedy = "give the wavelength in Angstrom (or the energy in keV with --energy)"
@@ -165,33 +175,34 @@ def _read_table(source: str) -> tuple[Array, list[int]]:
     """Numbers of a text file, and the line that each row stands on."""
     path = Path(source)
     try:
-        if path.is_dir():
-            raise PatternError(source, "is a folder; give the files in it")
         size = path.stat().st_size
-        if size > _MAX_BYTES:
-            raise PatternError(
-                source,
-                f"is {size / 2**20:.0f} MiB; a pattern of text has at most "
-                f"{_MAX_BYTES // 2**20} MiB: is this the right file?",
-            )
-        raw = path.read_bytes()
+        raw = b"" if path.is_dir() or size > _MAX_BYTES else path.read_bytes()
     except FileNotFoundError:
         raise PatternError(source, "no such file; check the path") from None
     except PermissionError:
         raise PatternError(source, "may not be read; ask for read permission") from None
     except (OSError, ValueError) as error:
         raise PatternError(source, f"cannot be read: {error}") from None
+    if path.is_dir():
+        raise PatternError(source, "is a folder; give the files in it")
+    if size > _MAX_BYTES:
+        raise PatternError(
+            source,
+            f"is {size / 2**20:.0f} MiB; a pattern of text has at most "
+            f"{_MAX_BYTES // 2**20} MiB: is this the right file?",
+        )
     if not raw.strip():
         raise PatternError(source, "is empty; export the pattern again")
     if b"\0" in raw:
         raise PatternError(source, "is not text; export the pattern as two columns of text")
     rows: list[list[float]] = []
+    texts: list[list[str]] = []
     lines: list[int] = []
     width = 0
-    for number, fields in _fields(raw.decode("utf-8", errors="replace")):
+    for number, fields, comma in _fields(source, raw.decode("utf-8", errors="replace")):
         values = _numbers(fields)
         if values is None:
-            if rows:
+            if rows or _numbers(fields[:1]) is not None:
                 raise PatternError(
                     source,
                     f"line {number} is not a row of numbers ({' '.join(fields)[:40]!r}); "
@@ -210,8 +221,10 @@ def _read_table(source: str) -> tuple[Array, list[int]]:
                 raise PatternError(
                     source,
                     f"line {number} has {width} columns; expected abscissa and intensity "
-                    "(and a standard deviation): keep these",
+                    "(and a standard deviation): keep these"
+                    + (f", and {_DECIMAL_POINT}" if comma else ""),
                 )
+            with_comma = comma
         elif len(values) != width:
             raise PatternError(
                 source,
@@ -219,18 +232,64 @@ def _read_table(source: str) -> tuple[Array, list[int]]:
                 "is the file cut short?",
             )
         rows.append(values)
+        texts.append(fields)
         lines.append(number)
     if not rows:
         raise PatternError(source, "holds no numbers; expected two columns, abscissa and intensity")
+    _check_thousands(source, texts, with_comma)
     return np.array(rows), lines
 
 
-def _fields(text: str) -> Iterator[tuple[int, list[str]]]:
+def _fields(source: str, text: str) -> Iterator[tuple[int, list[str], bool]]:
+    """Fields of each line that is no comment, and whether commas separate them.
+
+    Tabs and semicolons separate before commas, commas before blanks.
+    """
     for number, line in enumerate(text.lstrip("\ufeff").splitlines(), start=1):
-        if line.strip() and not _COMMENT.match(line):
-            fields = [field for field in _SEPARATOR.split(line) if field]
-            if fields:
-                yield number, fields
+        if not line.strip() or _COMMENT.match(line):
+            continue
+        comma = False
+        if "\t" in line.strip() or ";" in line:
+            fields = re.split(r"[\t;]", line)
+        elif "," in line:
+            fields, comma = line.split(","), True
+        else:
+            fields = line.split()
+        fields = [field.strip() for field in fields if field.strip()]
+        for field in fields:
+            pieces = re.split(r"[,\s]+", field)
+            if len(pieces) > 1 and _numbers(pieces) is not None:
+                raise PatternError(
+                    source,
+                    f"line {number}: {field!r} is not one number; {_DECIMAL_POINT}, and one "
+                    "kind of separator between the columns",
+                )
+        if fields:
+            yield number, fields, comma
+
+
+def _check_thousands(source: str, texts: list[list[str]], comma: bool) -> None:
+    """Refuse columns that look like grouped thousands: 1,007 or 1.007 for 1007."""
+    third = [fields[2] for fields in texts if len(fields) == 3]
+    if comma and third and all(map(_THREE_DIGITS.fullmatch, third)):
+        raise PatternError(
+            source,
+            f"the third column always has three digits ({third[0]}): are they thousands? "
+            f"{_DECIMAL_POINT}",
+        )
+    second = [fields[1] for fields in texts if len(fields) > 1]
+    pointed = [bool(_POINT_THOUSANDS.fullmatch(field)) for field in second]
+    plain = [field for field, is_pointed in zip(second, pointed, strict=True) if not is_pointed]
+    if (
+        any(pointed)
+        and all(map(_SHORT_INTEGER.fullmatch, plain))
+        and any(len(field) == 3 for field in plain)
+    ):
+        raise PatternError(
+            source,
+            f"the intensities mix {plain[0]} and {second[pointed.index(True)]}: is the point "
+            f"between thousands? {_DECIMAL_POINT}",
+        )
 
 
 def _numbers(fields: list[str]) -> list[float] | None:
@@ -245,7 +304,8 @@ def _check_table(source: str, table: Array, lines: list[int]) -> None:
     if not finite.all():
         raise PatternError(
             source,
-            f"line {lines[int(np.argmin(finite))]} holds NaN or infinity; remove such rows",
+            f"line {lines[int(np.argmin(finite))]} holds NaN or infinity; remove such rows "
+            "(what was not measured is treated as such)",
         )
     if len(table) < _MIN_POINTS:
         raise PatternError(

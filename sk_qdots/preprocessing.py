@@ -14,10 +14,10 @@ from typing import Any, ClassVar, Literal, Self
 import numpy as np
 import numpy.typing as npt
 import xarray as xr
-from scipy.interpolate import make_interp_spline
 from sklearn.base import BaseEstimator, TransformerMixin
 
-from ._patterns import area, q_of, rows_of
+from ._patterns import area, check_axis, q_of, rows_of
+from ._resampling import resample
 from ._validation import Interval, StrOptions, check_is_fitted, fit_context, validate_data
 
 __all__ = ["QStandardizer"]
@@ -25,6 +25,7 @@ __all__ = ["QStandardizer"]
 Array = npt.NDArray[Any]
 
 _EDGE_POINTS = 5
+_NOTHING = 1e-9  # an area that is rounding, where the largest value of the pattern is 1
 
 
 class QStandardizer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
@@ -51,7 +52,7 @@ class QStandardizer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     q_ : ndarray of shape (n_points,)
         The grid, in 1/Angstrom.
     n_features_in_ : int
-        Number of points of the patterns given to ``fit``.
+        Number of columns that a bare array must have.
 
     See Also
     --------
@@ -116,7 +117,7 @@ class QStandardizer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             raise ValueError(f"q_min is {self.q_min}; it must be below q_max, {self.q_max}")
         grid = np.linspace(self.q_min, self.q_max, self.n_points)
         if _has_axis(X):
-            self.n_features_in_ = _as_list(X)[0].shape[-1]
+            self.n_features_in_ = self.n_points  # what a bare array must have
         else:
             values = self._validated(X, reset=True)
             if self.input_q is None and values.shape[1] != self.n_points:
@@ -144,14 +145,13 @@ class QStandardizer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         check_is_fitted(self)
         if _has_axis(X):
             parts = [(q_of(pattern), _intensities(pattern)) for pattern in _as_list(X)]
-        else:
-            values = self._validated(X, reset=False)
-            if self.input_q is None:
-                parts = [(self.q_, values)]
-            else:
-                parts = [(np.asarray(self.input_q, dtype=np.float64), values)]
-        rows = [self._standardize(q, _as_float(values)) for q, values in parts]
-        return rows[0] if len(rows) == 1 else np.concatenate(rows)
+            rows = [self._standardize(q, _as_float(values)) for q, values in parts]
+            if not all(np.nanmax(part, axis=1).all() for part in rows):
+                raise ValueError("a pattern has no intensity inside the grid")
+            return rows[0] if len(rows) == 1 else np.concatenate(rows)
+        values = self._validated(X, reset=False)
+        q = self.q_ if self.input_q is None else np.asarray(self.input_q, dtype=np.float64)
+        return self._standardize(q, _as_float(values))
 
     def get_feature_names_out(self, input_features: Any = None) -> Array:
         """Names of the grid points, such as ``q0.9900``.
@@ -169,8 +169,8 @@ class QStandardizer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         return np.array([f"q{value:.4f}" for value in self.q_], dtype=object)
 
     def _standardize(self, q: Array, rows: Array) -> Array:
-        _check_axis(q, rows.shape[1])
-        on_grid = _resample(q, rows, self.q_)
+        check_axis(q, rows.shape[1])
+        on_grid = resample(q, _unit_maximum(rows), self.q_)
         if np.isnan(on_grid).all(axis=1).any():
             raise ValueError(
                 f"a pattern ({q.min():.3g} to {q.max():.3g} 1/Angstrom) has nothing measured "
@@ -180,7 +180,7 @@ class QStandardizer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             on_grid = _pad(on_grid, self.padding)
         # A bare array may hold anything; for intensities |I| is I.
         total = area(np.abs(on_grid), self.q_)
-        scale = np.divide(float(self.area), total, out=np.ones_like(total), where=total > 0)
+        scale = np.divide(float(self.area), total, out=np.zeros_like(total), where=total > _NOTHING)
         return np.asarray(on_grid * scale[:, None].astype(on_grid.dtype))
 
     def _validated(self, X: Any, *, reset: bool) -> Array:
@@ -201,101 +201,45 @@ class QStandardizer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
 
 def _has_axis(X: Any) -> bool:
-    return isinstance(X, xr.DataArray) or (
-        isinstance(X, Sequence)
-        and not isinstance(X, str)
-        and len(X) > 0
-        and all(isinstance(item, xr.DataArray) for item in X)
-    )
+    if isinstance(X, xr.DataArray):
+        return True
+    if not isinstance(X, Sequence) or isinstance(X, str) or len(X) == 0:
+        return False
+    with_axis = [isinstance(item, xr.DataArray) for item in X]
+    if any(with_axis) and not all(with_axis):
+        raise ValueError(
+            "some patterns of the list are DataArrays and some are not; an axis is needed for all"
+        )
+    return all(with_axis)
 
 
 def _as_list(X: Any) -> list[xr.DataArray]:
     return [X] if isinstance(X, xr.DataArray) else list(X)
 
 
-def _intensities(pattern: xr.DataArray) -> Array:
-    rows = rows_of(pattern)
-    if rows.size and np.nanmin(rows, initial=0.0) < 0:
-        source = pattern.attrs.get("source", "pattern")
-        raise ValueError(
-            f"{source}: negative intensities; give the counts as measured, without subtracting "
-            "a background"
-        )
-    return rows
-
-
 def _as_float(values: Array) -> Array:
     return values if values.dtype == np.float32 else values.astype(np.float64)
 
 
-def _check_axis(q: Array, n_features: int) -> None:
-    if q.shape != (n_features,):
-        raise ValueError(f"the Q axis has {q.size} points and the patterns have {n_features}")
-    if not np.isfinite(q).all() or np.any(np.diff(q) <= 0):
-        raise ValueError("the Q axis must be finite and strictly ascending; sort the points")
+def _unit_maximum(rows: Array) -> Array:
+    """Rows scaled to a largest value of 1, so that no sum over- or underflows."""
+    largest = np.nanmax(np.abs(rows), axis=1, keepdims=True, initial=0.0).astype(np.float64)
+    return (rows / np.where(largest > 0, largest, 1.0)).astype(rows.dtype)
 
 
-def _resample(q: Array, rows: Array, grid: Array) -> Array:
-    """Patterns on the grid, NaN where they were not measured."""
-    if len(q) == len(grid) and np.allclose(q, grid, rtol=0.0, atol=1e-9):
-        return rows
-    if len(q) == 1:
-        raise ValueError("a pattern has one point; it cannot be put on a grid")
-    gaps = np.isnan(rows)
-    if gaps.any():
-        return np.concatenate(
-            [_resample_with_gaps(q, r, g, grid) for r, g in zip(rows, gaps, strict=True)]
+def _intensities(pattern: xr.DataArray) -> Array:
+    rows = rows_of(pattern)
+    source = pattern.attrs.get("source", "pattern")
+    if np.isinf(rows).any():
+        raise ValueError(f"{source}: infinite intensities; check how they were computed")
+    if np.nanmin(rows, initial=0.0) < 0:
+        raise ValueError(
+            f"{source}: negative intensities; give the counts as measured, without subtracting "
+            "a background"
         )
-    step = grid[1] - grid[0]
-    # Half a step at the ends: a point stands for the bin around it.
-    inside = (grid >= q[0] - 0.5 * step) & (grid <= q[-1] + 0.5 * step)
-    result = np.full((len(rows), len(grid)), np.nan, dtype=rows.dtype)
-    if not inside.any():
-        return result
-    near = (q > grid[0] - step) & (q < grid[-1] + step)
-    if near.sum() > 1 and np.median(np.diff(q[near])) < 0.75 * step:
-        result[:, inside] = _bin_average(q, rows, grid[inside], step)
-    else:
-        at = np.clip(grid[inside], q[0], q[-1])
-        degree = min(3, len(q) - 1)
-        spline = make_interp_spline(q, rows.astype(np.float64), k=degree, axis=1)
-        # A spline may swing beyond its points beside a sharp peak; below zero counts cannot go.
-        floor = np.minimum(rows.min(axis=1, keepdims=True), 0.0)
-        result[:, inside] = np.maximum(spline(at), floor)
-    return result
-
-
-def _resample_with_gaps(q: Array, row: Array, gap: Array, grid: Array) -> Array:
-    """One pattern with unmeasured points: grid points whose neighbour is one stay NaN."""
-    if gap.sum() > len(q) - 2:
-        return np.full((1, len(grid)), np.nan, dtype=row.dtype)
-    result = _resample(q[~gap], row[None, ~gap], grid)
-    nearest = np.clip(np.searchsorted(0.5 * (q[1:] + q[:-1]), grid), 0, len(q) - 1)
-    result[:, gap[nearest]] = np.nan
-    return result
-
-
-def _bin_average(q: Array, rows: Array, centres: Array, step: float) -> Array:
-    """Mean over each grid step of the straight lines that join the points."""
-    values = rows.astype(np.float64)
-    segments = 0.5 * (values[:, 1:] + values[:, :-1]) * np.diff(q)
-    integral = np.concatenate([np.zeros((len(rows), 1)), np.cumsum(segments, axis=1)], axis=1)
-
-    def integral_to(x: Array) -> Array:
-        left = np.clip(np.searchsorted(q, x, side="right") - 1, 0, len(q) - 2)
-        t = x - q[left]
-        slope = (values[:, left + 1] - values[:, left]) / (q[left + 1] - q[left])
-        return np.asarray(integral[:, left] + values[:, left] * t + 0.5 * slope * t**2)
-
-    low = np.clip(centres - 0.5 * step, q[0], q[-1])
-    high = np.clip(centres + 0.5 * step, q[0], q[-1])
-    width = high - low
-    thin = width <= 1e-9 * step
-    width[thin] = 1.0
-    average = (integral_to(high) - integral_to(low)) / width
-    if thin.any():
-        average[:, thin] = np.stack([np.interp(centres[thin], q, v) for v in values])
-    return average
+    if not (np.nanmax(rows, axis=1, initial=0.0) > 0).all():
+        raise ValueError(f"{source}: no intensity; every measured point is zero")
+    return rows
 
 
 def _pad(on_grid: Array, padding: str) -> Array:

@@ -18,7 +18,9 @@ import xarray as xr
 from sklearn.pipeline import Pipeline
 
 from ._patterns import q_of, rows_of
+from ._reference import Match, ReferencePatterns
 from ._sizer_files import SizerError, read_sizer, shipped_sizers, write_sizer
+from .augmentation import RandomExperiment
 from .io import PatternError
 from .neural_network import AllCNNClassifier
 from .preprocessing import QStandardizer
@@ -27,9 +29,10 @@ __all__ = ["Sizer", "SizerError", "Sizing", "load_sizer", "make_sizing_pipeline"
 
 Array = npt.NDArray[Any]
 
-_PUBLISHED_RANGE = (1.0, 4.4)  # 1/Angstrom; what the published network needs
 _RANGE_TOLERANCE = 0.02  # 1/Angstrom
-_COARSEST_STEP = 0.06  # 1/Angstrom; 251 points over the standard grid are 0.056
+_COVERAGE = 0.95  # share of the required range that must be measured
+_UNTRAINED_STEP = 4.0  # grid steps that a network bears which never saw a coarse pattern
+_POOR_AGREEMENT = 0.5  # below it a pattern is refused; measured: see docs/design.md
 
 
 @dataclass(frozen=True)
@@ -52,6 +55,9 @@ class Sizing:
         Probability over ``diameter`` (nm).
     q_range : tuple of 2 float
         Range of the pattern that was used, in 1/Angstrom.
+    agreement : float
+        How much of the pattern's structure the simulated pattern of this diameter
+        explains, from 0 to 1; NaN where the sizer carries no simulated patterns.
     source : str
         Where the pattern came from.
     model : str
@@ -65,6 +71,7 @@ class Sizing:
     expected_diameter: float
     probabilities: xr.DataArray
     q_range: tuple[float, float]
+    agreement: float
     source: str
     model: str
 
@@ -112,23 +119,25 @@ class Sizer:
     Parameters
     ----------
     pipeline : sklearn.pipeline.Pipeline
-        A fitted :func:`make_sizing_pipeline`.
+        A fitted :func:`make_sizing_pipeline`, with diameters in picometres as
+        classes.
+    library : Dataset, optional
+        The simulated library that it was trained on. With it the sizer can tell
+        whether a pattern looks like this crystal at all, and draw it.
     name : str, default="unnamed"
         What to call it.
-    simulation : mapping, optional
-        Parameters of the library that it was trained on (``library.attrs``), with
-        which the best pattern is drawn.
     training : mapping, optional
         How it was trained and how well it does, for the manifest; JSON values.
-    required_range : tuple of 2 float, optional
-        A pattern must start at or below the first and end at or above the second,
-        in 1/Angstrom. By default the narrowest range that the pipeline's
-        :class:`RandomExperiment` draws, or 1.0 to 4.4.
 
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,) of int
         Diameters in picometres.
+    required_range : tuple of 2 float
+        A pattern must start at or below the first and end at or above the second,
+        in 1/Angstrom: the narrowest range that the pipeline was trained with.
+    coarsest_step : float
+        Largest step of a pattern, in 1/Angstrom, likewise.
 
     See Also
     --------
@@ -146,28 +155,31 @@ class Sizer:
     def __init__(
         self,
         pipeline: Pipeline,
+        library: xr.Dataset | None = None,
         *,
         name: str = "unnamed",
-        simulation: Mapping[str, Any] | None = None,
         training: Mapping[str, Any] | None = None,
-        required_range: tuple[float, float] | None = None,
     ) -> None:
-        steps = pipeline.named_steps
-        standardizer, classifier = steps.get("qstandardizer"), steps.get("allcnn")
-        if not (
-            isinstance(standardizer, QStandardizer) and isinstance(classifier, AllCNNClassifier)
-        ):
-            raise ValueError(
-                "pipeline must have the steps 'qstandardizer' and 'allcnn', as "
-                "make_sizing_pipeline() gives"
-            )
-        if not (hasattr(standardizer, "q_") and hasattr(classifier, "layers_")):
-            raise ValueError("pipeline is not fitted; call pipeline.fit(X, y) first")
+        standardizer, classifier = _steps(pipeline)
         self.pipeline = pipeline
         self.name = name
-        self.simulation = dict(simulation or {})
         self.training = dict(training or {})
-        self.required_range = required_range or _trained_range(classifier.augmenter)
+        self.simulation: dict[str, Any] = {}
+        self.reference: ReferencePatterns | None = None
+        if library is not None:
+            self.simulation = {str(key): value for key, value in library.attrs.items()}
+            self.reference = ReferencePatterns.from_library(library, standardizer)
+            missing = set(self.classes_) - set(self.reference.diameters)
+            if missing:
+                raise ValueError(f"library has no patterns of {min(missing) / 1000:g} nm")
+        augmenter = getattr(classifier, "augmenter_", None)
+        if augmenter is not None and not np.allclose(augmenter.q_, standardizer.q_, atol=1e-6):
+            raise ValueError(
+                "the augmenter drew on another Q grid than the standardiser's; give it "
+                "q=pipeline['qstandardizer'].q_ and fit again"
+            )
+        self.augmentation = _augmentation_facts(augmenter)
+        self.required_range, self.coarsest_step = _trained_limits(augmenter, standardizer.q_)
 
     @property
     def classes_(self) -> npt.NDArray[np.int64]:
@@ -194,15 +206,11 @@ class Sizer:
         Raises
         ------
         PatternError
-            If a pattern does not cover what the sizer needs.
+            If a pattern does not cover the range that the sizer needs, or is too
+            coarse.
         """
-        if isinstance(patterns, xr.DataArray):
-            self._check_axis(patterns)
-        elif isinstance(patterns, Sequence):
-            for pattern in patterns:
-                if isinstance(pattern, xr.DataArray):
-                    self._check_axis(pattern)
-        return np.asarray(self.pipeline.predict_proba(patterns))
+        standard = self._standardized(patterns)
+        return np.asarray(self.pipeline.named_steps["allcnn"].predict_proba(standard))
 
     def predict(self, patterns: Any) -> npt.NDArray[np.int64]:
         """Most probable diameter, in picometres.
@@ -215,6 +223,10 @@ class Sizer:
         Returns
         -------
         ndarray of shape (n_samples,) of int
+
+        See Also
+        --------
+        size : Also refuses a pattern that does not look like the crystal.
         """
         return np.asarray(self.classes_[self.predict_proba(patterns).argmax(axis=1)])
 
@@ -233,16 +245,32 @@ class Sizer:
         Raises
         ------
         PatternError
-            If the pattern does not cover what the sizer needs, or is too coarse.
+            If the pattern does not cover the range that the sizer needs, is too
+            coarse, or does not look like the crystal at any size.
         """
         if not isinstance(pattern, xr.DataArray):
-            raise TypeError(f"pattern is a {type(pattern).__name__}; expected a DataArray")
+            raise TypeError(
+                f"pattern is a {type(pattern).__name__}; expected a DataArray, as "
+                "read_pattern(path, wavelength=...) returns"
+            )
         if len(rows_of(pattern)) != 1:
             raise ValueError("size takes one pattern; for several use predict or predict_proba")
         source = str(pattern.attrs.get("source", "pattern"))
-        probabilities = self.predict_proba(pattern)[0]
+        standard = self._standardized(pattern)
+        probabilities = self.pipeline.named_steps["allcnn"].predict_proba(standard)[0]
         best, second = np.argsort(probabilities)[::-1][:2]
         diameters = self.classes_ / 1000.0
+        agreement = float("nan")
+        if self.reference is not None:
+            agreement = self.match(pattern, self.classes_[best]).agreement
+            if agreement < _POOR_AGREEMENT:
+                raise PatternError(
+                    source,
+                    f"does not look like {self.simulation.get('crystal', self.name)} (agreement "
+                    f"{agreement:.2f} of 1 with the best size): check the wavelength and the "
+                    "axis (two-theta or Q), and that the dots are in the beam",
+                )
+        measured = self.q_[np.isfinite(standard[0])]
         return Sizing(
             diameter=float(diameters[best]),
             probability=float(probabilities[best]),
@@ -255,10 +283,44 @@ class Sizer:
                 coords={"diameter": ("diameter", diameters, {"units": "nm"})},
                 name="probability",
             ),
-            q_range=self._used_range(q_of(pattern)),
+            q_range=(float(measured[0]), float(measured[-1])),
+            agreement=agreement,
             source=source,
             model=self.name,
         )
+
+    def match(self, pattern: xr.DataArray, diameter: int) -> Match:
+        """Lay the simulated pattern of one diameter over a measured one.
+
+        Parameters
+        ----------
+        pattern : DataArray
+            One pattern.
+        diameter : int
+            One of ``classes_``, in picometres.
+
+        Returns
+        -------
+        Match
+            The curves, and how well they agree.
+
+        Raises
+        ------
+        ValueError
+            If the sizer carries no simulated patterns.
+        """
+        if self.reference is None:
+            raise ValueError(
+                f"the sizer {self.name!r} carries no simulated patterns; make it with "
+                "Sizer(pipeline, library)"
+            )
+        coarse = QStandardizer(
+            q_min=float(self.reference.q[0]),
+            q_max=float(self.reference.q[-1]),
+            n_points=len(self.reference.q),
+        )
+        row = coarse.fit_transform([pattern.squeeze()])[0]
+        return self.reference.match(coarse.q_, row, int(diameter))
 
     def save(self, path: str | Path, *, overwrite: bool = False) -> None:
         """Write the sizer into a folder: ``manifest.json`` and ``weights.npz``.
@@ -273,16 +335,20 @@ class Sizer:
         Raises
         ------
         SizerError
-            If the folder holds something else, or a sizer and ``overwrite`` is False.
+            If the folder holds something else, or a sizer and ``overwrite`` is
+            False, or it may not be written.
         """
         write_sizer(
             Path(path),
             standardizer=self.pipeline.named_steps["qstandardizer"],
             classifier=self.pipeline.named_steps["allcnn"],
+            reference=self.reference,
             facts={
                 "name": self.name,
                 "required_range": list(self.required_range),
+                "coarsest_step": self.coarsest_step,
                 "simulation": self.simulation,
+                "augmentation": self.augmentation,
                 "training": self.training,
             },
             overwrite=overwrite,
@@ -292,34 +358,47 @@ class Sizer:
         low, high = self.classes_.min() / 1000, self.classes_.max() / 1000
         return f"Sizer({self.name!r}, {len(self.classes_)} classes, {low:g} to {high:g} nm)"
 
-    def _used_range(self, q: Array) -> tuple[float, float]:
-        grid = self.q_
-        used = q[(q >= grid[0] - 1e-9) & (q <= grid[-1] + 1e-9)]
-        return (float(used[0]), float(used[-1])) if used.size else (float("nan"), float("nan"))
-
-    def _check_axis(self, pattern: xr.DataArray) -> None:
-        source = str(pattern.attrs.get("source", "pattern"))
-        q = q_of(pattern)
-        measured = q[np.isfinite(rows_of(pattern)).any(axis=0)]
+    def _standardized(self, patterns: Any) -> Array:
+        """Patterns on the grid, each checked for the range and step that the sizer needs."""
+        labelled: list[xr.DataArray] = []
+        if isinstance(patterns, xr.DataArray):
+            labelled = [patterns] * len(rows_of(patterns))
+        elif isinstance(patterns, Sequence):
+            labelled = [p for p in patterns if isinstance(p, xr.DataArray)]
+        sources = [str(pattern.attrs.get("source", "pattern")) for pattern in labelled]
+        steps = {id(p): (p, s) for p, s in zip(labelled, sources, strict=True)}
+        for pattern, source in steps.values():
+            self._check_step(q_of(pattern), source)
+        rows = np.asarray(self.pipeline.named_steps["qstandardizer"].transform(patterns))
         start, end = self.required_range
-        if (
-            measured.size == 0
-            or measured.min() > start + _RANGE_TOLERANCE
-            or measured.max() < end - _RANGE_TOLERANCE
-        ):
-            found = f"{measured.min():.3g} to {measured.max():.3g}" if measured.size else "nothing"
+        for k, measured in enumerate(np.isfinite(rows)):
+            q = self.q_[measured]
+            share = measured[(self.q_ >= start) & (self.q_ <= end)].mean()
+            if (
+                q[0] > start + _RANGE_TOLERANCE
+                or q[-1] < end - _RANGE_TOLERANCE
+                or share < _COVERAGE
+            ):
+                hole = "" if share >= _COVERAGE else f", {share:.0%} of what is needed"
+                raise PatternError(
+                    sources[k] if k < len(sources) else f"pattern {k}",
+                    f"covers Q = {q[0]:.3g} to {q[-1]:.3g} 1/Angstrom{hole}; the sizer "
+                    f"{self.name!r} needs {start:.3g} to {end:.3g}: measure that range, and check "
+                    "the wavelength and whether the axis is two-theta or Q",
+                )
+        return rows
+
+    def _check_step(self, q: Array, source: str) -> None:
+        start, end = self.required_range
+        inside = q[(q >= start - self.coarsest_step) & (q <= end + self.coarsest_step)]
+        if inside.size < 2:
+            return  # the range is at fault, and that is said better elsewhere
+        step = float(np.median(np.diff(inside)))
+        if step > 1.05 * self.coarsest_step:
             raise PatternError(
                 source,
-                f"covers Q = {found} 1/Angstrom; the sizer {self.name!r} needs {start:g} to "
-                f"{end:g}: measure that range, and check the wavelength",
-            )
-        inside = measured[(measured >= start) & (measured <= max(end, start))]
-        step = float(np.median(np.diff(inside))) if inside.size > 1 else np.inf
-        if step > _COARSEST_STEP:
-            raise PatternError(
-                source,
-                f"has a step of {step:.3g} 1/Angstrom; the sizer needs {_COARSEST_STEP:g} or less: "
-                "measure with a finer step",
+                f"has a step of {step:.3g} 1/Angstrom; the sizer {self.name!r} needs "
+                f"{self.coarsest_step:.2g} or less: measure with a finer step, and check the axis",
             )
 
 
@@ -354,18 +433,54 @@ def load_sizer(name: str | Path) -> Sizer:
             f"{name}: no such sizer; shipped: {', '.join(sorted(shipped))}. For your own give "
             "the folder that sizer.save(path) wrote"
         )
-    standardizer, classifier, facts = read_sizer(folder)
-    start, end = facts["required_range"]
-    return Sizer(
-        Pipeline([("qstandardizer", standardizer), ("allcnn", classifier)]),
-        name=facts["name"],
-        simulation=facts["simulation"],
-        training=facts["training"],
-        required_range=(start, end),
-    )
+    parts = read_sizer(folder)
+    pipeline = Pipeline([("qstandardizer", parts.standardizer), ("allcnn", parts.classifier)])
+    sizer = Sizer(pipeline, name=parts.facts["name"], training=parts.facts["training"])
+    sizer.reference = parts.reference
+    for fact in ("required_range", "coarsest_step", "simulation", "augmentation"):
+        setattr(sizer, fact, parts.facts[fact])
+    return sizer
 
 
-def _trained_range(augmenter: Any) -> tuple[float, float]:
-    if hasattr(augmenter, "q_min") and hasattr(augmenter, "q_max"):
-        return float(augmenter.q_min[1]), float(augmenter.q_max[0])
-    return _PUBLISHED_RANGE
+def _steps(pipeline: Pipeline) -> tuple[QStandardizer, AllCNNClassifier]:
+    """The two fitted steps of a pipeline that a sizer can be made of."""
+    steps = pipeline.named_steps
+    standardizer, classifier = steps.get("qstandardizer"), steps.get("allcnn")
+    if not (isinstance(standardizer, QStandardizer) and isinstance(classifier, AllCNNClassifier)):
+        raise ValueError(
+            "pipeline must have the steps 'qstandardizer' and 'allcnn', as "
+            "make_sizing_pipeline() gives"
+        )
+    if not (hasattr(standardizer, "q_") and hasattr(classifier, "layers_")):
+        raise ValueError("pipeline is not fitted; call pipeline.fit(X, y) first")
+    if len(standardizer.q_) != standardizer.n_points:
+        raise ValueError(
+            f"pipeline was fitted on a bare array of {len(standardizer.q_)} columns, which has no "
+            "Q axis; fit it on a DataArray with a coordinate q, or give QStandardizer(input_q=...)"
+        )
+    classes = np.asarray(classifier.classes_)
+    if classes.dtype.kind not in "iu" or classes.min() <= 0:
+        raise ValueError("the classes must be diameters in picometres, positive integers")
+    return standardizer, classifier
+
+
+def _augmentation_facts(augmenter: Any) -> dict[str, Any] | None:
+    if augmenter is None:
+        return None
+    parameters = {k: v for k, v in augmenter.get_params(deep=False).items() if k != "q"}
+    return {
+        "class": type(augmenter).__name__,
+        **{k: str(v) if isinstance(v, xr.DataArray) else v for k, v in parameters.items()},
+    }
+
+
+def _trained_limits(augmenter: Any, q: Array) -> tuple[tuple[float, float], float]:
+    """The shortest range and the coarsest step that the network has seen."""
+    step = float(q[1] - q[0])
+    start, end, coarsest = float(q[0]), float(q[-1]), _UNTRAINED_STEP
+    if isinstance(augmenter, RandomExperiment):
+        if augmenter.full_range_share < 1:
+            start, end = max(start, augmenter.q_min[1]), min(end, augmenter.q_max[0])
+        if augmenter.fine_share < 1:
+            coarsest = max(coarsest, augmenter.coarsening[1])
+    return (float(start), float(end)), coarsest * step

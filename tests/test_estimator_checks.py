@@ -16,7 +16,7 @@ ESTIMATORS = [
 ]
 
 PIPELINE_FAILURES = {
-    # scikit-learn lists these two for its own Pipeline.
+    # scikit-learn expects the first two of its own Pipeline.
     "check_dont_overwrite_parameters": "Pipeline fits its steps in place",
     "check_estimators_overwrite_params": "Pipeline fits its steps in place",
     "check_estimators_nan_inf": "Pipeline does not pass on the tag allow_nan of its steps",

@@ -14,11 +14,15 @@ def pattern():
 
 def test_simulated_pattern_lies_on_the_measured_one(pattern):
     display = sq.SizingDisplay.from_estimator(sq.load_sizer("PbS"), pattern)
-    residual = display.measured - display.simulated
+    match = display.match
+    residual = match.measured - match.simulated
     assert display.sizing.diameter == pytest.approx(3.0, abs=0.5)
-    assert np.sqrt((residual**2).sum() / (display.measured**2).sum()) < 0.03
-    assert display.strain == pytest.approx(0.002, abs=0.0011)
-    assert (display.background >= 0).all()
+    assert np.sqrt((residual**2).sum() / (match.measured**2).sum()) < 0.03
+    assert match.strain == pytest.approx(0.002, abs=0.0011)
+    assert match.agreement > 0.95
+    # Half of the intensity is the liquid.
+    liquid = np.trapezoid(match.background, match.q) / np.trapezoid(match.measured, match.q)
+    assert 0.3 < liquid < 0.9
 
 
 def test_plot_shows_all_of_it(pattern):
@@ -37,8 +41,8 @@ def test_plot_shows_all_of_it(pattern):
     plt.close(axes.figure)
 
 
-def test_sizer_without_a_crystal_cannot_draw(pattern):
+def test_sizer_without_simulated_patterns_cannot_draw(pattern):
     sizer = sq.load_sizer("PbS")
-    sizer.simulation = {}
-    with pytest.raises(ValueError, match="crystal"):
+    sizer.reference = None
+    with pytest.raises(ValueError, match="no simulated patterns"):
         sq.SizingDisplay.from_estimator(sizer, pattern)

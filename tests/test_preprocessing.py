@@ -103,6 +103,40 @@ def test_containers_agree():
     np.testing.assert_array_equal(from_array, bare)
 
 
+def test_isolated_missing_points_are_bridged():
+    values = smooth(GRID)
+    values[1::2] = np.nan
+    found = standardized(pattern(GRID, values))
+    assert np.isfinite(found[:-1]).all()
+    np.testing.assert_allclose(found[:-1], DIRECT[:-1], atol=1e-3 * DIRECT.max())
+
+
+def test_removed_rows_are_a_gap():
+    q = np.linspace(0.9, 15.1, 8000)
+    kept = (q < 4.0) | (q > 5.0)
+    found = standardized(pattern(q[kept], smooth(q[kept])))
+    assert GRID[np.isnan(found)][[0, -1]] == pytest.approx([4.0, 5.0], abs=0.005)
+
+
+@pytest.mark.parametrize("factor", [1e-320, 1e-200, 1e200, 1e303])
+def test_units_of_the_intensity_do_not_matter(factor):
+    found = standardized(pattern(GRID, smooth(GRID) * factor))
+    tolerance = 0.02 if factor == 1e-320 else 1e-9  # so small numbers have two digits left
+    np.testing.assert_allclose(found, DIRECT, rtol=tolerance, atol=tolerance * DIRECT.max())
+
+
+def test_a_pipeline_fitted_with_an_axis_takes_the_standard_grid():
+    q = np.linspace(0.9, 15.1, 3000)
+    standardizer = sq.QStandardizer().fit([pattern(q)])
+    assert standardizer.n_features_in_ == 5004
+    np.testing.assert_allclose(standardizer.transform(smooth(GRID)[None, :])[0], DIRECT)
+
+
+def test_mixed_list_is_refused():
+    with pytest.raises(ValueError, match="some patterns"):
+        sq.QStandardizer().fit([pattern(GRID), smooth(GRID)])
+
+
 def test_pandas_output():
     standardizer = sq.QStandardizer().set_output(transform="pandas")
     frame = standardizer.fit_transform([pattern(GRID)])
@@ -116,6 +150,12 @@ def test_pandas_output():
         (pattern(np.linspace(16.0, 18.0, 50)), "nothing measured"),
         (pattern(np.array([2.0]), np.array([1.0])), "one point"),
         (pattern(GRID, -smooth(GRID)), "negative"),
+        (pattern(GRID, 0 * smooth(GRID)), "no intensity"),
+        (pattern(GRID, np.where(GRID < 1, np.inf, 1.0)), "infinite"),
+        (
+            pattern(np.linspace(0.1, 15, 3000), 1.0 * (np.linspace(0.1, 15, 3000) < 0.5)),
+            "no intensity inside the grid",
+        ),
         (xr.DataArray(smooth(GRID), dims="x"), "no axis"),
         (
             xr.DataArray(np.ones(3), coords={"two_theta": [1, 2, 3.0]}, dims="two_theta"),

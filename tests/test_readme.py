@@ -40,4 +40,4 @@ def test_version_is_the_same_everywhere():
     from importlib.metadata import version
 
     assert f"version: {version('sk_qdots')}" in (ROOT / "CITATION.cff").read_text()
-    assert sq.load_sizer("PbS").simulation["sk_qdots_version"]
+    assert sq.load_sizer("PbS").simulation["sk_qdots_version"] == version("sk_qdots")

@@ -1,5 +1,4 @@
 import json
-import shutil
 import zipfile
 
 import numpy as np
@@ -23,13 +22,13 @@ def sizer(library):
     augmenter = sq.RandomExperiment(n_liquids=3, random_state=0)
     pipe = sq.make_sizing_pipeline(augmenter=augmenter, random_state=0)
     pipe.set_params(allcnn__n_filters=8, allcnn__max_epochs=80, allcnn__batch_size=9).fit(X, y)
-    return sq.Sizer(pipe, name="three", simulation=library.attrs, training={"seed": 0})
+    return sq.Sizer(pipe, library, name="three", training={"seed": 0})
 
 
 @pytest.fixture
 def saved(sizer, tmp_path):
-    sizer.save(tmp_path / "sizer")
-    return tmp_path / "sizer"
+    sizer.save(tmp_path / "mine")
+    return tmp_path / "mine"
 
 
 def one(library, diameter=3.0, q=None):
@@ -48,6 +47,7 @@ def test_size_says_how_sure_it_is(library, sizer):
     assert result.expected_diameter == pytest.approx(expected)
     assert result.q_range == pytest.approx((0.99, 14.998), abs=1e-3)
     assert result.model == "three"
+    assert result.agreement > 0.98
 
 
 def test_predict_takes_every_container(library, sizer):
@@ -66,8 +66,8 @@ def test_predict_takes_every_container(library, sizer):
 @pytest.mark.parametrize(
     ("q", "message"),
     [
-        (np.linspace(5.0, 15.0, 500), "needs 1.8 to 4.2"),
-        (np.linspace(1.0, 3.0, 500), "needs 1.8 to 4.2"),
+        (np.linspace(5.0, 15.0, 500), "needs 1.8 to 4.4"),
+        (np.linspace(1.0, 3.0, 500), "needs 1.8 to 4.4"),
         (np.linspace(1.0, 15.0, 30), "finer step"),
     ],
 )
@@ -89,7 +89,7 @@ def test_save_and_load(library, sizer, saved):
     X, _, _ = sq.library_samples(library)
     loaded = sq.load_sizer(saved)
     np.testing.assert_allclose(loaded.predict_proba(X), sizer.predict_proba(X), atol=1e-6)
-    assert loaded.required_range == sizer.required_range == (1.8, 4.2)
+    assert loaded.required_range == sizer.required_range == (1.8, 4.4)
     assert (loaded.name, loaded.training) == ("three", {"seed": 0})
     assert loaded.simulation["crystal"] == "PbS"
     manifest = json.loads((saved / "manifest.json").read_text())
@@ -164,37 +164,90 @@ def bomb(folder):
     edit(lambda m: m.update(weights_sha256=digest))(folder)
 
 
+def rewrite_member(folder, write):
+    """Replace the archive by one that ``write`` fills, and vouch for it."""
+    import hashlib
+
+    path = folder / "weights.npz"
+    write(path)
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    edit(lambda m: m.update(weights_sha256=digest))(folder)
+
+
+def huge_header(path):
+    import io
+
+    header = io.BytesIO()
+    np.lib.format.write_array_header_1_0(
+        header, {"descr": "<f8", "fortran_order": False, "shape": (10**14,)}
+    )
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("classes.npy", header.getvalue())
+
+
+def lzma_packed(path):
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_LZMA) as archive:
+        archive.writestr("classes.npy", b"\0" * 1000)
+
+
+def corrupt_deflate(path):
+    raw = bytearray(path.read_bytes())
+    raw[60:200] = b"\xff" * 140
+    path.write_bytes(raw)
+
+
+def first_kernel(value):
+    return edit(lambda m: m["classifier"]["kernel_sizes"].__setitem__(0, value))
+
+
 DAMAGE = {
-    "no manifest": lambda f: (f / "manifest.json").unlink(),
-    "no weights": lambda f: (f / "weights.npz").unlink(),
-    "manifest is not JSON": lambda f: (f / "manifest.json").write_text("{"),
-    "manifest is binary": lambda f: (f / "manifest.json").write_bytes(b"\xff\xfe\x00"),
-    "manifest is a list": lambda f: (f / "manifest.json").write_text("[]"),
-    "manifest is deep": lambda f: (f / "manifest.json").write_text("[" * 200_000),
-    "manifest is huge": lambda f: (f / "manifest.json").write_text(" " * 2**21),
-    "weights cut short": lambda f: (f / "weights.npz").write_bytes(
-        (f / "weights.npz").read_bytes()[:1000]
+    "no manifest": (lambda f: (f / "manifest.json").unlink(), "manifest.json: missing"),
+    "no weights": (lambda f: (f / "weights.npz").unlink(), "weights.npz: cannot be read"),
+    "not JSON": (lambda f: (f / "manifest.json").write_text("{"), "not JSON"),
+    "binary": (lambda f: (f / "manifest.json").write_bytes(b"\xff\xfe\x00"), "not JSON"),
+    "a list": (lambda f: (f / "manifest.json").write_text("[]"), "not a sizer's manifest"),
+    "deep": (lambda f: (f / "manifest.json").write_text("[" * 200_000), "not JSON"),
+    "huge": (lambda f: (f / "manifest.json").write_text(" " * 2**21), "larger than"),
+    "cut short": (
+        lambda f: (f / "weights.npz").write_bytes((f / "weights.npz").read_bytes()[:1000]),
+        "does not match its manifest",
     ),
-    "newer format": edit(lambda m: m.update(format_version=99)),
-    "other program": edit(lambda m: m.update(format="cookbook")),
-    "missing key": edit(lambda m: m.pop("classifier")),
-    "wrong type": edit(lambda m: m.update(standardizer=3)),
-    "huge grid": edit(lambda m: m["standardizer"].update(n_points=10**12)),
-    "wrong kernel": edit(lambda m: m["classifier"].update(kernel_sizes=[7, 5, 4, 3, 2])),
-    "zero scale": edit(lambda m: m.update(scale=[0.0, 1.0])),
-    "bad range": edit(lambda m: m.update(required_range=[4.0, 1.0])),
-    "pickle": replace_weights(hostile_pickle),
-    "NaN weights": replace_weights(lambda a: a.update(bias0=a["bias0"] * np.nan)),
-    "missing array": replace_weights(lambda a: a.pop("mean")),
-    "unsorted classes": replace_weights(lambda a: a.update(classes=a["classes"][::-1])),
-    "zip bomb": bomb,
+    "newer format": (edit(lambda m: m.update(format_version=99)), "update sk_qdots"),
+    "other program": (edit(lambda m: m.update(format="cookbook")), "not a sizer's manifest"),
+    "missing key": (edit(lambda m: m.pop("classifier")), "damaged.*classifier"),
+    "wrong type": (edit(lambda m: m.update(standardizer=3)), "damaged"),
+    "huge grid": (edit(lambda m: m["standardizer"].update(n_points=10**12)), "n_points"),
+    "float kernel": (first_kernel(10.0), "kernel_sizes"),
+    "other kernel": (first_kernel(7), "weight0 has shape"),
+    "zero scale": (edit(lambda m: m.update(scale=[0.0, 1.0])), "scale"),
+    "infinite scale": (edit(lambda m: m.update(scale=[float("inf"), 1.0])), "scale"),
+    "bad range": (edit(lambda m: m.update(required_range=[4.0, 1.0])), "required_range"),
+    "infinite range": (
+        edit(lambda m: m.update(required_range=[1.8, float("inf")])),
+        "required_range",
+    ),
+    "bad name": (edit(lambda m: m.update(name="\ud800")), "name"),
+    "bad facts": (edit(lambda m: m.update(simulation=[1])), "objects"),
+    "pickle": (replace_weights(hostile_pickle), "not an array of numbers"),
+    "NaN": (replace_weights(lambda a: a.update(bias0=a["bias0"] * np.nan)), "bias0"),
+    "missing array": (replace_weights(lambda a: a.pop("mean")), "mean"),
+    "unsorted classes": (replace_weights(lambda a: a.update(classes=a["classes"][::-1])), "ascend"),
+    "foreign reference": (
+        replace_weights(lambda a: a.update(reference_diameters=a["reference_diameters"] + 7)),
+        "reference patterns",
+    ),
+    "zip bomb": (bomb, "unpacks to more"),
+    "huge header": (lambda f: rewrite_member(f, huge_header), "not an array of numbers"),
+    "other packing": (lambda f: rewrite_member(f, lzma_packed), "unknown way"),
+    "corrupt packing": (lambda f: rewrite_member(f, corrupt_deflate), "not a file of arrays"),
 }
 
 
 @pytest.mark.parametrize("kind", DAMAGE)
 def test_damaged_sizers_are_refused(saved, kind):
-    DAMAGE[kind](saved)
-    with pytest.raises(sq.SizerError, match="sizer"):
+    damage, reason = DAMAGE[kind]
+    damage(saved)
+    with pytest.raises(sq.SizerError, match=reason):
         sq.load_sizer(saved)
 
 
@@ -210,20 +263,141 @@ def test_sizer_needs_a_fitted_sizing_pipeline():
 
     with pytest.raises(ValueError, match="make_sizing_pipeline"):
         sq.Sizer(make_pipeline(sq.QStandardizer()))
+    bare = sq.make_sizing_pipeline().set_params(allcnn__max_epochs=1)
+    X = np.random.default_rng(0).uniform(size=(8, 600))
+    with pytest.raises(ValueError, match="no Q axis"):
+        sq.Sizer(bare.fit(X, [2000, 3000] * 4))
+    X = np.random.default_rng(0).uniform(size=(8, 5004))
+    with pytest.raises(ValueError, match="positive integers"):
+        sq.Sizer(bare.fit(X, ["small", "large"] * 4))
 
 
-def test_shipped_sizer_is_described(tmp_path):
+def test_limits_follow_the_training(library, sizer):
+    step = sizer.q_[1] - sizer.q_[0]
+    assert sizer.coarsest_step == pytest.approx(20 * step)
+    X, y, _ = sq.library_samples(library)
+    plain = sq.make_sizing_pipeline(random_state=0).set_params(allcnn__max_epochs=1).fit(X, y)
+    untrained = sq.Sizer(plain)
+    assert untrained.required_range == pytest.approx((0.99, 14.9984))
+    assert untrained.coarsest_step == pytest.approx(4 * step)
+    with pytest.raises(sq.PatternError, match=r"needs 0.99 to 15"):
+        untrained.size(one(library, q=np.linspace(1.2, 6.0, 900)))
+    assert np.isnan(untrained.size(one(library)).agreement)
+
+
+def test_augmenter_on_another_grid_is_refused(library):
+    q = np.linspace(1.0, 8.0, 600)
+    X, y, _ = sq.library_samples(library.interp(q=q))
+    augmenter = sq.RandomExperiment(n_liquids=2, q_min=(1.0, 1.2), q_max=(7.0, 8.0))
+    pipe = sq.make_sizing_pipeline(augmenter=augmenter).set_params(
+        qstandardizer__q_min=1.0,
+        qstandardizer__q_max=8.0,
+        qstandardizer__n_points=600,
+        allcnn__max_epochs=1,
+    )
+    with pytest.raises(ValueError, match=r"RandomExperiment\(q="):
+        pipe.fit(X, y)
+    sq.Sizer(pipe.set_params(allcnn__augmenter__q=q).fit(X, y))
+    with pytest.raises(ValueError, match="another Q grid"):
+        sq.Sizer(pipe.set_params(allcnn__augmenter__q=q + 0.5).fit(X, y))
+
+
+def test_library_must_hold_the_classes(library, sizer):
+    with pytest.raises(ValueError, match=r"no patterns of 4.5 nm"):
+        sq.Sizer(sizer.pipeline, library.isel(diameter=[0, 1]))
+
+
+def test_own_columns_survive_saving(library, tmp_path):
+    X, y, _ = sq.library_samples(library)
+    q = X["q"].values
+    pipe = sq.make_sizing_pipeline(random_state=0).set_params(
+        qstandardizer__input_q=q[::2], allcnn__max_epochs=2
+    )
+    sizer = sq.Sizer(pipe.fit(X.values[:, ::2], y))
+    sizer.save(tmp_path / "own")
+    np.testing.assert_allclose(
+        sq.load_sizer(tmp_path / "own").predict_proba(X.values[:, ::2]),
+        sizer.predict_proba(X.values[:, ::2]),
+        atol=1e-6,
+    )
+
+
+def test_what_cannot_be_loaded_is_not_saved(sizer, tmp_path):
+    import copy
+
+    nameless = copy.copy(sizer)
+    nameless.name = "no/such:name\n"
+    with pytest.raises(sq.SizerError, match="name"):
+        nameless.save(tmp_path / "nameless")
+    assert not (tmp_path / "nameless").exists()
+
+
+def colloid(diameter, q):
+    library = sq.simulate_library(
+        "PbS", diameters=[diameter], dispersions=[0.12], strains=[0.001], q=q
+    )
+    pattern = library["intensity"].squeeze(drop=True)
+    mixed = sq.SolventMixer(qd_fraction=0.4).fit_transform(pattern.expand_dims("sample"))
+    return sq.PoissonNoise(snr=46, random_state=1).fit_transform(mixed)[0]
+
+
+@pytest.mark.parametrize("diameter", [2.5, 5.0, 9.0])
+def test_agreement_tells_the_crystal_and_the_wavelength(diameter):
+    q = np.linspace(0.9, 15.2, 6000)
+    sizer = sq.load_sizer("PbS")
+    pattern = colloid(diameter, q)
+    good = sizer.size(pattern)
+    assert abs(good.diameter - diameter) <= 0.5
+    assert good.agreement > 0.8
+    for factor in (0.8, 0.93, 1.07, 1.3):
+        wrong = pattern.assign_coords(q=q * factor).sel(q=slice(0.9, 15.5))
+        with pytest.raises(sq.PatternError, match="does not look like PbS"):
+            sizer.size(wrong)
+
+
+def test_no_dots_are_refused():
+    sizer = sq.load_sizer("PbS")
+    q = sizer.q_
+    rng = np.random.default_rng(0)
+    liquid = np.interp(q, sq.load_solvent("generic")["q"], sq.load_solvent("generic"))
+    for expected in (np.full(len(q), 50.0), liquid):
+        counts = xr.DataArray(rng.poisson(expected), dims="q", coords={"q": q})
+        with pytest.raises(sq.PatternError, match="does not look like PbS"):
+            sizer.size(counts)
+
+
+def test_each_row_is_checked(library, sizer):
+    whole = one(library).values.copy()
+    part = whole.copy()
+    part[(sizer.q_ < 5) | (sizer.q_ > 8)] = np.nan
+    batch = np.stack([whole, part])
+    for patterns in (
+        batch,
+        xr.DataArray(batch, dims=("sample", "q"), coords={"q": sizer.q_}),
+    ):
+        with pytest.raises(sq.PatternError, match="covers Q = 5"):
+            sizer.predict(patterns)
+    part = whole.copy()
+    part[sizer.q_ > 6] = np.nan
+    pattern = xr.DataArray(part, dims="q", coords={"q": sizer.q_})
+    assert sizer.size(pattern).q_range == pytest.approx((0.99, 6.0), abs=0.003)
+
+
+def test_removed_rows_are_not_measured(library, sizer):
+    q = sizer.q_
+    pattern = one(library)
+    with pytest.raises(sq.PatternError, match="of what is needed"):
+        sizer.size(pattern[(q < 1.9) | (q > 3.0)])
+    small = pattern[(q < 2.5) | (q > 2.55)]
+    assert sizer.size(small).diameter == 3.0
+    standard = sizer.pipeline[0].transform([small])[0]
+    assert np.isnan(standard[(q > 2.51) & (q < 2.54)]).all()
+
+
+def test_shipped_sizer_is_described():
     sizer = sq.load_sizer("PbS")
     assert sizer.classes_.tolist() == list(range(2000, 10001, 500))
     assert sizer.training["scores"]["dry"]["accuracy"] > 0.95
-    # It works from a folder that nobody may write to.
-    from sk_qdots._sizer_files import shipped_sizers
-
-    copy = tmp_path / "copy"
-    shutil.copytree(shipped_sizers()["PbS"], copy)
-    copy.chmod(0o500)
-    assert sq.load_sizer(copy).name == "PbS"
-    copy.chmod(0o700)
 
 
 def test_shipped_sizer_on_fresh_patterns():

@@ -24,6 +24,7 @@ from .._validation import (
     fit_context,
     validate_data,
 )
+from ..simulation import default_q_grid
 
 __all__ = ["AllCNNClassifier"]
 
@@ -57,7 +58,7 @@ class AllCNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     weight_decay : float, default=1e-4
         Of AdamW.
     batch_size : int, default=256
-        Patterns in a batch.
+        Patterns in a batch; a little larger where the last batch would have one.
     max_epochs : int, default=30
         Passes over the training patterns.
     augmenter : transformer or None, default=None
@@ -76,6 +77,8 @@ class AllCNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         Labels.
     net_ : skorch.NeuralNetClassifier
         The trained network; absent in a classifier that was loaded from a file.
+    augmenter_ : transformer or None
+        The fitted augmenter.
     layers_ : list of tuple of ndarray
         Folded weights and biases that ``predict_proba`` uses.
     mean_ : ndarray of shape (n_features,)
@@ -111,7 +114,7 @@ class AllCNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         "channels": [tuple, list],
         "lr": [Interval(Real, 0, None, closed="neither")],
         "weight_decay": [Interval(Real, 0, None, closed="left")],
-        "batch_size": [Interval(Integral, 1, None, closed="left")],
+        "batch_size": [Interval(Integral, 2, None, closed="left")],
         "max_epochs": [Interval(Integral, 1, None, closed="left")],
         "augmenter": "no_validation",
         "device": [StrOptions({"auto", "cpu", "cuda"})],
@@ -179,6 +182,7 @@ class AllCNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         seed = int(random_state.randint(np.iinfo(np.int32).max))
         rng = np.random.default_rng(seed)
         augmenter = None
+        self.augmenter_ = None
         reference = X
         if self.augmenter is not None:
             from sklearn.base import clone
@@ -186,9 +190,15 @@ class AllCNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             augmenter = clone(self.augmenter)
             if "random_state" in augmenter.get_params() and augmenter.random_state is None:
                 augmenter.set_params(random_state=seed)
+            if getattr(augmenter, "q", True) is None and X.shape[1] != len(default_q_grid()):
+                raise ValueError(
+                    f"the patterns have {X.shape[1]} points, not those of default_q_grid(): give "
+                    f"the augmenter its grid, {type(augmenter).__name__}(q=...)"
+                )
             augmenter.fit(X)
             rows = rng.choice(len(X), min(_REFERENCE_ROWS, 4 * len(X)))
             reference = augmenter.perturb(X[rows], rng)
+            self.augmenter_ = augmenter
         self._set_encoding(reference)
         self.net_ = train(self, X, encoder.transform(y).astype(np.int64), augmenter, seed)
         self.layers_ = self.net_.module_.folded_layers()
@@ -241,20 +251,23 @@ class AllCNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         -------
         ndarray of shape (n_samples, n_features, n_channels), float32
         """
+        X = X.astype(np.float32, copy=False)
+        mean = self.mean_.astype(np.float32)
         measured = np.isfinite(X)
         values = X
         if not measured.all():
-            values = np.where(measured, X, 0.0)
+            values = np.where(measured, X, np.float32(0.0))
             own = values.sum(axis=1, dtype=np.float64)
             expected = measured @ self.mean_
             usable = (own > 0) & (expected > 0) & ~measured.all(axis=1)
             factor = np.divide(expected, own, out=np.ones_like(own), where=usable)
-            values = np.where(measured, values * factor[:, None], self.mean_)
-        deviation, level = self.scale_
+            values *= factor[:, None].astype(np.float32)
+            np.copyto(values, mean, where=~measured)
+        deviation, level = (np.float32(value) for value in self.scale_)
         encoded = np.empty((*X.shape, len(self.channels)), dtype=np.float32)
         for k, channel in enumerate(self.channels):
             if channel == "deviation":
-                encoded[:, :, k] = (values - self.mean_) / deviation
+                encoded[:, :, k] = (values - mean) / deviation
             elif channel == "pattern":
                 encoded[:, :, k] = values / level
             else:
@@ -289,7 +302,9 @@ class AllCNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return np.asarray(hidden.mean(axis=1) @ weight + bias)
 
     def _check_layout(self) -> None:
-        if not self.kernel_sizes or any(int(k) != k or k < 1 for k in self.kernel_sizes):
+        if not self.kernel_sizes or not all(
+            isinstance(k, int | np.integer) and k >= 1 for k in self.kernel_sizes
+        ):
             raise ValueError(f"kernel_sizes is {self.kernel_sizes}; it must hold integers >= 1")
         unknown = [c for c in self.channels if c not in _CHANNELS]
         if unknown or not self.channels:

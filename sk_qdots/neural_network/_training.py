@@ -73,7 +73,10 @@ def train(
     device = classifier.device
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
-    n_batches = -(-len(X) // classifier.batch_size)
+    batch_size = classifier.batch_size
+    while len(X) % batch_size == 1:  # batch normalisation cannot do with one pattern
+        batch_size += 1
+    n_batches = -(-len(X) // batch_size)
     callbacks: list[tuple[str, Callback]] = [
         (
             "schedule",
@@ -101,7 +104,7 @@ def train(
             optimizer=torch.optim.AdamW,
             optimizer__weight_decay=classifier.weight_decay,
             lr=classifier.lr,
-            batch_size=classifier.batch_size,
+            batch_size=batch_size,
             max_epochs=classifier.max_epochs,
             iterator_train__shuffle=True,
             iterator_train__collate_fn=_Collate(classifier, augmenter, seed),

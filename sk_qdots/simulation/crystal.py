@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import reduce
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -197,7 +198,7 @@ class Crystal:
         unknown = sorted({s.label for s in sites if s.element.atomic_number == 0})
         if unknown:
             raise ValueError(f"{path}: unknown element at site {', '.join(unknown)}")
-        without_b = sorted({s.label for s in sites if not s.u_iso > 0})
+        without_b = sorted({s.label for s in structure.sites if not _u_equivalent(s, cell) > 0})
         if without_b:
             warnings.warn(
                 f"{path}: no displacement parameter for {', '.join(without_b)}; "
@@ -207,7 +208,8 @@ class Crystal:
         group = structure.spacegroup
         centring = group.centring_type() if group is not None else "P"
         vectors = np.array(cell.primitive_orth_matrix(centring).tolist()).T
-        labels = [(s.element.name, round(s.occ, 9), round(s.u_iso, 9)) for s in sites]
+        u_equivalent = {s.label: _u_equivalent(s, cell) for s in structure.sites}
+        labels = [(s.element.name, round(s.occ, 9), round(u_equivalent[s.label], 9)) for s in sites]
         positions = np.array([cell.orthogonalize(s.fract).tolist() for s in sites])
         sublattices = []
         for (element, occupancy, u_iso), offset in _compact_basis(labels, positions, vectors):
@@ -220,6 +222,17 @@ class Crystal:
             sublattices=tuple(sublattices),
             reference=str(path.name),
         )
+
+
+def _u_equivalent(site: Any, cell: Any) -> float:
+    """U_iso as given, or a third of the trace of the anisotropic tensor; 0 where neither is."""
+    if site.u_iso > 0 or not site.aniso.nonzero():
+        return float(site.u_iso)
+    tensor = np.array(site.aniso.as_mat33().tolist())
+    reciprocal = np.array([cell.reciprocal().a, cell.reciprocal().b, cell.reciprocal().c])
+    vectors = np.array(cell.orth.mat.tolist()).T
+    weights = np.outer(reciprocal, reciprocal) * (vectors @ vectors.T)
+    return float((tensor * weights).sum() / 3.0)
 
 
 def _compact_basis(
@@ -272,6 +285,7 @@ _BUILTIN = {
         "S",
         a=5.934,
         b_iso=1.25,
-        source="a and B as in L. Allara, F. Bertolotti, A. Guagliardi, npj Comput. Mater. (2024)",
+        source="a: Y. Noda et al., Acta Cryst. B39, 312 (1983), as in L. Allara et al., npj "
+        "Comput. Mater. (2024); B: from a fit to simulated patterns of the latter",
     ),
 }

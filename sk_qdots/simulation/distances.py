@@ -12,7 +12,7 @@ is :math:`|\mathbf R + \mathbf t_j - \mathbf t_i|`, so that all pairs of
 sublattices with the same offset share one table.
 
 Validated against the brute-force count over all pairs of atoms, integer for
-integer, in ``tests/simulation/test_distances.py``.
+integer, in ``tests/simulation/test_clusters_and_distances.py``.
 """
 
 from __future__ import annotations

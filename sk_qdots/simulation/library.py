@@ -92,7 +92,9 @@ def simulate_library(
     -------
     Dataset
         ``intensity(diameter, dispersion, strain, q)``, float32, in electron
-        units per formula unit; parameters and versions in ``attrs``.
+        units per formula unit; ``mean_diameter(diameter, dispersion)``, what the
+        discrete series makes of the nominal diameter, in nm; parameters and
+        versions in ``attrs``.
 
     Raises
     ------
@@ -151,7 +153,12 @@ def simulate_library(
                 ("diameter", "dispersion", "strain", "q"),
                 intensity,
                 {"long_name": "scattered intensity", "units": "electron units per formula unit"},
-            )
+            ),
+            "mean_diameter": (
+                ("diameter", "dispersion"),
+                (weights @ table.diameters).reshape(shape_out[:2]),
+                {"long_name": "number average over the clusters of the series", "units": "nm"},
+            ),
         },
         coords={
             "diameter": (

@@ -19,6 +19,9 @@ from scipy.special import ndtri
 __all__ = ["lognormal_upper_diameter", "lognormal_weights"]
 
 
+_LARGEST_MISS = 0.10  # relative error of the mean that a coarse series may make
+
+
 def _lognormal_parameters(mean: float, dispersion: float) -> tuple[float, float]:
     if not (np.isfinite(mean) and mean > 0):
         raise ValueError(f"mean diameter is {mean} nm; it must be a positive number")
@@ -52,8 +55,8 @@ def lognormal_weights(
     Raises
     ------
     ValueError
-        If mean or dispersion is out of range, or no cluster is near enough to
-        the mean to represent the distribution.
+        If mean or dispersion is out of range, or the series is too coarse or too
+        short for the distribution: its mean would be off by more than a tenth.
 
     Examples
     --------
@@ -74,7 +77,15 @@ def lognormal_weights(
             f"no cluster of the series ({diameters.min():.3g} to {diameters.max():.3g} nm) "
             f"is near a mean of {mean} nm with dispersion {dispersion}"
         )
-    return np.asarray(weights / total)
+    weights /= total
+    found = float(weights @ diameters)
+    if abs(found / mean - 1.0) > _LARGEST_MISS:
+        raise ValueError(
+            f"the series ({diameters.min():.3g} to {diameters.max():.3g} nm, {len(diameters)} "
+            f"clusters) gives a mean of {found:.3g} nm where {mean:g} nm is wanted, with "
+            f"dispersion {dispersion:g}: it is too coarse or too short"
+        )
+    return np.asarray(weights)
 
 
 def lognormal_upper_diameter(mean: float, dispersion: float, volume_tail: float = 5e-4) -> float:

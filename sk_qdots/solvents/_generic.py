@@ -27,6 +27,7 @@ flexibility            sigma at 1 Angstrom, grows as sqrt(d)     0.05 to 0.2
 References
 ----------
 .. [1] M. S. Wertheim, Phys. Rev. Lett. 10, 321 (1963).
+.. [2] F. H. Allen et al., J. Chem. Soc. Perkin Trans. 2, S1 (1987).
 """
 
 from __future__ import annotations
@@ -130,7 +131,7 @@ def _alkane(n_carbons: int) -> tuple[FloatArray, FloatArray]:
     up = np.stack([np.zeros(n_carbons), sign * np.cos(half), np.full(n_carbons, np.sin(half))], 1)
     down = up * [1.0, 1.0, -1.0]
     step = np.array([np.sin(_ANGLE / 2.0), -np.cos(_ANGLE / 2.0), 0.0])
-    ends = [-step, step * [1.0, 1.0 if n_carbons % 2 else -1.0, 1.0]]
+    ends = [-step, step * [1.0, -1.0 if n_carbons % 2 else 1.0, 1.0]]
     hydrogens = [carbons + _CH * up, carbons + _CH * down]
     hydrogens += [carbons[[0]] + _CH * ends[0], carbons[[-1]] + _CH * ends[1]]
     return carbons, np.concatenate(hydrogens)

@@ -91,6 +91,23 @@ def test_cif_without_displacement_parameter_warns(tmp_path):
     assert crystal.sublattices[0].b_iso == 1.0
 
 
+def test_cif_with_anisotropic_displacements(tmp_path):
+    aniso = """loop_
+_atom_site_aniso_label
+_atom_site_aniso_U_11
+_atom_site_aniso_U_22
+_atom_site_aniso_U_33
+_atom_site_aniso_U_12
+_atom_site_aniso_U_13
+_atom_site_aniso_U_23
+Pb1 0.01 0.02 0.03 0 0 0
+S1 0.02 0.02 0.02 0 0 0
+"""
+    text = PBS.replace(" 1 1.25", " 1 ?") + aniso
+    crystal = Crystal.from_cif(write(tmp_path, text))
+    assert [s.b_iso for s in crystal.sublattices] == pytest.approx([8 * np.pi**2 * 0.02] * 2)
+
+
 @pytest.mark.parametrize("values", [{"occupancy": 0.0}, {"occupancy": 1.2}, {"b_iso": -1.0}])
 def test_sublattice_refuses_impossible_values(values):
     with pytest.raises(ValueError, match="must"):

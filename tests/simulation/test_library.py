@@ -88,3 +88,16 @@ def test_bad_arguments_are_named(change, message):
 def test_series_that_misses_the_mean():
     with pytest.raises(ValueError, match="no cluster"):
         lognormal_weights(np.array([100.0]), 2.0, 0.01)
+    with pytest.raises(ValueError, match="too coarse or too short"):
+        lognormal_weights(0.4638 * np.arange(1, 10), 6.0, 0.2)
+    with pytest.raises(ValueError, match="too coarse or too short"):
+        sq.simulate_library("PbS", **{**SMALL, "diameters": [0.1]})
+
+
+def test_mean_diameter_is_what_the_series_makes_of_it():
+    library = sq.simulate_library(
+        "PbS", diameters=[2.0, 6.0], dispersions=[0.05, 0.2], strains=[0.0], q=[1.0, 2.0]
+    )
+    actual = library["mean_diameter"].values
+    assert actual[0, 0] == pytest.approx(1.868, abs=0.005)  # clusters of 1.855 and 2.319 nm
+    np.testing.assert_allclose(actual[:, 1], [2.0, 6.0], rtol=0.005)
