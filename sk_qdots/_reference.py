@@ -32,7 +32,7 @@ __all__ = ["Match", "ReferencePatterns"]
 Array = npt.NDArray[Any]
 
 N_POINTS = 1251  # every fourth point of the standard grid resolves the sharpest peaks
-_STRAINS = np.linspace(-0.0075, 0.0075, 31)
+_STRAINS = np.linspace(-0.04, 0.04, 161)  # far beyond any dot: to recognise a wrong wavelength
 # A liquid's halo fits between these knots (1/Angstrom), the peaks of 2 nm dots do not.
 _KNOTS = np.array([0.0, 0.5, 0.99, 1.15, 1.35, 1.6, 2.0, 2.6, 3.4, 4.5, 6.0, 8.0, 11.0, 15.0, 25.0])
 _SMOOTH = 15  # points over which the counting error is averaged
@@ -50,7 +50,8 @@ class Match:
     measured, simulated, background : ndarray of shape (n_measured,)
         The pattern, the reference plus the background, and the background.
     dispersion, strain : float
-        Of the reference; chosen for agreement, not results.
+        Of the reference; chosen for agreement, not results. A strain of percents says
+        that the wavelength is wrong.
     agreement : float
         Between 0 and 1.
     """

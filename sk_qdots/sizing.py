@@ -32,7 +32,8 @@ Array = npt.NDArray[Any]
 _RANGE_TOLERANCE = 0.02  # 1/Angstrom
 _COVERAGE = 0.95  # share of the required range that must be measured
 _UNTRAINED_STEP = 4.0  # grid steps that a network bears which never saw a coarse pattern
-_POOR_AGREEMENT = 0.5  # below it a pattern is refused; measured: see docs/design.md
+_POOR_AGREEMENT = 0.5  # below it a pattern is refused
+_LARGEST_STRAIN = 0.011  # above it too; the model card tells how often both happen
 
 
 @dataclass(frozen=True)
@@ -262,14 +263,9 @@ class Sizer:
         diameters = self.classes_ / 1000.0
         agreement = float("nan")
         if self.reference is not None:
-            agreement = self.match(pattern, self.classes_[best]).agreement
-            if agreement < _POOR_AGREEMENT:
-                raise PatternError(
-                    source,
-                    f"does not look like {self.simulation.get('crystal', self.name)} (agreement "
-                    f"{agreement:.2f} of 1 with the best size): check the wavelength and the "
-                    "axis (two-theta or Q), and that the dots are in the beam",
-                )
+            match = self.match(pattern, self.classes_[best])
+            agreement = match.agreement
+            self._check_match(match, pattern, source)
         measured = self.q_[np.isfinite(standard[0])]
         return Sizing(
             diameter=float(diameters[best]),
@@ -387,6 +383,28 @@ class Sizer:
                     "the wavelength and whether the axis is two-theta or Q",
                 )
         return rows
+
+    def _check_match(self, match: Match, pattern: xr.DataArray, source: str) -> None:
+        """Refuse a pattern whose peaks are not there, or not where the crystal has them."""
+        crystal = self.simulation.get("crystal", self.name)
+        if match.agreement < _POOR_AGREEMENT:
+            raise PatternError(
+                source,
+                f"does not look like {crystal} (agreement {match.agreement:.2f} of 1 with the best "
+                "size): check the wavelength and the axis (two-theta or Q), and that the dots are "
+                "in the beam",
+            )
+        if abs(match.strain) > _LARGEST_STRAIN:
+            wavelength = pattern.attrs.get("wavelength")
+            instead = ""
+            if wavelength is not None:
+                instead = f" ({wavelength / (1.0 + match.strain):.4f} instead of {wavelength:g}?)"
+            side = "below" if match.strain > 0 else "above"
+            raise PatternError(
+                source,
+                f"its peaks lie {100 * abs(match.strain):.1f} % {side} those of {crystal} in Q: "
+                f"check the wavelength{instead} and the zero of the angle",
+            )
 
     def _check_step(self, q: Array, source: str) -> None:
         start, end = self.required_range

@@ -106,7 +106,7 @@ def test_bad_file_is_one_line_and_the_others_are_sized(capsys, example, tmp_path
     assert str(bad) in err and reason in err and remedy in err
 
 
-@pytest.mark.parametrize("wavelength", [0.7093, 1.5406, 0.52, 0.6])
+@pytest.mark.parametrize("wavelength", [0.7093, 1.5406, 0.52, 0.55, 0.6])
 def test_wrong_wavelength_is_refused(capsys, example, wavelength):
     status, out, err = run(capsys, example / "two_theta.xy", "--wavelength", wavelength)
     assert (status, out) == (2, "")

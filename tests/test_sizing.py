@@ -349,10 +349,18 @@ def test_agreement_tells_the_crystal_and_the_wavelength(diameter):
     good = sizer.size(pattern)
     assert abs(good.diameter - diameter) <= 0.5
     assert good.agreement > 0.8
-    for factor in (0.8, 0.93, 1.07, 1.3):
+    for factor in (0.8, 0.93, 0.97, 1.025, 1.07, 1.3):
         wrong = pattern.assign_coords(q=q * factor).sel(q=slice(0.9, 15.5))
-        with pytest.raises(sq.PatternError, match="does not look like PbS"):
+        with pytest.raises(sq.PatternError, match=r"does not look like PbS|those of PbS"):
             sizer.size(wrong)
+
+
+def test_wrong_wavelength_is_named():
+    q = np.linspace(0.9, 15.2, 6000)
+    pattern = colloid(5.0, q).assign_coords(q=q * 0.56 / 0.55)
+    pattern.attrs["wavelength"] = 0.55
+    with pytest.raises(sq.PatternError, match=r"1\.[5-9] % above those of PbS.*0\.5[56]\d"):
+        sq.load_sizer("PbS").size(pattern)
 
 
 def test_no_dots_are_refused():
