@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -30,6 +31,8 @@ from .crystal import Crystal
 __all__ = ["DistanceTable", "PairDistances", "distance_table"]
 
 _SAME_DISTANCE = 1e-6  # Angstrom; distances closer than this are one
+_LARGEST_DIVISOR = 48  # of the smallest squared term, to find a unit of squared lengths
+_SAFE_ROUNDING = 0.1  # a single-precision correlation may be this far from an integer
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,23 +144,31 @@ def _offsets(
     return groups
 
 
-def _autocorrelation(nodes: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+def _autocorrelation(nodes: npt.NDArray[np.int64]) -> npt.NDArray[Any]:
     """A(R) on the box of all differences, the zero difference in its middle."""
     if len(nodes) == 0:
         raise ValueError("a cluster has no nodes")
     shifted = nodes - nodes.min(axis=0)
     extent = shifted.max(axis=0) + 1
     shape = [fft.next_fast_len(int(2 * n - 1), real=True) for n in extent]
-    indicator = np.zeros(shape, dtype=np.float64)
+    indicator = np.zeros(shape, dtype=np.float32)
     np.add.at(indicator, tuple(shifted.T), 1.0)
     if indicator.max() > 1:
         raise ValueError("a cluster holds the same node more than once")
-    transform = fft.rfftn(indicator)
-    power = transform.real**2 + transform.imag**2
-    correlation = np.rint(fft.irfftn(power, shape))
+    correlation = _circular_autocorrelation(indicator)
+    rounded = np.rint(correlation)
+    if np.abs(correlation - rounded).max() > _SAFE_ROUNDING:  # too many nodes for float32
+        rounded = np.rint(_circular_autocorrelation(indicator.astype(np.float64)))
+    correlation = rounded
     for axis, n in enumerate(extent):
         correlation = np.take(correlation, np.arange(-(n - 1), n), axis=axis, mode="wrap")
     return np.asarray(correlation)
+
+
+def _circular_autocorrelation(indicator: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    transform = fft.rfftn(indicator)
+    power = transform.real**2 + transform.imag**2
+    return np.asarray(fft.irfftn(power.astype(transform.dtype), indicator.shape, overwrite_x=True))
 
 
 def _distance_index(
@@ -165,18 +176,60 @@ def _distance_index(
     reach: npt.NDArray[np.int64],
     offset: npt.NDArray[np.float64],
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
-    """Unique distances of R + offset over the box, and the index of each R among them."""
-    i, j, k = (np.arange(-r, r + 1)[:, None] for r in reach)
-    x, y, z = (
-        (i * lattice[0])[:, None, None, :]
-        + (j * lattice[1])[None, :, None, :]
-        + (k * lattice[2])[None, None, :, :]
-        + offset
-    ).transpose(3, 0, 1, 2)
-    length = np.sqrt(x * x + y * y + z * z)
+    """Distances of R + offset over the box, and the index of each R among them.
+
+    Some of the distances may not occur; no two of them are the same.
+    """
+    axes = [np.arange(-r, r + 1) for r in reach]
+    unit = _squared_unit(lattice, offset)
+    if unit is not None:
+        squared = _squared_lengths(axes, lattice, offset, unit)
+        if squared.max() < 10 * squared.size:
+            return np.sqrt(unit * np.arange(squared.max() + 1)), squared
+    length = np.sqrt(_squared_lengths(axes, lattice, offset))
     ticks, index = np.unique(np.rint(length / _SAME_DISTANCE).astype(np.int64), return_inverse=True)
     # Rounding may split one distance over two neighbouring ticks: join them.
     group = np.concatenate(([0], np.cumsum(np.diff(ticks) > 1)))
     index = group[index].reshape(length.shape)
     distances = np.bincount(index.ravel(), weights=length.ravel()) / np.bincount(index.ravel())
     return distances, index
+
+
+def _squared_lengths(
+    axes: list[npt.NDArray[np.int64]],
+    lattice: npt.NDArray[np.float64],
+    offset: npt.NDArray[np.float64],
+    unit: float | None = None,
+) -> npt.NDArray[Any]:
+    """|R + offset|^2 over the box: in Angstrom^2, or as integers in a unit that divides it."""
+    gram = lattice @ lattice.T
+    terms: list[Any] = [np.diag(gram), 2.0 * gram, 2.0 * lattice @ offset, offset @ offset]
+    if unit is not None:
+        terms = [np.rint(term / unit).astype(np.int64) for term in terms]
+    square, cross, linear, constant = terms
+    i, j, k = axes[0][:, None, None], axes[1][None, :, None], axes[2][None, None, :]
+    total = (square[0] * i + linear[0]) * i + constant
+    total = total + (square[1] * j + linear[1] + cross[0, 1] * i) * j
+    return np.asarray(total + (square[2] * k + linear[2] + cross[0, 2] * i + cross[1, 2] * j) * k)
+
+
+def _squared_unit(
+    lattice: npt.NDArray[np.float64], offset: npt.NDArray[np.float64]
+) -> float | None:
+    """Largest simple unit in which all squared lengths |R + offset|^2 are integers, if any."""
+    gram = lattice @ lattice.T
+    terms = np.concatenate(
+        [
+            np.diag(gram),
+            2.0 * gram[np.triu_indices(3, k=1)],
+            2.0 * lattice @ offset,
+            [offset @ offset],
+        ]
+    )
+    terms = np.abs(terms[np.abs(terms) > _SAME_DISTANCE**2])
+    for divisor in range(1, _LARGEST_DIVISOR + 1):
+        unit = terms.min() / divisor
+        ratios = terms / unit
+        if np.abs(ratios - np.rint(ratios)).max() < 1e-9 * ratios.max():
+            return float(unit)
+    return None

@@ -26,6 +26,8 @@ References
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 import numpy.typing as npt
 
@@ -82,14 +84,10 @@ def form_factor(
     ValueError
         If the element is unknown or the wavelength is not a positive number.
     """
-    import xraydb
-
     energy = 1e3 * energy_from_wavelength(wavelength)
     _atomic_number(element)
-    f0 = np.asarray(xraydb.f0(element, np.asarray(q) / (4.0 * np.pi)), dtype=np.float64)
-    f1 = float(xraydb.f1_chantler(element, energy))
-    f2 = float(xraydb.f2_chantler(element, energy))
-    return np.asarray(f0 + complex(f1, f2), dtype=np.complex128)
+    f0 = _f0(element, np.asarray(q, dtype=np.float64).tobytes())
+    return np.asarray(f0 + _anomalous(element, energy), dtype=np.complex128)
 
 
 def debye_waller_factor(b_iso: float, q: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
@@ -133,8 +131,6 @@ def compton_intensity(
     ValueError
         If the element is unknown or q is beyond 4 pi / wavelength.
     """
-    import xraylib
-
     q = np.asarray(q, dtype=np.float64)
     energy = energy_from_wavelength(wavelength)
     sine = q * wavelength / (4.0 * np.pi)  # sin(theta)
@@ -143,14 +139,41 @@ def compton_intensity(
             f"q reaches {q.max():.4g} 1/Angstrom, beyond 4 pi / wavelength = "
             f"{4.0 * np.pi / wavelength:.4g}; no such angle exists"
         )
-    number = _atomic_number(element)
-    transfer = q / (4.0 * np.pi)
-    inside = np.maximum(transfer, _SMALLEST_TRANSFER)
-    tabulated = np.array([xraylib.SF_Compt(number, s) for s in inside])
-    # Below the table S falls as the square of the momentum transfer.
-    tabulated *= (transfer / inside) ** 2
+    _atomic_number(element)
+    tabulated = _incoherent(element, q.tobytes())
     ratio = 1.0 / (1.0 + energy / ELECTRON_REST_ENERGY_KEV * 2.0 * sine**2)
     return np.asarray(tabulated * ratio**2)
+
+
+# The databases answer slowly and the same grid is asked for again and again.
+@lru_cache(maxsize=64)
+def _f0(element: str, q: bytes) -> npt.NDArray[np.float64]:
+    import xraydb
+
+    values = np.asarray(xraydb.f0(element, np.frombuffer(q) / (4.0 * np.pi)), dtype=np.float64)
+    values.flags.writeable = False
+    return values
+
+
+@lru_cache(maxsize=256)
+def _anomalous(element: str, energy: float) -> complex:
+    import xraydb
+
+    return complex(xraydb.f1_chantler(element, energy), xraydb.f2_chantler(element, energy))
+
+
+@lru_cache(maxsize=64)
+def _incoherent(element: str, q: bytes) -> npt.NDArray[np.float64]:
+    import xraylib
+
+    number = _atomic_number(element)
+    transfer = np.frombuffer(q) / (4.0 * np.pi)
+    inside = np.maximum(transfer, _SMALLEST_TRANSFER)
+    values = np.array([xraylib.SF_Compt(number, s) for s in inside])
+    # Below the table S falls as the square of the momentum transfer.
+    values *= (transfer / inside) ** 2
+    values.flags.writeable = False
+    return values
 
 
 def _atomic_number(element: str) -> int:
