@@ -91,8 +91,7 @@ def sphere(crystal: Crystal, diameter: float) -> Cluster:
     reach = np.floor(radius * np.linalg.norm(np.linalg.inv(lattice), axis=0) + 1e-9).astype(int)
     axes = [np.arange(-r, r + 1) for r in reach]
     indices = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 3)
-    squared = ((indices @ lattice) ** 2).sum(axis=1)
-    nodes = indices[squared <= radius**2 * (1.0 + 1e-12)]
+    nodes = indices[_squared_radius(indices, lattice) <= _squared_limit(diameter)]
     return Cluster(crystal, nodes, float(diameter))
 
 
@@ -119,4 +118,22 @@ def sphere_series(crystal: Crystal, max_diameter: float) -> list[Cluster]:
         raise ValueError(f"max_diameter is {max_diameter} nm; it must be a positive number")
     step = crystal.node_diameter
     n_clusters = int(np.ceil(max_diameter / step - 1e-9))
-    return [sphere(crystal, n * step) for n in range(1, n_clusters + 1)]
+    # Each sphere holds the smaller ones: cut once, then take the nodes by their radius.
+    nodes = sphere(crystal, n_clusters * step).nodes
+    squared = _squared_radius(nodes, crystal.lattice)
+    order = np.argsort(squared, kind="stable")
+    nodes, squared = nodes[order], squared[order]
+    diameters = [n * step for n in range(1, n_clusters + 1)]
+    ends = np.searchsorted(squared, [_squared_limit(d) for d in diameters], side="right")
+    return [Cluster(crystal, nodes[:end], d) for end, d in zip(ends, diameters, strict=True)]
+
+
+def _squared_radius(
+    nodes: npt.NDArray[np.int64], lattice: npt.NDArray[np.float64]
+) -> npt.NDArray[np.float64]:
+    return np.asarray(((nodes @ lattice) ** 2).sum(axis=1))
+
+
+def _squared_limit(diameter: float) -> float:
+    """Square of the radius in Angstrom, with room for rounding at the surface."""
+    return float((5.0 * diameter) ** 2 * (1.0 + 1e-12))

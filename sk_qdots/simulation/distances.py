@@ -152,8 +152,8 @@ def _autocorrelation(nodes: npt.NDArray[np.int64]) -> npt.NDArray[Any]:
     extent = shifted.max(axis=0) + 1
     shape = [fft.next_fast_len(int(2 * n - 1), real=True) for n in extent]
     indicator = np.zeros(shape, dtype=np.float32)
-    np.add.at(indicator, tuple(shifted.T), 1.0)
-    if indicator.max() > 1:
+    indicator[tuple(shifted.T)] = 1.0
+    if np.count_nonzero(indicator) != len(nodes):
         raise ValueError("a cluster holds the same node more than once")
     correlation = _circular_autocorrelation(indicator)
     rounded = np.rint(correlation)

@@ -1,8 +1,8 @@
 """A library of simulated patterns over diameter, dispersion and strain.
 
-One strain is one task: its pair sums cost a non-uniform Fourier transform, its
-populations one matrix product. The tasks share one distance table, since an
-isotropic strain only scales the distances.
+A few strains are one task: their pair sums cost one non-uniform Fourier transform,
+their populations one matrix product. All tasks share one distance table, since an
+isotropic strain only scales Q.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ __all__ = ["default_q_grid", "simulate_library"]
 _DIAMETERS = tuple(np.arange(2.0, 10.5, 0.5))
 _DISPERSIONS = (0.05, 0.10, 0.15, 0.20)
 _STRAINS = tuple(np.linspace(-0.0025, 0.0051, 19))
+_STRAINS_A_TASK = 5  # fixed, so that the result does not depend on the number of workers
 
 
 def default_q_grid() -> npt.NDArray[np.float64]:
@@ -128,24 +129,32 @@ def simulate_library(
         ]
     )
     factors = AtomicFactors(table, q_values, wavelength=wavelength, compton=compton)
+    chunks = [
+        strain_values[start : start + _STRAINS_A_TASK]
+        for start in range(0, len(strain_values), _STRAINS_A_TASK)
+    ]
     tasks = (
-        delayed(_population_intensity)(table, factors, weights, q_values, strain)
-        for strain in strain_values
+        delayed(_population_intensity)(table, factors, weights, q_values, chunk) for chunk in chunks
     )
     patterns: Iterable[npt.NDArray[np.float32]] = Parallel(n_jobs=n_jobs, return_as="generator")(
         tasks
     )
-    patterns = tqdm(
-        patterns,
+    shape_out = (len(diameter_values), len(dispersion_values), len(strain_values), len(q_values))
+    intensity = np.empty(shape_out, dtype=np.float32)
+    done = 0
+    with tqdm(
         total=len(strain_values),
         desc=f"Debye sums {crystal.name}",
         unit="strain",
         disable=not progress,
-    )
-    shape_out = (len(diameter_values), len(dispersion_values), len(strain_values), len(q_values))
-    intensity = np.empty(shape_out, dtype=np.float32)
-    for k, pattern in enumerate(patterns):
-        intensity[:, :, k, :] = pattern.reshape(*shape_out[:2], -1)
+    ) as bar:
+        for pattern in patterns:
+            n_strains = pattern.shape[1]
+            intensity[:, :, done : done + n_strains] = pattern.reshape(
+                *shape_out[:2], n_strains, -1
+            )
+            done += n_strains
+            bar.update(n_strains)
 
     return xr.Dataset(
         {
@@ -198,15 +207,19 @@ def _population_intensity(
     factors: AtomicFactors,
     weights: npt.NDArray[np.float64],
     q: npt.NDArray[np.float64],
-    strain: float,
+    strains: npt.NDArray[np.float64],
 ) -> npt.NDArray[np.float32]:
-    """Intensity per formula unit of every population (row of weights) at one strain."""
+    """Intensity per formula unit, (population, strain, q), of every row of weights."""
+    stretched = np.concatenate([q * (1.0 + strain) for strain in strains])
     with threadpool_limits(1):  # a threaded product would depend on the number of threads
-        sums = [weights @ s for s in pair_sums(table, q, strain=strain)]
-        n_nodes = weights @ table.n_nodes
+        sums = [
+            (weights @ s).reshape(len(weights), len(strains), len(q))
+            for s in pair_sums(table, stretched)
+        ]
+        n_nodes = np.repeat((weights @ table.n_nodes)[:, None], len(strains), axis=1)
         intensity = factors.intensity(n_nodes, sums)
     per_formula_unit = n_nodes * table.crystal.formula_units
-    return (intensity / per_formula_unit[:, None]).astype(np.float32)
+    return (intensity / per_formula_unit[:, :, None]).astype(np.float32)
 
 
 def _axis(values: npt.ArrayLike, name: str, lower: float, upper: float) -> npt.NDArray[np.float64]:
