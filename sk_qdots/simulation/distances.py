@@ -155,20 +155,18 @@ def _autocorrelation(nodes: npt.NDArray[np.int64]) -> npt.NDArray[Any]:
     indicator[tuple(shifted.T)] = 1.0
     if np.count_nonzero(indicator) != len(nodes):
         raise ValueError("a cluster holds the same node more than once")
-    correlation = _circular_autocorrelation(indicator)
+    box = np.ix_(*(np.arange(-(n - 1), n) for n in extent))  # negative differences wrap
+    correlation = _circular_autocorrelation(indicator)[box]
     rounded = np.rint(correlation)
     if np.abs(correlation - rounded).max() > _SAFE_ROUNDING:  # too many nodes for float32
-        rounded = np.rint(_circular_autocorrelation(indicator.astype(np.float64)))
-    correlation = rounded
-    for axis, n in enumerate(extent):
-        correlation = np.take(correlation, np.arange(-(n - 1), n), axis=axis, mode="wrap")
-    return np.asarray(correlation)
+        rounded = np.rint(_circular_autocorrelation(indicator.astype(np.float64))[box])
+    return np.asarray(rounded)
 
 
 def _circular_autocorrelation(indicator: npt.NDArray[Any]) -> npt.NDArray[Any]:
     transform = fft.rfftn(indicator)
-    power = transform.real**2 + transform.imag**2
-    return np.asarray(fft.irfftn(power.astype(transform.dtype), indicator.shape, overwrite_x=True))
+    transform *= transform.conj()
+    return np.asarray(fft.irfftn(transform, indicator.shape, overwrite_x=True))
 
 
 def _distance_index(
