@@ -1,0 +1,31 @@
+r"""What an experiment does to a simulated pattern, as scikit-learn transformers.
+
+A diluted, counted pattern is
+
+.. math::
+
+    I(Q) = \frac{n(Q)}{k}, \qquad n \sim \mathrm{Poisson}(k\,I_0), \qquad
+    I_0 = c\,I_\mathrm{qd} + (1 - c)\,I_\mathrm{solvent},
+
+with :math:`I_\mathrm{qd}` and :math:`I_\mathrm{solvent}` of equal area, so that
+:math:`c` (``qd_fraction``) is the dots' share of the integrated intensity. The
+mean signal-to-noise ratio is :math:`\sqrt{k\,\langle I_0 \rangle}`.
+
+Every transformer draws in two ways. ``transform`` seeds each row by
+``random_state`` and the row's own numbers: the result does not depend on order,
+batch or number of workers. ``perturb(X, rng)`` draws afresh from a generator:
+a network that trains with it never sees the same noise twice.
+"""
+
+from ._experiment import RandomExperiment
+from ._library import augment_library, library_samples
+from ._noise import PoissonNoise
+from ._solvent import SolventMixer
+
+__all__ = [
+    "PoissonNoise",
+    "RandomExperiment",
+    "SolventMixer",
+    "augment_library",
+    "library_samples",
+]

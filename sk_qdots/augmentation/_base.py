@@ -1,0 +1,145 @@
+"""The base of the transformers: grids, seeds, and the two ways to draw."""
+
+from __future__ import annotations
+
+import hashlib
+from abc import ABCMeta, abstractmethod
+from collections.abc import Sequence
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
+
+from .._patterns import check_axis, q_of, rows_of
+from .._validation import check_is_fitted, check_random_state, fit_context, validate_data
+from ..simulation import default_q_grid
+
+__all__ = ["Augmenter", "Generators", "digest"]
+
+Array = npt.NDArray[Any]
+Generators = Sequence[np.random.Generator]
+
+
+class Augmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator, metaclass=ABCMeta):  # type: ignore[misc]
+    """Base of the transformers that act on sample-first patterns on one Q grid.
+
+    The grid is the coordinate ``q`` of a DataArray, or the parameter ``q``; without
+    either a bare array's columns are taken to span the range of
+    :func:`sk_qdots.default_q_grid` evenly.
+    """
+
+    @fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X: Any, y: Any = None) -> Self:
+        """Remember the grid and draw the seed.
+
+        Parameters
+        ----------
+        X : DataArray or array-like of shape (n_samples, n_q)
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        self
+        """
+        self._check_parameters()
+        values = self._validated(X, reset=True)
+        self.q_ = _grid(X, getattr(self, "q", None), values.shape[1])
+        random_state = check_random_state(getattr(self, "random_state", None))
+        self.seed_ = int(random_state.randint(np.iinfo(np.int32).max))
+        self._prepare()
+        return self
+
+    def transform(self, X: Any) -> Any:
+        """Apply the experiment, each row seeded by itself.
+
+        Parameters
+        ----------
+        X : DataArray or array-like of shape (n_samples, n_q)
+
+        Returns
+        -------
+        ndarray or DataArray of shape (n_samples, n_q)
+            A DataArray where one was given, with its coordinates.
+        """
+        check_is_fitted(self)
+        values = self._validated(X, reset=False)
+        rngs = [np.random.default_rng([self.seed_, digest(row)]) for row in values]
+        return _like(X, self._apply(values, rngs))
+
+    def perturb(self, X: Any, rng: np.random.Generator) -> Any:
+        """Apply the experiment with fresh draws.
+
+        Parameters
+        ----------
+        X : DataArray or array-like of shape (n_samples, n_q)
+        rng : numpy.random.Generator
+
+        Returns
+        -------
+        ndarray or DataArray of shape (n_samples, n_q)
+        """
+        check_is_fitted(self)
+        values = self._validated(X, reset=False)
+        return _like(X, self._apply(values, [rng] * len(values)))
+
+    def _validated(self, X: Any, *, reset: bool) -> Array:
+        if isinstance(X, xr.DataArray):
+            rows_of(X)  # refuses an array that is not sample-first
+            if not reset and not np.allclose(q_of(X), self.q_, rtol=0.0, atol=1e-9):
+                raise ValueError(f"{type(self).__name__} was fitted on another Q grid")
+        values = np.asarray(
+            validate_data(
+                self,
+                X,
+                reset=reset,
+                dtype=[np.float64, np.float32],
+                ensure_all_finite="allow-nan",
+            )
+        )
+        if values.size and np.nanmin(values, initial=0.0) < 0:
+            raise ValueError(
+                "Negative values in data passed to "
+                f"{type(self).__name__}: intensities are counts and cannot be negative"
+            )
+        return values
+
+    def _check_parameters(self) -> None:
+        """Refuse combinations that ``_parameter_constraints`` cannot express."""
+
+    def _prepare(self) -> None:
+        """Compute what every draw shares, once."""
+
+    @abstractmethod
+    def _apply(self, X: Array, rngs: Generators) -> Array:
+        """Perturb rows, each with its own generator."""
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.positive_only = True
+        tags.input_tags.allow_nan = True
+        tags.non_deterministic = False
+        return tags
+
+
+def digest(row: Array) -> int:
+    """A number that follows from the values of a row."""
+    data = np.ascontiguousarray(row, dtype=np.float32)
+    return int.from_bytes(hashlib.blake2b(data.tobytes(), digest_size=8).digest(), "little")
+
+
+def _grid(X: Any, q: npt.ArrayLike | None, n_features: int) -> Array:
+    standard = default_q_grid()
+    grid = np.linspace(standard[0], standard[-1], n_features)
+    if isinstance(X, xr.DataArray):
+        grid = q_of(X)
+    elif q is not None:
+        grid = np.asarray(q, dtype=np.float64)
+    check_axis(grid, n_features)
+    return grid
+
+
+def _like(X: Any, values: Array) -> Any:
+    return X.copy(data=values) if isinstance(X, xr.DataArray) else values
