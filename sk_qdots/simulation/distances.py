@@ -149,24 +149,34 @@ def _autocorrelation(nodes: npt.NDArray[np.int64]) -> npt.NDArray[Any]:
     if len(nodes) == 0:
         raise ValueError("a cluster has no nodes")
     shifted = nodes - nodes.min(axis=0)
-    extent = shifted.max(axis=0) + 1
-    shape = [fft.next_fast_len(int(2 * n - 1), real=True) for n in extent]
-    indicator = np.zeros(shape, dtype=np.float32)
+    indicator = np.zeros(shifted.max(axis=0) + 1, dtype=np.float32)
     indicator[tuple(shifted.T)] = 1.0
     if np.count_nonzero(indicator) != len(nodes):
         raise ValueError("a cluster holds the same node more than once")
-    box = np.ix_(*(np.arange(-(n - 1), n) for n in extent))  # negative differences wrap
-    correlation = _circular_autocorrelation(indicator)[box]
-    rounded = np.rint(correlation)
-    if np.abs(correlation - rounded).max() > _SAFE_ROUNDING:  # too many nodes for float32
-        rounded = np.rint(_circular_autocorrelation(indicator.astype(np.float64))[box])
-    return np.asarray(rounded)
+    half = _half_autocorrelation(indicator)
+    rounded = np.rint(half)
+    if np.abs(half - rounded).max() > _SAFE_ROUNDING:  # too many nodes for float32
+        rounded = np.rint(_half_autocorrelation(indicator.astype(np.float64)))
+    return np.concatenate([rounded[:0:-1, ::-1, ::-1], rounded])  # A(-R) = A(R)
 
 
-def _circular_autocorrelation(indicator: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    transform = fft.rfftn(indicator)
+def _half_autocorrelation(indicator: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """A(R) for the differences that are not negative along the first axis.
+
+    Axis by axis, so that neither the padding nor the other half is transformed.
+    """
+    extent = indicator.shape
+    n0, n1, n2 = (fft.next_fast_len(2 * n - 1, real=True) for n in extent)
+    transform = fft.rfft(indicator, n2, axis=2)
+    transform = fft.fft(transform, n1, axis=1, overwrite_x=True)
+    transform = fft.fft(transform, n0, axis=0, overwrite_x=True)
     transform *= transform.conj()
-    return np.asarray(fft.irfftn(transform, indicator.shape, overwrite_x=True))
+    transform = fft.ifft(transform, axis=0, overwrite_x=True)[: extent[0]]
+    transform = fft.ifft(transform, axis=1, overwrite_x=True)
+    # Negative differences stand at the end of the axis.
+    transform = np.take(transform, np.arange(1 - extent[1], extent[1]), axis=1, mode="wrap")
+    correlation = fft.irfft(transform, n2, axis=2, overwrite_x=True)
+    return np.take(correlation, np.arange(1 - extent[2], extent[2]), axis=2, mode="wrap")
 
 
 def _distance_index(
