@@ -356,15 +356,13 @@ class Sizer:
 
     def _standardized(self, patterns: Any) -> Array:
         """Patterns on the grid, each checked for the range and step that the sizer needs."""
-        labelled: list[xr.DataArray] = []
-        if isinstance(patterns, xr.DataArray):
-            labelled = [patterns] * len(rows_of(patterns))
-        elif isinstance(patterns, Sequence):
-            labelled = [p for p in patterns if isinstance(p, xr.DataArray)]
-        sources = [str(pattern.attrs.get("source", "pattern")) for pattern in labelled]
-        steps = {id(p): (p, s) for p, s in zip(labelled, sources, strict=True)}
-        for pattern, source in steps.values():
-            self._check_step(q_of(pattern), source)
+        given = [patterns] if isinstance(patterns, xr.DataArray) else patterns
+        sources: list[str] = []
+        for pattern in given if isinstance(given, Sequence) else ():
+            if isinstance(pattern, xr.DataArray):
+                source = str(pattern.attrs.get("source", "pattern"))
+                self._check_step(q_of(pattern), source)
+                sources += [source] * len(rows_of(pattern))
         rows = np.asarray(self.pipeline.named_steps["qstandardizer"].transform(patterns))
         start, end = self.required_range
         for k, measured in enumerate(np.isfinite(rows)):

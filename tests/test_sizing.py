@@ -78,6 +78,16 @@ def test_range_and_step_are_required(library, sizer, q, message):
         sizer.predict([one(library, q=q)])
 
 
+@pytest.mark.parametrize(("start", "end"), [(1.85, 6.0), (1.2, 4.35)])
+def test_range_just_too_short(library, sizer, start, end):
+    with pytest.raises(sq.PatternError, match=r"needs 1\.8 to 4\.4"):
+        sizer.size(one(library, q=np.linspace(start, end, 900)))
+
+
+def test_range_just_long_enough(library, sizer):
+    assert sizer.size(one(library, q=np.linspace(1.81, 4.39, 900))).diameter == 3.0
+
+
 def test_size_takes_one_pattern(library, sizer):
     with pytest.raises(ValueError, match="one pattern"):
         sizer.size(sq.library_samples(library)[0])

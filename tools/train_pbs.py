@@ -43,6 +43,7 @@ ROWS = {
 }
 BETWEEN = "diameters between the classes"
 N_TEST = 3000
+N_WRONG = 500  # patterns for each wrong wavelength
 
 
 def simulate(settings: dict, diameters: np.ndarray, progress: bool) -> xr.Dataset:
@@ -86,7 +87,7 @@ def evaluate_refusals(sizer: sq.Sizer, library: xr.Dataset, seed: int) -> dict[s
     X, _ = draw(library, {"q_min": (0.99, 1.4), "q_max": (6.0, 15.0)}, seed + 1)
     for percent in (0.5, 1, 1.5, 2, 3, 5, 10, 20):
         name = f"wavelength {percent} % too long"
-        scores[name] = refused(sizer, X[:500], 1.0 / (1.0 + percent / 100.0))
+        scores[name] = refused(sizer, X[:N_WRONG], 1.0 / (1.0 + percent / 100.0))
     print(scores, flush=True)
     return scores
 
@@ -166,8 +167,9 @@ the same family. Expected diameter: mean of the classes weighted by their probab
 ## What is refused
 
 `Sizer.size` and the command compare a pattern with the simulated one of its size, and refuse it
-where the agreement is below 0.5 of 1 or the peaks lie more than 1.1 % off. Share of the patterns,
-drawn as in training, that are refused:
+where the agreement is below 0.5 of 1 or the peaks lie more than 1.1 % off. Share refused, of
+{N_TEST} right patterns drawn as in training, and of {N_WRONG} with a wrong wavelength, half of which
+are cut to a range that starts at 0.99 to 1.4 and ends at 6 to 15 1/Angstrom:
 
 | patterns | refused |
 |---|---|

@@ -216,7 +216,8 @@ def _liquid_family(q: Array, n_liquids: int, rng: np.random.Generator) -> Array:
             packing=rng.uniform(0.28, 0.45),
             flexibility=rng.uniform(0.05, 0.25),
         )
-        # Larger at low Q, where liquids differ; 3 % at high Q, where all atoms are free.
+        # Chosen, not measured: larger at low Q, where liquids differ, 3 % at high Q, where
+        # every atom scatters by itself.
         spread = 0.03 + rng.uniform(0.0, 0.35) * np.exp(-np.exp(knots) / 3.0)
         curve *= np.exp(_smooth_curve(knots, rng.normal(0.0, spread), np.log(coarse)))
         curve = _smooth_curve(coarse, curve, q)
