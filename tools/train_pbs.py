@@ -168,8 +168,8 @@ the same family. Expected diameter: mean of the classes weighted by their probab
 
 `Sizer.size` and the command compare a pattern with the simulated one of its size, and refuse it
 where the agreement is below 0.5 of 1 or the peaks lie more than 1.1 % off. Share refused, of
-{N_TEST} right patterns drawn as in training, and of {N_WRONG} with a wrong wavelength, half of which
-are cut to a range that starts at 0.99 to 1.4 and ends at 6 to 15 1/Angstrom:
+{N_TEST} right patterns drawn as in training, and of {N_WRONG} with a wrong wavelength, half of
+which are cut to a range that starts at 0.99 to 1.4 and ends at 6 to 15 1/Angstrom:
 
 | patterns | refused |
 |---|---|
