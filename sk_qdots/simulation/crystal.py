@@ -2,26 +2,62 @@ r"""Crystals: the primitive cell, what sits in it, and how it is strained.
 
 A crystal is a lattice of *nodes*, spanned by the three primitive vectors, and
 the *sublattices* that decorate every node: one atom each, at a fixed offset
-from its node, with its element, occupancy and isotropic displacement
+from its node, with its element, charge, occupancy and isotropic displacement
 parameter :math:`B_\mathrm{iso} = 8\pi^2 \langle u^2 \rangle`.
 """
 
 from __future__ import annotations
 
 import math
-import warnings
-from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import reduce
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import lru_cache, reduce
+from importlib import resources
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Crystal", "Sublattice"]
+__all__ = ["Crystal", "Species", "Sublattice"]
 
-_SAME_SITE = 1e-3  # fraction of a cell edge within which two sites are one
+_Vectors = tuple[tuple[float, float, float], ...]
+
+
+@dataclass(frozen=True)
+class Species:
+    """Atoms that scatter alike.
+
+    Parameters
+    ----------
+    element : str
+        Chemical symbol, such as ``"Pb"``.
+    b_iso : float
+        Isotropic displacement parameter B, in Angstrom^2.
+    occupancy : float, default=1.0
+        Fraction of the sites that is filled, in (0, 1].
+    charge : int, default=0
+        Charge of the ion whose form factor is taken; 0 is the neutral atom.
+
+    Raises
+    ------
+    ValueError
+        If a value is out of range.
+    """
+
+    element: str
+    b_iso: float
+    occupancy: float = 1.0
+    charge: int = 0
+
+    def __post_init__(self) -> None:
+        if not 0.0 < self.occupancy <= 1.0:
+            raise ValueError(
+                f"occupancy of {self.element} is {self.occupancy}; it must lie in (0, 1]"
+            )
+        if not (math.isfinite(self.b_iso) and self.b_iso >= 0.0):
+            raise ValueError(
+                f"b_iso of {self.element} is {self.b_iso} Angstrom^2; it must be 0 or more"
+            )
 
 
 @dataclass(frozen=True)
@@ -38,22 +74,32 @@ class Sublattice:
         Isotropic displacement parameter B, in Angstrom^2.
     occupancy : float, default=1.0
         Fraction of the nodes whose site is filled, in (0, 1].
+    charge : int, default=0
+        Charge of the ion whose form factor is taken; 0 is the neutral atom.
+
+    Raises
+    ------
+    ValueError
+        If a value is out of range.
     """
 
     element: str
     offset: tuple[float, float, float]
     b_iso: float
     occupancy: float = 1.0
+    charge: int = 0
 
     def __post_init__(self) -> None:
-        if not 0.0 < self.occupancy <= 1.0:
+        _ = self.species  # checks the values
+        if np.shape(self.offset) != (3,) or not np.isfinite(self.offset).all():
             raise ValueError(
-                f"occupancy of {self.element} is {self.occupancy}; it must lie in (0, 1]"
+                f"offset of {self.element} is {self.offset}; it must be three finite numbers"
             )
-        if not (math.isfinite(self.b_iso) and self.b_iso >= 0.0):
-            raise ValueError(
-                f"b_iso of {self.element} is {self.b_iso} Angstrom^2; it must be 0 or more"
-            )
+
+    @property
+    def species(self) -> Species:
+        """How the atom scatters."""
+        return Species(self.element, self.b_iso, self.occupancy, self.charge)
 
 
 @dataclass(frozen=True)
@@ -65,11 +111,16 @@ class Crystal:
     name : str
         What to call it in labels and provenance.
     vectors : tuple of 3 tuples of 3 float
-        Primitive lattice vectors, Cartesian, in Angstrom, one a row.
+        Vectors between nodes (the primitive ones), Cartesian, in Angstrom, one a row.
     sublattices : tuple of Sublattice
         The atoms that every node carries.
     reference : str, default=""
         Where the lattice parameters come from.
+    cell : tuple of 3 tuples of 3 float, optional
+        Axes a, b, c of the conventional cell, to which Miller indices, directions
+        and strains per axis refer; ``vectors`` by default.
+    space_group : str, default="P 1"
+        Hermann-Mauguin symbol in the setting of ``cell``.
 
     Raises
     ------
@@ -87,34 +138,44 @@ class Crystal:
     """
 
     name: str
-    vectors: tuple[tuple[float, float, float], ...]
+    vectors: _Vectors
     sublattices: tuple[Sublattice, ...]
     reference: str = ""
+    cell: _Vectors = ()
+    space_group: str = "P 1"
 
     def __post_init__(self) -> None:
-        if np.shape(self.vectors) != (3, 3) or not self.cell_volume > 1e-6:
-            raise ValueError(f"crystal {self.name}: the lattice vectors do not span a volume")
+        if not self.cell:
+            object.__setattr__(self, "cell", self.vectors)
+        for vectors in (self.vectors, self.cell):
+            if np.shape(vectors) != (3, 3) or not abs(np.linalg.det(vectors)) > 1e-6:
+                raise ValueError(f"crystal {self.name}: the lattice vectors do not span a volume")
         if not self.sublattices:
             raise ValueError(f"crystal {self.name}: no atom in the cell")
 
     @property
     def lattice(self) -> npt.NDArray[np.float64]:
-        """Primitive vectors as an array of shape (3, 3), rows, in Angstrom."""
+        """Vectors between nodes as an array of shape (3, 3), rows, in Angstrom."""
         return np.asarray(self.vectors, dtype=np.float64)
 
     @property
+    def conventional(self) -> npt.NDArray[np.float64]:
+        """Axes a, b, c of the conventional cell, array of shape (3, 3), rows, in Angstrom."""
+        return np.asarray(self.cell, dtype=np.float64)
+
+    @property
     def cell_volume(self) -> float:
-        """Volume of the primitive cell, in Angstrom^3."""
+        """Volume of the cell of one node, in Angstrom^3."""
         return float(abs(np.linalg.det(self.lattice)))
 
     @property
     def node_diameter(self) -> float:
-        """Diameter of the sphere that has the volume of one primitive cell, in nm."""
+        """Diameter of the sphere that has the volume of one node's cell, in nm."""
         return float(np.cbrt(6.0 * self.cell_volume / np.pi)) / 10.0
 
     @property
     def formula_units(self) -> int:
-        """Formula units in one primitive cell (1 where occupancies are not integers)."""
+        """Formula units at one node (1 where occupancies are not integers)."""
         counts: dict[str, float] = {}
         for s in self.sublattices:
             counts[s.element] = counts.get(s.element, 0.0) + s.occupancy
@@ -124,35 +185,63 @@ class Crystal:
         return reduce(math.gcd, rounded)
 
     @classmethod
-    def builtin(cls, name: str) -> Crystal:
+    def builtin(cls, name: str, *, primitive: bool = True, ions: bool = False) -> Crystal:
         """Return a crystal that the package knows.
 
         Parameters
         ----------
         name : str
-            One of the known names; at present ``"PbS"``.
+            One of :meth:`builtin_names`, such as ``"PbS"`` or ``"CdSe wurtzite"``.
+        primitive, ions : bool
+            As in :meth:`from_cif`.
 
         Returns
         -------
         Crystal
+            Its ``reference`` says where the lattice parameters come from.
 
         Raises
         ------
         ValueError
             If the name is not known; the message lists the known ones.
         """
-        try:
-            return _BUILTIN[name]
-        except KeyError:
-            known = ", ".join(sorted(_BUILTIN))
+        wanted = name.replace("_", " ") if isinstance(name, str) else name
+        known = cls.builtin_names()
+        # A formula alone will do where only one modification is known.
+        found = [k for k in known if k == wanted] or [k for k in known if k.split(" ")[0] == wanted]
+        if len(found) != 1:
+            problem = "several crystals are called" if found else "unknown crystal"
             raise ValueError(
-                f"unknown crystal {name!r}; built in: {known}. "
+                f"{problem} {name!r}; built in: {', '.join(found or known)}. "
                 "For another one use Crystal.from_cif(path)"
-            ) from None
+            )
+        return _builtin(found[0], primitive, ions)
+
+    @staticmethod
+    def builtin_names() -> list[str]:
+        """Names of the crystals that the package knows.
+
+        Returns
+        -------
+        list of str
+        """
+        return sorted(
+            entry.name.removesuffix(".cif").replace("_", " ")
+            for entry in _CRYSTALS.iterdir()
+            if entry.name.endswith(".cif")
+        )
 
     @classmethod
-    def from_cif(cls, path: str | Path, *, name: str | None = None) -> Crystal:
-        """Read a crystal from a CIF, expand its symmetry and reduce it to the primitive cell.
+    def from_cif(
+        cls,
+        path: str | Path,
+        *,
+        name: str | None = None,
+        block: str | None = None,
+        primitive: bool = True,
+        ions: bool = False,
+    ) -> Crystal:
+        """Read a crystal from a CIF and expand its symmetry.
 
         Parameters
         ----------
@@ -160,132 +249,114 @@ class Crystal:
             The CIF.
         name : str, optional
             Name of the crystal; the file's stem by default.
+        block : str, optional
+            Data block to read, where several hold a crystal.
+        primitive : bool, default=True
+            Whether a node is a primitive cell, or else the conventional cell.
+        ions : bool, default=False
+            Whether to keep the charges of the CIF, so that the form factors of
+            the ions are used where they are tabulated.
 
         Returns
         -------
         Crystal
             Among the equivalent translations of each atom, the one nearest to
-            the first atom is taken: the compact choice.
+            the first atom is taken: the compact choice. Coordinates within
+            2e-4 of a third or a sixth are taken to be that fraction.
 
         Raises
         ------
         ValueError
-            If the file cannot be read as a CIF, has no cell or no atoms, or an
-            element is unknown.
+            If the file cannot be read as a CIF, has no cell or no atoms, an
+            element is unknown, or an occupancy is not in [0, 1].
 
         Warns
         -----
         UserWarning
-            Where an atom has no displacement parameter: B = 1 Angstrom^2 is
-            taken for it.
+            Where an atom has no displacement parameter (B = 1 Angstrom^2 is
+            taken), where an ion's form factor is not tabulated (the neutral atom
+            is taken), and where the space group is not known (P 1 is taken).
         """
-        import gemmi
+        from ._cif import read_cif
 
-        path = Path(path)
-        if not path.is_file():
-            raise ValueError(f"{path}: no such CIF file")
-        try:
-            block = gemmi.cif.read(str(path)).sole_block()
-            structure = gemmi.make_small_structure_from_block(block)
-        except (RuntimeError, ValueError, IndexError) as error:
-            raise ValueError(f"{path}: not readable as a CIF with one block: {error}") from None
-        cell = structure.cell
-        if not cell.is_crystal() or cell.volume < 1e-3:
-            raise ValueError(f"{path}: the CIF has no unit cell (_cell_length_a and so on)")
-        sites = structure.get_all_unit_cell_sites()
-        if not sites:
-            raise ValueError(f"{path}: the CIF has no atoms (_atom_site_ loop)")
-        unknown = sorted({s.label for s in sites if s.element.atomic_number == 0})
-        if unknown:
-            raise ValueError(f"{path}: unknown element at site {', '.join(unknown)}")
-        without_b = sorted({s.label for s in structure.sites if not _u_equivalent(s, cell) > 0})
-        if without_b:
-            warnings.warn(
-                f"{path}: no displacement parameter for {', '.join(without_b)}; "
-                "B = 1 Angstrom^2 is taken",
-                stacklevel=2,
-            )
-        group = structure.spacegroup
-        centring = group.centring_type() if group is not None else "P"
-        vectors = np.array(cell.primitive_orth_matrix(centring).tolist()).T
-        u_equivalent = {s.label: _u_equivalent(s, cell) for s in structure.sites}
-        labels = [(s.element.name, round(s.occ, 9), round(u_equivalent[s.label], 9)) for s in sites]
-        positions = np.array([cell.orthogonalize(s.fract).tolist() for s in sites])
-        sublattices = []
-        for (element, occupancy, u_iso), offset in _compact_basis(labels, positions, vectors):
-            b_iso = 8.0 * math.pi**2 * u_iso if u_iso > 0 else 1.0
-            x, y, z = (float(v) for v in offset)
-            sublattices.append(Sublattice(element, (x, y, z), b_iso, occupancy))
-        return cls(
-            name=name or path.stem,
-            vectors=tuple((float(v[0]), float(v[1]), float(v[2])) for v in vectors),
-            sublattices=tuple(sublattices),
-            reference=str(path.name),
+        return read_cif(Path(path), name=name, block=block, primitive=primitive, ions=ions)
+
+    def strained(self, strain: float | tuple[float, float, float]) -> Crystal:
+        """Return the crystal stretched along its conventional axes.
+
+        Parameters
+        ----------
+        strain : float or tuple of 3 float
+            Relative change of a, b and c; one number for all three. Fractional
+            coordinates stay as they are.
+
+        Returns
+        -------
+        Crystal
+
+        Raises
+        ------
+        ValueError
+            If a strain is not above -1.
+
+        Examples
+        --------
+        >>> from sk_qdots import Crystal
+        >>> cdse = Crystal.builtin("CdSe wurtzite")
+        >>> longer = cdse.strained((0.0, 0.0, 0.01))
+        >>> round(longer.cell_volume / cdse.cell_volume, 6)
+        1.01
+        """
+        factors = 1.0 + np.broadcast_to(np.asarray(strain, dtype=np.float64), 3)
+        if not (np.isfinite(factors).all() and (factors > 0).all()):
+            raise ValueError(f"strain is {strain}; every component must be a fraction above -1")
+        stretch = np.linalg.inv(self.conventional) @ (factors[:, None] * self.conventional)
+
+        def moved(rows: npt.ArrayLike) -> _Vectors:
+            result = np.asarray(rows) @ stretch
+            return tuple((float(v[0]), float(v[1]), float(v[2])) for v in np.atleast_2d(result))
+
+        return replace(
+            self,
+            vectors=moved(self.vectors),
+            cell=moved(self.cell),
+            sublattices=tuple(replace(s, offset=moved(s.offset)[0]) for s in self.sublattices),
+        )
+
+    def with_b_iso(self, b_iso: float | Mapping[str, float]) -> Crystal:
+        """Return the crystal with other displacement parameters.
+
+        Parameters
+        ----------
+        b_iso : float or mapping of str to float
+            In Angstrom^2, for every atom, or for each element named.
+
+        Returns
+        -------
+        Crystal
+
+        Raises
+        ------
+        ValueError
+            If a value is negative or an element does not occur.
+        """
+        elements = {s.element for s in self.sublattices}
+        values = b_iso if isinstance(b_iso, Mapping) else dict.fromkeys(elements, b_iso)
+        absent = sorted(set(values) - elements)
+        if absent:
+            raise ValueError(f"b_iso names {absent[0]}, which {self.name} does not contain")
+        return replace(
+            self,
+            sublattices=tuple(
+                replace(s, b_iso=float(values.get(s.element, s.b_iso))) for s in self.sublattices
+            ),
         )
 
 
-def _u_equivalent(site: Any, cell: Any) -> float:
-    """U_iso as given, or a third of the trace of the anisotropic tensor; 0 where neither is."""
-    if site.u_iso > 0 or not site.aniso.nonzero():
-        return float(site.u_iso)
-    tensor = np.array(site.aniso.as_mat33().tolist())
-    reciprocal = np.array([cell.reciprocal().a, cell.reciprocal().b, cell.reciprocal().c])
-    vectors = np.array(cell.orth.mat.tolist()).T
-    weights = np.outer(reciprocal, reciprocal) * (vectors @ vectors.T)
-    return float((tensor * weights).sum() / 3.0)
+_CRYSTALS = resources.files("sk_qdots.simulation") / "crystals"
 
 
-def _compact_basis(
-    labels: Sequence[tuple[str, float, float]],
-    positions: npt.NDArray[np.float64],
-    vectors: npt.NDArray[np.float64],
-) -> list[tuple[tuple[str, float, float], npt.NDArray[np.float64]]]:
-    """One atom per orbit of the primitive translations, each nearest to the first."""
-    inverse = np.linalg.inv(vectors)
-    reduced = (positions - positions[0]) @ inverse
-    kept: list[int] = []
-    for k, label in enumerate(labels):
-        gaps = reduced[k] - reduced[[i for i in kept if labels[i] == label]]
-        gaps -= np.round(gaps)
-        if (np.abs(gaps).max(axis=1, initial=0.0) < _SAME_SITE).any():
-            continue
-        kept.append(k)
-    basis = []
-    for k in kept:
-        images = (reduced[k] - np.round(reduced[k]) + _NEIGHBOURS) @ vectors
-        distance = np.round(np.linalg.norm(images, axis=1), 6)
-        # Among images equally near: the one farthest along x, then y, then z.
-        order = np.lexsort((*np.round(-images.T[::-1], 6), distance))
-        basis.append((labels[k], images[order[0]]))
-    return basis
-
-
-_NEIGHBOURS = np.array(
-    [[i, j, k] for i in (-1, 0, 1) for j in (-1, 0, 1) for k in (-1, 0, 1)], dtype=np.float64
-)
-
-
-def _rock_salt(name: str, cation: str, anion: str, a: float, b_iso: float, source: str) -> Crystal:
-    half = a / 2.0
-    return Crystal(
-        name=name,
-        vectors=((0.0, half, half), (half, 0.0, half), (half, half, 0.0)),
-        sublattices=(
-            Sublattice(cation, (0.0, 0.0, 0.0), b_iso),
-            Sublattice(anion, (half, 0.0, 0.0), b_iso),
-        ),
-        reference=source,
-    )
-
-
-_BUILTIN = {
-    "PbS": _rock_salt(
-        "PbS",
-        "Pb",
-        "S",
-        a=5.934,
-        b_iso=1.25,
-        source="a: Y. Noda et al., Acta Cryst. B39, 312 (1983), as in L. Allara et al., npj "
-        "Comput. Mater. (2024); B: from a fit to simulated patterns of the latter",
-    ),
-}
+@lru_cache(maxsize=64)
+def _builtin(name: str, primitive: bool, ions: bool) -> Crystal:
+    with resources.as_file(_CRYSTALS / f"{name.replace(' ', '_')}.cif") as path:
+        return Crystal.from_cif(path, name=name, primitive=primitive, ions=ions)

@@ -1,43 +1,57 @@
 r"""The Debye scattering equation over a distance table.
 
-For a cluster of :math:`N` nodes, with the sublattices :math:`i, j` of
-occupancy :math:`o`, form factor :math:`f` and damping :math:`T`,
+For a particle with :math:`N_s` sites of species :math:`s`, of occupancy
+:math:`o`, form factor :math:`f` and damping :math:`T`,
 
 .. math::
 
-    I(Q) = N \sum_i o_i |f_i|^2
-         + \sum_{i \le j} o_i o_j \,\mathrm{Re}(f_i f_j^*)\, T_i T_j
-           \sum_d m_{ij}(d)\, \frac{\sin Q d}{Q d}
-         + N \sum_i o_i I_{\mathrm{inc},i}
+    I(Q) = \sum_s N_s\, o_s \left( |f_s|^2 + I_{\mathrm{inc},s} \right)
+         + \sum_{s \le t} o_s o_t \,\mathrm{Re}(f_s f_t^*)\, T_s T_t
+           \sum_d m_{st}(d)\, \frac{\sin Q d}{Q d}
 
-where :math:`m_{ij}(d)` counts ordered pairs. The last sum is a sine transform
-of the multiplicities; the default computes it with a non-uniform fast Fourier
-transform [2]_ asked for :math:`10^{-12}` of the sum of the weights, the direct
-method adds the terms one by one in float64 and is the judge.
+where :math:`m_{st}(d)` counts ordered pairs. For neutrons :math:`f` is the bound
+coherent scattering length and nothing incoherent is added.
+
+The last sum is a sine transform of :math:`m / d`. The direct method adds its terms
+one by one in float64 and is the judge. The fast method is a non-uniform fast
+Fourier transform [2]_ asked for :math:`10^{-12}`: its error is below
+:math:`10^{-11} \lVert m / d \rVert_2 \sqrt{n} / Q` with :math:`n` distances, and
+below :math:`10^{-6}` of the pattern everywhere from 1 to 15 1/Angstrom for
+particles up to 20 nm (``tests/simulation/test_debye.py``).
 
 References
 ----------
 .. [1] P. Debye, Ann. Phys. 351, 809 (1915).
 .. [2] A. H. Barnett, J. Magland, L. af Klinteberg, SIAM J. Sci. Comput. 41,
-   C479 (2019): finufft, type 3.
+   C479 (2019): finufft.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
+from .._patterns import q_from_two_theta
 from .distances import DistanceTable
-from .scattering_factors import compton_intensity, debye_waller_factor, form_factor
+from .scattering_factors import (
+    compton_intensity,
+    debye_waller_factor,
+    form_factor,
+    neutron_scattering_length,
+)
 
-__all__ = ["debye_intensity", "pair_sums"]
+__all__ = ["debye_intensity", "pair_sums", "sine_sums"]
 
 Method = Literal["fast", "direct"]
+Radiation = Literal["xray", "neutron"]
+BIso = float | Mapping[str, float] | None
 
 _TOLERANCE = 1e-12
 _BLOCK = 2**22  # sine terms held at once by the direct method
+_UNIFORM = 1e-11  # rad; a grid whose phases are this near to those of an even one is even
 
 
 def pair_sums(
@@ -69,68 +83,73 @@ def pair_sums(
     ValueError
         If q is not positive, the strain is not above -1, or the method is unknown.
     """
-    q = _checked_q(q)
+    q = checked_q(q)
     if not (np.isfinite(strain) and strain > -1.0):
         raise ValueError(f"strain is {strain}; it must be a fraction above -1")
-    if method not in ("fast", "direct"):
-        raise ValueError(f"method is {method!r}; it must be 'fast' or 'direct'")
     sums = []
     for group in table.groups:
         distances = group.distances * (1.0 + strain)
-        if distances.size == 0:
-            sums.append(np.zeros((len(table.n_nodes), len(q))))
-            continue
-        weights = group.multiplicities / distances
-        transform = _sine_transform if method == "fast" else _sine_sum
-        sums.append(transform(distances, weights, q) / q)
+        sums.append(sine_sums(distances, group.multiplicities / distances, q, method) / q)
     return sums
 
 
 def debye_intensity(
     table: DistanceTable,
-    q: npt.NDArray[np.float64],
+    q: npt.ArrayLike | None = None,
     *,
-    wavelength: float,
+    two_theta: npt.ArrayLike | None = None,
+    wavelength: float | None = None,
     strain: float = 0.0,
+    b_iso: BIso = None,
     compton: bool = True,
+    radiation: Radiation = "xray",
     method: Method = "fast",
 ) -> npt.NDArray[np.float64]:
-    """Scattered intensity of every cluster of a table.
+    """Scattered intensity of every particle of a table.
 
     Parameters
     ----------
     table : DistanceTable
-    q : ndarray of shape (n_q,)
+    q : array-like of shape (n_q,), optional
         Positive, in 1/Angstrom, at most 4 pi / wavelength.
-    wavelength : float
-        In Angstrom.
+    two_theta : array-like of shape (n_q,), optional
+        Scattering angles in degrees, instead of q.
+    wavelength : float, optional
+        In Angstrom. Neutrons need it for ``two_theta`` only.
     strain : float, default=0.0
         Isotropic (a - a_bulk) / a_bulk.
+    b_iso : float or mapping of str to float, optional
+        Displacement parameter in Angstrom^2, for all atoms or for each element
+        named, instead of the table's.
     compton : bool, default=True
-        Whether to add the incoherent scattering.
+        Whether to add the incoherent scattering of X-rays.
+    radiation : {"xray", "neutron"}, default="xray"
     method : {"fast", "direct"}, default="fast"
 
     Returns
     -------
     ndarray of shape (n_clusters, n_q)
-        Electron units per cluster.
+        Per particle: electron units, or fm^2 for neutrons.
 
     Raises
     ------
     ValueError
-        If q, wavelength, strain or method is out of range.
+        If q, two_theta, wavelength, strain, b_iso, radiation or method is out of
+        range, or neither or both of q and two_theta are given.
 
     Examples
     --------
     >>> import numpy as np
-    >>> from sk_qdots.simulation import Crystal, debye_intensity, distance_table, sphere
-    >>> table = distance_table([sphere(Crystal.builtin("PbS"), 3.0)])
+    >>> from sk_qdots.simulation import Crystal, cut_cluster, debye_intensity, distance_table
+    >>> table = distance_table(cut_cluster(Crystal.builtin("PbS"), "sphere", 3.0))
     >>> debye_intensity(table, np.array([2.1, 2.5]), wavelength=0.56).shape
     (1, 2)
     """
-    q = _checked_q(q)
-    factors = AtomicFactors(table, q, wavelength=wavelength, compton=compton)
-    return factors.intensity(table.n_nodes, pair_sums(table, q, strain=strain, method=method))
+    q = _axis(q, two_theta, wavelength)
+    factors = AtomicFactors(
+        table, q, wavelength=wavelength, b_iso=b_iso, compton=compton, radiation=radiation
+    )
+    return factors.intensity(table.counts, pair_sums(table, q, strain=strain, method=method))
 
 
 class AtomicFactors:
@@ -139,18 +158,18 @@ class AtomicFactors:
     Parameters
     ----------
     table : DistanceTable
-        Says which sublattices belong to which group of distances.
+        Says which species belong to which group of distances.
     q : ndarray of shape (n_q,)
         In 1/Angstrom.
-    wavelength : float
-        In Angstrom.
-    compton : bool
-        Whether the self term includes incoherent scattering.
+    wavelength, b_iso, compton, radiation
+        As in :func:`debye_intensity`.
 
     Attributes
     ----------
-    self_term : ndarray of shape (n_q,)
-        Intensity of the atoms of one node, each by itself.
+    amplitudes : ndarray of shape (n_species, n_q)
+        Occupancy times form factor (or scattering length), not damped.
+    self_terms : ndarray of shape (n_species, n_q)
+        Intensity of one site of each species by itself.
     pair_terms : list of ndarray of shape (n_q,)
         Weight of each group's pair sum.
     """
@@ -160,22 +179,35 @@ class AtomicFactors:
         table: DistanceTable,
         q: npt.NDArray[np.float64],
         *,
-        wavelength: float,
-        compton: bool,
+        wavelength: float | None,
+        b_iso: BIso = None,
+        compton: bool = True,
+        radiation: Radiation = "xray",
     ) -> None:
-        sublattices = table.crystal.sublattices
-        elements = sorted({s.element for s in sublattices})
-        free = {e: form_factor(e, q, wavelength) for e in elements}
-        self.self_term = np.zeros(len(q))
-        for s in sublattices:
-            self.self_term += s.occupancy * np.abs(free[s.element]) ** 2
-        # Also without Compton: refuses a q that the wavelength cannot reach.
-        incoherent = {e: compton_intensity(e, q, wavelength) for e in elements}
-        if compton:
-            for s in sublattices:
-                self.self_term += s.occupancy * incoherent[s.element]
+        species = table.species
+        if radiation == "neutron":
+            free = [np.full(len(q), neutron_scattering_length(s.element)) for s in species]
+            incoherent = [np.zeros(len(q)) for _ in species]
+        elif radiation == "xray":
+            if wavelength is None:
+                raise ValueError(
+                    "wavelength is missing: X-ray form factors depend on it (in Angstrom)"
+                )
+            free = [form_factor(s.element, q, wavelength, s.charge) for s in species]
+            # Also without Compton: refuses a q that the wavelength cannot reach.
+            incoherent = [compton_intensity(s.element, q, wavelength) for s in species]
+        else:
+            raise ValueError(f"radiation is {radiation!r}; it must be 'xray' or 'neutron'")
+        self.amplitudes = np.array([s.occupancy * f for s, f in zip(species, free, strict=True)])
+        self.self_terms = np.array(
+            [
+                s.occupancy * ((f * f.conj()).real + (inc if compton else 0.0))
+                for s, f, inc in zip(species, free, incoherent, strict=True)
+            ]
+        )
+        damping = {b: debye_waller_factor(b, q) for b in _b_values(table, b_iso)}
         damped = [
-            s.occupancy * debye_waller_factor(s.b_iso, q) * free[s.element] for s in sublattices
+            a * damping[b] for a, b in zip(self.amplitudes, _b_values(table, b_iso), strict=True)
         ]
         self.pair_terms = []
         for group in table.groups:
@@ -185,16 +217,50 @@ class AtomicFactors:
             self.pair_terms.append(weight)
 
     def intensity(
-        self, n_nodes: npt.NDArray[np.number], sums: list[npt.NDArray[np.float64]]
+        self, counts: npt.NDArray[np.number], sums: list[npt.NDArray[np.float64]]
     ) -> npt.NDArray[np.float64]:
-        """Intensity of clusters (or of mixtures of them) from their node counts and pair sums."""
-        total = np.multiply.outer(np.asarray(n_nodes, dtype=np.float64), self.self_term)
+        """Intensity of particles (or of mixtures of them) from their sites and pair sums."""
+        total = np.asarray(np.asarray(counts, dtype=np.float64) @ self.self_terms)
         for weight, pair_sum in zip(self.pair_terms, sums, strict=True):
             total += weight * pair_sum
         return total
 
 
-def _checked_q(q: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+def _b_values(table: DistanceTable, b_iso: BIso) -> list[float]:
+    """Displacement parameter of every species, checked."""
+    elements = {s.element for s in table.species}
+    if b_iso is None:
+        return [s.b_iso for s in table.species]
+    values = b_iso if isinstance(b_iso, Mapping) else dict.fromkeys(elements, b_iso)
+    absent = sorted(set(values) - elements)
+    if absent:
+        raise ValueError(f"b_iso names {absent[0]}, which {table.name} does not contain")
+    for value in values.values():
+        if not (np.isfinite(value) and value >= 0):
+            raise ValueError(f"b_iso holds {value} Angstrom^2; it must be 0 or more")
+    return [float(values.get(s.element, s.b_iso)) for s in table.species]
+
+
+def _axis(
+    q: npt.ArrayLike | None, two_theta: npt.ArrayLike | None, wavelength: float | None
+) -> npt.NDArray[np.float64]:
+    if (q is None) == (two_theta is None):
+        raise ValueError("give either q or two_theta")
+    if q is not None:
+        return checked_q(np.asarray(q, dtype=np.float64))
+    angles = np.asarray(two_theta, dtype=np.float64)
+    if wavelength is None:
+        raise ValueError("wavelength is missing: two_theta has no meaning without it")
+    if not (np.isfinite(wavelength) and wavelength > 0):
+        raise ValueError(f"wavelength is {wavelength} Angstrom; it must be a positive number")
+    if angles.size and not ((angles > 0) & (angles <= 180)).all():
+        wrong = angles[~((angles > 0) & (angles <= 180))][0]
+        raise ValueError(f"two_theta holds {wrong} degrees; every value must lie in (0, 180]")
+    return checked_q(q_from_two_theta(angles, wavelength))
+
+
+def checked_q(q: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Q as a float64 array; refused where it is not positive, finite and one-dimensional."""
     q = np.asarray(q, dtype=np.float64)
     if q.ndim != 1 or q.size == 0:
         raise ValueError(f"q has shape {q.shape}; it must be one-dimensional and not empty")
@@ -203,27 +269,52 @@ def _checked_q(q: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     return q
 
 
-def _sine_transform(
-    distances: npt.NDArray[np.float64],
+def sine_sums(
+    x: npt.NDArray[np.float64],
     weights: npt.NDArray[np.float64],
-    q: npt.NDArray[np.float64],
+    y: npt.NDArray[np.float64],
+    method: Method = "fast",
 ) -> npt.NDArray[np.float64]:
+    """Sum w_k sin(x_k y) over k, for each row of weights and each y.
+
+    Parameters
+    ----------
+    x : ndarray of shape (n_x,)
+    weights : ndarray of shape (n_rows, n_x)
+    y : ndarray of shape (n_y,)
+    method : {"fast", "direct"}, default="fast"
+
+    Returns
+    -------
+    ndarray of shape (n_rows, n_y)
+
+    Raises
+    ------
+    ValueError
+        If the method is unknown.
+    """
+    if method not in ("fast", "direct"):
+        raise ValueError(f"method is {method!r}; it must be 'fast' or 'direct'")
+    if x.size == 0:
+        return np.zeros((len(weights), len(y)))
+    if method == "direct":
+        total = np.empty((len(weights), len(y)))
+        step = max(1, _BLOCK // len(x))
+        for start in range(0, len(y), step):
+            block = slice(start, start + step)
+            total[:, block] = weights @ np.sin(np.multiply.outer(x, y[block]))
+        return total
     import finufft
 
-    transformed = finufft.nufft1d3(
-        distances, weights.astype(np.complex128), q, isign=1, eps=_TOLERANCE, nthreads=1
-    )
-    return np.asarray(transformed.imag).reshape(len(weights), len(q))
-
-
-def _sine_sum(
-    distances: npt.NDArray[np.float64],
-    weights: npt.NDArray[np.float64],
-    q: npt.NDArray[np.float64],
-) -> npt.NDArray[np.float64]:
-    total = np.empty((len(weights), len(q)))
-    step = max(1, _BLOCK // len(distances))
-    for start in range(0, len(q), step):
-        block = slice(start, start + step)
-        total[:, block] = weights @ np.sin(np.multiply.outer(distances, q[block]))
-    return total
+    options = {"isign": 1, "eps": _TOLERANCE, "nthreads": 1}
+    step = (y[-1] - y[0]) / max(1, len(y) - 1)
+    even = y[0] + step * np.arange(len(y))
+    if np.abs(y - even).max() * x.max() < _UNIFORM:  # modes of one period: no interpolation
+        middle = np.exp(1j * even[len(y) // 2] * x)
+        phases = np.remainder(step * x + np.pi, 2.0 * np.pi) - np.pi
+        found = finufft.nufft1d1(phases, weights * middle, len(y), **options)
+    else:
+        found = finufft.nufft1d3(
+            x, weights.astype(np.complex128), np.ascontiguousarray(y), **options
+        )
+    return np.asarray(found.imag).reshape(len(weights), len(y))

@@ -1,88 +1,258 @@
-r"""Pair distances of clusters and how often each occurs, as exact integers.
+r"""Distance tables: the pair distances of particles and how often each occurs.
 
-For nodes on a lattice the number of node pairs that differ by the lattice
-vector :math:`\mathbf R` is the autocorrelation of the node indicator
-:math:`\chi`,
-
-.. math:: A(\mathbf R) = \sum_{\mathbf R'} \chi(\mathbf R')\,\chi(\mathbf R' + \mathbf R),
-
-one fast Fourier transform a cluster, rounded to the integer it is. Between
-sublattices :math:`i` and :math:`j` with offsets :math:`\mathbf t` the distance
-is :math:`|\mathbf R + \mathbf t_j - \mathbf t_i|`, so that all pairs of
-sublattices with the same offset share one table.
+Everything that the Debye sum needs to know of where the atoms are. A table is
+made once (:func:`distance_table`), can be saved and loaded, and serves any
+wavelength, radiation, displacement parameter, isotropic strain and mixture of
+its particles.
 
 Validated against the brute-force count over all pairs of atoms, integer for
-integer, in ``tests/simulation/test_clusters_and_distances.py``.
+integer, in ``tests/simulation/test_distances.py``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import json
+import zipfile
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy import fft
 
+from ._free_pairs import free_pairs
+from ._lattice_pairs import lattice_pairs, species_of
+from .atoms import FreeAtoms
 from .clusters import Cluster
-from .crystal import Crystal
+from .crystal import Species
 
 __all__ = ["DistanceTable", "PairDistances", "distance_table"]
 
-_SAME_DISTANCE = 1e-6  # Angstrom; distances closer than this are one
-_LARGEST_DIVISOR = 48  # of the smallest squared term, to find a unit of squared lengths
-_SAFE_ROUNDING = 0.1  # a single-precision correlation may be this far from an integer
+_FORMAT = "sk_qdots distance table"
+_FORMAT_VERSION = 1
 
 
 @dataclass(frozen=True, eq=False)
 class PairDistances:
-    """Distances between all pairs of sublattices that share one offset.
+    """Distances between all pairs of species that have the same ones.
 
     Parameters
     ----------
     pairs : tuple of (int, int)
-        Pairs of sublattice indices i <= j that these distances hold for.
+        Pairs of species indices i <= j that these distances hold for.
     distances : ndarray of shape (n_distances,)
         Unique distances, ascending, in Angstrom; zero is left out.
-    multiplicities : ndarray of shape (n_clusters, n_distances) of int
-        Ordered node pairs (both directions) for each pair of sublattices.
+    multiplicities : ndarray of shape (n_clusters, n_distances)
+        Ordered pairs of atoms (both directions) for each pair of species; integers,
+        but for a mixture.
     """
 
     pairs: tuple[tuple[int, int], ...]
     distances: npt.NDArray[np.float64]
-    multiplicities: npt.NDArray[np.int64]
+    multiplicities: npt.NDArray[Any]
 
 
 @dataclass(frozen=True, eq=False)
 class DistanceTable:
-    """Everything that the Debye sum needs to know of a series of clusters.
+    """Pair distances of a series of particles.
 
     Parameters
     ----------
-    crystal : Crystal
-        The crystal that the clusters are cut from.
+    name : str
+        The crystal's or the particle's.
+    species : tuple of Species
+        Kinds of atoms.
     diameters : ndarray of shape (n_clusters,)
-        Equivalent-sphere diameters, in nm.
-    n_nodes : ndarray of shape (n_clusters,) of int
-        Nodes (primitive cells) in each cluster.
+        Equivalent-sphere diameters in nm; NaN for free atoms.
+    counts : ndarray of shape (n_clusters, n_species)
+        Sites of each species.
+    formula_units : ndarray of shape (n_clusters,)
+        Formula units of each particle; its atoms, for free atoms.
     groups : tuple of PairDistances
-        One entry for each distinct offset between sublattices.
+        Every pair of species is in one of them.
+    dimensions : mapping of str to ndarray of shape (n_clusters,), optional
+        Other lengths of the particles, in nm.
     """
 
-    crystal: Crystal
+    name: str
+    species: tuple[Species, ...]
     diameters: npt.NDArray[np.float64]
-    n_nodes: npt.NDArray[np.int64]
+    counts: npt.NDArray[Any]
+    formula_units: npt.NDArray[np.float64]
     groups: tuple[PairDistances, ...]
+    dimensions: Mapping[str, npt.NDArray[np.float64]] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.counts)
+
+    def average(self, weights: npt.ArrayLike) -> DistanceTable:
+        """Mix the particles of the table.
+
+        Parameters
+        ----------
+        weights : array-like of shape (n_clusters,) or (n_mixtures, n_clusters)
+            Number fractions, as :func:`sk_qdots.simulation.lognormal_weights` gives.
+
+        Returns
+        -------
+        DistanceTable
+            One entry a mixture; the averages are over particles.
+
+        Raises
+        ------
+        ValueError
+            If the weights do not fit the table or are negative.
+        """
+        rows = np.atleast_2d(np.asarray(weights, dtype=np.float64))
+        if rows.ndim != 2 or rows.shape[1] != len(self):
+            raise ValueError(
+                f"weights has shape {np.shape(weights)}; the table has {len(self)} particles"
+            )
+        if not (np.isfinite(rows).all() and (rows >= 0).all() and (rows.sum(axis=1) > 0).all()):
+            raise ValueError("weights must be finite, not negative and not all zero")
+        rows = rows / rows.sum(axis=1, keepdims=True)
+        return replace(
+            self,
+            diameters=rows @ self.diameters,
+            counts=rows @ self.counts,
+            formula_units=rows @ self.formula_units,
+            groups=tuple(replace(g, multiplicities=rows @ g.multiplicities) for g in self.groups),
+            dimensions={key: rows @ value for key, value in self.dimensions.items()},
+        )
+
+    def save(self, path: str | Path) -> None:
+        """Write the table to one file: a NumPy archive without pickle.
+
+        Parameters
+        ----------
+        path : str or path-like
+            Replaced if it exists, once the new file is complete.
+
+        Raises
+        ------
+        OSError
+            If the file cannot be written.
+        """
+        header = {
+            "format": _FORMAT,
+            "format_version": _FORMAT_VERSION,
+            "name": self.name,
+            "species": [asdict(s) for s in self.species],
+            "pairs": [group.pairs for group in self.groups],
+            "dimensions": list(self.dimensions),
+        }
+        arrays: dict[str, Any] = {
+            "header": np.array(json.dumps(header)),
+            "diameters": self.diameters,
+            "counts": self.counts,
+            "formula_units": self.formula_units,
+        }
+        for k, group in enumerate(self.groups):
+            arrays[f"distances_{k}"] = group.distances
+            arrays[f"multiplicities_{k}"] = group.multiplicities
+        for k, values in enumerate(self.dimensions.values()):
+            arrays[f"dimension_{k}"] = values
+        path = Path(path)
+        partial = path.with_name(path.name + ".partial")
+        try:
+            with partial.open("wb") as file:
+                np.savez_compressed(file, **arrays)
+            partial.replace(path)
+        finally:
+            partial.unlink(missing_ok=True)
+
+    @classmethod
+    def load(cls, path: str | Path) -> DistanceTable:
+        """Read a table that :meth:`save` wrote.
+
+        Parameters
+        ----------
+        path : str or path-like
+
+        Returns
+        -------
+        DistanceTable
+
+        Raises
+        ------
+        ValueError
+            If the file is missing, damaged or something else.
+        """
+        path = Path(path)
+        try:
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as data:
+                arrays = {key: data[key] for key in data.files}
+            header = json.loads(str(arrays["header"]))
+            if header["format"] != _FORMAT:
+                raise KeyError("format")
+            if header["format_version"] != _FORMAT_VERSION:
+                raise ValueError(f"{path}: format version {header['format_version']} is not known")
+            table = cls(
+                name=str(header["name"]),
+                species=tuple(Species(**s) for s in header["species"]),
+                diameters=arrays["diameters"],
+                counts=arrays["counts"],
+                formula_units=arrays["formula_units"],
+                groups=tuple(
+                    PairDistances(
+                        tuple((int(i), int(j)) for i, j in pairs),
+                        arrays[f"distances_{k}"],
+                        arrays[f"multiplicities_{k}"],
+                    )
+                    for k, pairs in enumerate(header["pairs"])
+                ),
+                dimensions={
+                    str(key): arrays[f"dimension_{k}"] for k, key in enumerate(header["dimensions"])
+                },
+            )
+            table._check()
+        except FileNotFoundError:
+            raise ValueError(f"{path}: no such distance table") from None
+        except (KeyError, TypeError, AttributeError, EOFError, OSError, zipfile.BadZipFile):
+            raise ValueError(f"{path}: not a distance table, or damaged") from None
+        except ValueError as error:
+            if str(error).startswith(str(path)):
+                raise
+            raise ValueError(f"{path}: not a distance table, or damaged: {error}") from None
+        return table
+
+    def _check(self) -> None:
+        """Refuse shapes and values that do not fit together."""
+        n_clusters, n_species = len(self.diameters), len(self.species)
+        fits = self.counts.shape == (n_clusters, n_species)
+        fits = fits and self.formula_units.shape == (n_clusters,)
+        fits = fits and all(v.shape == (n_clusters,) for v in self.dimensions.values())
+        for group in self.groups:
+            distances = group.distances
+            fits = fits and group.multiplicities.shape == (n_clusters, len(distances))
+            fits = fits and bool(np.all(np.diff(distances, prepend=0.0) > 0))
+            fits = fits and all(0 <= i <= j < n_species for i, j in group.pairs)
+        covered = sorted(pair for group in self.groups for pair in group.pairs)
+        wanted = [(i, j) for i in range(n_species) for j in range(i, n_species)]
+        if not fits or covered != wanted:
+            raise ValueError("its parts do not fit together")
 
 
-def distance_table(clusters: Sequence[Cluster]) -> DistanceTable:
-    """Count the pair distances of clusters of one crystal.
+def distance_table(
+    particles: Sequence[Cluster] | FreeAtoms | Cluster,
+    *,
+    bin_width: float = 1e-3,
+    n_jobs: int | None = None,
+) -> DistanceTable:
+    """Count the pair distances of particles.
 
     Parameters
     ----------
-    clusters : sequence of Cluster
-        Clusters cut from the same crystal, in any order.
+    particles : Cluster, sequence of Cluster or FreeAtoms
+        Clusters cut from one crystal, in any order; or a particle of free atoms.
+    bin_width : float, default=1e-3
+        For free atoms: distances that fall into one bin are replaced by their mean,
+        in Angstrom. With the default the pattern is within 1e-6 of its maximum up
+        to 15 1/Angstrom.
+    n_jobs : int, optional
+        For free atoms: threads that count; -1 for all processors. The result does
+        not depend on it.
 
     Returns
     -------
@@ -91,153 +261,54 @@ def distance_table(clusters: Sequence[Cluster]) -> DistanceTable:
     Raises
     ------
     ValueError
-        If there is no cluster, a cluster is empty or repeats a node, or the
-        clusters are of different crystals.
+        If there is no cluster, a cluster is empty or repeats a node, the clusters
+        are of different crystals, two free atoms stand in the same place, or the
+        bin width is not positive.
+
+    Examples
+    --------
+    >>> from sk_qdots.simulation import Crystal, cut_cluster, distance_table
+    >>> table = distance_table(cut_cluster(Crystal.builtin("PbS"), "sphere", 3.0))
+    >>> round(float(table.groups[1].distances[0]), 3)  # Pb-S, Angstrom
+    2.967
     """
+    if isinstance(particles, FreeAtoms):
+        return _free_table(particles, bin_width, n_jobs)
+    clusters = [particles] if isinstance(particles, Cluster) else list(particles)
     if not clusters:
         raise ValueError("clusters is empty; give at least one cluster")
     crystal = clusters[0].crystal
     if any(cluster.crystal != crystal for cluster in clusters):
         raise ValueError("clusters of different crystals cannot share a distance table")
-    correlations = [_autocorrelation(cluster.nodes) for cluster in clusters]
-    reach = np.max([np.array(c.shape) // 2 for c in correlations], axis=0)
-    groups = []
-    for offset, pairs in _offsets(crystal):
-        distances, index = _distance_index(crystal.lattice, reach, offset)
-        counts = np.zeros((len(clusters), len(distances)), dtype=np.int64)
-        # i < j stands for (i, j) and (j, i), which have the same distances.
-        weight = 1 if pairs[0][0] == pairs[0][1] else 2
-        for row, correlation in zip(counts, correlations, strict=True):
-            half = np.array(correlation.shape) // 2
-            window = tuple(slice(r - h, r + h + 1) for r, h in zip(reach, half, strict=True))
-            total = np.bincount(
-                index[window].ravel(), weights=correlation.ravel(), minlength=len(distances)
-            )
-            row[:] = weight * np.rint(total).astype(np.int64)
-        used = (counts > 0).any(axis=0) & (distances > _SAME_DISTANCE)
-        counts = np.ascontiguousarray(counts[:, used])
-        groups.append(PairDistances(tuple(pairs), distances[used], counts))
+    if any(cluster.n_atoms == 0 for cluster in clusters):
+        raise ValueError("a cluster has no atoms")
+    species, kinds = species_of(crystal)
+    counts = np.zeros((len(clusters), len(species)), dtype=np.int64)
+    for row, cluster in zip(counts, clusters, strict=True):
+        for k, kind in enumerate(kinds):
+            row[kind] += len(cluster.sublattice_nodes(k))
+    per_unit = len(crystal.sublattices) / crystal.formula_units
+    names = list(clusters[0].dimensions)
     return DistanceTable(
-        crystal=crystal,
+        name=crystal.name,
+        species=species,
         diameters=np.array([cluster.diameter for cluster in clusters]),
-        n_nodes=np.array([len(cluster.nodes) for cluster in clusters]),
-        groups=tuple(groups),
+        counts=counts,
+        formula_units=counts.sum(axis=1) / per_unit,
+        groups=tuple(PairDistances(*group) for group in lattice_pairs(clusters)),
+        dimensions={key: np.array([c.dimensions[key] for c in clusters]) for key in names},
     )
 
 
-def _offsets(
-    crystal: Crystal,
-) -> list[tuple[npt.NDArray[np.float64], list[tuple[int, int]]]]:
-    """Group the pairs i <= j of sublattices by t_j - t_i, up to its sign."""
-    groups: list[tuple[npt.NDArray[np.float64], list[tuple[int, int]]]] = []
-    positions = [np.asarray(s.offset) for s in crystal.sublattices]
-    for i, start in enumerate(positions):
-        for j in range(i, len(positions)):
-            offset = positions[j] - start
-            for known, pairs in groups:
-                gap = min(np.abs(known - offset).max(), np.abs(known + offset).max())
-                if gap < _SAME_DISTANCE and (i == j) == (pairs[0][0] == pairs[0][1]):
-                    pairs.append((i, j))
-                    break
-            else:
-                groups.append((offset, [(i, j)]))
-    return groups
-
-
-def _autocorrelation(nodes: npt.NDArray[np.int64]) -> npt.NDArray[Any]:
-    """A(R) on the box of all differences, the zero difference in its middle."""
-    if len(nodes) == 0:
-        raise ValueError("a cluster has no nodes")
-    shifted = nodes - nodes.min(axis=0)
-    indicator = np.zeros(shifted.max(axis=0) + 1, dtype=np.float32)
-    indicator[tuple(shifted.T)] = 1.0
-    if np.count_nonzero(indicator) != len(nodes):
-        raise ValueError("a cluster holds the same node more than once")
-    half = _half_autocorrelation(indicator)
-    rounded = np.rint(half)
-    if np.abs(half - rounded).max() > _SAFE_ROUNDING:  # too many nodes for float32
-        rounded = np.rint(_half_autocorrelation(indicator.astype(np.float64)))
-    return np.concatenate([rounded[:0:-1, ::-1, ::-1], rounded])  # A(-R) = A(R)
-
-
-def _half_autocorrelation(indicator: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """A(R) for the differences that are not negative along the first axis.
-
-    Axis by axis, so that neither the padding nor the other half is transformed.
-    """
-    extent = indicator.shape
-    n0, n1, n2 = (fft.next_fast_len(2 * n - 1, real=True) for n in extent)
-    transform = fft.rfft(indicator, n2, axis=2)
-    transform = fft.fft(transform, n1, axis=1, overwrite_x=True)
-    transform = fft.fft(transform, n0, axis=0, overwrite_x=True)
-    transform *= transform.conj()
-    transform = fft.ifft(transform, axis=0, overwrite_x=True)[: extent[0]]
-    transform = fft.ifft(transform, axis=1, overwrite_x=True)
-    # Negative differences stand at the end of the axis.
-    transform = np.take(transform, np.arange(1 - extent[1], extent[1]), axis=1, mode="wrap")
-    correlation = fft.irfft(transform, n2, axis=2, overwrite_x=True)
-    return np.take(correlation, np.arange(1 - extent[2], extent[2]), axis=2, mode="wrap")
-
-
-def _distance_index(
-    lattice: npt.NDArray[np.float64],
-    reach: npt.NDArray[np.int64],
-    offset: npt.NDArray[np.float64],
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
-    """Distances of R + offset over the box, and the index of each R among them.
-
-    Some of the distances may not occur; no two of them are the same.
-    """
-    axes = [np.arange(-r, r + 1) for r in reach]
-    unit = _squared_unit(lattice, offset)
-    if unit is not None:
-        squared = _squared_lengths(axes, lattice, offset, unit)
-        if squared.max() < 10 * squared.size:
-            return np.sqrt(unit * np.arange(squared.max() + 1)), squared
-    length = np.sqrt(_squared_lengths(axes, lattice, offset))
-    ticks, index = np.unique(np.rint(length / _SAME_DISTANCE).astype(np.int64), return_inverse=True)
-    # Rounding may split one distance over two neighbouring ticks: join them.
-    group = np.concatenate(([0], np.cumsum(np.diff(ticks) > 1)))
-    index = group[index].reshape(length.shape)
-    distances = np.bincount(index.ravel(), weights=length.ravel()) / np.bincount(index.ravel())
-    return distances, index
-
-
-def _squared_lengths(
-    axes: list[npt.NDArray[np.int64]],
-    lattice: npt.NDArray[np.float64],
-    offset: npt.NDArray[np.float64],
-    unit: float | None = None,
-) -> npt.NDArray[Any]:
-    """|R + offset|^2 over the box: in Angstrom^2, or as integers in a unit that divides it."""
-    gram = lattice @ lattice.T
-    terms: list[Any] = [np.diag(gram), 2.0 * gram, 2.0 * lattice @ offset, offset @ offset]
-    if unit is not None:
-        terms = [np.rint(term / unit).astype(np.int64) for term in terms]
-    square, cross, linear, constant = terms
-    i, j, k = axes[0][:, None, None], axes[1][None, :, None], axes[2][None, None, :]
-    total = (square[0] * i + linear[0]) * i + constant
-    total = total + (square[1] * j + linear[1] + cross[0, 1] * i) * j
-    return np.asarray(total + (square[2] * k + linear[2] + cross[0, 2] * i + cross[1, 2] * j) * k)
-
-
-def _squared_unit(
-    lattice: npt.NDArray[np.float64], offset: npt.NDArray[np.float64]
-) -> float | None:
-    """Largest simple unit in which all squared lengths |R + offset|^2 are integers, if any."""
-    gram = lattice @ lattice.T
-    terms = np.concatenate(
-        [
-            np.diag(gram),
-            2.0 * gram[np.triu_indices(3, k=1)],
-            2.0 * lattice @ offset,
-            [offset @ offset],
-        ]
+def _free_table(atoms: FreeAtoms, bin_width: float, n_jobs: int | None) -> DistanceTable:
+    if not (np.isfinite(bin_width) and bin_width > 0):
+        raise ValueError(f"bin_width is {bin_width} Angstrom; it must be a positive number")
+    counts = np.bincount(atoms.kinds, minlength=len(atoms.species))
+    return DistanceTable(
+        name=atoms.name,
+        species=atoms.species,
+        diameters=np.array([np.nan]),
+        counts=counts[None, :],
+        formula_units=np.array([float(len(atoms))]),
+        groups=tuple(PairDistances(*group) for group in free_pairs(atoms, bin_width, n_jobs)),
     )
-    terms = np.abs(terms[np.abs(terms) > _SAME_DISTANCE**2])
-    for divisor in range(1, _LARGEST_DIVISOR + 1):
-        unit = terms.min() / divisor
-        ratios = terms / unit
-        if np.abs(ratios - np.rint(ratios)).max() < 1e-9 * ratios.max():
-            return float(unit)
-    return None

@@ -1,16 +1,19 @@
-"""A library of simulated patterns over diameter, dispersion and strain.
+"""A library of simulated patterns over diameter, dispersion and strain (and B, and shape).
 
-A few strains are one task: their pair sums cost one non-uniform Fourier transform,
-their populations one matrix product. All tasks share one distance table, since an
-isotropic strain only scales Q.
+A few strains of one shape are one task: a strain's pair sums cost one non-uniform
+Fourier transform, its populations one matrix product. All tasks of a shape share one
+distance table, since an isotropic strain only scales Q. What a task computes does not
+depend on who computes it, so the library is the same for any number of workers and
+after any interruption.
 """
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterable
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from importlib.metadata import version
-from typing import Literal
+from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -19,11 +22,19 @@ from joblib import Parallel, delayed
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
-from .clusters import sphere_series
+from ._library_files import NetCDFLibrary, ZarrLibrary, fingerprint
+from .clusters import Fill, homologous_series
 from .crystal import Crystal
-from .debye import AtomicFactors, _checked_q, pair_sums
+from .debye import AtomicFactors, checked_q, pair_sums
 from .distances import DistanceTable, distance_table
-from .populations import lognormal_upper_diameter, lognormal_weights
+from .populations import (
+    Weighting,
+    lognormal_upper_diameter,
+    lognormal_weights,
+    normal_upper_diameter,
+    normal_weights,
+)
+from .shapes import Shape, as_shape
 
 __all__ = ["default_q_grid", "simulate_library"]
 
@@ -31,7 +42,16 @@ __all__ = ["default_q_grid", "simulate_library"]
 _DIAMETERS = tuple(np.arange(2.0, 10.5, 0.5))
 _DISPERSIONS = (0.05, 0.10, 0.15, 0.20)
 _STRAINS = tuple(np.linspace(-0.0025, 0.0051, 19))
-_STRAINS_A_TASK = 5  # fixed, so that the result does not depend on the number of workers
+# A task's size is fixed by the library alone, so that the result does not depend on the workers.
+_STRAINS_A_TASK = 5
+_TASK_BYTES = 2**26
+_PACKAGES = ("sk_qdots", "numpy", "scipy", "finufft", "gemmi", "xraydb", "xraylib")
+_DISTRIBUTIONS = {
+    "lognormal": (lognormal_weights, lognormal_upper_diameter),
+    "normal": (normal_weights, normal_upper_diameter),
+}
+
+Distribution = Literal["lognormal", "normal"]
 
 
 def default_q_grid() -> npt.NDArray[np.float64]:
@@ -52,174 +72,330 @@ def default_q_grid() -> npt.NDArray[np.float64]:
 
 
 def simulate_library(
-    crystal: Crystal | str,
+    crystal: Crystal | str | DistanceTable,
     *,
     diameters: npt.ArrayLike = _DIAMETERS,
     dispersions: npt.ArrayLike = _DISPERSIONS,
     strains: npt.ArrayLike = _STRAINS,
+    b_iso: Sequence[float] | npt.NDArray[np.float64] | None = None,
     q: npt.ArrayLike | None = None,
     wavelength: float = 0.56,
-    shape: Literal["sphere"] = "sphere",
+    shape: str | Shape | Sequence[str | Shape] = "sphere",
+    fill: Fill = "cells",
+    distribution: Distribution = "lognormal",
+    weighting: Weighting = "number",
     compton: bool = True,
+    path: str | Path | None = None,
     n_jobs: int | None = None,
     progress: bool = False,
 ) -> xr.Dataset:
-    """Simulate the patterns of lognormal populations of nanocrystals.
+    """Simulate the patterns of populations of nanocrystals.
 
     Parameters
     ----------
-    crystal : Crystal or str
-        A crystal, or the name of a built-in one.
+    crystal : Crystal, str or DistanceTable
+        A crystal, the name of a built-in one, or the distance table of a series of
+        particles (then ``shape`` and ``fill`` do not apply).
     diameters : array-like of shape (n_diameters,)
-        Number averages of the lognormal distribution, in nm.
+        Means of the size distribution, in nm.
     dispersions : array-like of shape (n_dispersions,)
-        Standard deviation / mean, as fractions.
+        Standard deviation / mean, fractions in (0, 1].
     strains : array-like of shape (n_strains,)
-        Isotropic (a - a_bulk) / a_bulk, as fractions.
+        Isotropic (a - a_bulk) / a_bulk. For a strain along one axis simulate
+        ``crystal.strained(...)``.
+    b_iso : array-like of shape (n_b_iso,), optional
+        Displacement parameters in Angstrom^2, one after the other for all atoms; adds
+        the dimension ``b_iso``. The crystal's own by default.
     q : array-like of shape (n_q,), optional
         Ascending, in 1/Angstrom; :func:`default_q_grid` by default.
     wavelength : float, default=0.56
-        In Angstrom. The anomalous terms and Compton scattering depend on it.
-    shape : {"sphere"}, default="sphere"
-        Shape of the particles.
+        In Angstrom; f', f'' and the Compton scattering depend on it.
+    shape : str, Shape or sequence of these, default="sphere"
+        Shape of the particles; a sequence adds the dimension ``shape``.
+    fill : {"cells", "atoms"}, default="cells"
+        Whole cells at the nodes inside the surface, or the atoms inside it.
+    distribution : {"lognormal", "normal"}, default="lognormal"
+    weighting : {"number", "volume"}, default="number"
+        Whether ``diameters`` and ``dispersions`` are those of the number- or of the
+        volume-weighted distribution.
     compton : bool, default=True
-        Whether to include incoherent scattering.
+        Whether to add the incoherent scattering.
+    path : str or path-like, optional
+        Where to write the library: a netCDF file (``.nc``), written when it is
+        complete, or a Zarr store (``.zarr``), written chunk by chunk for libraries
+        larger than memory. A Zarr store that was interrupted is finished by the same
+        call, and comes out bit for bit as without the interruption.
     n_jobs : int, optional
-        Number of joblib workers, one by default. The result does not depend on it.
+        Number of joblib workers; -1 for all processors. The result does not depend
+        on it, nor on the backend that ``joblib.parallel_config`` sets.
     progress : bool, default=False
         Whether to show a progress bar.
 
     Returns
     -------
     Dataset
-        ``intensity(diameter, dispersion, strain, q)``, float32, in electron
-        units per formula unit; ``mean_diameter(diameter, dispersion)``, what the
-        discrete series makes of the nominal diameter, in nm; parameters and
-        versions in ``attrs``.
+        ``intensity(diameter, dispersion, strain, q)``, float32, in electron units
+        per formula unit, with ``shape`` and ``b_iso`` in front where given, and
+        ``mean_diameter``, the number average over the particles. Read lazily from
+        ``path`` where that is a Zarr store.
 
     Raises
     ------
     ValueError
-        If an argument is out of range; the message names it.
+        If an axis is empty, out of range or holds the same value twice, the crystal
+        or shape is not known, q is beyond 4 pi / wavelength, the particles are too
+        coarse for the distribution, or ``path`` holds something else.
 
     Examples
     --------
     >>> import sk_qdots as sq
-    >>> library = sq.simulate_library("PbS", diameters=[2.0, 3.0], dispersions=[0.1], strains=[0.0])
-    >>> dict(library.sizes)
-    {'diameter': 2, 'dispersion': 1, 'strain': 1, 'q': 5004}
+    >>> library = sq.simulate_library("PbS", diameters=[3.0], dispersions=[0.1], strains=[0.0])
+    >>> dict(library.intensity.sizes)
+    {'diameter': 1, 'dispersion': 1, 'strain': 1, 'q': 5004}
     """
+    axes = {
+        "diameter": _axis(diameters, "diameters", 0.0, np.inf),
+        "dispersion": _axis(dispersions, "dispersions", 0.0, 1.0),
+        "strain": _axis(strains, "strains", -0.5, 0.5),
+        "q": checked_q(np.asarray(default_q_grid() if q is None else q, dtype=np.float64)),
+    }
+    if np.any(np.diff(axes["q"]) <= 0):
+        raise ValueError("q must be strictly ascending")
+    if distribution not in _DISTRIBUTIONS:
+        raise ValueError(f"distribution is {distribution!r}; known: {', '.join(_DISTRIBUTIONS)}")
+    single = isinstance(shape, str | Shape)
+    shapes: list[str | Shape] = [shape] if isinstance(shape, str | Shape) else list(shape)
+    names = [s if isinstance(s, str) else repr(s) for s in shapes]
+    if not shapes or len(set(names)) != len(names):
+        raise ValueError(f"shape holds {names}; give at least one, and none twice")
+    bodies = [as_shape(s) for s in shapes]
+    b_values: list[float | None] = [None]
+    lead: dict[str, Any] = {} if single else {"shape": names}
+    if b_iso is not None:
+        lead["b_iso"] = _axis(b_iso, "b_iso", -1e-300, 1000.0)
+        b_values = [float(b) for b in lead["b_iso"]]
     if isinstance(crystal, str):
         crystal = Crystal.builtin(crystal)
-    if shape != "sphere":
-        raise ValueError(f"shape is {shape!r}; known: 'sphere'")
-    diameter_values = _axis(diameters, "diameters", 0.0, np.inf)
-    dispersion_values = _axis(dispersions, "dispersions", 0.0, 1.0)
-    strain_values = _axis(strains, "strains", -0.5, 0.5)
-    q_values = _checked_q(np.asarray(default_q_grid() if q is None else q, dtype=np.float64))
-    if np.any(np.diff(q_values) <= 0):
-        raise ValueError("q must be strictly ascending")
 
-    largest = lognormal_upper_diameter(float(diameter_values.max()), float(dispersion_values.max()))
-    table = distance_table(sphere_series(crystal, largest))
-    weights = np.array(
-        [
-            lognormal_weights(table.diameters, mean, dispersion)
-            for mean, dispersion in itertools.product(diameter_values, dispersion_values)
+    if isinstance(crystal, DistanceTable):
+        if shape != "sphere" or fill != "cells":
+            raise ValueError("shape and fill do not apply to a DistanceTable")
+        tables = [crystal]
+    else:
+        upper = max(
+            _DISTRIBUTIONS[distribution][1](mean, float(d), weighting=weighting)
+            for mean in (float(axes["diameter"].max()),)
+            for d in axes["dispersion"]
+        )
+        tables = [
+            distance_table(homologous_series(crystal, upper, body, fill=fill))
+            for body in tqdm(bodies, desc=f"Distances {crystal.name}", disable=not progress)
         ]
-    )
-    factors = AtomicFactors(table, q_values, wavelength=wavelength, compton=compton)
-    chunks = [
-        strain_values[start : start + _STRAINS_A_TASK]
-        for start in range(0, len(strain_values), _STRAINS_A_TASK)
+    weigh = _DISTRIBUTIONS[distribution][0]
+    weights = [
+        np.array(
+            [
+                [weigh(t.diameters, mean, d, weighting=weighting) for d in axes["dispersion"]]
+                for mean in axes["diameter"]
+            ]
+        )
+        for t in tables
     ]
-    tasks = (
-        delayed(_population_intensity)(table, factors, weights, q_values, chunk) for chunk in chunks
-    )
-    patterns: Iterable[npt.NDArray[np.float32]] = Parallel(n_jobs=n_jobs, return_as="generator")(
-        tasks
-    )
-    shape_out = (len(diameter_values), len(dispersion_values), len(strain_values), len(q_values))
-    intensity = np.empty(shape_out, dtype=np.float32)
-    done = 0
-    with tqdm(
-        total=len(strain_values),
-        desc=f"Debye sums {crystal.name}",
-        unit="strain",
-        disable=not progress,
-    ) as bar:
-        for pattern in patterns:
-            n_strains = pattern.shape[1]
-            intensity[:, :, done : done + n_strains] = pattern.reshape(
-                *shape_out[:2], n_strains, -1
-            )
-            done += n_strains
-            bar.update(n_strains)
+    factors = [
+        [
+            AtomicFactors(t, axes["q"], wavelength=wavelength, b_iso=b, compton=compton)
+            for b in b_values
+        ]
+        for t in tables
+    ]
 
-    return xr.Dataset(
+    means = np.array([w @ t.diameters for w, t in zip(weights, tables, strict=True)])
+    mean_dims = ("diameter", "dispersion")
+    attrs = {
+        **_provenance(crystal),
+        "shape": ", ".join(names),
+        "fill": fill,
+        "wavelength": float(wavelength),
+        "compton": int(compton),
+        "size_distribution": f"{distribution}, mean and dispersion {weighting}-weighted",
+        "n_clusters": [len(t) for t in tables],
+        "versions": ", ".join(f"{p} {version(p)}" for p in _PACKAGES),
+    }
+    frame = xr.Dataset(
         {
-            "intensity": (
-                ("diameter", "dispersion", "strain", "q"),
-                intensity,
-                {"long_name": "scattered intensity", "units": "electron units per formula unit"},
-            ),
             "mean_diameter": (
-                ("diameter", "dispersion"),
-                (weights @ table.diameters).reshape(shape_out[:2]),
-                {"long_name": "number average over the clusters of the series", "units": "nm"},
-            ),
+                mean_dims if single else ("shape", *mean_dims),
+                means[0] if single else means,
+                {"long_name": "number average over the particles of the series", "units": "nm"},
+            )
         },
         coords={
-            "diameter": (
-                "diameter",
-                diameter_values,
-                {"long_name": "number-average diameter", "units": "nm"},
-            ),
-            "dispersion": (
-                "dispersion",
-                dispersion_values,
-                {"long_name": "standard deviation / mean of the diameter", "units": "1"},
-            ),
-            "strain": (
-                "strain",
-                strain_values,
-                {"long_name": "isotropic strain (a - a_bulk) / a_bulk", "units": "1"},
-            ),
-            "q": ("q", q_values, {"long_name": "Q", "units": "1/Angstrom"}),
+            key: (key, value, {**_COORDINATES[key]}) for key, value in {**lead, **axes}.items()
         },
-        attrs={
-            "crystal": crystal.name,
-            "crystal_reference": crystal.reference,
-            "b_iso": [s.b_iso for s in crystal.sublattices],
-            "elements": [s.element for s in crystal.sublattices],
-            "wavelength": float(wavelength),
-            "shape": shape,
-            "compton": int(compton),
-            "size_distribution": "lognormal over cluster diameters, number-weighted",
-            "n_clusters": len(table.n_nodes),
-            "sk_qdots_version": version("sk_qdots"),
-        },
+        attrs=attrs,
     )
+    dims = (*lead, *axes)
+    tasks = _tasks(len(tables), len(b_values), axes)
+    blocks = _Blocks(tables, weights, factors, axes, tasks, single, b_iso is None)
+    frame.attrs["fingerprint"] = fingerprint(frame, dims)
+
+    target: NetCDFLibrary | ZarrLibrary | None = None
+    if path is not None:
+        kind = ZarrLibrary if Path(path).suffix == ".zarr" else NetCDFLibrary
+        target = kind(Path(path))
+    if isinstance(target, ZarrLibrary):
+        chunks = tuple(
+            {"shape": 1, "diameter": tasks[0].diameters, "strain": _STRAINS_A_TASK}.get(
+                d, frame.sizes[d]
+            )
+            for d in dims
+        )
+        done = target.prepare(frame, dims, chunks, _INTENSITY, len(tasks))
+        for number, where, block in blocks.computed(n_jobs, progress, done):
+            target.write(number, where, block)
+        return target.finish()
+    intensity = np.empty([frame.sizes[d] for d in dims], dtype=np.float32)
+    for _, where, block in blocks.computed(n_jobs, progress, set()):
+        intensity[where] = block
+    library = frame.assign(intensity=(dims, intensity, _INTENSITY))[["intensity", "mean_diameter"]]
+    if target is not None:
+        target.write(library)
+    return library
+
+
+_INTENSITY = {"long_name": "scattered intensity", "units": "electron units per formula unit"}
+_COORDINATES = {
+    "shape": {"long_name": "shape of the particles"},
+    "b_iso": {"long_name": "isotropic displacement parameter", "units": "Angstrom^2"},
+    "diameter": {"long_name": "mean diameter of the size distribution", "units": "nm"},
+    "dispersion": {"long_name": "standard deviation / mean of the diameter", "units": "1"},
+    "strain": {"long_name": "isotropic strain (a - a_bulk) / a_bulk", "units": "1"},
+    "q": {"long_name": "Q", "units": "1/Angstrom"},
+}
+
+
+@dataclass(frozen=True)
+class _Task:
+    """A part of the library: one shape, some diameters, some strains."""
+
+    shape: int
+    first_diameter: int
+    diameters: int
+    first_strain: int
+    strains: int
+
+
+def _tasks(n_shapes: int, n_b: int, axes: dict[str, npt.NDArray[np.float64]]) -> list[_Task]:
+    n_diameters, n_dispersions, n_strains, n_q = (len(a) for a in axes.values())
+    a_diameter = 4 * n_b * n_dispersions * _STRAINS_A_TASK * n_q
+    step = min(n_diameters, max(1, _TASK_BYTES // a_diameter))
+    return [
+        _Task(s, d, min(step, n_diameters - d), e, min(_STRAINS_A_TASK, n_strains - e))
+        for s in range(n_shapes)
+        for d in range(0, n_diameters, step)
+        for e in range(0, n_strains, _STRAINS_A_TASK)
+    ]
+
+
+@dataclass(frozen=True)
+class _Blocks:
+    """Computes the tasks of a library, in parallel, and says where their results belong."""
+
+    tables: list[DistanceTable]
+    weights: list[npt.NDArray[np.float64]]
+    factors: list[list[AtomicFactors]]
+    axes: dict[str, npt.NDArray[np.float64]]
+    tasks: list[_Task]
+    single_shape: bool
+    own_b: bool
+
+    def computed(
+        self, n_jobs: int | None, progress: bool, done: set[int]
+    ) -> Iterator[tuple[int, tuple[slice | int, ...], npt.NDArray[np.float32]]]:
+        """Number, place and intensities of each task that is not done, as they come."""
+        waiting = [k for k in range(len(self.tasks)) if k not in done]
+        calls = (
+            delayed(_population_intensity)(k, *self._arguments(self.tasks[k])) for k in waiting
+        )
+        results = Parallel(n_jobs=n_jobs, return_as="generator_unordered")(calls)
+        n_patterns = self._patterns(range(len(self.tasks)))
+        with tqdm(
+            total=n_patterns,
+            initial=n_patterns - self._patterns(waiting),
+            desc=f"Debye sums {self.tables[0].name}",
+            unit="pattern",
+            disable=not progress,
+        ) as bar:
+            for number, block in results:
+                task = self.tasks[number]
+                where: list[slice | int] = [] if self.single_shape else [task.shape]
+                where += [] if self.own_b else [slice(None)]
+                where += [
+                    slice(task.first_diameter, task.first_diameter + task.diameters),
+                    slice(None),
+                    slice(task.first_strain, task.first_strain + task.strains),
+                    slice(None),
+                ]
+                yield number, tuple(where), block[0] if self.own_b else block
+                bar.update(self._patterns([number]))
+
+    def _arguments(self, task: _Task) -> tuple[Any, ...]:
+        rows = self.weights[task.shape][task.first_diameter :][: task.diameters]
+        strains = self.axes["strain"][task.first_strain :][: task.strains]
+        return (
+            self.tables[task.shape],
+            self.factors[task.shape],
+            rows,
+            self.axes["q"],
+            strains,
+        )
+
+    def _patterns(self, numbers: Sequence[int] | range) -> int:
+        each = len(self.factors[0]) * len(self.axes["dispersion"])
+        return each * sum(self.tasks[k].diameters * self.tasks[k].strains for k in numbers)
 
 
 def _population_intensity(
+    number: int,
     table: DistanceTable,
-    factors: AtomicFactors,
+    factors: list[AtomicFactors],
     weights: npt.NDArray[np.float64],
     q: npt.NDArray[np.float64],
     strains: npt.NDArray[np.float64],
-) -> npt.NDArray[np.float32]:
-    """Intensity per formula unit, (population, strain, q), of every row of weights."""
-    stretched = np.concatenate([q * (1.0 + strain) for strain in strains])
+) -> tuple[int, npt.NDArray[np.float32]]:
+    """Intensity per formula unit, (b_iso, diameter, dispersion, strain, q), of a task."""
+    rows = weights.reshape(-1, weights.shape[-1])
+    result = np.empty((len(factors), len(rows), len(strains), len(q)), dtype=np.float32)
     with threadpool_limits(1):  # a threaded product would depend on the number of threads
-        sums = [
-            (weights @ s).reshape(len(weights), len(strains), len(q))
-            for s in pair_sums(table, stretched)
-        ]
-        n_nodes = np.repeat((weights @ table.n_nodes)[:, None], len(strains), axis=1)
-        intensity = factors.intensity(n_nodes, sums)
-    per_formula_unit = n_nodes * table.crystal.formula_units
-    return (intensity / per_formula_unit[:, :, None]).astype(np.float32)
+        counts, units = rows @ table.counts, rows @ table.formula_units
+        mixed = table.average(rows) if len(rows) < len(table) else None
+        for k, strain in enumerate(strains):
+            if mixed is not None:
+                sums = pair_sums(mixed, q, strain=strain)
+            else:
+                sums = [rows @ s for s in pair_sums(table, q, strain=strain)]
+            for b, factor in enumerate(factors):
+                result[b, :, k] = factor.intensity(counts, sums) / units[:, None]
+    return number, result.reshape(len(factors), *weights.shape[:2], len(strains), len(q))
+
+
+def _provenance(crystal: Crystal | DistanceTable) -> dict[str, Any]:
+    """What the particles are made of, as attributes that every file format takes."""
+    atoms = crystal.sublattices if isinstance(crystal, Crystal) else crystal.species
+    facts: dict[str, Any] = {
+        "crystal": crystal.name,
+        "elements": [s.element for s in atoms],
+        "b_iso": [s.b_iso for s in atoms],
+        "occupancies": [s.occupancy for s in atoms],
+        "charges": [s.charge for s in atoms],
+    }
+    if isinstance(crystal, Crystal):
+        facts["crystal_reference"] = crystal.reference
+        facts["space_group"] = crystal.space_group
+        facts["vectors"] = np.round(crystal.lattice.ravel(), 9).tolist()
+        offsets = np.array([s.offset for s in crystal.sublattices])
+        facts["offsets"] = np.round(offsets.ravel(), 9).tolist()
+    return facts
 
 
 def _axis(values: npt.ArrayLike, name: str, lower: float, upper: float) -> npt.NDArray[np.float64]:

@@ -1,62 +1,199 @@
-r"""Size distributions over a series of clusters.
+r"""Size distributions over a series of particles.
 
-Number weight of cluster diameter :math:`D_n` in a lognormal population of
-number-average diameter :math:`\bar D` and dispersion :math:`s` (standard
-deviation / mean):
+All functions give *number* fractions of the particles, which is what a sum over
+patterns needs. A distribution may be told by number or by volume (mass): where
+:math:`p_V(D)` is the volume-weighted density, the number-weighted one is
+:math:`p_V(D) / D^3`, normalised.
 
-.. math::
+===========  ======================================================================
+lognormal    :math:`p(D) \propto D^{-1} \exp[-(\ln D - \mu)^2 / 2\sigma^2]`, with
+             :math:`\sigma^2 = \ln(1 + s^2)` and
+             :math:`\mu = \ln \bar D - \sigma^2 / 2` for the mean :math:`\bar D` and
+             the dispersion :math:`s` (standard deviation / mean)
+normal       :math:`p(D) \propto \exp[-(D - \bar D)^2 / 2 (s \bar D)^2]`, D > 0
+histogram    constant between edges
+===========  ======================================================================
 
-    w_n \propto \frac{1}{D_n} \exp\!\left[-\frac{(\ln D_n - \mu)^2}{2\sigma^2}\right],
-    \qquad \sigma^2 = \ln(1 + s^2), \qquad \mu = \ln \bar D - \sigma^2 / 2 .
+A lognormal of number mean :math:`\bar D` has the volume-weighted mean
+:math:`\bar D (1 + s^2)^3`, with the same :math:`s`.
 """
 
 from __future__ import annotations
 
+import warnings
+from typing import Literal
+
 import numpy as np
 import numpy.typing as npt
-from scipy.special import ndtri
+from scipy.special import ndtr, ndtri
 
-__all__ = ["lognormal_upper_diameter", "lognormal_weights"]
+__all__ = [
+    "histogram_weights",
+    "lognormal_moments",
+    "lognormal_parameters",
+    "lognormal_upper_diameter",
+    "lognormal_weights",
+    "normal_upper_diameter",
+    "normal_weights",
+    "number_mean",
+    "volume_mean",
+]
 
+Weighting = Literal["number", "volume"]
 
 _LARGEST_MISS = 0.10  # relative error of the mean that a coarse series may make
+_WARN_TAIL = 0.01  # volume fraction beyond the series, above which a warning is given
+_ERROR_TAIL = 0.20
 
 
-def _lognormal_parameters(mean: float, dispersion: float) -> tuple[float, float]:
-    if not (np.isfinite(mean) and mean > 0):
-        raise ValueError(f"mean diameter is {mean} nm; it must be a positive number")
-    if not (np.isfinite(dispersion) and 0 < dispersion <= 1):
-        raise ValueError(
-            f"dispersion is {dispersion}; it must lie in (0, 1] (a fraction, not percent)"
-        )
+def lognormal_parameters(mean: float, dispersion: float) -> tuple[float, float]:
+    """Parameters mu and sigma of a lognormal from its mean and dispersion.
+
+    Parameters
+    ----------
+    mean : float
+        Mean diameter, in nm.
+    dispersion : float
+        Standard deviation / mean, in (0, 1].
+
+    Returns
+    -------
+    mu, sigma : float
+        Mean and standard deviation of ln D, D in nm.
+
+    Raises
+    ------
+    ValueError
+        If mean or dispersion is out of range.
+
+    Examples
+    --------
+    >>> from sk_qdots.simulation import lognormal_moments, lognormal_parameters
+    >>> mean, dispersion = lognormal_moments(*lognormal_parameters(5.0, 0.15))
+    >>> round(mean, 9), round(dispersion, 9)
+    (5.0, 0.15)
+    """
+    _check_moments(mean, dispersion)
     variance = np.log1p(dispersion**2)
     return float(np.log(mean) - variance / 2.0), float(np.sqrt(variance))
 
 
+def lognormal_moments(mu: float, sigma: float) -> tuple[float, float]:
+    """Mean and dispersion of a lognormal from its parameters.
+
+    Parameters
+    ----------
+    mu, sigma : float
+        Mean and standard deviation of ln D, D in nm.
+
+    Returns
+    -------
+    mean : float
+        In nm.
+    dispersion : float
+        Standard deviation / mean.
+
+    Raises
+    ------
+    ValueError
+        If mu is not finite or sigma not positive.
+    """
+    if not (np.isfinite(mu) and np.isfinite(sigma) and sigma > 0):
+        raise ValueError(f"mu, sigma are {mu}, {sigma}; mu must be finite and sigma positive")
+    return float(np.exp(mu + sigma**2 / 2.0)), float(np.sqrt(np.expm1(sigma**2)))
+
+
+def volume_mean(mean: float, dispersion: float) -> float:
+    """Volume-weighted mean of a lognormal whose number mean is given.
+
+    Parameters
+    ----------
+    mean : float
+        Number-average diameter, in nm.
+    dispersion : float
+        Standard deviation / mean; the same by number and by volume.
+
+    Returns
+    -------
+    float
+        In nm.
+
+    Raises
+    ------
+    ValueError
+        If mean or dispersion is out of range.
+
+    Examples
+    --------
+    >>> from sk_qdots.simulation import number_mean, volume_mean
+    >>> round(volume_mean(5.0, 0.20), 3), round(number_mean(volume_mean(5.0, 0.20), 0.20), 9)
+    (5.624, 5.0)
+    """
+    _check_moments(mean, dispersion)
+    return float(mean * (1.0 + dispersion**2) ** 3)
+
+
+def number_mean(mean: float, dispersion: float) -> float:
+    """Number-average diameter of a lognormal whose volume-weighted mean is given.
+
+    Parameters
+    ----------
+    mean : float
+        Volume-weighted mean diameter, in nm.
+    dispersion : float
+        Standard deviation / mean; the same by number and by volume.
+
+    Returns
+    -------
+    float
+        In nm.
+
+    Raises
+    ------
+    ValueError
+        If mean or dispersion is out of range.
+    """
+    _check_moments(mean, dispersion)
+    return float(mean / (1.0 + dispersion**2) ** 3)
+
+
 def lognormal_weights(
-    diameters: npt.NDArray[np.float64], mean: float, dispersion: float
+    diameters: npt.NDArray[np.float64],
+    mean: float,
+    dispersion: float,
+    *,
+    weighting: Weighting = "number",
 ) -> npt.NDArray[np.float64]:
-    """Number fractions of the clusters of an evenly spaced series.
+    """Number fractions of the particles of a series in a lognormal population.
 
     Parameters
     ----------
     diameters : ndarray of shape (n_clusters,)
-        Evenly spaced cluster diameters, in nm.
+        Ascending diameters of the particles, in nm.
     mean : float
-        Number-average diameter, in nm.
+        Mean diameter, in nm.
     dispersion : float
         Standard deviation / mean, a fraction in (0, 1].
+    weighting : {"number", "volume"}, default="number"
+        Whether mean and dispersion are those of the number- or of the
+        volume-weighted distribution.
 
     Returns
     -------
     ndarray of shape (n_clusters,)
-        Number weights; their sum is 1.
+        Number fractions; their sum is 1.
 
     Raises
     ------
     ValueError
         If mean or dispersion is out of range, or the series is too coarse or too
-        short for the distribution: its mean would be off by more than a tenth.
+        short for the distribution: its mean would be off by more than a tenth, or
+        a fifth of the volume lies beyond its end.
+
+    Warns
+    -----
+    UserWarning
+        If more than 1 % of the volume lies beyond the end of the series.
 
     Examples
     --------
@@ -67,38 +204,156 @@ def lognormal_weights(
     >>> round(float(w @ d), 3)
     5.0
     """
-    diameters = np.asarray(diameters, dtype=np.float64)
-    mu, sigma = _lognormal_parameters(mean, dispersion)
-    exponent = -((np.log(diameters) - mu) ** 2) / (2.0 * sigma**2)
-    weights = np.exp(exponent) / diameters
-    total = weights.sum()
-    if not total > 0:
-        raise ValueError(
-            f"no cluster of the series ({diameters.min():.3g} to {diameters.max():.3g} nm) "
-            f"is near a mean of {mean} nm with dispersion {dispersion}"
-        )
-    weights /= total
-    found = float(weights @ diameters)
-    if abs(found / mean - 1.0) > _LARGEST_MISS:
-        raise ValueError(
-            f"the series ({diameters.min():.3g} to {diameters.max():.3g} nm, {len(diameters)} "
-            f"clusters) gives a mean of {found:.3g} nm where {mean:g} nm is wanted, with "
-            f"dispersion {dispersion:g}: it is too coarse or too short"
-        )
-    return np.asarray(weights)
+    mu, sigma = lognormal_parameters(mean, dispersion)
+    diameters = _checked_series(diameters)
+    density = np.exp(-((np.log(diameters) - mu) ** 2) / (2.0 * sigma**2)) / diameters
+    # Weighting a lognormal by D^3 shifts mu by 3 sigma^2.
+    shift = 3.0 * sigma**2 if _by_number(weighting) else 0.0
+    missing = ndtr((mu + shift - np.log(_end(diameters))) / sigma)
+    what = f"a lognormal of mean {mean:g} nm and dispersion {dispersion:g}"
+    return _fractions(diameters, density, mean, float(missing), weighting, what)
 
 
-def lognormal_upper_diameter(mean: float, dispersion: float, volume_tail: float = 5e-4) -> float:
+def normal_weights(
+    diameters: npt.NDArray[np.float64],
+    mean: float,
+    dispersion: float,
+    *,
+    weighting: Weighting = "number",
+) -> npt.NDArray[np.float64]:
+    """Number fractions of the particles of a series in a normal population.
+
+    Parameters
+    ----------
+    diameters : ndarray of shape (n_clusters,)
+        Ascending diameters of the particles, in nm.
+    mean : float
+        Mean diameter, in nm.
+    dispersion : float
+        Standard deviation / mean, a fraction in (0, 1].
+    weighting : {"number", "volume"}, default="number"
+        Of mean and dispersion.
+
+    Returns
+    -------
+    ndarray of shape (n_clusters,)
+        Number fractions; their sum is 1.
+
+    Raises
+    ------
+    ValueError
+        As :func:`lognormal_weights`.
+
+    Warns
+    -----
+    UserWarning
+        As :func:`lognormal_weights`.
+    """
+    _check_moments(mean, dispersion)
+    diameters = _checked_series(diameters)
+    deviation = mean * dispersion
+    density = np.exp(-((diameters - mean) ** 2) / (2.0 * deviation**2))
+    missing = _numeric_tail(
+        lambda d: np.exp(-((d - mean) ** 2) / (2.0 * deviation**2)),
+        _end(diameters),
+        mean + 9.0 * deviation,
+        weighting,
+    )
+    what = f"a normal distribution of mean {mean:g} nm and dispersion {dispersion:g}"
+    return _fractions(diameters, density, mean, missing, weighting, what)
+
+
+def histogram_weights(
+    diameters: npt.NDArray[np.float64],
+    edges: npt.ArrayLike,
+    values: npt.ArrayLike,
+    *,
+    weighting: Weighting = "number",
+) -> npt.NDArray[np.float64]:
+    """Number fractions of the particles of a series from a measured histogram.
+
+    Parameters
+    ----------
+    diameters : ndarray of shape (n_clusters,)
+        Ascending diameters of the particles, in nm.
+    edges : array-like of shape (n_bins + 1,)
+        Ascending edges of the bins, in nm.
+    values : array-like of shape (n_bins,)
+        What lies in each bin, in any unit: particles (number) or volume.
+    weighting : {"number", "volume"}, default="number"
+        What the values count.
+
+    Returns
+    -------
+    ndarray of shape (n_clusters,)
+        Number fractions; their sum is 1. Each particle stands for the diameters
+        that are nearest to it.
+
+    Raises
+    ------
+    ValueError
+        If the edges do not ascend, a value is negative, or the series misses
+        more than a fifth of the volume.
+
+    Warns
+    -----
+    UserWarning
+        If the series misses more than 1 % of the volume.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sk_qdots.simulation import histogram_weights
+    >>> w = histogram_weights(np.arange(1.0, 9.0), [2.5, 3.5, 4.5], [30, 10])
+    >>> w[2:4]
+    array([0.75, 0.25])
+    """
+    diameters = _checked_series(diameters)
+    limits = np.asarray(edges, dtype=np.float64)
+    amounts = np.asarray(values, dtype=np.float64)
+    if limits.ndim != 1 or amounts.shape != (len(limits) - 1,) or amounts.size == 0:
+        raise ValueError(
+            f"edges has shape {limits.shape} and values {amounts.shape}; "
+            "one more edge than values is needed"
+        )
+    if not np.isfinite(limits).all() or limits[0] < 0 or np.any(np.diff(limits) <= 0):
+        raise ValueError("edges must be finite, ascending and not negative")
+    if not np.isfinite(amounts).all() or amounts.min() < 0 or not amounts.sum() > 0:
+        raise ValueError("values must be finite, not negative and not all zero")
+    cumulated = np.concatenate(([0.0], np.cumsum(amounts)))
+    middles = 0.5 * (diameters[1:] + diameters[:-1])
+    start = max(0.0, 1.5 * diameters[0] - 0.5 * diameters[1]) if len(diameters) > 1 else 0.0
+    borders = np.concatenate(([start], middles, [_end(diameters)]))
+    inside = np.diff(np.interp(borders, limits, cumulated))
+    volume = inside * diameters**3 if _by_number(weighting) else inside
+    centres = 0.5 * (limits[1:] + limits[:-1])
+    outside = amounts - np.diff(np.interp(np.clip(limits, start, borders[-1]), limits, cumulated))
+    lost = outside * centres**3 if _by_number(weighting) else outside
+    total = volume.sum() + lost.sum()
+    _judge_tail(float(lost.sum() / total), diameters, "the histogram")
+    numbers = inside if _by_number(weighting) else inside / diameters**3
+    return np.asarray(numbers / numbers.sum())
+
+
+def lognormal_upper_diameter(
+    mean: float,
+    dispersion: float,
+    volume_tail: float = 5e-4,
+    *,
+    weighting: Weighting = "number",
+) -> float:
     """Diameter above which less than a given fraction of the material lies, in nm.
 
     Parameters
     ----------
     mean : float
-        Number-average diameter, in nm.
+        Mean diameter, in nm.
     dispersion : float
         Standard deviation / mean.
     volume_tail : float, default=5e-4
         Volume fraction that may be left out.
+    weighting : {"number", "volume"}, default="number"
+        Of mean and dispersion.
 
     Returns
     -------
@@ -115,8 +370,121 @@ def lognormal_upper_diameter(mean: float, dispersion: float, volume_tail: float 
     >>> round(lognormal_upper_diameter(10.0, 0.20), 1)
     21.2
     """
+    mu, sigma = lognormal_parameters(mean, dispersion)
+    shift = 3.0 * sigma**2 if _by_number(weighting) else 0.0
+    return float(np.exp(mu + shift - sigma * ndtri(_checked_tail(volume_tail))))
+
+
+def normal_upper_diameter(
+    mean: float,
+    dispersion: float,
+    volume_tail: float = 5e-4,
+    *,
+    weighting: Weighting = "number",
+) -> float:
+    """Diameter above which less than a given fraction of the material lies, in nm.
+
+    Parameters
+    ----------
+    mean, dispersion, volume_tail, weighting
+        As for :func:`lognormal_upper_diameter`, for a normal distribution.
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    ValueError
+        If mean, dispersion or volume_tail is out of range.
+    """
+    _check_moments(mean, dispersion)
+    _checked_tail(volume_tail)
+    deviation = mean * dispersion
+    grid = np.linspace(0.0, mean + 9.0 * deviation, 20_001)[1:]
+    volume = np.exp(-((grid - mean) ** 2) / (2.0 * deviation**2))
+    if _by_number(weighting):
+        volume = volume * grid**3
+    beyond = np.cumsum(volume[::-1])[::-1] / volume.sum()
+    return float(grid[np.argmax(beyond < volume_tail)])
+
+
+def _check_moments(mean: float, dispersion: float) -> None:
+    if not (np.isfinite(mean) and mean > 0):
+        raise ValueError(f"mean diameter is {mean} nm; it must be a positive number")
+    if not (np.isfinite(dispersion) and 0 < dispersion <= 1):
+        raise ValueError(
+            f"dispersion is {dispersion}; it must lie in (0, 1] (a fraction, not percent)"
+        )
+
+
+def _checked_tail(volume_tail: float) -> float:
     if not 0 < volume_tail < 1:
         raise ValueError(f"volume_tail is {volume_tail}; it must lie between 0 and 1")
-    mu, sigma = _lognormal_parameters(mean, dispersion)
-    # Weighting a lognormal by D^3 shifts mu by 3 sigma^2.
-    return float(np.exp(mu + 3.0 * sigma**2 - sigma * ndtri(volume_tail)))
+    return volume_tail
+
+
+def _by_number(weighting: str) -> bool:
+    if weighting not in ("number", "volume"):
+        raise ValueError(f"weighting is {weighting!r}; it must be 'number' or 'volume'")
+    return weighting == "number"
+
+
+def _checked_series(diameters: npt.ArrayLike) -> npt.NDArray[np.float64]:
+    series = np.asarray(diameters, dtype=np.float64)
+    if series.ndim != 1 or series.size == 0:
+        raise ValueError(f"diameters has shape {series.shape}; it must be a non-empty row")
+    if not np.isfinite(series).all() or series[0] <= 0 or np.any(np.diff(series) <= 0):
+        raise ValueError("diameters must be finite, positive and strictly ascending")
+    return series
+
+
+def _end(diameters: npt.NDArray[np.float64]) -> float:
+    """Diameter up to which the last particle of a series stands for others."""
+    if len(diameters) == 1:
+        return np.inf
+    return float(1.5 * diameters[-1] - 0.5 * diameters[-2])
+
+
+def _numeric_tail(density, start: float, stop: float, weighting: Weighting) -> float:  # type: ignore[no-untyped-def]
+    """Volume fraction of a density beyond a diameter."""
+    grid = np.linspace(0.0, stop, 20_001)[1:]
+    volume = density(grid) * (grid**3 if _by_number(weighting) else 1.0)
+    return float(volume[grid > start].sum() / volume.sum())
+
+
+def _fractions(
+    diameters: npt.NDArray[np.float64],
+    density: npt.NDArray[np.float64],
+    mean: float,
+    missing: float,
+    weighting: Weighting,
+    what: str,
+) -> npt.NDArray[np.float64]:
+    """Density at the particles, times what each stands for, as checked number fractions."""
+    span = f"the series ({diameters.min():.3g} to {diameters.max():.3g} nm)"
+    widths = np.gradient(diameters) if len(diameters) > 1 else np.ones(1)
+    told = density * widths
+    if not told.sum() > 0:
+        raise ValueError(f"no particle of {span} is near the mean of {what}")
+    found = float(told @ diameters / told.sum())
+    if abs(found / mean - 1.0) > _LARGEST_MISS:
+        raise ValueError(
+            f"{span}, {len(diameters)} particles, has a mean of {found:.3g} nm for {what}: "
+            "it is too coarse or too short"
+        )
+    _judge_tail(missing, diameters, what)
+    numbers = told if _by_number(weighting) else told / diameters**3
+    return np.asarray(numbers / numbers.sum())
+
+
+def _judge_tail(missing: float, diameters: npt.NDArray[np.float64], what: str) -> None:
+    if missing <= _WARN_TAIL:
+        return
+    message = (
+        f"the series ends at {diameters[-1]:.3g} nm; {100 * missing:.2g} % of the volume of "
+        f"{what} is outside of it: lengthen the series"
+    )
+    if missing > _ERROR_TAIL:
+        raise ValueError(message)
+    warnings.warn(message, stacklevel=4)

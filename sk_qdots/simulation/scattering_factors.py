@@ -1,4 +1,4 @@
-r"""What one atom scatters: form factor, anomalous terms, displacement, Compton.
+r"""What one atom scatters: form factor, anomalous terms, displacement, Compton, neutrons.
 
 .. math::
 
@@ -13,6 +13,7 @@ quantity           source                                 unit
 :math:`f', f''`    Chantler [2]_ (xraydb)                 electrons
 :math:`S`          Hubbell et al. [3]_ (xraylib)          electron units
 :math:`E'/E`       Compton's shift [4]_                   1
+:math:`b`          Sears [5]_ (gemmi)                     fm
 =================  =====================================  =====================
 
 References
@@ -22,6 +23,7 @@ References
 .. [3] J. H. Hubbell et al., J. Phys. Chem. Ref. Data 4, 471 (1975).
 .. [4] A. H. Compton, Phys. Rev. 21, 483 (1923). The square of E'/E is the
    Breit-Dirac factor for a detector that counts photons.
+.. [5] V. F. Sears, Neutron News 3(3), 26 (1992): bound coherent scattering lengths.
 """
 
 from __future__ import annotations
@@ -31,10 +33,18 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["compton_intensity", "debye_waller_factor", "energy_from_wavelength", "form_factor"]
+__all__ = [
+    "compton_intensity",
+    "debye_waller_factor",
+    "energy_from_wavelength",
+    "form_factor",
+    "neutron_scattering_length",
+    "tabulated_ions",
+]
 
 HC_KEV_ANGSTROM = 12.398419843320026  # Planck constant x speed of light, exact in the 2019 SI
 ELECTRON_REST_ENERGY_KEV = 510.99895069  # CODATA 2022
+_HYDROGEN = {"D": "H"}  # deuterium scatters X-rays as hydrogen does
 _SMALLEST_TRANSFER = 1e-3  # Q / 4 pi, 1/Angstrom, where the incoherent tables start
 
 
@@ -61,7 +71,7 @@ def energy_from_wavelength(wavelength: float) -> float:
 
 
 def form_factor(
-    element: str, q: npt.NDArray[np.float64], wavelength: float
+    element: str, q: npt.NDArray[np.float64], wavelength: float, charge: int = 0
 ) -> npt.NDArray[np.complex128]:
     """Atomic form factor f0 + f' + i f''.
 
@@ -73,6 +83,8 @@ def form_factor(
         In 1/Angstrom.
     wavelength : float
         In Angstrom; f' and f'' depend on it.
+    charge : int, default=0
+        Of the ion; see :func:`tabulated_ions`.
 
     Returns
     -------
@@ -82,12 +94,85 @@ def form_factor(
     Raises
     ------
     ValueError
-        If the element is unknown or the wavelength is not a positive number.
+        If the element is unknown, its ion is not tabulated or the wavelength is
+        not a positive number.
     """
     energy = 1e3 * energy_from_wavelength(wavelength)
-    _atomic_number(element)
-    f0 = _f0(element, np.asarray(q, dtype=np.float64).tobytes())
+    known = tabulated_ions(element)
+    if charge not in known:
+        raise ValueError(
+            f"charge of {element} is {charge:+d}; form factors are tabulated for "
+            + ", ".join(f"{c:+d}" if c else "0" for c in known)
+        )
+    element = _HYDROGEN.get(element, element)
+    f0 = _f0(_ion_symbol(element, charge), np.asarray(q, dtype=np.float64).tobytes())
     return np.asarray(f0 + _anomalous(element, energy), dtype=np.complex128)
+
+
+def tabulated_ions(element: str) -> tuple[int, ...]:
+    """Charges for which a form factor of an element is tabulated.
+
+    Parameters
+    ----------
+    element : str
+        Chemical symbol.
+
+    Returns
+    -------
+    tuple of int
+        0 is the neutral atom.
+
+    Raises
+    ------
+    ValueError
+        If the element is unknown.
+
+    Examples
+    --------
+    >>> from sk_qdots.simulation import tabulated_ions
+    >>> tabulated_ions("Pb")
+    (0, 2, 4)
+    """
+    import xraydb
+
+    _atomic_number(element)
+    element = _HYDROGEN.get(element, element)
+    known = set(xraydb.f0_ions(element))
+    return tuple(c for c in range(-4, 8) if _ion_symbol(element, c) in known)
+
+
+def neutron_scattering_length(element: str) -> float:
+    """Bound coherent scattering length of an element in its natural mixture of isotopes.
+
+    Parameters
+    ----------
+    element : str
+        Chemical symbol.
+
+    Returns
+    -------
+    float
+        In fm.
+
+    Raises
+    ------
+    ValueError
+        If the element is unknown or has no tabulated value.
+
+    Examples
+    --------
+    >>> from sk_qdots.simulation import neutron_scattering_length
+    >>> neutron_scattering_length("Pb")
+    9.405
+    """
+    import gemmi
+
+    _atomic_number(element)
+    coefficients = gemmi.Element(element).neutron92
+    length = float(coefficients.get_coefs()[0]) if coefficients is not None else 0.0
+    if length == 0.0:
+        raise ValueError(f"no neutron scattering length of {element} is tabulated")
+    return length
 
 
 def debye_waller_factor(b_iso: float, q: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
@@ -176,9 +261,15 @@ def _incoherent(element: str, q: bytes) -> npt.NDArray[np.float64]:
     return values
 
 
+def _ion_symbol(element: str, charge: int) -> str:
+    return element if charge == 0 else f"{element}{abs(charge)}{'+' if charge > 0 else '-'}"
+
+
+@lru_cache(maxsize=256)
 def _atomic_number(element: str) -> int:
     import xraylib
 
+    element = _HYDROGEN.get(element, element)
     try:
         return int(xraylib.SymbolToAtomicNumber(element))
     except ValueError:

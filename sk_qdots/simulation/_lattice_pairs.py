@@ -1,0 +1,262 @@
+r"""Pair distances of particles on a lattice, exact integers.
+
+The number of node pairs that differ by the lattice vector :math:`\mathbf R` is
+the correlation of the node indicators :math:`\chi` of two sublattices,
+
+.. math:: A_{ij}(\mathbf R) = \sum_{\mathbf R'} \chi_i(\mathbf R')\,\chi_j(\mathbf R' + \mathbf R),
+
+a fast Fourier transform, rounded to the integer it is. The distance is
+:math:`|\mathbf R + \mathbf t_j - \mathbf t_i|` with the offsets :math:`\mathbf t`.
+Where every node carries the whole cell, all :math:`A_{ij}` are one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy import fft
+
+from .clusters import Cluster
+from .crystal import Crystal, Species
+
+__all__ = ["lattice_pairs", "species_of"]
+
+SAME_DISTANCE = 1e-6  # Angstrom; distances closer than this are one
+_LARGEST_DIVISOR = 48  # of the smallest squared term, to find a unit of squared lengths
+_SAFE_ROUNDING = 0.1  # a single-precision correlation may be this far from an integer
+
+_Pairs = tuple[tuple[int, int], ...]
+_Correlation = tuple[npt.NDArray[Any], npt.NDArray[Any]]
+_Group = tuple[_Pairs, npt.NDArray[np.float64], npt.NDArray[np.int64]]
+
+
+def species_of(crystal: Crystal) -> tuple[tuple[Species, ...], list[int]]:
+    """Species of a crystal, and the index of each sublattice's among them."""
+    species = tuple(dict.fromkeys(s.species for s in crystal.sublattices))
+    return species, [species.index(s.species) for s in crystal.sublattices]
+
+
+def lattice_pairs(clusters: Sequence[Cluster]) -> list[_Group]:
+    """Species pairs, distances and multiplicities (cluster, distance) of clusters of one crystal.
+
+    Species pairs whose distances and multiplicities must be equal share one entry.
+    """
+    crystal = clusters[0].crystal
+    if all(cluster.filled is None for cluster in clusters):
+        correlations = [_correlation(cluster.nodes) for cluster in clusters]
+        groups: dict[tuple[tuple[Any, ...], ...], list[tuple[int, int]]] = {}
+        for pair, offsets in _offsets(crystal).items():
+            key = tuple(sorted((*offset, weight) for offset, weight in offsets.items()))
+            groups.setdefault(key, []).append(pair)
+        result = []
+        for terms, pairs in groups.items():
+            parts = [
+                _histogram(crystal, correlations, np.array(term[:3]), int(term[3]))
+                for term in terms
+            ]
+            result.append((tuple(pairs), *_merged(parts)))
+        return result
+    kinds = species_of(crystal)[1]
+    offsets_of = [np.asarray(s.offset) for s in crystal.sublattices]
+    found: dict[tuple[int, int], list[Any]] = {}
+    for i, start in enumerate(offsets_of):
+        for j in range(i, len(offsets_of)):
+            correlations = [
+                _correlation(c.sublattice_nodes(i), c.sublattice_nodes(j)) for c in clusters
+            ]
+            part = _histogram(crystal, correlations, offsets_of[j] - start, 1 if i == j else 2)
+            first, second = sorted((kinds[i], kinds[j]))
+            found.setdefault((first, second), []).append(part)
+    return [((pair,), *_merged(parts)) for pair, parts in found.items()]
+
+
+def _offsets(crystal: Crystal) -> dict[tuple[int, int], dict[tuple[float, ...], int]]:
+    """Offsets t_j - t_i of each pair of species, up to their sign, and their ordered pairs."""
+    kinds = species_of(crystal)[1]
+    result: dict[tuple[int, int], dict[tuple[float, ...], int]] = {}
+    positions = np.array([s.offset for s in crystal.sublattices])
+    for i, start in enumerate(positions):
+        for j in range(i, len(positions)):
+            first, second = sorted((kinds[i], kinds[j]))
+            known = result.setdefault((first, second), {})
+            ahead = tuple((np.round(positions[j] - start, 9) + 0.0).tolist())
+            back = tuple((-np.array(ahead) + 0.0).tolist())
+            offset = max(ahead, back)
+            known[offset] = known.get(offset, 0) + (1 if i == j else 2)
+    return result
+
+
+def _histogram(
+    crystal: Crystal,
+    correlations: Sequence[_Correlation],
+    offset: npt.NDArray[np.float64],
+    weight: int,
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
+    """Distances |R + offset|, and how often each occurs in each cluster, times the weight."""
+    halves = [(ahead.shape[0] - 1, *(n // 2 for n in ahead.shape[1:])) for ahead, _ in correlations]
+    reach = np.max(halves, axis=0)
+    distances, index = _distance_index(crystal.lattice, reach, offset)
+    counts = np.zeros((len(correlations), len(distances)), dtype=np.int64)
+    for row, (ahead, back), half in zip(counts, correlations, halves, strict=True):
+        sides = tuple(slice(r - h, r + h + 1) for r, h in zip(reach[1:], half[1:], strict=True))
+        places = index[(slice(reach[0], reach[0] + half[0] + 1), *sides)]
+        total = _weighted_count(places, ahead, len(distances))
+        if ahead is back and not offset.any():  # R and -R are equally long and equally frequent
+            total = 2.0 * total - _weighted_count(places[0], ahead[0], len(distances))
+        else:
+            places = index[(slice(reach[0] - half[0], reach[0]), *sides)][::-1, ::-1, ::-1]
+            total += _weighted_count(places, back[1:], len(distances))
+        row[:] = weight * np.rint(total).astype(np.int64)
+    used = (counts > 0).any(axis=0) & (distances > SAME_DISTANCE)
+    return distances[used], np.ascontiguousarray(counts[:, used])
+
+
+def _weighted_count(
+    index: npt.NDArray[np.int64], weights: npt.NDArray[Any], size: int
+) -> npt.NDArray[np.float64]:
+    return np.asarray(
+        np.bincount(index.ravel(), weights=weights.ravel(), minlength=size), dtype=np.float64
+    )
+
+
+def _merged(
+    parts: Sequence[tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]],
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
+    """Several histograms as one, equal distances joined."""
+    if len(parts) == 1:
+        return parts[0]
+    distances = np.concatenate([d for d, _ in parts])
+    counts = np.concatenate([c for _, c in parts], axis=1)
+    if distances.size == 0:
+        return distances, counts
+    order = np.argsort(distances, kind="stable")
+    distances, counts = distances[order], counts[:, order]
+    starts = np.flatnonzero(np.concatenate(([True], np.diff(distances) > SAME_DISTANCE)))
+    return distances[starts], np.add.reduceat(counts, starts, axis=1)
+
+
+def _correlation(
+    nodes: npt.NDArray[np.int64], others: npt.NDArray[np.int64] | None = None
+) -> _Correlation:
+    """A(R) and A(-R) for the differences R that are not negative along the first axis.
+
+    ``others`` are the nodes of the second sublattice; the same ones, where it is None: then
+    both are one array. The zero difference is at index 0, and in the middle of the other axes.
+    """
+    if len(nodes) == 0 or (others is not None and len(others) == 0):
+        return np.zeros((1, 1, 1)), np.zeros((1, 1, 1))
+    both = nodes if others is None else np.concatenate([nodes, others])
+    low, extent = both.min(axis=0), np.ptp(both, axis=0) + 1
+    indicators = []
+    for part in (nodes,) if others is None else (nodes, others):
+        indicator = np.zeros(extent, dtype=np.float32)
+        indicator[tuple((part - low).T)] = 1.0
+        if np.count_nonzero(indicator) != len(part):
+            raise ValueError("a cluster holds the same node more than once")
+        indicators.append(indicator)
+    ahead = _half_correlation(indicators)
+    return ahead, ahead if others is None else _half_correlation(indicators[::-1])
+
+
+def _half_correlation(indicators: Sequence[npt.NDArray[Any]]) -> npt.NDArray[Any]:
+    """A(R), integers, for the differences that are not negative along the first axis."""
+    half = _transformed(indicators)
+    rounded = np.rint(half)
+    half -= rounded
+    if max(half.max(), -half.min()) > _SAFE_ROUNDING:  # too many nodes for float32
+        rounded = np.rint(_transformed([i.astype(np.float64) for i in indicators]))
+    return np.asarray(rounded)
+
+
+def _transformed(indicators: Sequence[npt.NDArray[Any]]) -> npt.NDArray[Any]:
+    """The correlation by Fourier transforms, with their rounding errors.
+
+    Axis by axis, so that neither the padding nor the other half is transformed.
+    """
+    extent = indicators[0].shape
+    n0, n1, n2 = (fft.next_fast_len(2 * n - 1, real=True) for n in extent)
+    transforms = []
+    for indicator in indicators:
+        transform = fft.rfft(indicator, n2, axis=2)
+        transform = fft.fft(transform, n1, axis=1, overwrite_x=True)
+        transforms.append(fft.fft(transform, n0, axis=0, overwrite_x=True))
+    transform = transforms[0].conj()
+    transform *= transforms[-1]
+    transform = fft.ifft(transform, axis=0, overwrite_x=True)[: extent[0]]
+    transform = fft.ifft(transform, axis=1, overwrite_x=True)
+    # Negative differences stand at the end of the axis.
+    transform = np.take(transform, np.arange(1 - extent[1], extent[1]), axis=1, mode="wrap")
+    correlation = fft.irfft(transform, n2, axis=2, overwrite_x=True)
+    return np.take(correlation, np.arange(1 - extent[2], extent[2]), axis=2, mode="wrap")
+
+
+def _distance_index(
+    lattice: npt.NDArray[np.float64],
+    reach: npt.NDArray[np.int64],
+    offset: npt.NDArray[np.float64],
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
+    """Distances of R + offset over the box, and the index of each R among them.
+
+    Some of the distances may not occur; no two of them are the same.
+    """
+    axes = [np.arange(-r, r + 1) for r in reach]
+    unit = _squared_unit(lattice, offset)
+    if unit is not None:
+        squared = _squared_lengths(axes, lattice, offset, unit)
+        if squared.max() < 10 * squared.size:
+            return np.sqrt(unit * np.arange(squared.max() + 1)), squared
+    length = np.sqrt(_squared_lengths(axes, lattice, offset))
+    ticks, index = np.unique(np.rint(length / SAME_DISTANCE).astype(np.int64), return_inverse=True)
+    # Rounding may split one distance over two neighbouring ticks: join them.
+    group = np.concatenate(([0], np.cumsum(np.diff(ticks) > 1)))
+    index = group[index].reshape(length.shape)
+    distances = np.bincount(index.ravel(), weights=length.ravel()) / np.bincount(index.ravel())
+    return distances, index
+
+
+def _squared_lengths(
+    axes: list[npt.NDArray[np.int64]],
+    lattice: npt.NDArray[np.float64],
+    offset: npt.NDArray[np.float64],
+    unit: float | None = None,
+) -> npt.NDArray[Any]:
+    """|R + offset|^2 over the box: in Angstrom^2, or as integers in a unit that divides it."""
+    gram = lattice @ lattice.T
+    terms: list[Any] = [np.diag(gram), 2.0 * gram, 2.0 * lattice @ offset, offset @ offset]
+    if unit is not None:
+        terms = [np.rint(term / unit).astype(np.int64) for term in terms]
+    square, cross, linear, constant = terms
+    i, j, k = (a.astype(square.dtype) for a in axes)
+    i, j = i[:, None], j[None, :]
+    plane = (square[0] * i + linear[0]) * i + constant
+    plane = plane + (square[1] * j + linear[1] + cross[0, 1] * i) * j
+    slope = cross[0, 2] * i + cross[1, 2] * j
+    total = slope[:, :, None] + (square[2] * k + linear[2])
+    total *= k
+    total += plane[:, :, None]
+    return np.asarray(total)
+
+
+def _squared_unit(
+    lattice: npt.NDArray[np.float64], offset: npt.NDArray[np.float64]
+) -> float | None:
+    """Largest simple unit in which all squared lengths |R + offset|^2 are integers, if any."""
+    gram = lattice @ lattice.T
+    terms = np.concatenate(
+        [
+            np.diag(gram),
+            2.0 * gram[np.triu_indices(3, k=1)],
+            2.0 * lattice @ offset,
+            [offset @ offset],
+        ]
+    )
+    terms = np.abs(terms[np.abs(terms) > SAME_DISTANCE**2])
+    for divisor in range(1, _LARGEST_DIVISOR + 1):
+        unit = terms.min() / divisor
+        ratios = terms / unit
+        if np.abs(ratios - np.rint(ratios)).max() < 1e-9 * ratios.max():
+            return float(unit)
+    return None

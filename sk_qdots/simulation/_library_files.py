@@ -1,0 +1,171 @@
+"""Libraries on disk: netCDF in one piece, Zarr chunk by chunk and resumable.
+
+A Zarr store is complete when no progress file stands beside it. The progress file
+says which library is being written (its fingerprint) and, a line each, which chunks
+are; a chunk is noted after it was written, so that one that was cut short is written
+again. The store's frame (coordinates, attributes) is made under another name and
+moved into place whole.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+
+__all__ = ["NetCDFLibrary", "ZarrLibrary", "fingerprint"]
+
+
+def fingerprint(frame: xr.Dataset, dims: tuple[str, ...]) -> str:
+    """Hash of everything that decides a library: coordinates and attributes."""
+    digest = hashlib.sha256(json.dumps([dims, frame.attrs], sort_keys=True).encode())
+    for dim in dims:
+        values = frame.coords[dim].values
+        digest.update(values.tobytes() if values.dtype.kind == "f" else repr(list(values)).encode())
+    return digest.hexdigest()
+
+
+class NetCDFLibrary:
+    """A library in one netCDF file.
+
+    Parameters
+    ----------
+    path : Path
+        Must end in ``.nc``.
+    """
+
+    def __init__(self, path: Path) -> None:
+        if path.suffix != ".nc":
+            raise ValueError(f"path is {path}; it must end in .nc (netCDF) or .zarr (Zarr)")
+        _check_folder(path)
+        _require("h5netcdf", path)
+        self.path = path
+
+    def write(self, library: xr.Dataset) -> None:
+        """Write a complete library; an existing file is replaced when the new one is whole."""
+        partial = self.path.with_name(self.path.name + ".partial")
+        try:
+            library.to_netcdf(partial, engine="h5netcdf")
+            partial.replace(self.path)
+        finally:
+            partial.unlink(missing_ok=True)
+
+
+class ZarrLibrary:
+    """A library in a Zarr store, written chunk by chunk.
+
+    Parameters
+    ----------
+    path : Path
+        The store's folder.
+    """
+
+    def __init__(self, path: Path) -> None:
+        _check_folder(path)
+        _require("zarr", path)
+        self.path = path
+        self.progress = path.with_name(path.name + ".progress")
+        self._array: Any = None
+
+    def prepare(
+        self,
+        frame: xr.Dataset,
+        dims: tuple[str, ...],
+        chunks: tuple[int, ...],
+        attrs: Mapping[str, str],
+        n_tasks: int,
+    ) -> set[int]:
+        """Make or find the store; return the tasks that are done already."""
+        wanted = str(frame.attrs["fingerprint"])
+        begun, done = self._read_progress()
+        if self.path.exists():
+            if self._stored_fingerprint() != wanted or begun not in (None, wanted):
+                raise ValueError(
+                    f"{self.path} holds another library (other parameters or versions), or "
+                    "something else; choose another path or delete it"
+                )
+            if begun is None:
+                done = set(range(n_tasks))
+        else:
+            done = set()
+            self._make_frame(frame, dims, chunks, attrs)
+        import zarr
+
+        self._array = zarr.open_group(self.path, mode="r+")["intensity"]
+        return done
+
+    def _make_frame(
+        self,
+        frame: xr.Dataset,
+        dims: tuple[str, ...],
+        chunks: tuple[int, ...],
+        attrs: Mapping[str, str],
+    ) -> None:
+        import zarr
+
+        partial = self.path.with_name(self.path.name + ".partial")
+        shutil.rmtree(partial, ignore_errors=True)
+        frame.to_zarr(partial, zarr_format=3, consolidated=False)
+        zarr.open_group(partial, mode="r+").create_array(
+            "intensity",
+            shape=tuple(frame.sizes[d] for d in dims),
+            chunks=chunks,
+            dtype="float32",
+            fill_value=np.nan,
+            dimension_names=dims,
+            attributes=dict(attrs),
+        )
+        self.progress.write_text(f"{frame.attrs['fingerprint']}\n", encoding="utf-8")
+        partial.replace(self.path)
+
+    def write(
+        self, number: int, where: tuple[slice | int, ...], block: npt.NDArray[np.float32]
+    ) -> None:
+        """Write the chunk of one task and note that it is done."""
+        self._array[where] = block
+        with self.progress.open("a", encoding="utf-8") as file:
+            file.write(f"{number}\n")
+
+    def finish(self) -> xr.Dataset:
+        """Declare the store complete and open it."""
+        self.progress.unlink(missing_ok=True)
+        library: xr.Dataset = xr.open_zarr(self.path, chunks=None, consolidated=False)
+        return library[["intensity", "mean_diameter"]]
+
+    def _read_progress(self) -> tuple[str | None, set[int]]:
+        try:
+            text = self.progress.read_text(encoding="utf-8")
+        except FileNotFoundError:
+            return None, set()
+        *lines, _ = text.split("\n")  # what follows the last line's end was cut short
+        return (lines[0] if lines else ""), {int(line) for line in lines[1:] if line.isdigit()}
+
+    def _stored_fingerprint(self) -> str | None:
+        import zarr
+
+        try:
+            group = zarr.open_group(self.path, mode="r")
+            return str(group.attrs["fingerprint"]) if "intensity" in group else None
+        except (KeyError, OSError, ValueError, zarr.errors.GroupNotFoundError):
+            return None
+
+
+def _check_folder(path: Path) -> None:
+    if not path.parent.is_dir():
+        raise ValueError(f"path is {path}; its folder does not exist")
+
+
+def _require(package: str, path: Path) -> None:
+    from importlib.util import find_spec
+
+    if find_spec(package) is None:
+        raise ValueError(
+            f"path is {path}; writing it needs {package}: pip install 'sk_qdots[storage]'"
+        )

@@ -1,0 +1,180 @@
+"""Pair multiplicities against the count over all pairs of atoms, and tables on disk."""
+
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sk_qdots.simulation import (
+    Cluster,
+    Crystal,
+    DistanceTable,
+    cut_cluster,
+    debye_intensity,
+    distance_table,
+    homologous_series,
+    lognormal_weights,
+    shape_names,
+    two_axis_series,
+)
+
+PBS = Crystal.builtin("PbS")
+
+
+def by_distance(group, row):
+    pairs = zip(group.distances, group.multiplicities[row], strict=True)
+    return {round(float(d), 4): int(m) for d, m in pairs if m}
+
+
+def joined(counts):
+    """Counts by distance, neighbours in the last digit joined."""
+    result = {}
+    for d in sorted(counts):
+        near = next((k for k in result if abs(k - d) < 2.5e-4), None)
+        result[d if near is None else near] = result.get(near, 0) + counts[d]
+    return result
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    name=st.sampled_from(["PbS", "skewed", "CdSe wurtzite", "CsPbBr3 orthorhombic", "CeO2"]),
+    shape=st.sampled_from(shape_names()),
+    fill=st.sampled_from(["cells", "atoms"]),
+    diameters=st.lists(st.floats(0.9, 1.9), min_size=1, max_size=2),
+)
+def test_multiplicities_equal_brute_force_integer_for_integer(
+    crystals, all_pairs, name, shape, fill, diameters
+):
+    crystal = crystals[name]
+    clusters = [cut_cluster(crystal, shape, d, fill=fill) for d in diameters]
+    table = distance_table(clusters)
+    n_species = len(table.species)
+    covered = [pair for group in table.groups for pair in group.pairs]
+    assert sorted(covered) == [(i, j) for i in range(n_species) for j in range(i, n_species)]
+    for group in table.groups:
+        assert group.multiplicities.dtype == np.int64
+        for i, j in group.pairs:
+            for row, cluster in enumerate(clusters):
+                expected = all_pairs(cluster, table.species[i], table.species[j])
+                assert joined(by_distance(group, row)) == joined(expected)
+
+
+@pytest.mark.parametrize("fill", ["cells", "atoms"])
+@pytest.mark.parametrize("name", ["skewed", "CsPbBr3 orthorhombic"])
+def test_pairs_add_up_to_the_square_of_the_atoms(crystals, name, fill):
+    cluster = cut_cluster(crystals[name], "octahedron", 3.5, fill=fill)
+    table = distance_table(cluster)
+    total = sum(len(g.pairs) * int(g.multiplicities.sum()) for g in table.groups)
+    assert total == cluster.n_atoms**2 - cluster.n_atoms
+    assert table.counts.sum() == cluster.n_atoms
+
+
+def test_primitive_and_conventional_cells_hold_the_same_crystal():
+    q = np.linspace(1.0, 10.0, 200)
+    whole, primitive = (Crystal.builtin("PbS", primitive=p) for p in (False, True))
+    a, b = (
+        debye_intensity(
+            distance_table(cut_cluster(c, "sphere", 4.0, fill="atoms")), q, wavelength=1
+        )
+        for c in (whole, primitive)
+    )
+    np.testing.assert_allclose(a, b, rtol=1e-9)
+
+
+def test_a_series_is_its_clusters():
+    series = homologous_series(PBS, 2.4, "cuboctahedron", fill="atoms")
+    together = distance_table(series)
+    for row, cluster in enumerate(series):
+        alone = distance_table(cut_cluster(PBS, "cuboctahedron", cluster.diameter, fill="atoms"))
+        for one, all_ in zip(alone.groups, together.groups, strict=True):
+            assert by_distance(one, 0) == by_distance(all_, row)
+
+
+def test_bad_clusters(crystals):
+    one = cut_cluster(PBS, "sphere", 1.0)
+    with pytest.raises(ValueError, match="at least one"):
+        distance_table([])
+    with pytest.raises(ValueError, match="different crystals"):
+        distance_table([one, cut_cluster(crystals["skewed"], "sphere", 1.0)])
+    with pytest.raises(ValueError, match="no atoms"):
+        distance_table([Cluster(PBS, one.nodes[:0], 1.0)])
+    with pytest.raises(ValueError, match="more than once"):
+        distance_table([Cluster(PBS, one.nodes[[0, 1, 1]], 1.0)])
+
+
+def test_average_is_the_average_of_the_patterns():
+    q = np.linspace(1.0, 15.0, 300)
+    table = distance_table(homologous_series(PBS, 5.0))
+    weights = lognormal_weights(table.diameters, 3.0, 0.1)
+    alone = debye_intensity(table, q, wavelength=0.56)
+    mixed = table.average([weights, weights**2])
+    assert len(mixed) == 2
+    np.testing.assert_allclose(
+        debye_intensity(mixed, q, wavelength=0.56)[0], weights @ alone, rtol=1e-9
+    )
+    for wrong in ([1.0], -weights, 0 * weights):
+        with pytest.raises(ValueError, match="weights"):
+            table.average(wrong)
+
+
+def test_save_and_load(tmp_path):
+    rods = two_axis_series(Crystal.builtin("CdSe wurtzite"), [2.0, 3.0], [1.5, 2.0])
+    table = distance_table(rods)
+    path = tmp_path / "rods.npz"
+    table.save(path)
+    loaded = DistanceTable.load(path)
+    q = np.linspace(1.0, 15.0, 100)
+    assert loaded.species == table.species
+    assert loaded.dimensions["length"].tolist() == [2.0, 2.0, 3.0, 3.0]
+    np.testing.assert_array_equal(
+        debye_intensity(loaded, q, wavelength=0.8), debye_intensity(table, q, wavelength=0.8)
+    )
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def _rewrite(path, change):
+    with np.load(path) as data:
+        arrays = {k: data[k] for k in data.files}
+    header = json.loads(str(arrays["header"]))
+    change(arrays, header)
+    np.savez(path, **{**arrays, "header": np.array(json.dumps(header))})
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda a, h: h.update(format="something"),
+        lambda a, h: h.update(format_version=99),
+        lambda a, h: h.update(pairs=[[[0, 5]]]),
+        lambda a, h: h.update(species=[{"element": "Pb"}]),
+        lambda a, h: h.pop("name"),
+        lambda a, h: a.update(counts=a["counts"][:, :1]),
+        lambda a, h: a.update(distances_0=a["distances_0"][::-1]),
+        lambda a, h: a.update(multiplicities_0=a["multiplicities_0"][:, :-1]),
+        lambda a, h: a.pop("distances_1"),
+    ],
+)
+def test_damaged_table_is_refused_by_name(tmp_path, change):
+    path = tmp_path / "table.npz"
+    distance_table(cut_cluster(PBS, "sphere", 1.0)).save(path)
+    _rewrite(path, change)
+    with pytest.raises(ValueError, match=r"table\.npz"):
+        DistanceTable.load(path)
+
+
+@pytest.mark.parametrize("content", [None, b"", b"hello", b"PK\x03\x04garbage"])
+def test_not_a_table(tmp_path, content):
+    path = tmp_path / "x.npz"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(ValueError, match=r"x\.npz"):
+        DistanceTable.load(path)
+
+
+def test_pickled_table_runs_no_code(tmp_path):
+    path = tmp_path / "evil.npz"
+    np.savez(path, header=np.array([{"format": "x"}], dtype=object))
+    with pytest.raises(ValueError, match=r"evil\.npz"):
+        DistanceTable.load(path)
