@@ -12,11 +12,13 @@ Where every node carries the whole cell, all :math:`A_{ij}` are one.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 from scipy import fft
 
 from .clusters import Cluster
@@ -24,12 +26,15 @@ from .crystal import Crystal, Species
 
 __all__ = ["lattice_pairs", "species_of"]
 
-SAME_DISTANCE = 1e-6  # Angstrom; distances closer than this are one
+_SAME_DISTANCE = 1e-8  # Angstrom; distances closer than this are one
+_ZERO = 1e-3  # Angstrom; atoms closer than this share a site and are never there together
 _LARGEST_DIVISOR = 48  # of the smallest squared term, to find a unit of squared lengths
+_MERGE_AT = 200_000  # distances that may wait to be joined
 _SAFE_ROUNDING = 0.1  # a single-precision correlation may be this far from an integer
 
 _Pairs = tuple[tuple[int, int], ...]
 _Correlation = tuple[npt.NDArray[Any], npt.NDArray[Any]]
+_Histogram = tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]
 _Group = tuple[_Pairs, npt.NDArray[np.float64], npt.NDArray[np.int64]]
 
 
@@ -47,45 +52,56 @@ def lattice_pairs(clusters: Sequence[Cluster]) -> list[_Group]:
     crystal = clusters[0].crystal
     if all(cluster.filled is None for cluster in clusters):
         correlations = [_correlation(cluster.nodes) for cluster in clusters]
-        groups: dict[tuple[tuple[Any, ...], ...], list[tuple[int, int]]] = {}
-        for pair, offsets in _offsets(crystal).items():
-            key = tuple(sorted((*offset, weight) for offset, weight in offsets.items()))
+        offsets = _offsets(crystal)
+        groups: dict[frozenset[Any], list[tuple[int, int]]] = {}
+        for pair, terms in offsets.items():
+            key = frozenset((place, weight) for place, (_, weight) in terms.items())
             groups.setdefault(key, []).append(pair)
         result = []
-        for terms, pairs in groups.items():
-            parts = [
-                _histogram(crystal, correlations, np.array(term[:3]), int(term[3]))
-                for term in terms
-            ]
+        for pairs in groups.values():
+            parts = (
+                _histogram(crystal, correlations, offset, weight)
+                for offset, weight in offsets[pairs[0]].values()
+            )
             result.append((tuple(pairs), *_merged(parts)))
         return result
     kinds = species_of(crystal)[1]
-    offsets_of = [np.asarray(s.offset) for s in crystal.sublattices]
-    found: dict[tuple[int, int], list[Any]] = {}
-    for i, start in enumerate(offsets_of):
-        for j in range(i, len(offsets_of)):
-            correlations = [
-                _correlation(c.sublattice_nodes(i), c.sublattice_nodes(j)) for c in clusters
-            ]
-            part = _histogram(crystal, correlations, offsets_of[j] - start, 1 if i == j else 2)
-            first, second = sorted((kinds[i], kinds[j]))
-            found.setdefault((first, second), []).append(part)
-    return [((pair,), *_merged(parts)) for pair, parts in found.items()]
+    sublattices: dict[tuple[int, int], list[tuple[int, int]]] = {}
+    for i, j in itertools.combinations_with_replacement(range(len(kinds)), 2):
+        first, second = sorted((kinds[i], kinds[j]))
+        sublattices.setdefault((first, second), []).append((i, j))
+    return [
+        ((pair,), *_merged(_sublattice_histogram(clusters, i, j) for i, j in members))
+        for pair, members in sublattices.items()
+    ]
 
 
-def _offsets(crystal: Crystal) -> dict[tuple[int, int], dict[tuple[float, ...], int]]:
+def _sublattice_histogram(clusters: Sequence[Cluster], i: int, j: int) -> _Histogram:
+    """Distances between two sublattices of clusters whose nodes are not all whole."""
+    first, second = (clusters[0].crystal.sublattices[k].offset for k in (i, j))
+    correlations = [_correlation(c.sublattice_nodes(i), c.sublattice_nodes(j)) for c in clusters]
+    weight = 1 if i == j else 2
+    return _histogram(clusters[0].crystal, correlations, np.subtract(second, first), weight)
+
+
+def _offsets(
+    crystal: Crystal,
+) -> dict[tuple[int, int], dict[tuple[float, ...], tuple[npt.NDArray[np.float64], int]]]:
     """Offsets t_j - t_i of each pair of species, up to their sign, and their ordered pairs."""
     kinds = species_of(crystal)[1]
-    result: dict[tuple[int, int], dict[tuple[float, ...], int]] = {}
+    result: dict[Any, dict[Any, Any]] = {}
     positions = np.array([s.offset for s in crystal.sublattices])
     for i, start in enumerate(positions):
         for j in range(i, len(positions)):
             first, second = sorted((kinds[i], kinds[j]))
             known = result.setdefault((first, second), {})
-            ahead = tuple((np.round(positions[j] - start, 9) + 0.0).tolist())
-            back = tuple((-np.array(ahead) + 0.0).tolist())
-            offset = max(ahead, back)
-            known[offset] = known.get(offset, 0) + (1 if i == j else 2)
+            offset = positions[j] - start
+            rounded = np.round(offset, 9) + 0.0  # equal but for rounding
+            if tuple(-rounded) > tuple(rounded):
+                offset, rounded = -offset, -rounded + 0.0
+            key = tuple(rounded.tolist())
+            _, weight = known.get(key, (offset, 0))
+            known[key] = (offset, weight + (1 if i == j else 2))
     return result
 
 
@@ -94,23 +110,31 @@ def _histogram(
     correlations: Sequence[_Correlation],
     offset: npt.NDArray[np.float64],
     weight: int,
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
+) -> _Histogram:
     """Distances |R + offset|, and how often each occurs in each cluster, times the weight."""
     halves = [(ahead.shape[0] - 1, *(n // 2 for n in ahead.shape[1:])) for ahead, _ in correlations]
     reach = np.max(halves, axis=0)
-    distances, index = _distance_index(crystal.lattice, reach, offset)
-    counts = np.zeros((len(correlations), len(distances)), dtype=np.int64)
-    for row, (ahead, back), half in zip(counts, correlations, halves, strict=True):
+    parts = []  # of the box of all R: those of a cluster, ahead and back
+    for half in halves:
         sides = tuple(slice(r - h, r + h + 1) for r, h in zip(reach[1:], half[1:], strict=True))
-        places = index[(slice(reach[0], reach[0] + half[0] + 1), *sides)]
+        parts.append(
+            (
+                (slice(reach[0], reach[0] + half[0] + 1), *sides),
+                (slice(reach[0] - half[0], reach[0]), *sides),
+            )
+        )
+    distances, index = _distance_index(crystal.lattice, reach, offset, correlations, parts)
+    counts = np.zeros((len(correlations), len(distances)), dtype=np.int64)
+    for row, (ahead, back), (here, there) in zip(counts, correlations, parts, strict=True):
+        places = index[here]
         total = _weighted_count(places, ahead, len(distances))
         if ahead is back and not offset.any():  # R and -R are equally long and equally frequent
             total = 2.0 * total - _weighted_count(places[0], ahead[0], len(distances))
         else:
-            places = index[(slice(reach[0] - half[0], reach[0]), *sides)][::-1, ::-1, ::-1]
+            places = index[there][::-1, ::-1, ::-1]
             total += _weighted_count(places, back[1:], len(distances))
         row[:] = weight * np.rint(total).astype(np.int64)
-    used = (counts > 0).any(axis=0) & (distances > SAME_DISTANCE)
+    used = (counts > 0).any(axis=0) & (distances > _ZERO)
     return distances[used], np.ascontiguousarray(counts[:, used])
 
 
@@ -122,10 +146,19 @@ def _weighted_count(
     )
 
 
-def _merged(
-    parts: Sequence[tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]],
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
-    """Several histograms as one, equal distances joined."""
+def _merged(parts: Iterable[_Histogram]) -> _Histogram:
+    """Several histograms as one, equal distances joined, without holding all of them at once."""
+    pending: list[_Histogram] = []
+    merged_size = 0
+    for part in parts:
+        pending.append(part)
+        if sum(d.size for d, _ in pending) > 2 * merged_size + _MERGE_AT:
+            pending = [_joined(pending)]
+            merged_size = pending[0][0].size
+    return _joined(pending)
+
+
+def _joined(parts: Sequence[_Histogram]) -> _Histogram:
     if len(parts) == 1:
         return parts[0]
     distances = np.concatenate([d for d, _ in parts])
@@ -133,9 +166,9 @@ def _merged(
     if distances.size == 0:
         return distances, counts
     order = np.argsort(distances, kind="stable")
-    distances, counts = distances[order], counts[:, order]
-    starts = np.flatnonzero(np.concatenate(([True], np.diff(distances) > SAME_DISTANCE)))
-    return distances[starts], np.add.reduceat(counts, starts, axis=1)
+    distances = distances[order]
+    starts = np.flatnonzero(np.concatenate(([True], np.diff(distances) > _SAME_DISTANCE)))
+    return distances[starts], np.add.reduceat(counts[:, order], starts, axis=1)
 
 
 def _correlation(
@@ -197,6 +230,8 @@ def _distance_index(
     lattice: npt.NDArray[np.float64],
     reach: npt.NDArray[np.int64],
     offset: npt.NDArray[np.float64],
+    correlations: Sequence[_Correlation],
+    parts: Sequence[tuple[tuple[slice, ...], tuple[slice, ...]]],
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
     """Distances of R + offset over the box, and the index of each R among them.
 
@@ -208,13 +243,23 @@ def _distance_index(
         squared = _squared_lengths(axes, lattice, offset, unit)
         if squared.max() < 10 * squared.size:
             return np.sqrt(unit * np.arange(squared.max() + 1)), squared
-    length = np.sqrt(_squared_lengths(axes, lattice, offset))
-    ticks, index = np.unique(np.rint(length / SAME_DISTANCE).astype(np.int64), return_inverse=True)
+    occurs = np.zeros([len(a) for a in axes], dtype=bool)
+    for (ahead, back), (here, there) in zip(correlations, parts, strict=True):
+        occurs[here] |= ahead > 0
+        occurs[there] |= (back[1:] > 0)[::-1, ::-1, ::-1]
+    if not occurs.any():
+        return np.zeros(1), np.zeros(occurs.shape, dtype=np.int64)
+    length = np.sqrt(_squared_lengths(axes, lattice, offset)[occurs])
+    codes, ticks = pd.factorize(np.rint(length / _SAME_DISTANCE).astype(np.int64))
+    order = np.argsort(ticks)
     # Rounding may split one distance over two neighbouring ticks: join them.
-    group = np.concatenate(([0], np.cumsum(np.diff(ticks) > 1)))
-    index = group[index].reshape(length.shape)
-    distances = np.bincount(index.ravel(), weights=length.ravel()) / np.bincount(index.ravel())
-    return distances, index
+    joined = np.concatenate(([0], np.cumsum(np.diff(ticks[order]) > 1)))
+    group = np.empty_like(joined)
+    group[order] = joined
+    index = np.zeros(occurs.shape, dtype=np.int64)  # where no pair is, any index will do
+    index[occurs] = group[codes]
+    found = index[occurs]
+    return np.bincount(found, weights=length) / np.bincount(found), index
 
 
 def _squared_lengths(
@@ -253,10 +298,10 @@ def _squared_unit(
             [offset @ offset],
         ]
     )
-    terms = np.abs(terms[np.abs(terms) > SAME_DISTANCE**2])
+    terms = np.abs(terms[np.abs(terms) > _ZERO**2])
     for divisor in range(1, _LARGEST_DIVISOR + 1):
         unit = terms.min() / divisor
         ratios = terms / unit
-        if np.abs(ratios - np.rint(ratios)).max() < 1e-9 * ratios.max():
+        if np.abs(ratios - np.rint(ratios)).max() < 1e-13 * ratios.max():
             return float(unit)
     return None

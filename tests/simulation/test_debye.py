@@ -7,98 +7,156 @@ from hypothesis import strategies as st
 
 from sk_qdots.simulation import (
     Crystal,
+    FreeAtoms,
     Sublattice,
     compton_intensity,
+    cut_cluster,
     debye_intensity,
-    debye_waller_factor,
     distance_table,
     form_factor,
-    sphere,
+    neutron_scattering_length,
+    pair_sums,
+    shape_names,
+    tabulated_ions,
 )
 
 PBS = Crystal.builtin("PbS")
-PARTLY = Crystal(
-    "partly filled",
-    ((4.0, 0.0, 0.0), (0.7, 3.5, 0.0), (0.3, -0.4, 5.1)),
-    (Sublattice("Cd", (0.0, 0.0, 0.0), 1.0), Sublattice("Se", (1.1, 0.9, 0.4), 0.8, 0.7)),
-)
 WAVELENGTH = 0.56
+EVEN = np.linspace(1.0, 15.0, 57)
+UNEVEN = np.sort(np.random.default_rng(0).uniform(1.0, 15.0, 57))
 
 
-def brute_force(cluster, q, strain):
-    """Sum over all pairs of atoms, float64, without any table."""
-    crystal = cluster.crystal
-    elements, positions = cluster.atoms()
-    positions = positions * (1.0 + strain)
-    n = len(cluster.nodes)
-    occupancy = np.repeat([s.occupancy for s in crystal.sublattices], n)
-    free = {e: form_factor(e, q, WAVELENGTH) for e in set(elements)}
-    f = np.array([free[e] for e in elements])
-    t = np.repeat([debye_waller_factor(s.b_iso, q) for s in crystal.sublattices], n, axis=0)
-    total = (occupancy[:, None] * np.abs(f) ** 2).sum(axis=0)
-    total = total + sum(
-        o * compton_intensity(e, q, WAVELENGTH) for o, e in zip(occupancy, elements, strict=True)
-    )
-    amplitude = occupancy[:, None] * f * t
-    gaps = np.linalg.norm(positions[:, None] - positions[None, :], axis=2)
-    for k, value in enumerate(q):
-        kernel = np.sinc(value * gaps / np.pi)
-        np.fill_diagonal(kernel, 0.0)
-        total[k] += (amplitude[:, k] @ kernel @ amplitude[:, k].conj()).real
-    return total
-
-
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(
-    crystal=st.sampled_from([PBS, PARTLY]),
-    diameter=st.floats(0.4, 2.0),
+    name=st.sampled_from(["PbS", "skewed", "CdSe wurtzite", "CsPbBr3 orthorhombic", "CeO2"]),
+    shape=st.sampled_from(shape_names()),
+    fill=st.sampled_from(["cells", "atoms"]),
+    diameter=st.floats(0.9, 2.0),
     strain=st.floats(-0.02, 0.02),
+    q=st.sampled_from([EVEN, UNEVEN]),
 )
-def test_both_methods_equal_brute_force(crystal, diameter, strain):
-    q = np.linspace(0.7, 15.0, 40)
-    cluster = sphere(crystal, diameter)
-    table = distance_table([cluster])
-    expected = brute_force(cluster, q, strain)
-    for method, tolerance in (("direct", 1e-12), ("fast", 1e-9)):
+def test_both_methods_equal_brute_force(
+    crystals, all_atoms_intensity, species_of_atoms, name, shape, fill, diameter, strain, q
+):
+    cluster = cut_cluster(crystals[name], shape, diameter, fill=fill)
+    _, positions = cluster.atoms()
+    expected = all_atoms_intensity(
+        species_of_atoms(cluster), positions * (1.0 + strain), q, WAVELENGTH
+    )
+    table = distance_table(cluster)
+    for method, tolerance in (("direct", 1e-12), ("fast", 1e-6)):
         found = debye_intensity(table, q, wavelength=WAVELENGTH, strain=strain, method=method)[0]
         np.testing.assert_allclose(found, expected, rtol=tolerance)
 
 
-def test_fast_equals_direct_for_a_large_sphere():
-    q = np.linspace(0.99, 15.0, 300)
-    table = distance_table([sphere(PBS, 10.0)])
+@pytest.mark.parametrize("shape", ["sphere", "cube", "rod"])
+@pytest.mark.parametrize("diameter", [10.0, 20.0])
+@pytest.mark.parametrize("uneven", [False, True])
+def test_fast_equals_direct_for_large_particles(shape, diameter, uneven):
+    q = np.linspace(1.0, 15.0, 400)
+    if uneven:
+        q = np.sort(np.random.default_rng(1).uniform(1.0, 15.0, 400))
+    table = distance_table(cut_cluster(PBS, shape, diameter))
     fast, direct = (
         debye_intensity(table, q, wavelength=WAVELENGTH, method=m) for m in ("fast", "direct")
     )
     np.testing.assert_allclose(fast, direct, rtol=1e-6)
 
 
-def test_forward_scattering_is_the_square_of_all_electrons():
+@settings(max_examples=20, deadline=None)
+@given(shape=st.sampled_from(shape_names()), diameter=st.floats(1.0, 3.0))
+def test_forward_scattering_is_the_square_of_all_electrons(shape, diameter):
     q = np.array([1e-4])
-    cluster = sphere(PBS, 1.5)
-    intensity = debye_intensity(distance_table([cluster]), q, wavelength=WAVELENGTH, compton=False)
-    amplitude = sum(form_factor(e, q, WAVELENGTH) for e in ("Pb", "S")) * len(cluster.nodes)
+    table = distance_table(cut_cluster(PBS, shape, diameter, fill="atoms"))
+    intensity = debye_intensity(table, q, wavelength=WAVELENGTH, compton=False)
+    amplitude = sum(
+        n * form_factor(s.element, q, WAVELENGTH)
+        for n, s in zip(table.counts[0], table.species, strict=True)
+    )
     assert intensity[0, 0] == pytest.approx(float(np.abs(amplitude[0]) ** 2), rel=1e-4)
 
 
-def test_large_q_is_the_sum_of_the_atoms():
+@pytest.mark.parametrize("name", ["PbS", "CsPbBr3 orthorhombic", "Fe3O4"])
+def test_large_q_is_the_sum_of_the_atoms(name):
     q = np.linspace(40.0, 44.0, 9)
     wavelength = 0.2
-    cluster = sphere(PBS, 2.0)
-    intensity = debye_intensity(distance_table([cluster]), q, wavelength=wavelength, compton=False)
-    atoms = sum(np.abs(form_factor(e, q, wavelength)) ** 2 for e in ("Pb", "S"))
-    np.testing.assert_allclose(intensity[0], len(cluster.nodes) * atoms, rtol=1e-3)
+    crystal = Crystal.builtin(name).with_b_iso(2.0)
+    table = distance_table(cut_cluster(crystal, "sphere", 2.0))
+    intensity = debye_intensity(table, q, wavelength=wavelength)
+    atoms = sum(
+        n
+        * s.occupancy
+        * (np.abs(form_factor(s.element, q, wavelength)) ** 2
+           + compton_intensity(s.element, q, wavelength))
+        for n, s in zip(table.counts[0], table.species, strict=True)
+    )  # fmt: skip
+    np.testing.assert_allclose(intensity[0], atoms, rtol=1e-9)
 
 
-def test_strain_scales_q_of_the_pair_sums():
-    from sk_qdots.simulation import pair_sums
-
+@settings(max_examples=20, deadline=None)
+@given(strain=st.floats(-0.05, 0.05), shape=st.sampled_from(shape_names()))
+def test_strain_scales_q_of_the_pair_sums(strain, shape):
     q = np.linspace(1.0, 10.0, 50)
-    table = distance_table([sphere(PBS, 2.0)])
-    for strained, scaled in zip(
-        pair_sums(table, q, strain=0.01), pair_sums(table, q * 1.01), strict=True
+    table = distance_table(cut_cluster(PBS, shape, 2.0))
+    stretched = distance_table(cut_cluster(PBS.strained(strain), shape, 2.0 * (1 + strain)))
+    for a, b, c in zip(
+        pair_sums(table, q, strain=strain),
+        pair_sums(table, q * (1 + strain)),
+        pair_sums(stretched, q),
+        strict=True,
     ):
-        np.testing.assert_allclose(strained, scaled, rtol=1e-8, atol=1e-8)
+        np.testing.assert_allclose(a, b, rtol=1e-8, atol=1e-7)
+        np.testing.assert_allclose(a, c, rtol=1e-7, atol=1e-6)
+
+
+def test_order_of_sublattices_changes_nothing(crystals):
+    q = np.linspace(1.0, 15.0, 100)
+    skewed = crystals["skewed"]
+    turned = Crystal("turned", skewed.vectors, skewed.sublattices[::-1])
+    a, b = (
+        debye_intensity(distance_table(cut_cluster(c, "sphere", 2.5)), q, wavelength=WAVELENGTH)
+        for c in (skewed, turned)
+    )
+    np.testing.assert_allclose(a, b, rtol=1e-9)
+
+
+def test_two_theta_is_q():
+    table = distance_table(cut_cluster(PBS, "sphere", 2.0))
+    angles = np.linspace(20.0, 80.0, 200)
+    q = 4 * np.pi / 1.5406 * np.sin(np.deg2rad(angles) / 2)
+    by_angle = debye_intensity(table, two_theta=angles, wavelength=1.5406)
+    np.testing.assert_allclose(by_angle, debye_intensity(table, q, wavelength=1.5406), rtol=1e-9)
+
+
+def test_b_iso_of_the_call_is_that_of_the_crystal():
+    q = np.linspace(1.0, 15.0, 100)
+    table = distance_table(cut_cluster(PBS, "sphere", 2.0))
+    other = distance_table(cut_cluster(PBS.with_b_iso({"Pb": 0.5, "S": 2.0}), "sphere", 2.0))
+    np.testing.assert_allclose(
+        debye_intensity(table, q, wavelength=0.5, b_iso={"Pb": 0.5, "S": 2.0}),
+        debye_intensity(other, q, wavelength=0.5),
+        rtol=1e-12,
+    )
+
+
+def test_neutrons_see_scattering_lengths():
+    q = np.linspace(1.0, 15.0, 40)
+    pair = FreeAtoms(["Pb", "S"], [[0, 0, 0], [3.0, 0, 0]], b_iso=0.0)
+    found = debye_intensity(distance_table(pair), q, radiation="neutron")[0]
+    expected = 9.405**2 + 2.847**2 + 2 * 9.405 * 2.847 * np.sin(3 * q) / (3 * q)
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
+    assert neutron_scattering_length("D") == pytest.approx(6.671)
+    with pytest.raises(ValueError, match="Po"):
+        neutron_scattering_length("Po")
+
+
+def test_ions_have_their_own_form_factors():
+    q = np.array([0.01, 10.0])
+    ion, atom = (form_factor("Pb", q, WAVELENGTH, charge=c).real for c in (2, 0))
+    np.testing.assert_allclose(ion - atom, [-2.0, 0.0], atol=0.05)
+    assert tabulated_ions("O") == (-2, -1, 0)
+    with pytest.raises(ValueError, match=r"charge of S is -2; .* tabulated for 0"):
+        form_factor("S", q, WAVELENGTH, charge=-2)
 
 
 def test_tabulated_scattering_factors():
@@ -115,21 +173,36 @@ def test_tabulated_scattering_factors():
     ("change", "message"),
     [
         ({"q": np.array([])}, "not empty"),
-        ({"q": np.array([0.0, 1.0])}, "positive"),
+        ({"q": np.array([0.0, 1.0])}, "positive.* 0.0"),
         ({"q": np.array([1.0, np.nan])}, "finite"),
         ({"q": np.array([[1.0]])}, "one-dimensional"),
-        ({"q": np.array([30.0])}, "4 pi / wavelength"),
-        ({"wavelength": -1.0}, "wavelength"),
-        ({"strain": -1.0}, "strain"),
-        ({"method": "guess"}, "method"),
+        ({"q": np.array([30.0])}, r"q reaches 30 .* 4 pi / wavelength = 22.44"),
+        ({"q": None}, "either q or two_theta"),
+        ({"two_theta": [20.0]}, "either q or two_theta"),
+        ({"q": None, "two_theta": [-20.0]}, r"two_theta holds -20.0 .* \(0, 180\]"),
+        ({"q": None, "two_theta": [20.0], "wavelength": None}, "wavelength is missing"),
+        ({"q": None, "two_theta": [20.0], "wavelength": 0.0}, "wavelength is 0.0"),
+        ({"wavelength": -1.0}, "wavelength is -1.0"),
+        ({"wavelength": None}, "wavelength is missing"),
+        ({"strain": -1.0}, "strain is -1.0"),
+        ({"b_iso": -1.0}, "b_iso holds -1.0"),
+        ({"b_iso": {"Se": 1.0}}, "b_iso names Se"),
+        ({"radiation": "light"}, "radiation is 'light'"),
+        ({"method": "guess"}, "method is 'guess'"),
     ],
 )
 def test_bad_arguments(change, message):
     arguments = {"q": np.array([1.0]), "wavelength": WAVELENGTH, **change}
+    table = distance_table(cut_cluster(PBS, "sphere", 1.0))
     with pytest.raises(ValueError, match=message):
-        debye_intensity(distance_table([sphere(PBS, 1.0)]), arguments.pop("q"), **arguments)
+        debye_intensity(table, arguments.pop("q"), **arguments)
 
 
 def test_unknown_element():
     with pytest.raises(ValueError, match="Xx"):
         form_factor("Xx", np.array([1.0]), WAVELENGTH)
+    nonsense = Crystal(
+        "x", ((4.0, 0, 0), (0, 4.0, 0), (0, 0, 4.0)), (Sublattice("Xx", (0, 0, 0), 1.0),)
+    )
+    with pytest.raises(ValueError, match="unknown element 'Xx'"):
+        debye_intensity(distance_table(cut_cluster(nonsense, "sphere", 1.0)), [1.0], wavelength=1.0)
