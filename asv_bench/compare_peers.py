@@ -22,12 +22,13 @@ from threadpoolctl import threadpool_limits
 import sk_qdots as sq
 from sk_qdots.simulation import (
     Crystal,
+    FreeAtoms,
+    cut_cluster,
     debye_intensity,
     distance_table,
+    homologous_series,
     lognormal_weights,
     pair_sums,
-    sphere,
-    sphere_series,
 )
 from sk_qdots.simulation.debye import AtomicFactors
 
@@ -52,8 +53,20 @@ def largest_relative_error(found, expected):
 
 
 def ours(diameter, method="fast"):
-    table = distance_table([sphere(PBS, diameter)])
+    table = distance_table(cut_cluster(PBS, "sphere", diameter))
     return debye_intensity(table, Q, wavelength=WAVELENGTH, method=method)[0]
+
+
+def ours_free(atoms):
+    return debye_intensity(distance_table(atoms, n_jobs=1), Q, wavelength=WAVELENGTH)[0]
+
+
+def peer_expected(cluster, q):
+    """What DebyeCalculator should give: f0 alone, no damping."""
+    lead, sulfur = (np.asarray(xraydb.f0(e, q / (4 * np.pi))) for e in ("Pb", "S"))
+    same, cross = (s[0] for s in pair_sums(distance_table(cluster), q, method="direct"))
+    alike = lead**2 + sulfur**2
+    return len(cluster.nodes) * alike + alike * same + lead * sulfur * cross
 
 
 def compare_spheres():
@@ -66,43 +79,54 @@ def compare_spheres():
 
     torch.set_num_threads(1)
     peer = DebyeCalculator(qmin=0.99, qmax=15.0, qstep=0.0028, biso=0.0, device="cpu")
-    peer.iq(sphere(PBS, 1.0).atoms())
+    peer.iq(cut_cluster(PBS, "sphere", 1.0).atoms())
     ours(1.0)
-    print("\nPbS sphere, 5004 points, one core, cold (cutting and distances included)")
+    print("\nPbS spheres from the lattice, 5004 points, one core, cutting and distances included")
+    print("Largest error relative to the pattern at each point")
     print("  nm    atoms   ours/s    error     peer/s    error     ratio")
+    peer_times = {}
     for diameter in DIAMETERS:
-        cluster = sphere(PBS, diameter)
-        own_time, own = cpu_seconds(lambda d=diameter: ours(d))
+        cluster = cut_cluster(PBS, "sphere", diameter)
+        own_time, own = cpu_seconds(lambda d=diameter: ours(d), repeats=20)
         atoms = cluster.atoms()
-        peer_time, result = cpu_seconds(lambda a=atoms: peer.iq(a), repeats=2)
-        # The peer has f0 alone and returns half of the intensity.
+        peer_times[diameter], result = cpu_seconds(lambda a=atoms: peer.iq(a), repeats=2)
         q = np.asarray(result[0], dtype=np.float64)
-        lead, sulfur = (np.asarray(xraydb.f0(e, q / (4 * np.pi))) for e in ("Pb", "S"))
-        same, cross = (s[0] for s in pair_sums(distance_table([cluster]), q, method="direct"))
-        alike = lead**2 + sulfur**2
-        expected = len(cluster.nodes) * alike + alike * same + lead * sulfur * cross
+        found = 2.0 * np.asarray(result[1])  # the peer returns half of the intensity
+        expected = peer_expected(cluster, q)
         print(
             f"{diameter:4.0f} {len(atoms[0]):8d} {own_time:8.4f} "
-            f"{largest_relative_error(own, ours(diameter, 'direct')):9.1e} {peer_time:9.3f} "
-            f"{largest_relative_error(2.0 * np.asarray(result[1]), expected):9.1e} "
-            f"{peer_time / own_time:8.0f}"
+            f"{largest_relative_error(own, ours(diameter, 'direct')):9.1e} "
+            f"{peer_times[diameter]:9.3f} {largest_relative_error(found, expected):9.1e} "
+            f"{peer_times[diameter] / own_time:8.0f}"
         )
+
+    atoms = FreeAtoms(*cluster.atoms(), b_iso=1.25)
+    ours_free(FreeAtoms(*cut_cluster(PBS, "sphere", 1.0).atoms()))  # compiles the kernel
+    own_time, own = cpu_seconds(lambda: ours_free(atoms))
+    judge = ours(diameter, "direct")
+    print("\nThe coordinates of the largest as free atoms, error relative to the maximum")
+    print(
+        f"ours {own_time:.3f} s, error {np.abs(own - judge).max() / judge.max():.1e}; "
+        f"peer {peer_times[diameter]:.3f} s, error "
+        f"{np.abs(found - expected).max() / expected.max():.1e}; "
+        f"ratio {peer_times[diameter] / own_time:.1f}"
+    )
 
 
 def plain_library():
     """The published library by sine matrices and matrix products."""
     diameters, dispersions = np.arange(2.0, 10.5, 0.5), (0.05, 0.10, 0.15, 0.20)
     strains = np.linspace(-0.0025, 0.0051, 19)
-    table = distance_table(sphere_series(PBS, 21.16))
+    table = distance_table(homologous_series(PBS, 21.16))
     weights = np.array(
         [lognormal_weights(table.diameters, *p) for p in itertools.product(diameters, dispersions)]
     )
     factors = AtomicFactors(table, Q, wavelength=WAVELENGTH, compton=True)
-    n_nodes = weights @ table.n_nodes
+    counts, n_cells = weights @ table.counts, weights @ table.formula_units
     patterns = []
     for strain in strains:
         sums = [weights @ s for s in pair_sums(table, Q, strain=strain, method="direct")]
-        patterns.append(factors.intensity(n_nodes, sums) / n_nodes[:, None])
+        patterns.append(factors.intensity(counts, sums) / n_cells[:, None])
     return np.stack(patterns, axis=1).reshape(17, 4, 19, -1)
 
 

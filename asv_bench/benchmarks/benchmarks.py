@@ -8,7 +8,13 @@ import numpy as np
 import xarray as xr
 
 import sk_qdots as sq
-from sk_qdots.simulation import Crystal, debye_intensity, distance_table, sphere
+from sk_qdots.simulation import (
+    Crystal,
+    FreeAtoms,
+    cut_cluster,
+    debye_intensity,
+    distance_table,
+)
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "examples/data/PbS_colloid.xy"
 
@@ -34,24 +40,57 @@ class Start:
 class Sphere:
     """One PbS sphere on the standard grid, tables included."""
 
-    params = (3.0, 5.0, 10.0)
+    params = (3.0, 5.0, 10.0, 20.0)
     param_names = ("diameter_nm",)
 
-    def time_pattern(self, diameter):
-        table = distance_table([sphere(Crystal.builtin("PbS"), diameter)])
+    def _pattern(self, diameter):
+        table = distance_table(cut_cluster(Crystal.builtin("PbS"), "sphere", diameter))
         debye_intensity(table, sq.default_q_grid(), wavelength=0.56)
+
+    def time_pattern(self, diameter):
+        self._pattern(diameter)
+
+    def peakmem_pattern(self, diameter):
+        self._pattern(diameter)
+
+
+class FreeAtomsPattern:
+    """A PbS sphere, every atom moved a little, on the standard grid, one thread."""
+
+    params = (1_000, 5_000, 20_000)
+    param_names = ("n_atoms",)
+    timeout = 300
+
+    def setup(self, n_atoms):
+        elements, positions = cut_cluster(Crystal.builtin("PbS"), "sphere", 10.0).atoms()
+        nearest = np.argsort(np.linalg.norm(positions, axis=1))[:n_atoms]
+        moved = positions[nearest] + np.random.default_rng(0).normal(0.0, 0.05, (n_atoms, 3))
+        self.atoms = FreeAtoms(np.array(elements)[nearest], moved)
+        distance_table(FreeAtoms(["Pb", "S"], [[0, 0, 0], [3.0, 0, 0]]))  # compiles the kernel
+
+    def time_pattern(self, n_atoms):
+        debye_intensity(distance_table(self.atoms), sq.default_q_grid(), wavelength=0.56)
+
+    def peakmem_pattern(self, n_atoms):
+        debye_intensity(distance_table(self.atoms), sq.default_q_grid(), wavelength=0.56)
 
 
 class Library:
     """The published library, 1292 patterns."""
 
+    params = (1, 2)
+    param_names = ("n_jobs",)
     timeout = 300
 
-    def time_simulate(self):
-        sq.simulate_library("PbS", n_jobs=1)
+    def setup(self, n_jobs):
+        # The workers' start is not what is measured.
+        sq.simulate_library("PbS", dispersions=[0.1], n_jobs=n_jobs)
 
-    def peakmem_simulate(self):
-        sq.simulate_library("PbS", n_jobs=1)
+    def time_simulate(self, n_jobs):
+        sq.simulate_library("PbS", n_jobs=n_jobs)
+
+    def peakmem_simulate(self, n_jobs):
+        sq.simulate_library("PbS", n_jobs=n_jobs)
 
 
 class Patterns:

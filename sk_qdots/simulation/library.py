@@ -170,7 +170,7 @@ def simulate_library(
         raise ValueError(f"shape holds {names}; give at least one, and none twice")
     bodies = [as_shape(s) for s in shapes]
     b_values: list[float | None] = [None]
-    lead: dict[str, Any] = {} if single else {"shape": names}
+    lead: dict[str, Any] = {} if single else {"shape": np.array(names, dtype=object)}
     if b_iso is not None:
         lead["b_iso"] = _axis(b_iso, "b_iso", -1e-300, 1000.0)
         b_values = [float(b) for b in lead["b_iso"]]

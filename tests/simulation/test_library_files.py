@@ -1,0 +1,148 @@
+"""Libraries on disk: formats, interruption, resumption, and a cluster of workers."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import joblib
+import numpy as np
+import pytest
+import xarray as xr
+
+import sk_qdots as sq
+
+pytest.importorskip("zarr")
+pytest.importorskip("h5netcdf")
+
+ARGUMENTS = {
+    "diameters": [2.0, 3.0],
+    "dispersions": [0.1, 0.15],
+    "strains": np.linspace(-0.01, 0.01, 40),
+    "q": np.linspace(1.0, 12.0, 300),
+}
+SCRIPT = """
+import sys, time
+import numpy as np
+import sk_qdots as sq
+import sk_qdots.simulation.library as library
+
+slow = library._population_intensity
+def slower(*arguments):  # so that the signal comes in the middle
+    time.sleep(0.3)
+    return slow(*arguments)
+library._population_intensity = slower
+sq.simulate_library("PbS", path=sys.argv[1], n_jobs=1, diameters=[2.0, 3.0],
+    dispersions=[0.1, 0.15], strains=np.linspace(-0.01, 0.01, 40), q=np.linspace(1.0, 12.0, 300))
+"""
+
+
+@pytest.fixture(scope="module")
+def library():
+    return sq.simulate_library("PbS", **ARGUMENTS)
+
+
+def contents(path):
+    """Every file of a store and its bytes."""
+    return {p.relative_to(path): p.read_bytes() for p in path.rglob("*") if p.is_file()}
+
+
+def test_netcdf(tmp_path, library):
+    path = tmp_path / "library.nc"
+    assert sq.simulate_library("PbS", path=path, **ARGUMENTS).identical(library)
+    with xr.open_dataset(path, engine="h5netcdf") as read:
+        xr.testing.assert_equal(read, library)
+        assert read.attrs["crystal"] == "PbS"
+        assert read["q"].attrs["units"] == "1/Angstrom"
+        assert list(read.attrs["elements"]) == ["Pb", "S"]
+    assert [p.name for p in tmp_path.iterdir()] == ["library.nc"]
+
+
+@pytest.mark.parametrize("extra", [{}, {"shape": ["sphere", "cube"], "b_iso": [1.0, 2.0]}])
+def test_zarr(tmp_path, extra):
+    path = tmp_path / "library.zarr"
+    written = sq.simulate_library("PbS", path=path, **ARGUMENTS, **extra)
+    assert written.load().identical(sq.simulate_library("PbS", **ARGUMENTS, **extra))
+    assert [p.name for p in tmp_path.iterdir()] == ["library.zarr"]
+
+
+def test_killed_and_resumed_is_bit_identical(tmp_path, library):
+    whole, cut = tmp_path / "whole.zarr", tmp_path / "cut.zarr"
+    sq.simulate_library("PbS", path=whole, **ARGUMENTS)
+    process = subprocess.Popen([sys.executable, "-c", SCRIPT, str(cut)])
+    progress = tmp_path / "cut.zarr.progress"
+    deadline = time.monotonic() + 120
+    while not (progress.exists() and progress.read_text().count("\n") >= 3):
+        assert process.poll() is None, "the library was finished before it could be killed"
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    assert progress.exists()
+    assert np.isnan(xr.open_zarr(cut, chunks=None, consolidated=False)["intensity"]).any()
+    noted = progress.read_text()
+    progress.write_text(noted + "7")  # a note cut short by the kill
+    resumed = sq.simulate_library("PbS", path=cut, **ARGUMENTS)
+    assert resumed.load().identical(library)
+    assert contents(cut) == contents(whole)
+    assert not progress.exists()
+
+
+def test_interrupted_before_the_frame_was_moved_into_place(tmp_path, library):
+    path = tmp_path / "a.zarr"
+    (tmp_path / "a.zarr.progress").write_text("something\n0\n1\n")
+    (tmp_path / "a.zarr.partial").mkdir()
+    assert sq.simulate_library("PbS", path=path, **ARGUMENTS).load().identical(library)
+
+
+def test_a_complete_store_is_only_read(tmp_path, monkeypatch, library):
+    import sk_qdots.simulation.library as module
+
+    path = tmp_path / "library.zarr"
+    sq.simulate_library("PbS", path=path, **ARGUMENTS)
+    monkeypatch.setattr(module, "_population_intensity", None)
+    assert sq.simulate_library("PbS", path=path, **ARGUMENTS).load().identical(library)
+
+
+def test_another_library_is_not_overwritten(tmp_path):
+    path = tmp_path / "library.zarr"
+    sq.simulate_library("PbS", path=path, **ARGUMENTS)
+    before = contents(path)
+    for change in ({"wavelength": 0.5}, {"diameters": [2.0, 3.5]}, {"fill": "atoms"}):
+        with pytest.raises(ValueError, match="holds another library"):
+            sq.simulate_library("PbS", path=path, **{**ARGUMENTS, **change})
+    assert contents(path) == before
+    folder = tmp_path / "mine.zarr"
+    folder.mkdir()
+    (folder / "thesis.txt").write_text("precious")
+    with pytest.raises(ValueError, match="something else"):
+        sq.simulate_library("PbS", path=folder, **ARGUMENTS)
+    assert (folder / "thesis.txt").read_text() == "precious"
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [("library.h5", r"must end in \.nc"), ("none/library.nc", "does not exist")],
+)
+def test_bad_paths(tmp_path, name, message):
+    with pytest.raises(ValueError, match=message):
+        sq.simulate_library("PbS", path=tmp_path / name, **ARGUMENTS)
+
+
+def test_missing_package_says_what_to_install(tmp_path, monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(ValueError, match=r"pip install 'sk_qdots\[storage\]'"):
+        sq.simulate_library("PbS", path=tmp_path / "a.zarr", **ARGUMENTS)
+
+
+def test_dask_cluster_of_two_workers(library):
+    distributed = pytest.importorskip("distributed")
+    with (
+        distributed.LocalCluster(
+            n_workers=2, threads_per_worker=1, dashboard_address=None
+        ) as cluster,
+        distributed.Client(cluster),
+        joblib.parallel_config(backend="dask"),
+    ):
+        assert sq.simulate_library("PbS", **ARGUMENTS).identical(library)
