@@ -117,16 +117,17 @@ def plain_library():
     """The published library by sine matrices and matrix products."""
     diameters, dispersions = np.arange(2.0, 10.5, 0.5), (0.05, 0.10, 0.15, 0.20)
     strains = np.linspace(-0.0025, 0.0051, 19)
-    table = distance_table(homologous_series(PBS, 21.16))
+    table = distance_table(homologous_series(PBS, 21.16, fill="volume"))
     weights = np.array(
         [lognormal_weights(table.diameters, *p) for p in itertools.product(diameters, dispersions)]
     )
     factors = AtomicFactors(table, Q, wavelength=WAVELENGTH, compton=True)
-    counts, n_cells = weights @ table.counts, weights @ table.formula_units
+    counts, self_counts = weights @ table.counts, weights @ table.self_counts
+    n_cells = weights @ table.formula_units
     patterns = []
     for strain in strains:
         sums = [weights @ s for s in pair_sums(table, Q, strain=strain, method="direct")]
-        patterns.append(factors.intensity(counts, sums) / n_cells[:, None])
+        patterns.append(factors.intensity(counts, self_counts, sums) / n_cells[:, None])
     return np.stack(patterns, axis=1).reshape(17, 4, 19, -1)
 
 

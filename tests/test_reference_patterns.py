@@ -34,7 +34,7 @@ def dry(folder):
 
 
 def test_simulated_patterns_agree(reference_folder):
-    limits = {5.5: 0.022, 6.5: 0.022, 3.0: 0.031}
+    limits = {5.5: 0.017, 6.5: 0.017, 3.0: 0.014}
     seen = set()
     for path, label in dry(reference_folder):
         if label["scale"] != 200:

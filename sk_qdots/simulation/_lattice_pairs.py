@@ -7,7 +7,9 @@ the correlation of the node indicators :math:`\chi` of two sublattices,
 
 a fast Fourier transform, rounded to the integer it is. The distance is
 :math:`|\mathbf R + \mathbf t_j - \mathbf t_i|` with the offsets :math:`\mathbf t`.
-Where every node carries the whole cell, all :math:`A_{ij}` are one.
+Where every node carries the whole cell, all :math:`A_{ij}` are one. Nodes that are
+occupied in part count with their occupancy; the sums are then no integers, and are
+what the transform in double precision gives.
 """
 
 from __future__ import annotations
@@ -30,12 +32,13 @@ _SAME_DISTANCE = 1e-8  # Angstrom; distances closer than this are one
 _ZERO = 1e-3  # Angstrom; atoms closer than this share a site and are never there together
 _LARGEST_DIVISOR = 48  # of the smallest squared term, to find a unit of squared lengths
 _MERGE_AT = 200_000  # distances that may wait to be joined
+_NO_PAIR = 1e-7  # less than the smallest product of two occupancies, more than rounding leaves
 _SAFE_ROUNDING = 0.1  # a single-precision correlation may be this far from an integer
 
 _Pairs = tuple[tuple[int, int], ...]
 _Correlation = tuple[npt.NDArray[Any], npt.NDArray[Any]]
-_Histogram = tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]
-_Group = tuple[_Pairs, npt.NDArray[np.float64], npt.NDArray[np.int64]]
+_Histogram = tuple[npt.NDArray[np.float64], npt.NDArray[Any]]
+_Group = tuple[_Pairs, npt.NDArray[np.float64], npt.NDArray[Any]]
 
 
 def species_of(crystal: Crystal) -> tuple[tuple[Species, ...], list[int]]:
@@ -51,7 +54,7 @@ def lattice_pairs(clusters: Sequence[Cluster]) -> list[_Group]:
     """
     crystal = clusters[0].crystal
     if all(cluster.filled is None for cluster in clusters):
-        correlations = [_correlation(cluster.nodes) for cluster in clusters]
+        correlations = [_correlation(c.nodes, occupancies=c.occupancies) for c in clusters]
         offsets = _offsets(crystal)
         groups: dict[frozenset[Any], list[tuple[int, int]]] = {}
         for pair, terms in offsets.items():
@@ -124,7 +127,8 @@ def _histogram(
             )
         )
     distances, index = _distance_index(crystal.lattice, reach, offset, correlations, parts)
-    counts = np.zeros((len(correlations), len(distances)), dtype=np.int64)
+    whole = all(ahead.dtype == np.float32 for ahead, _ in correlations)
+    counts = np.zeros((len(correlations), len(distances)), dtype=np.int64 if whole else np.float64)
     for row, (ahead, back), (here, there) in zip(counts, correlations, parts, strict=True):
         places = index[here]
         total = _weighted_count(places, ahead, len(distances))
@@ -133,7 +137,7 @@ def _histogram(
         else:
             places = index[there][::-1, ::-1, ::-1]
             total += _weighted_count(places, back[1:], len(distances))
-        row[:] = weight * np.rint(total).astype(np.int64)
+        row[:] = weight * (np.rint(total).astype(np.int64) if whole else total)
     used = (counts > 0).any(axis=0) & (distances > _ZERO)
     return distances[used], np.ascontiguousarray(counts[:, used])
 
@@ -172,24 +176,33 @@ def _joined(parts: Sequence[_Histogram]) -> _Histogram:
 
 
 def _correlation(
-    nodes: npt.NDArray[np.int64], others: npt.NDArray[np.int64] | None = None
+    nodes: npt.NDArray[np.int64],
+    others: npt.NDArray[np.int64] | None = None,
+    occupancies: npt.NDArray[np.float64] | None = None,
 ) -> _Correlation:
     """A(R) and A(-R) for the differences R that are not negative along the first axis.
 
     ``others`` are the nodes of the second sublattice; the same ones, where it is None: then
     both are one array. The zero difference is at index 0, and in the middle of the other axes.
+    Integers come in single precision, sums of occupancies in double.
     """
     if len(nodes) == 0 or (others is not None and len(others) == 0):
-        return np.zeros((1, 1, 1)), np.zeros((1, 1, 1))
+        return np.zeros((1, 1, 1), np.float32), np.zeros((1, 1, 1), np.float32)
     both = nodes if others is None else np.concatenate([nodes, others])
-    low, extent = both.min(axis=0), np.ptp(both, axis=0) + 1
+    # A reduction along the long axis of a narrow array is slow: column by column.
+    low, high = (np.array([f(column) for column in both.T]) for f in (np.min, np.max))
+    extent = high - low + 1
     indicators = []
     for part in (nodes,) if others is None else (nodes, others):
-        indicator = np.zeros(extent, dtype=np.float32)
-        indicator[tuple((part - low).T)] = 1.0
+        indicator = np.zeros(extent, dtype=np.float32 if occupancies is None else np.float64)
+        indicator[tuple((part - low).T)] = 1.0 if occupancies is None else occupancies
         if np.count_nonzero(indicator) != len(part):
             raise ValueError("a cluster holds the same node more than once")
         indicators.append(indicator)
+    if occupancies is not None and (occupancies < 1.0).any():
+        sums = _transformed(indicators)
+        sums *= sums > _NO_PAIR
+        return sums, sums
     ahead = _half_correlation(indicators)
     return ahead, ahead if others is None else _half_correlation(indicators[::-1])
 
@@ -201,7 +214,7 @@ def _half_correlation(indicators: Sequence[npt.NDArray[Any]]) -> npt.NDArray[Any
     half -= rounded
     if max(half.max(), -half.min()) > _SAFE_ROUNDING:  # too many nodes for float32
         rounded = np.rint(_transformed([i.astype(np.float64) for i in indicators]))
-    return np.asarray(rounded)
+    return np.asarray(rounded, dtype=np.float32)
 
 
 def _transformed(indicators: Sequence[npt.NDArray[Any]]) -> npt.NDArray[Any]:

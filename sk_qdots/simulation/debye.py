@@ -2,7 +2,6 @@ r"""The Debye scattering equation over a distance table.
 
 For a particle with :math:`N_s` sites of species :math:`s`, of occupancy
 :math:`o`, form factor :math:`f` and damping :math:`T`,
-
 .. math::
 
     I(Q) = \sum_s N_s\, o_s \left( |f_s|^2 + I_{\mathrm{inc},s} \right)
@@ -10,7 +9,9 @@ For a particle with :math:`N_s` sites of species :math:`s`, of occupancy
            \sum_d m_{st}(d)\, \frac{\sin Q d}{Q d}
 
 where :math:`m_{st}(d)` counts ordered pairs. For neutrons :math:`f` is the bound
-coherent scattering length and nothing incoherent is added.
+coherent scattering length and nothing incoherent is added. Where the outermost shell
+of a particle is filled in part, sites count in part in :math:`N_s` and
+:math:`m_{st}`, and their squares in the coherent self term: an average density.
 
 The last sum is a sine transform of :math:`m / d`. The direct method adds its terms
 one by one in float64 and is the judge. The fast method is a non-uniform fast
@@ -149,7 +150,8 @@ def debye_intensity(
     factors = AtomicFactors(
         table, q, wavelength=wavelength, b_iso=b_iso, compton=compton, radiation=radiation
     )
-    return factors.intensity(table.counts, pair_sums(table, q, strain=strain, method=method))
+    sums = pair_sums(table, q, strain=strain, method=method)
+    return factors.intensity(table.counts, table.self_counts, sums)
 
 
 class AtomicFactors:
@@ -168,8 +170,8 @@ class AtomicFactors:
     ----------
     amplitudes : ndarray of shape (n_species, n_q)
         Occupancy times form factor (or scattering length), not damped.
-    self_terms : ndarray of shape (n_species, n_q)
-        Intensity of one site of each species by itself.
+    self_terms, incoherent_terms : ndarray of shape (n_species, n_q)
+        Coherent and incoherent intensity of one site of each species by itself.
     pair_terms : list of ndarray of shape (n_q,)
         Weight of each group's pair sum.
     """
@@ -200,10 +202,10 @@ class AtomicFactors:
             raise ValueError(f"radiation is {radiation!r}; it must be 'xray' or 'neutron'")
         self.amplitudes = np.array([s.occupancy * f for s, f in zip(species, free, strict=True)])
         self.self_terms = np.array(
-            [
-                s.occupancy * ((f * f.conj()).real + (inc if compton else 0.0))
-                for s, f, inc in zip(species, free, incoherent, strict=True)
-            ]
+            [s.occupancy * (f * f.conj()).real for s, f in zip(species, free, strict=True)]
+        )
+        self.incoherent_terms = np.array(
+            [s.occupancy * i * float(compton) for s, i in zip(species, incoherent, strict=True)]
         )
         damping = {b: debye_waller_factor(b, q) for b in _b_values(table, b_iso)}
         damped = [
@@ -217,10 +219,14 @@ class AtomicFactors:
             self.pair_terms.append(weight)
 
     def intensity(
-        self, counts: npt.NDArray[np.number], sums: list[npt.NDArray[np.float64]]
+        self,
+        counts: npt.NDArray[np.number],
+        self_counts: npt.NDArray[np.number],
+        sums: list[npt.NDArray[np.float64]],
     ) -> npt.NDArray[np.float64]:
         """Intensity of particles (or of mixtures of them) from their sites and pair sums."""
-        total = np.asarray(np.asarray(counts, dtype=np.float64) @ self.self_terms)
+        total = np.asarray(self_counts, dtype=np.float64) @ self.self_terms
+        total = np.asarray(total + np.asarray(counts, dtype=np.float64) @ self.incoherent_terms)
         for weight, pair_sum in zip(self.pair_terms, sums, strict=True):
             total += weight * pair_sum
         return total

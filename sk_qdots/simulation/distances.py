@@ -66,7 +66,10 @@ class DistanceTable:
     diameters : ndarray of shape (n_clusters,)
         Equivalent-sphere diameters in nm; NaN for free atoms.
     counts : ndarray of shape (n_clusters, n_species)
-        Sites of each species.
+        Sites of each species; a site of a node that is occupied in part counts in part.
+    self_counts : ndarray of shape (n_clusters, n_species)
+        Sum of the squares of these parts: what the coherent self term multiplies.
+        Equal to ``counts`` unless ``fill="volume"``.
     formula_units : ndarray of shape (n_clusters,)
         Formula units of each particle; its atoms, for free atoms.
     groups : tuple of PairDistances
@@ -79,6 +82,7 @@ class DistanceTable:
     species: tuple[Species, ...]
     diameters: npt.NDArray[np.float64]
     counts: npt.NDArray[Any]
+    self_counts: npt.NDArray[Any]
     formula_units: npt.NDArray[np.float64]
     groups: tuple[PairDistances, ...]
     dimensions: Mapping[str, npt.NDArray[np.float64]] = field(default_factory=dict)
@@ -116,6 +120,7 @@ class DistanceTable:
             self,
             diameters=rows @ self.diameters,
             counts=rows @ self.counts,
+            self_counts=rows @ self.self_counts,
             formula_units=rows @ self.formula_units,
             groups=tuple(replace(g, multiplicities=rows @ g.multiplicities) for g in self.groups),
             dimensions={key: rows @ value for key, value in self.dimensions.items()},
@@ -146,6 +151,7 @@ class DistanceTable:
             "header": np.array(json.dumps(header)),
             "diameters": self.diameters,
             "counts": self.counts,
+            "self_counts": self.self_counts,
             "formula_units": self.formula_units,
         }
         for k, group in enumerate(self.groups):
@@ -193,6 +199,7 @@ class DistanceTable:
                 species=tuple(Species(**s) for s in header["species"]),
                 diameters=arrays["diameters"],
                 counts=arrays["counts"],
+                self_counts=arrays["self_counts"],
                 formula_units=arrays["formula_units"],
                 groups=tuple(
                     PairDistances(
@@ -220,7 +227,7 @@ class DistanceTable:
     def _check(self) -> None:
         """Refuse shapes and values that do not fit together."""
         n_clusters, n_species = len(self.diameters), len(self.species)
-        fits = self.counts.shape == (n_clusters, n_species)
+        fits = self.counts.shape == self.self_counts.shape == (n_clusters, n_species)
         fits = fits and self.formula_units.shape == (n_clusters,)
         fits = fits and all(v.shape == (n_clusters,) for v in self.dimensions.values())
         for group in self.groups:
@@ -283,10 +290,7 @@ def distance_table(
     if any(cluster.n_atoms == 0 for cluster in clusters):
         raise ValueError("a cluster has no atoms")
     species, kinds = species_of(crystal)
-    counts = np.zeros((len(clusters), len(species)), dtype=np.int64)
-    for row, cluster in zip(counts, clusters, strict=True):
-        for k, kind in enumerate(kinds):
-            row[kind] += len(cluster.sublattice_nodes(k))
+    counts = _site_counts(clusters, species, kinds, power=1)
     per_unit = len(crystal.sublattices) / crystal.formula_units
     names = list(clusters[0].dimensions)
     return DistanceTable(
@@ -294,10 +298,26 @@ def distance_table(
         species=species,
         diameters=np.array([cluster.diameter for cluster in clusters]),
         counts=counts,
+        self_counts=_site_counts(clusters, species, kinds, power=2),
         formula_units=counts.sum(axis=1) / per_unit,
         groups=tuple(PairDistances(*group) for group in lattice_pairs(clusters)),
         dimensions={key: np.array([c.dimensions[key] for c in clusters]) for key in names},
     )
+
+
+def _site_counts(
+    clusters: Sequence[Cluster], species: Sequence[Species], kinds: Sequence[int], power: int
+) -> npt.NDArray[Any]:
+    """Sites of each species in each cluster; each counts with a power of its node's occupancy."""
+    whole = all(cluster.occupancies is None for cluster in clusters)
+    counts = np.zeros((len(clusters), len(species)), dtype=np.int64 if whole else np.float64)
+    for row, cluster in zip(counts, clusters, strict=True):
+        for k, kind in enumerate(kinds):
+            if cluster.occupancies is None:
+                row[kind] += len(cluster.sublattice_nodes(k))
+            else:
+                row[kind] += (cluster.occupancies**power).sum()
+    return counts
 
 
 def _free_table(atoms: FreeAtoms, bin_width: float, n_jobs: int | None) -> DistanceTable:
@@ -309,6 +329,7 @@ def _free_table(atoms: FreeAtoms, bin_width: float, n_jobs: int | None) -> Dista
         species=atoms.species,
         diameters=np.array([np.nan]),
         counts=counts[None, :],
+        self_counts=counts[None, :],
         formula_units=np.array([float(len(atoms))]),
         groups=tuple(PairDistances(*group) for group in free_pairs(atoms, bin_width, n_jobs)),
     )

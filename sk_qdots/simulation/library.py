@@ -81,7 +81,7 @@ def simulate_library(
     q: npt.ArrayLike | None = None,
     wavelength: float = 0.56,
     shape: str | Shape | Sequence[str | Shape] = "sphere",
-    fill: Fill = "cells",
+    fill: Fill = "volume",
     distribution: Distribution = "lognormal",
     weighting: Weighting = "number",
     compton: bool = True,
@@ -112,8 +112,11 @@ def simulate_library(
         In Angstrom; f', f'' and the Compton scattering depend on it.
     shape : str, Shape or sequence of these, default="sphere"
         Shape of the particles; a sequence adds the dimension ``shape``.
-    fill : {"cells", "atoms"}, default="cells"
-        Whole cells at the nodes inside the surface, or the atoms inside it.
+    fill : {"volume", "cells", "atoms"}, default="volume"
+        How particles are cut (:func:`sk_qdots.simulation.cut_cluster`): as many whole
+        cells as the volume holds, the outermost shell filled in part, as in the
+        published library; the whole cells at the nodes inside the surface; or the
+        atoms inside it.
     distribution : {"lognormal", "normal"}, default="lognormal"
     weighting : {"number", "volume"}, default="number"
         Whether ``diameters`` and ``dispersions`` are those of the number- or of the
@@ -178,7 +181,7 @@ def simulate_library(
         crystal = Crystal.builtin(crystal)
 
     if isinstance(crystal, DistanceTable):
-        if shape != "sphere" or fill != "cells":
+        if shape != "sphere" or fill != "volume":
             raise ValueError("shape and fill do not apply to a DistanceTable")
         tables = [crystal]
     else:
@@ -367,7 +370,8 @@ def _population_intensity(
     rows = weights.reshape(-1, weights.shape[-1])
     result = np.empty((len(factors), len(rows), len(strains), len(q)), dtype=np.float32)
     with threadpool_limits(1):  # a threaded product would depend on the number of threads
-        counts, units = rows @ table.counts, rows @ table.formula_units
+        counts, self_counts = rows @ table.counts, rows @ table.self_counts
+        units = (rows @ table.formula_units)[:, None]
         mixed = table.average(rows) if len(rows) < len(table) else None
         for k, strain in enumerate(strains):
             if mixed is not None:
@@ -375,7 +379,7 @@ def _population_intensity(
             else:
                 sums = [rows @ s for s in pair_sums(table, q, strain=strain)]
             for b, factor in enumerate(factors):
-                result[b, :, k] = factor.intensity(counts, sums) / units[:, None]
+                result[b, :, k] = factor.intensity(counts, self_counts, sums) / units
     return number, result.reshape(len(factors), *weights.shape[:2], len(strains), len(q))
 
 

@@ -82,7 +82,8 @@ def structure_factor(
         table, values, wavelength=wavelength, b_iso=b_iso, compton=False, radiation=radiation
     )
     sums = pair_sums(table, values, strain=strain)
-    pairs = factors.intensity(np.zeros_like(table.counts), sums)
+    # Sites filled in part scatter less by themselves than N atoms do.
+    pairs = factors.intensity(table.counts, table.self_counts - table.counts, sums)
     occupied = table.counts * np.array([s.occupancy for s in table.species])
     amplitude = np.abs(table.counts @ factors.amplitudes) ** 2
     return np.asarray(1.0 + pairs * occupied.sum(axis=1)[:, None] / amplitude)

@@ -61,17 +61,18 @@ def _all_pairs(cluster, first, second):
     return counts if first == second else Counter({d: 2 * n for d, n in counts.items()})
 
 
-def _all_atoms_intensity(species, positions, q, wavelength):
-    """Sum over all pairs of atoms, float64."""
+def _all_atoms_intensity(species, positions, q, wavelength, parts=None):
+    """Sum over all pairs of atoms, float64; ``parts``: how much of each atom is there."""
+    parts = np.ones(len(species)) if parts is None else parts
     occupancy = np.array([s.occupancy for s in species])
     free = {s: form_factor(s.element, q, wavelength, s.charge) for s in set(species)}
     f = np.array([free[s] for s in species])
     t = np.array([debye_waller_factor(s.b_iso, q) for s in species])
-    total = (occupancy[:, None] * np.abs(f) ** 2).sum(axis=0)
+    total = ((parts**2 * occupancy)[:, None] * np.abs(f) ** 2).sum(axis=0)
     incoherent = {s.element: compton_intensity(s.element, q, wavelength) for s in set(species)}
-    for s, o in zip(species, occupancy, strict=True):
+    for s, o in zip(species, parts * occupancy, strict=True):
         total = total + o * incoherent[s.element]
-    amplitude = occupancy[:, None] * f * t
+    amplitude = (parts * occupancy)[:, None] * f * t
     gaps = np.linalg.norm(positions[:, None] - positions[None, :], axis=2)
     for k, value in enumerate(q):
         kernel = np.sinc(value * gaps / np.pi)

@@ -105,6 +105,37 @@ def test_every_shape_has_the_volume_that_its_diameter_says(shape, fill):
     assert cluster.n_atoms == pytest.approx(expected, rel=0.1)
 
 
+@settings(max_examples=60, deadline=None)
+@given(
+    name=st.sampled_from(["PbS", "CdSe wurtzite", "CsPbBr3 orthorhombic"]),
+    shape=st.sampled_from([*shape_names(), ROD]),
+    diameter=st.floats(0.3, 6.0),
+)
+def test_volume_is_filled_exactly_from_the_centre_outwards(name, shape, diameter):
+    crystal = Crystal.builtin(name)
+    cluster = cut_cluster(crystal, shape, diameter, fill="volume")
+    wanted = (diameter / crystal.node_diameter) ** 3
+    assert cluster.n_cells == pytest.approx(wanted, rel=2e-3)
+    gauges = as_shape(shape).gauge(crystal, 0.1 * cluster.nodes @ crystal.lattice)
+    partly = cluster.occupancies < 1.0
+    assert ((cluster.occupancies > 0) & (cluster.occupancies <= 1)).all()
+    if partly.any():
+        np.testing.assert_allclose(gauges[partly], gauges.max(), rtol=1e-6)
+        assert len(set(cluster.occupancies[partly])) == 1
+    # No node that was left out is nearer than the outermost shell.
+    box = np.stack(np.meshgrid(*[np.arange(-9, 10)] * 3, indexing="ij"), axis=-1).reshape(-1, 3)
+    nearer = as_shape(shape).gauge(crystal, 0.1 * box @ crystal.lattice) < gauges.max() * (1 - 1e-6)
+    held = set(map(tuple, cluster.nodes.tolist()))
+    assert all(tuple(node) in held for node in box[nearer].tolist())
+
+
+def test_the_published_series_has_n_cubed_cells():
+    series = homologous_series(PBS, 45 * PBS.node_diameter, fill="volume")
+    np.testing.assert_allclose([c.n_cells for c in series], np.arange(1, 46) ** 3.0)
+    assert series[2].occupancies[:13].tolist() == [1.0] * 13  # 27 cells: 19, and 8 of the next 24
+    assert series[2].occupancies[19:] == pytest.approx([8 / 24] * 24)
+
+
 def test_atoms_of_a_cluster():
     elements, positions = cut_cluster(PBS, "sphere", 1.0).atoms()
     assert Counter(elements) == {"Pb": 13, "S": 13}
@@ -180,6 +211,7 @@ def test_bad_diameter(diameter):
         (lambda: cut_cluster(PBS, 3, 2.0), "shape is 3"),
         (lambda: cut_cluster(PBS, "sphere"), "diameter is missing"),
         (lambda: cut_cluster(PBS, "sphere", 2.0, fill="all"), "fill is 'all'"),
+        (lambda: homologous_series(PBS, 2.0, fill="all"), "fill is 'all'"),
         (lambda: cut_cluster(PBS, "sphere", 2.0, centre=(0.0, np.nan, 0.0)), "centre"),
         (lambda: cut_cluster(PBS, "sphere", 0.1, centre=(1.0, 1.0, 1.0)), "no atom"),
         (lambda: homologous_series(PBS, 2.0, step=-1.0), "step is -1.0"),

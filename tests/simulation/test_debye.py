@@ -30,7 +30,7 @@ UNEVEN = np.sort(np.random.default_rng(0).uniform(1.0, 15.0, 57))
 @given(
     name=st.sampled_from(["PbS", "skewed", "CdSe wurtzite", "CsPbBr3 orthorhombic", "CeO2"]),
     shape=st.sampled_from(shape_names()),
-    fill=st.sampled_from(["cells", "atoms"]),
+    fill=st.sampled_from(["cells", "volume", "atoms"]),
     diameter=st.floats(0.9, 2.0),
     strain=st.floats(-0.02, 0.02),
     q=st.sampled_from([EVEN, UNEVEN]),
@@ -40,8 +40,11 @@ def test_both_methods_equal_brute_force(
 ):
     cluster = cut_cluster(crystals[name], shape, diameter, fill=fill)
     _, positions = cluster.atoms()
+    parts = None
+    if fill == "volume":
+        parts = np.tile(cluster.occupancies, len(cluster.crystal.sublattices))
     expected = all_atoms_intensity(
-        species_of_atoms(cluster), positions * (1.0 + strain), q, WAVELENGTH
+        species_of_atoms(cluster), positions * (1.0 + strain), q, WAVELENGTH, parts
     )
     table = distance_table(cluster)
     for method, tolerance in (("direct", 1e-12), ("fast", 1e-6)):
@@ -51,12 +54,13 @@ def test_both_methods_equal_brute_force(
 
 @pytest.mark.parametrize("shape", ["sphere", "cube", "rod"])
 @pytest.mark.parametrize("diameter", [10.0, 20.0])
+@pytest.mark.parametrize("fill", ["cells", "volume"])
 @pytest.mark.parametrize("uneven", [False, True])
-def test_fast_equals_direct_for_large_particles(shape, diameter, uneven):
+def test_fast_equals_direct_for_large_particles(shape, diameter, fill, uneven):
     q = np.linspace(1.0, 15.0, 400)
     if uneven:
         q = np.sort(np.random.default_rng(1).uniform(1.0, 15.0, 400))
-    table = distance_table(cut_cluster(PBS, shape, diameter))
+    table = distance_table(cut_cluster(PBS, shape, diameter, fill=fill))
     fast, direct = (
         debye_intensity(table, q, wavelength=WAVELENGTH, method=m) for m in ("fast", "direct")
     )

@@ -43,8 +43,8 @@ def test_a_narrow_population_is_one_cluster():
     library = sq.simulate_library(
         pbs, diameters=[diameter], dispersions=[0.003], strains=[0.0], q=q
     )
-    cluster = cut_cluster(pbs, "sphere", diameter)
-    alone = debye_intensity(distance_table(cluster), q, wavelength=0.56)[0] / len(cluster.nodes)
+    cluster = cut_cluster(pbs, "sphere", diameter, fill="volume")
+    alone = debye_intensity(distance_table(cluster), q, wavelength=0.56)[0] / 216
     np.testing.assert_allclose(library["intensity"].values.ravel(), alone, rtol=1e-5)
 
 
@@ -87,7 +87,7 @@ def test_shapes_and_displacements_are_dimensions():
 
 def test_a_saved_table_makes_the_same_library(tmp_path):
     arguments = {**SMALL, "dispersions": [0.15], **COARSE}
-    table = distance_table(homologous_series(sq.Crystal.builtin("PbS"), 5.0))
+    table = distance_table(homologous_series(sq.Crystal.builtin("PbS"), 5.0, fill="volume"))
     table.save(tmp_path / "series.npz")
     loaded = DistanceTable.load(tmp_path / "series.npz")
     made = sq.simulate_library(loaded, **arguments)
