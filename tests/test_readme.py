@@ -12,11 +12,23 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 EXAMPLE_TRUTH = 4.7  # nm, examples/data/README.md
 
 
-@pytest.mark.parametrize("block", re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL))
+def python_blocks(text):
+    return re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL)
+
+
+@pytest.mark.parametrize("block", python_blocks(README))
 def test_python_blocks_run(block, monkeypatch, capsys):
     monkeypatch.chdir(ROOT)
     exec(compile(block, "README.md", "exec"), {})
-    assert "nm, p = " in capsys.readouterr().out
+    assert re.search(r"nm, p = |\d+ atoms, highest peak", capsys.readouterr().out)
+
+
+@pytest.mark.parametrize("page", sorted(p.name for p in (ROOT / "docs").glob("*.md")))
+def test_python_blocks_of_the_docs_run(page, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    names = {"__name__": "__main__"}  # one after the other, as a reader would type them
+    for block in python_blocks((ROOT / "docs" / page).read_text(encoding="utf-8")):
+        exec(compile(block, page, "exec"), names)
 
 
 def test_example_is_sized_by_the_command(capsys, monkeypatch):
@@ -30,10 +42,9 @@ def test_example_is_sized_by_the_command(capsys, monkeypatch):
 
 
 def test_links_lead_somewhere():
-    for text in (README, (ROOT / "docs/index.md").read_text(encoding="utf-8")):
-        base = ROOT if text is README else ROOT / "docs"
-        for target in re.findall(r"\]\(([^)#]+)\)", text):
-            assert "://" in target or (base / target).exists(), target
+    for page in (ROOT / "README.md", *(ROOT / "docs").glob("*.md")):
+        for target in re.findall(r"\]\(([^)#]+)\)", page.read_text(encoding="utf-8")):
+            assert "://" in target or (page.parent / target).exists(), target
 
 
 def test_version_is_the_same_everywhere():

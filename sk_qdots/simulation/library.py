@@ -222,6 +222,7 @@ def simulate_library(
         "compton": int(compton),
         "size_distribution": f"{distribution}, mean and dispersion {weighting}-weighted",
         "n_clusters": [len(t) for t in tables],
+        "sk_qdots_version": version("sk_qdots"),
         "versions": ", ".join(f"{p} {version(p)}" for p in _PACKAGES),
     }
     frame = xr.Dataset(
