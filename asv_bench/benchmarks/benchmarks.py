@@ -43,6 +43,9 @@ class Sphere:
     params = (3.0, 5.0, 10.0, 20.0)
     param_names = ("diameter_nm",)
 
+    def setup(self, diameter):
+        self._pattern(1.0)  # reads the databases
+
     def _pattern(self, diameter):
         table = distance_table(cut_cluster(Crystal.builtin("PbS"), "sphere", diameter))
         debye_intensity(table, sq.default_q_grid(), wavelength=0.56)
@@ -66,13 +69,17 @@ class FreeAtomsPattern:
         nearest = np.argsort(np.linalg.norm(positions, axis=1))[:n_atoms]
         moved = positions[nearest] + np.random.default_rng(0).normal(0.0, 0.05, (n_atoms, 3))
         self.atoms = FreeAtoms(np.array(elements)[nearest], moved)
-        distance_table(FreeAtoms(["Pb", "S"], [[0, 0, 0], [3.0, 0, 0]]))  # compiles the kernel
+        # Compiles the kernel and reads the databases.
+        self._pattern(FreeAtoms(["Pb", "S"], [[0.0, 0.0, 0.0], [3.0, 0.0, 0.0]]))
+
+    def _pattern(self, atoms):
+        debye_intensity(distance_table(atoms), sq.default_q_grid(), wavelength=0.56)
 
     def time_pattern(self, n_atoms):
-        debye_intensity(distance_table(self.atoms), sq.default_q_grid(), wavelength=0.56)
+        self._pattern(self.atoms)
 
     def peakmem_pattern(self, n_atoms):
-        debye_intensity(distance_table(self.atoms), sq.default_q_grid(), wavelength=0.56)
+        self._pattern(self.atoms)
 
 
 class Library:

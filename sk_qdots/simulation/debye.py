@@ -15,10 +15,10 @@ of a particle is filled in part, sites count in part in :math:`N_s` and
 
 The last sum is a sine transform of :math:`m / d`. The direct method adds its terms
 one by one in float64 and is the judge. The fast method is a non-uniform fast
-Fourier transform [2]_ asked for :math:`10^{-12}`: its error is below
-:math:`10^{-11} \lVert m / d \rVert_2 \sqrt{n} / Q` with :math:`n` distances, and
-below :math:`10^{-6}` of the pattern everywhere from 1 to 15 1/Angstrom for
-particles up to 20 nm (``tests/simulation/test_debye.py``).
+Fourier transform [2]_ asked for :math:`10^{-12}`: the error of a pair sum is below
+:math:`10^{-11}\, Q^{-1} \sum_d m(d) / d`, and that of a pattern below
+:math:`10^{-6}` of it everywhere from 1 to 15 1/Angstrom for particles up to 20 nm
+(both tested in ``tests/simulation/test_debye.py``).
 
 References
 ----------

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sk_qdots.simulation import (
+    Cluster,
     Crystal,
     FreeAtoms,
     Sublattice,
@@ -65,6 +66,37 @@ def test_fast_equals_direct_for_large_particles(shape, diameter, fill, uneven):
         debye_intensity(table, q, wavelength=WAVELENGTH, method=m) for m in ("fast", "direct")
     )
     np.testing.assert_allclose(fast, direct, rtol=1e-6)
+    sums = zip(pair_sums(table, q), pair_sums(table, q, method="direct"), strict=True)
+    for group, (found, expected) in zip(table.groups, sums, strict=True):
+        bound = 1e-11 / q * (group.multiplicities / group.distances).sum()
+        assert (np.abs(found - expected) < bound).all()
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    name=st.sampled_from(["PbS", "skewed", "CdSe wurtzite"]),
+    n_nodes=st.integers(1, 60),
+    seed=st.integers(0, 2**31),
+)
+def test_random_clusters_equal_brute_force(
+    crystals, all_atoms_intensity, species_of_atoms, name, n_nodes, seed
+):
+    rng = np.random.default_rng(seed)
+    places = rng.permutation(6**3)[:n_nodes]
+    nodes = np.array(np.unravel_index(places, (6, 6, 6))).T + rng.integers(-100, 100, 3)
+    n_sublattices = len(crystals[name].sublattices)
+    filled = rng.random((n_nodes, n_sublattices)) < 0.8
+    filled[0, 0] = True
+    for cluster in (
+        Cluster(crystals[name], nodes, 1.0),
+        Cluster(crystals[name], nodes, 1.0, filled),
+    ):
+        species, (_, positions) = species_of_atoms(cluster), cluster.atoms()
+        expected = all_atoms_intensity(species, positions, UNEVEN, WAVELENGTH)
+        table = distance_table(cluster)
+        for method, tolerance in (("direct", 1e-12), ("fast", 1e-6)):
+            found = debye_intensity(table, UNEVEN, wavelength=WAVELENGTH, method=method)[0]
+            np.testing.assert_allclose(found, expected, rtol=tolerance)
 
 
 @settings(max_examples=20, deadline=None)
