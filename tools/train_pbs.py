@@ -137,8 +137,9 @@ wide-angle X-ray pattern.
 numpy {version("numpy")}, torch {version("torch")}).
 
 **Trained on** {facts["n_patterns"]} simulated patterns (spheres cut from the bulk lattice,
-`fill="{sizer.simulation.get("fill", "cells")}"`, Debye scattering equation, lognormal dispersions 5 to 20 %, isotropic strains -0.25 to +0.51 %,
-wavelength {sizer.simulation["wavelength"]} Angstrom), every batch perturbed afresh by
+`fill="{sizer.simulation.get("fill", "cells")}"`, Debye scattering equation, lognormal dispersions
+5 to 20 %, isotropic strains -0.25 to +0.51 %, wavelength
+{sizer.simulation["wavelength"]} Angstrom), every batch perturbed afresh by
 `RandomExperiment`: 20 % dry, the others in a *generic hydrocarbon liquid* (a formula, varied at
 random; see `sk_qdots.solvents.generic_liquid`), share of the dots in the intensity 8 to 100 %,
 counting noise, shorter ranges, coarser steps.
@@ -157,8 +158,9 @@ all of these: take such a size with care.
 
 ## Scores
 
-{N_TEST} fresh patterns a row (`fill="volume"`); other strains, noise and liquids than in training, the liquids from
-the same family. Expected diameter: mean of the classes weighted by their probabilities.
+{N_TEST} fresh patterns a row (`fill="volume"`); other strains, noise and liquids than in training,
+the liquids from the same family. Expected diameter: mean of the classes weighted by their
+probabilities.
 
 | test | exact class | within 0.5 nm | mean abs. error of the expected diameter, nm |
 |---|---|---|---|

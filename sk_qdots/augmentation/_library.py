@@ -65,6 +65,7 @@ def augment_library(
     """
     if "intensity" not in library or "q" not in library.dims:
         raise ValueError("library has no intensity over q; give what simulate_library returns")
+    _refuse_incomplete(library)
     known = {"solvent", "qd_fraction", "snr"} & set(library.dims)
     if known:
         raise ValueError(f"library has the dimension {known.pop()!r}: it is augmented already")
@@ -156,6 +157,7 @@ def library_samples(library: xr.Dataset) -> tuple[xr.DataArray, Array, Array]:
     """
     if "intensity" not in library or not {"diameter", "q"} <= set(library["intensity"].dims):
         raise ValueError("library has no intensity over diameter and q")
+    _refuse_incomplete(library)
     intensity = library["intensity"].transpose(..., "q")
     dims = [str(d) for d in intensity.dims[:-1]]
     index = np.meshgrid(*(np.arange(library.sizes[d]) for d in dims), indexing="ij")
@@ -176,3 +178,11 @@ def library_samples(library: xr.Dataset) -> tuple[xr.DataArray, Array, Array]:
         if dim not in ("solvent", "qd_fraction", "snr"):
             groups = groups * library.sizes[dim] + positions[dim]
     return X, y, groups
+
+
+def _refuse_incomplete(library: xr.Dataset) -> None:
+    if bool(library["intensity"].isnull().any()):
+        raise ValueError(
+            "library has NaN intensities: it was interrupted; finish it with the same call of "
+            "simulate_library that began it"
+        )

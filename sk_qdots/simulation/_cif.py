@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,8 @@ __all__ = ["read_cif"]
 _SAME_SITE = 1e-3  # fraction of a cell edge within which two sites are one
 _THIRD = 2e-4  # a coordinate this near to a third or a sixth is one, printed with few digits
 _DEFAULT_B = 1.0  # Angstrom^2, where a CIF gives none
+_FULL_SITE = 0.4  # Angstrom; images of a full site nearer than this are one atom
+_SPLIT_SITE = 0.02  # Angstrom; the same for a site that is occupied in part
 _OVERFULL = 1.001  # sum of the occupancies of one site, with room for rounding
 
 _NEIGHBOURS = np.array(
@@ -35,37 +36,34 @@ def read_cif(
     """Do what :meth:`Crystal.from_cif` promises."""
     data, structure = _structure(path, block)
     cell = structure.cell
-    if not cell.is_crystal() or cell.volume < 1e-3:
+    if not cell.is_crystal() or not cell.volume > 1e-3:
         raise ValueError(f"{path}: the CIF has no unit cell (_cell_length_a and so on)")
     if not structure.sites:
         raise ValueError(f"{path}: the CIF has no atoms (_atom_site_ loop)")
-    group = structure.spacegroup
-    if group is None:
-        warnings.warn(f"{path}: no known space group; P 1 is taken", stacklevel=3)
-    labels = _site_labels(path, structure, ions)
-    for site in structure.sites:
-        site.fract = type(site.fract)(*(_snapped(x) for x in site.fract.tolist()))
-    sites = [s for s in structure.get_all_unit_cell_sites() if labels[s.label][2] > 0]
-    if not sites:
+    group = _space_group(path, data, structure)
+    labels = _site_labels(path, data, structure, ions)
+    placed = [
+        (k, position)
+        for k, (site, label) in enumerate(zip(structure.sites, labels, strict=True))
+        if label[2] > 0
+        for position in _expanded(cell, site, label)
+    ]
+    if not placed:
         raise ValueError(f"{path}: every site has occupancy 0")
     conventional = np.array(cell.orth.mat.tolist()).T
     centring = group.centring_type() if group is not None and primitive else "P"
     vectors = np.array(cell.primitive_orth_matrix(centring).tolist()).T
-    positions = np.array([cell.orthogonalize(s.fract).tolist() for s in sites])
-    basis = _compact_basis([s.label for s in sites], labels, positions, vectors)
-    _refuse_overfull(path, basis, vectors)
-    sublattices = []
-    for (element, charge, occupancy, b_iso), offset in basis:
-        x, y, z = (float(v) for v in offset)
-        sublattices.append(Sublattice(element, (x, y, z), b_iso, occupancy, charge))
-    return Crystal(
-        name=name or path.stem,
-        vectors=_rows(vectors),
-        sublattices=tuple(sublattices),
-        reference=_reference(data) or path.name,
-        cell=_rows(conventional),
-        space_group=group.xhm() if group is not None else "P 1",
-    )
+    try:
+        return Crystal(
+            name=name or path.stem,
+            vectors=_rows(vectors),
+            sublattices=_sublattices(labels, placed, vectors),
+            reference=_reference(data) or path.name,
+            cell=_rows(conventional),
+            space_group=group.xhm() if group is not None else "P 1",
+        )
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
 
 
 def _structure(path: Path, wanted: str | None) -> tuple[Any, Any]:
@@ -96,51 +94,158 @@ def _structure(path: Path, wanted: str | None) -> tuple[Any, Any]:
         raise ValueError(f"{path}: not readable as a CIF: {error}") from None
 
 
-def _site_labels(path: Path, structure: Any, ions: bool) -> dict[str, _Label]:
+def _space_group(path: Path, block: Any, structure: Any) -> Any:
+    """Space group from the symbol, the operations or the number; None where the CIF has none."""
+    import gemmi
+
+    group = structure.spacegroup
+    if group is None:
+        group = _origin_by_letter(structure.spacegroup_hm)
+        if group is not None:
+            return _placed_group(structure, group, path)
+        tags = ("_space_group_IT_number", "_symmetry_Int_Tables_number")
+        symbols = (
+            "_space_group_name_H-M_alt",
+            "_symmetry_space_group_name_H-M",
+            "_space_group_name_Hall",
+            "_symmetry_space_group_name_Hall",
+        )
+        given = {t: block.find_value(t) for t in (*tags, *symbols) if block.find_value(t)}
+        stated = {t: gemmi.cif.as_string(v) for t, v in given.items() if v not in "?."}
+        number = next((stated[t] for t in tags if t in stated), "")
+        if number.isdigit() and not any(t in stated for t in symbols):
+            group = gemmi.find_spacegroup_by_number(int(number))
+        if group is None and stated:
+            told = ", ".join(f"{t} {v!r}" for t, v in stated.items())
+            raise ValueError(
+                f"{path}: the space group is not known ({told}); write its Hermann-Mauguin "
+                "symbol, such as 'P 63 m c'"
+            )
+        if group is None:
+            warnings.warn(f"{path}: no space group is given; P 1 is taken", stacklevel=4)
+            return None
+    return _placed_group(structure, group, path)
+
+
+def _origin_by_letter(symbol: str) -> Any:
+    """Group of a symbol as inorganic databases write it: S and Z for origin choices 1 and 2."""
+    import gemmi
+
+    letters = {"S": "1", "Z": "2"}
+    name, _, letter = symbol.strip().rpartition(" ")
+    if letter not in letters:
+        return None
+    return gemmi.find_spacegroup_by_name(f"{name} :{letters[letter]}")
+
+
+def _placed_group(structure: Any, group: Any, path: Path) -> Any:
+    """Give a structure its space group, if its cell fits."""
+    if structure.spacegroup is None:
+        structure.spacegroup = group
+        structure.setup_cell_images()
+    if not structure.cell.is_compatible_with_spacegroup(group):
+        a, b, c, *angles = structure.cell.parameters
+        raise ValueError(
+            f"{path}: the cell {a:g} {b:g} {c:g} Angstrom, {angles[0]:g} {angles[1]:g} "
+            f"{angles[2]:g} degrees does not fit the space group {group.xhm()}"
+        )
+    return group
+
+
+def _site_labels(path: Path, block: Any, structure: Any, ions: bool) -> list[_Label]:
     """What stands on each site; a value that cannot be is refused here, with the file's name."""
     unknown = sorted({s.label for s in structure.sites if s.element.atomic_number == 0})
     if unknown:
         raise ValueError(f"{path}: unknown element at site {', '.join(unknown)}")
-    labels: dict[str, _Label] = {}
+    zero_b, u_of_b = _explicit_zeros(block), _aniso_b(block)
+    labels: list[_Label] = []
     without_b, neutral = set(), set()
     for site in structure.sites:
+        if not np.isfinite(site.fract.tolist()).all():
+            raise ValueError(f"{path}: site {site.label} has no coordinates")
         element = site.element.name
         occupancy = round(float(site.occ), 9)
         if not 0.0 <= occupancy <= 1.0:
             raise ValueError(
                 f"{path}: occupancy of {site.label} is {site.occ:g}; it must lie in [0, 1]"
             )
-        u_iso = _u_equivalent(site, structure.cell)
-        if not u_iso > 0:
+        u_iso = _u_equivalent(site, structure.cell, u_of_b.get(site.label))
+        b_iso = round(8.0 * math.pi**2 * u_iso, 9)
+        if not u_iso > 0 and site.label not in zero_b:
             without_b.add(site.label)
-        b_iso = round(8.0 * math.pi**2 * u_iso, 9) if u_iso > 0 else _DEFAULT_B
+            b_iso = _DEFAULT_B
         charge = int(site.charge) if ions else 0
         if charge and charge not in tabulated_ions(element):
             neutral.add(f"{element}{abs(charge)}{'+' if charge > 0 else '-'}")
             charge = 0
-        label = (element, charge, occupancy, b_iso)
-        if labels.setdefault(site.label, label) != label:
-            raise ValueError(f"{path}: two sites have the label {site.label}")
+        labels.append((element, charge, occupancy, b_iso))
     if without_b:
         warnings.warn(
             f"{path}: no displacement parameter for {', '.join(sorted(without_b))}; "
             f"B = {_DEFAULT_B:g} Angstrom^2 is taken",
-            stacklevel=5,
+            stacklevel=4,
         )
     if neutral:
         warnings.warn(
             f"{path}: no form factor is tabulated for {', '.join(sorted(neutral))}; "
             "the neutral atom is taken",
-            stacklevel=5,
+            stacklevel=4,
         )
     return labels
 
 
-def _u_equivalent(site: Any, cell: Any) -> float:
+def _explicit_zeros(block: Any) -> set[str]:
+    """Labels of the sites whose displacement parameter is given as zero."""
+    zeros = set()
+    for tag in ("B_iso_or_equiv", "U_iso_or_equiv"):
+        for row in block.find("_atom_site_", ["label", tag]):
+            if row[1].split("(")[0].strip("0.") == "" and row[1] not in "?.":
+                zeros.add(row.str(0))
+    return zeros
+
+
+def _aniso_b(block: Any) -> dict[str, npt.NDArray[np.float64]]:
+    """Anisotropic tensors that a CIF gives as B, as U; gemmi reads those given as U."""
+    tags = ["label", *(f"B_{ij}" for ij in ("11", "22", "33", "12", "13", "23"))]
+    tensors = {}
+    for row in block.find("_atom_site_aniso_", tags):
+        try:
+            xx, yy, zz, xy, xz, yz = (float(row[k].split("(")[0]) for k in range(1, 7))
+        except ValueError:
+            continue
+        tensor = np.array([[xx, xy, xz], [xy, yy, yz], [xz, yz, zz]])
+        tensors[row.str(0)] = tensor / (8.0 * math.pi**2)
+    return tensors
+
+
+def _expanded(cell: Any, site: Any, label: _Label) -> npt.NDArray[np.float64]:
+    """Cartesian positions of a site and its images in the conventional cell.
+
+    Images within a tolerance are one atom on a special position. The tolerance is wide for a
+    site that is full, which two atoms cannot share, and narrow for a split one.
+    """
+    fract = type(site.fract)(*(_snapped(x) for x in site.fract.tolist()))
+    images = [fract, *(image.apply(fract) for image in cell.images)]
+    reduced = np.array([image.tolist() for image in images])
+    vectors = np.array(cell.orth.mat.tolist()).T
+    tolerance = _FULL_SITE if label[2] > 0.999 else _SPLIT_SITE
+    waiting = np.ones(len(reduced), dtype=bool)
+    positions = []
+    for k, start in enumerate(reduced):
+        if waiting[k]:
+            gaps = reduced - start
+            gaps -= np.round(gaps)
+            same = waiting & (np.linalg.norm(gaps @ vectors, axis=1) < tolerance)
+            positions.append((start + gaps[same].mean(axis=0)) @ vectors)
+            waiting &= ~same
+    return np.array(positions)
+
+
+def _u_equivalent(site: Any, cell: Any, told: npt.NDArray[np.float64] | None) -> float:
     """U_iso as given, or a third of the trace of the anisotropic tensor; 0 where neither is."""
-    if site.u_iso > 0 or not site.aniso.nonzero():
+    if site.u_iso > 0 or (told is None and not site.aniso.nonzero()):
         return float(site.u_iso)
-    tensor = np.array(site.aniso.as_mat33().tolist())
+    tensor = np.array(site.aniso.as_mat33().tolist()) if told is None else told
     reciprocal = np.array([cell.reciprocal().a, cell.reciprocal().b, cell.reciprocal().c])
     vectors = np.array(cell.orth.mat.tolist()).T
     weights = np.outer(reciprocal, reciprocal) * (vectors @ vectors.T)
@@ -153,57 +258,50 @@ def _snapped(x: float) -> float:
     return sixth if abs(x - sixth) < _THIRD else x
 
 
-def _compact_basis(
-    sites: Sequence[str],
-    labels: Mapping[str, _Label],
-    positions: npt.NDArray[np.float64],
+def _sublattices(
+    labels: Sequence[_Label],
+    placed: Sequence[tuple[int, npt.NDArray[np.float64]]],
     vectors: npt.NDArray[np.float64],
-) -> list[tuple[_Label, npt.NDArray[np.float64]]]:
-    """One atom per orbit of the primitive translations, each nearest to the first."""
-    reduced = (positions - positions[0]) @ np.linalg.inv(vectors)
-    kept: list[int] = []
-    for k, site in enumerate(sites):
-        if not any(sites[i] == site and _same(reduced[k], reduced[i]) for i in kept):
-            kept.append(k)
-    basis: list[tuple[_Label, npt.NDArray[np.float64]]] = []
-    for k in kept:
+) -> tuple[Sublattice, ...]:
+    """One atom per orbit of the translations between nodes, each nearest to the first atom."""
+    reduced = np.array([p for _, p in placed]) - placed[0][1]
+    reduced = reduced @ np.linalg.inv(vectors)
+
+    def same(k: int, i: int) -> bool:
+        gap = reduced[k] - reduced[i]
+        return bool(np.abs(gap - np.round(gap)).max() < _SAME_SITE)
+
+    # The images that differ by a translation between nodes are one.
+    orbits: list[int] = []
+    for k, (site, _) in enumerate(placed):
+        if not any(placed[i][0] == site and same(k, i) for i in orbits):
+            orbits.append(k)
+    # Ions that scatter alike share a sublattice.
+    shares: dict[int, list[int]] = {}
+    for k in orbits:
+        alike = (
+            i
+            for i in shares
+            if same(k, i) and _kind(labels[placed[i][0]]) == _kind(labels[placed[k][0]])
+        )
+        shares.setdefault(next(alike, k), []).append(k)
+    sublattices = []
+    for k, members in shares.items():
         images = (reduced[k] - np.round(reduced[k]) + _NEIGHBOURS) @ vectors
         distance = np.round(np.linalg.norm(images, axis=1), 6)
         # Among images equally near: the one farthest along x, then y, then z.
-        offset = images[np.lexsort((*np.round(-images.T[::-1], 6), distance))[0]]
-        element, charge, occupancy, b_iso = labels[sites[k]]
-        for n, (known, place) in enumerate(basis):  # ions that scatter alike share a site
-            if known[:2] + known[3:] == (element, charge, b_iso) and np.allclose(place, offset):
-                basis[n] = ((element, charge, known[2] + occupancy, b_iso), place)
-                break
-        else:
-            basis.append((labels[sites[k]], offset))
-    return basis
+        x, y, z = images[np.lexsort((*np.round(-images.T[::-1], 6), distance))[0]].tolist()
+        occupancy = sum(labels[placed[m][0]][2] for m in members)
+        if 1.0 < occupancy < _OVERFULL:
+            occupancy = 1.0
+        element, charge, b_iso = _kind(labels[placed[k][0]])
+        sublattices.append(Sublattice(element, (x, y, z), b_iso, occupancy, charge))
+    return tuple(sublattices)
 
 
-def _same(first: npt.NDArray[np.float64], second: npt.NDArray[np.float64]) -> bool:
-    """Whether two reduced positions differ by a lattice vector."""
-    gap = first - second
-    return bool(np.abs(gap - np.round(gap)).max() < _SAME_SITE)
-
-
-def _refuse_overfull(
-    path: Path,
-    basis: Sequence[tuple[_Label, npt.NDArray[np.float64]]],
-    vectors: npt.NDArray[np.float64],
-) -> None:
-    reduced = np.array([offset for _, offset in basis]) @ np.linalg.inv(vectors)
-    filled: dict[int, float] = defaultdict(float)
-    for k, (label, _) in enumerate(basis):
-        first = next(i for i in range(k + 1) if _same(reduced[i], reduced[k]))
-        filled[first] += label[2]
-    for k, occupancy in filled.items():
-        if occupancy > _OVERFULL:
-            raise ValueError(
-                f"{path}: the occupancies of the site of {basis[k][0][0]} at "
-                f"{np.round(basis[k][1], 3).tolist()} Angstrom add up to {occupancy:g}; "
-                "they must not exceed 1"
-            )
+def _kind(label: _Label) -> tuple[str, int, float]:
+    element, charge, _, b_iso = label
+    return element, charge, b_iso
 
 
 def _reference(block: Any) -> str:

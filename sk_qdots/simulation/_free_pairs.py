@@ -26,7 +26,7 @@ __all__ = ["free_pairs"]
 _BLOCK = 1024  # atoms; their coordinates and distances stay in the cache
 _FINE_BITS = 16  # a bin is divided into 2^16 steps
 _FINE = 2**_FINE_BITS
-_MOST_BINS = 2**26
+_MOST_BINS = 2**24  # 256 MiB a thread
 _MOST_SPECIES = 32
 _TOUCHING = 1e-3  # Angstrom; atoms closer than this stand in the same place
 

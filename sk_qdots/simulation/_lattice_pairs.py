@@ -24,13 +24,13 @@ import pandas as pd
 from scipy import fft
 
 from .clusters import Cluster
-from .crystal import Crystal, Species
+from .crystal import SHARED_SITE, Crystal, Species
 
 __all__ = ["lattice_pairs", "species_of"]
 
 _SAME_DISTANCE = 1e-8  # Angstrom; distances closer than this are one
-_ZERO = 1e-3  # Angstrom; atoms closer than this share a site and are never there together
 _LARGEST_DIVISOR = 48  # of the smallest squared term, to find a unit of squared lengths
+_SAME_LENGTH = 1e-6  # Angstrom^2; smaller terms of a squared length are rounding
 _MERGE_AT = 200_000  # distances that may wait to be joined
 _NO_PAIR = 1e-7  # less than the smallest product of two occupancies, more than rounding leaves
 _SAFE_ROUNDING = 0.1  # a single-precision correlation may be this far from an integer
@@ -138,7 +138,7 @@ def _histogram(
             places = index[there][::-1, ::-1, ::-1]
             total += _weighted_count(places, back[1:], len(distances))
         row[:] = weight * (np.rint(total).astype(np.int64) if whole else total)
-    used = (counts > 0).any(axis=0) & (distances > _ZERO)
+    used = (counts > 0).any(axis=0) & (distances > SHARED_SITE)
     return distances[used], np.ascontiguousarray(counts[:, used])
 
 
@@ -311,7 +311,7 @@ def _squared_unit(
             [offset @ offset],
         ]
     )
-    terms = np.abs(terms[np.abs(terms) > _ZERO**2])
+    terms = np.abs(terms[np.abs(terms) > _SAME_LENGTH])
     for divisor in range(1, _LARGEST_DIVISOR + 1):
         unit = terms.min() / divisor
         ratios = terms / unit

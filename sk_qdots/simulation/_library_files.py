@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,16 +21,22 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-__all__ = ["NetCDFLibrary", "ZarrLibrary", "fingerprint"]
+__all__ = ["NetCDFLibrary", "ZarrLibrary", "fingerprint", "library_file"]
 
 
-def fingerprint(frame: xr.Dataset, dims: tuple[str, ...]) -> str:
+def fingerprint(frame: xr.Dataset) -> str:
     """Hash of everything that decides a library: coordinates and attributes."""
-    digest = hashlib.sha256(json.dumps([dims, frame.attrs], sort_keys=True).encode())
-    for dim in dims:
-        values = frame.coords[dim].values
+    digest = hashlib.sha256(json.dumps(frame.attrs, sort_keys=True).encode())
+    for name, coordinate in frame.coords.items():
+        values = coordinate.values
+        digest.update(str(name).encode())
         digest.update(values.tobytes() if values.dtype.kind == "f" else repr(list(values)).encode())
     return digest.hexdigest()
+
+
+def library_file(path: Path) -> NetCDFLibrary | ZarrLibrary:
+    """The file that a path names, checked before anything is computed."""
+    return ZarrLibrary(path) if path.suffix == ".zarr" else NetCDFLibrary(path)
 
 
 class NetCDFLibrary:
@@ -48,8 +55,20 @@ class NetCDFLibrary:
         _require("h5netcdf", path)
         self.path = path
 
+    def check(self, frame: xr.Dataset) -> None:
+        """Refuse to replace a file that is not the same library."""
+        if not self.path.exists():
+            return
+        try:
+            with xr.open_dataset(self.path, engine="h5netcdf") as stored:
+                attrs = dict(stored.attrs)
+        except (OSError, ValueError):
+            attrs = {}
+        if attrs.get("fingerprint") != frame.attrs["fingerprint"]:
+            raise _refusal(self.path, attrs, frame)
+
     def write(self, library: xr.Dataset) -> None:
-        """Write a complete library; an existing file is replaced when the new one is whole."""
+        """Write a complete library; the same one is replaced when the new one is whole."""
         partial = self.path.with_name(self.path.name + ".partial")
         try:
             library.to_netcdf(partial, engine="h5netcdf")
@@ -86,13 +105,11 @@ class ZarrLibrary:
         wanted = str(frame.attrs["fingerprint"])
         begun, done = self._read_progress()
         if self.path.exists():
-            if self._stored_fingerprint() != wanted or begun not in (None, wanted):
-                raise ValueError(
-                    f"{self.path} holds another library (other parameters or versions), or "
-                    "something else; choose another path or delete it"
-                )
-            if begun is None:
-                done = set(range(n_tasks))
+            stored, is_whole = self._stored()
+            if stored.get("fingerprint") != wanted or begun not in (None, wanted):
+                raise _refusal(self.path, stored, frame)
+            if begun is None:  # complete, unless chunks were lost since
+                done = set(range(n_tasks)) if is_whole else set()
         else:
             done = set()
             self._make_frame(frame, dims, chunks, attrs)
@@ -147,19 +164,39 @@ class ZarrLibrary:
         *lines, _ = text.split("\n")  # what follows the last line's end was cut short
         return (lines[0] if lines else ""), {int(line) for line in lines[1:] if line.isdigit()}
 
-    def _stored_fingerprint(self) -> str | None:
+    def _stored(self) -> tuple[dict[str, Any], bool]:
+        """Attributes of the store that is there, and whether every chunk is."""
         import zarr
 
         try:
             group = zarr.open_group(self.path, mode="r")
-            return str(group.attrs["fingerprint"]) if "intensity" in group else None
+            array: Any = group["intensity"]
+            return dict(group.attrs), array.nchunks_initialized == array.nchunks
         except (KeyError, OSError, ValueError, zarr.errors.GroupNotFoundError):
-            return None
+            return {}, False
+
+
+def _refusal(path: Path, stored: Mapping[str, Any], frame: xr.Dataset) -> ValueError:
+    """Say what a path holds instead of the library that is wanted."""
+    if "fingerprint" not in stored:
+        return ValueError(f"{path} exists and is no library; choose another path or delete it")
+    different = [
+        key
+        for key, value in frame.attrs.items()
+        if key != "fingerprint"
+        and not np.array_equal(np.asarray(stored.get(key)), np.asarray(value))
+    ]
+    return ValueError(
+        f"{path} holds another library, with other {', '.join(different) or 'coordinates'}; "
+        "choose another path or delete it"
+    )
 
 
 def _check_folder(path: Path) -> None:
     if not path.parent.is_dir():
         raise ValueError(f"path is {path}; its folder does not exist")
+    if not os.access(path.parent, os.W_OK):
+        raise ValueError(f"path is {path}; its folder cannot be written to")
 
 
 def _require(package: str, path: Path) -> None:

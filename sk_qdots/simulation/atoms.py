@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from .clusters import Cluster
 from .crystal import Species
-from .scattering_factors import _atomic_number
+from .scattering_factors import atomic_number
 
 __all__ = ["FreeAtoms"]
 
@@ -66,6 +67,8 @@ class FreeAtoms:
         charges: int | npt.ArrayLike = 0,
         name: str = "atoms",
     ) -> None:
+        if isinstance(elements, str):
+            raise ValueError(f"elements is {elements!r}; give a list of symbols, one for each atom")
         symbols = np.asarray(list(elements), dtype=str)
         self.positions = np.asarray(positions, dtype=np.float64)
         if symbols.size == 0:
@@ -79,7 +82,7 @@ class FreeAtoms:
             row = int(np.flatnonzero(~np.isfinite(self.positions).all(axis=1))[0])
             raise ValueError(f"positions of atom {row} is {self.positions[row]}; not finite")
         for symbol in np.unique(symbols):
-            _atomic_number(str(symbol))
+            atomic_number(str(symbol))
         if isinstance(b_iso, Mapping):
             absent = sorted(set(symbols.tolist()) - set(b_iso))
             if absent:
@@ -101,6 +104,49 @@ class FreeAtoms:
             f"{np.count_nonzero(self.kinds == k)} {s.element}" for k, s in enumerate(self.species)
         )
         return f"FreeAtoms({self.name}: {kinds})"
+
+    @classmethod
+    def from_cluster(cls, cluster: Cluster) -> FreeAtoms:
+        """Take the atoms of a cluster, to move or to replace some of them.
+
+        Parameters
+        ----------
+        cluster : Cluster
+            Filled by ``"cells"`` or ``"atoms"``.
+
+        Returns
+        -------
+        FreeAtoms
+            With the elements, displacement parameters, occupancies and charges of
+            the crystal.
+
+        Raises
+        ------
+        ValueError
+            If the cluster is filled by ``"volume"``: it is an average, not atoms.
+
+        Examples
+        --------
+        >>> from sk_qdots.simulation import FreeAtoms, cut_cluster
+        >>> FreeAtoms.from_cluster(cut_cluster("PbS", "cube", 2.0))
+        FreeAtoms(PbS: 171 Pb, 171 S)
+        """
+        if cluster.occupancies is not None:
+            raise ValueError(
+                "the cluster was cut with fill='volume', whose outermost atoms are there in part; "
+                "cut it with fill='cells' or 'atoms'"
+            )
+        sites = cluster.crystal.sublattices
+        counts = [len(cluster.sublattice_nodes(k)) for k in range(len(sites))]
+        elements, positions = cluster.atoms()
+        return cls(
+            elements,
+            positions,
+            b_iso=np.repeat([s.b_iso for s in sites], counts),
+            occupancy=np.repeat([s.occupancy for s in sites], counts),
+            charges=np.repeat([s.charge for s in sites], counts),
+            name=cluster.crystal.name,
+        )
 
     @classmethod
     def from_xyz(cls, path: str | Path, **options: Any) -> FreeAtoms:

@@ -32,7 +32,8 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from .crystal import Crystal
+from ._checks import positive
+from .crystal import Crystal, as_crystal
 from .shapes import Cylinder, Ellipsoid, Platelet, Shape, as_shape
 
 __all__ = ["Cluster", "cut_cluster", "homologous_series", "two_axis_series"]
@@ -40,6 +41,7 @@ __all__ = ["Cluster", "cut_cluster", "homologous_series", "two_axis_series"]
 Fill = Literal["cells", "volume", "atoms"]
 
 _SURFACE = 1e-9  # relative room for rounding at the surface
+_MOST_NODES = 20_000_000  # half a GiB of indices
 _LEAST_OCCUPANCY = 1e-3  # an outermost shell that is filled less than this is left out
 
 
@@ -70,6 +72,9 @@ class Cluster:
     dimensions: Mapping[str, float] = field(default_factory=dict)
     occupancies: npt.NDArray[np.float64] | None = None
 
+    def __repr__(self) -> str:
+        return f"Cluster({self.crystal.name}, {self.diameter:g} nm, {self.n_atoms} sites)"
+
     @property
     def n_cells(self) -> float:
         """Number of cells; partly filled ones count in part."""
@@ -99,7 +104,11 @@ class Cluster:
         return self.nodes if self.filled is None else self.nodes[self.filled[:, index]]
 
     def atoms(self) -> tuple[list[str], npt.NDArray[np.float64]]:
-        """Elements and Cartesian coordinates (Angstrom) of every atom.
+        """Elements and Cartesian coordinates (Angstrom) of every site.
+
+        Sites that are filled in part are among them like any other; a shared site stands
+        there once for each of its elements. :meth:`FreeAtoms.from_cluster` keeps
+        occupancies, displacement parameters and charges.
 
         Returns
         -------
@@ -116,7 +125,7 @@ class Cluster:
 
 
 def cut_cluster(
-    crystal: Crystal,
+    crystal: Crystal | str,
     shape: str | Shape = "sphere",
     diameter: float | None = None,
     *,
@@ -127,7 +136,8 @@ def cut_cluster(
 
     Parameters
     ----------
-    crystal : Crystal
+    crystal : Crystal or str
+        A crystal, or the name of a built-in one.
     shape : str or Shape, default="sphere"
         A body, or the name of one (:func:`sk_qdots.simulation.shape_names`).
     diameter : float, optional
@@ -156,12 +166,12 @@ def cut_cluster(
     >>> len(cut_cluster(pbs, "sphere", 4 * pbs.node_diameter).nodes)
     55
     """
-    body = as_shape(shape)
+    crystal, body = as_crystal(crystal), as_shape(shape)
     if diameter is None:
         if isinstance(shape, str):
             raise ValueError(f"diameter is missing: the shape {shape!r} has no size of its own")
         diameter = body.diameter(crystal)
-    scale = _positive("diameter", diameter) / body.diameter(crystal)
+    scale = positive("diameter", diameter, "nm") / body.diameter(crystal)
     shells = _Shells(crystal, body, scale, fill, centre)
     cluster = shells.cluster(float(diameter))
     if cluster is None:
@@ -172,7 +182,7 @@ def cut_cluster(
 
 
 def homologous_series(
-    crystal: Crystal,
+    crystal: Crystal | str,
     max_diameter: float,
     shape: str | Shape = "sphere",
     *,
@@ -184,7 +194,8 @@ def homologous_series(
 
     Parameters
     ----------
-    crystal : Crystal
+    crystal : Crystal or str
+        A crystal, or the name of a built-in one.
     max_diameter : float
         Equivalent-sphere diameter that the last cluster reaches or just exceeds,
         in nm.
@@ -205,9 +216,9 @@ def homologous_series(
     ValueError
         If ``max_diameter`` or ``step`` is not a positive number or a name is not known.
     """
-    body = as_shape(shape)
-    step = crystal.node_diameter if step is None else _positive("step", step)
-    n_clusters = int(np.ceil(_positive("max_diameter", max_diameter) / step - 1e-9))
+    crystal, body = as_crystal(crystal), as_shape(shape)
+    step = crystal.node_diameter if step is None else positive("step", step, "nm")
+    n_clusters = int(np.ceil(positive("max_diameter", max_diameter, "nm") / step - 1e-9))
     unit = body.diameter(crystal)
     # Each cluster holds the smaller ones: cut once, then take what is inside by its gauge.
     shells = _Shells(crystal, body, n_clusters * step / unit, fill, centre)
@@ -216,7 +227,7 @@ def homologous_series(
 
 
 def two_axis_series(
-    crystal: Crystal,
+    crystal: Crystal | str,
     lengths: Sequence[float],
     widths: Sequence[float],
     shape: Literal["cylinder", "rod", "platelet", "ellipsoid"] = "cylinder",
@@ -229,7 +240,8 @@ def two_axis_series(
 
     Parameters
     ----------
-    crystal : Crystal
+    crystal : Crystal or str
+        A crystal, or the name of a built-in one.
     lengths, widths : sequence of float
         In nm. The length runs along the axis. The width is the diameter of a
         cylinder, the edge of a square platelet (whose thickness is the length),
@@ -255,7 +267,7 @@ def two_axis_series(
     >>> from sk_qdots.simulation import Crystal, two_axis_series
     >>> rods = two_axis_series(Crystal.builtin("CdSe wurtzite"), [5.0, 10.0], [3.0, 4.0])
     >>> [len(rod.nodes) for rod in rods]
-    [312, 560, 641, 1150]
+    [301, 595, 645, 1275]
     """
     bodies: dict[str, Callable[[float, float], Shape]] = {
         "cylinder": lambda length, width: Cylinder(length, width, axis),
@@ -263,12 +275,17 @@ def two_axis_series(
         "platelet": lambda length, width: Platelet(width, width, length, axis),
         "ellipsoid": lambda length, width: Ellipsoid((width, width, length)),
     }
+    crystal = as_crystal(crystal)
+    if shape == "ellipsoid" and tuple(axis) != (0.0, 0.0, 1.0):
+        raise ValueError(f"axis is {axis}; that of an ellipsoid is z, (0, 0, 1)")
     if shape not in bodies:
         raise ValueError(f"shape is {shape!r}; a two-axis series is one of {', '.join(bodies)}")
     clusters = []
-    for length in lengths:
-        for width in widths:
-            body = bodies[shape](_positive("lengths", length), _positive("widths", width))
+    for length in np.atleast_1d(lengths):
+        for width in np.atleast_1d(widths):
+            body = bodies[shape](
+                positive("lengths", float(length), "nm"), positive("widths", float(width), "nm")
+            )
             cluster = cut_cluster(crystal, body, fill=fill, centre=centre)
             dimensions = {"length": float(length), "width": float(width)}
             clusters.append(replace(cluster, dimensions=dimensions))
@@ -358,6 +375,11 @@ def _nodes_inside(
     low = np.ceil((shifts - reach).min(axis=0) - 1e-9).astype(int)
     high = np.floor((shifts + reach).max(axis=0) + 1e-9).astype(int)
     axes = [np.arange(a, b + 1) for a, b in zip(low, high, strict=True)]
+    if np.prod([float(len(a)) for a in axes]) > _MOST_NODES:
+        raise ValueError(
+            f"a particle of {crystal.name} of diameter {scale * body.diameter(crystal):g} nm is "
+            f"too large (more than {_MOST_NODES:,} cells to look through); lengths are in nm"
+        )
     nodes = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 3)
     positions = nodes @ (0.1 * crystal.lattice) - 0.1 * origin
     columns = [body.gauge(crystal, positions + 0.1 * t if t.any() else positions) for t in offsets]
@@ -365,9 +387,3 @@ def _nodes_inside(
     nearest = columns[0] if len(columns) == 1 else gauges.min(axis=1)
     inside = nearest <= scale * (1.0 + _SURFACE)
     return nodes[inside], gauges[inside]
-
-
-def _positive(name: str, value: float) -> float:
-    if not (np.isfinite(value) and value > 0):
-        raise ValueError(f"{name} is {value} nm; it must be a positive number")
-    return float(value)

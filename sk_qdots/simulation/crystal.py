@@ -8,6 +8,7 @@ parameter :math:`B_\mathrm{iso} = 8\pi^2 \langle u^2 \rangle`.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -18,7 +19,13 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from .scattering_factors import atomic_number
+
 __all__ = ["Crystal", "Species", "Sublattice"]
+
+SHARED_SITE = 0.5  # Angstrom; atoms nearer than this are never there together
+_OVERFULL = 1.001  # sum of the occupancies of one site, with room for rounding
+_NEIGHBOURS = np.array(list(itertools.product((-1.0, 0.0, 1.0), repeat=3)))
 
 _Vectors = tuple[tuple[float, float, float], ...]
 
@@ -125,7 +132,9 @@ class Crystal:
     Raises
     ------
     ValueError
-        If the vectors do not span a volume or no atom is given.
+        If the vectors do not span a volume, no atom is given, an element is not
+        known, or two sites are nearer to each other than 0.5 Angstrom and filled to
+        more than 1 together.
 
     Examples
     --------
@@ -152,6 +161,29 @@ class Crystal:
                 raise ValueError(f"crystal {self.name}: the lattice vectors do not span a volume")
         if not self.sublattices:
             raise ValueError(f"crystal {self.name}: no atom in the cell")
+        for sublattice in self.sublattices:
+            atomic_number(sublattice.element)
+        self._refuse_overlaps()
+
+    def _refuse_overlaps(self) -> None:
+        """Refuse sites that are nearer to each other than atoms can be."""
+        neighbours = _NEIGHBOURS @ self.lattice
+        offsets = np.array([s.offset for s in self.sublattices])
+        for k, first in enumerate(self.sublattices):
+            gaps = offsets[: k + 1] - offsets[k]
+            gaps = gaps - np.round(gaps @ np.linalg.inv(self.lattice)) @ self.lattice
+            lengths = np.linalg.norm(gaps[:, None, :] + neighbours, axis=2)
+            lengths[k, len(neighbours) // 2] = np.inf  # the atom itself
+            near = np.flatnonzero((lengths < SHARED_SITE).any(axis=1))
+            for j in near:
+                second = self.sublattices[j]
+                if first.occupancy + second.occupancy > _OVERFULL:
+                    raise ValueError(
+                        f"crystal {self.name}: {first.element} and {second.element} are "
+                        f"{lengths[j].min():.3g} Angstrom apart and filled to "
+                        f"{first.occupancy + second.occupancy:g} together; are the cell in "
+                        "Angstrom and degrees and the coordinates fractions?"
+                    )
 
     @property
     def lattice(self) -> npt.NDArray[np.float64]:
@@ -307,6 +339,8 @@ class Crystal:
         >>> round(longer.cell_volume / cdse.cell_volume, 6)
         1.01
         """
+        if np.shape(strain) not in ((), (3,)):
+            raise ValueError(f"strain is {strain}; give one number, or three for a, b and c")
         factors = 1.0 + np.broadcast_to(np.asarray(strain, dtype=np.float64), 3)
         if not (np.isfinite(factors).all() and (factors > 0).all()):
             raise ValueError(f"strain is {strain}; every component must be a fraction above -1")
@@ -351,6 +385,15 @@ class Crystal:
                 replace(s, b_iso=float(values.get(s.element, s.b_iso))) for s in self.sublattices
             ),
         )
+
+
+def as_crystal(crystal: Crystal | str) -> Crystal:
+    """Return a built-in crystal by its name, or the crystal itself."""
+    if isinstance(crystal, str):
+        return Crystal.builtin(crystal)
+    if not isinstance(crystal, Crystal):
+        raise TypeError(f"crystal is a {type(crystal).__name__}; give a Crystal or a name")
+    return crystal
 
 
 _CRYSTALS = resources.files("sk_qdots.simulation") / "crystals"

@@ -30,16 +30,18 @@ References
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from .._patterns import q_from_two_theta
+from ._checks import positive
 from .distances import DistanceTable
 from .scattering_factors import (
     compton_intensity,
     debye_waller_factor,
+    energy_from_wavelength,
     form_factor,
     neutron_scattering_length,
 )
@@ -48,7 +50,7 @@ __all__ = ["debye_intensity", "pair_sums", "sine_sums"]
 
 Method = Literal["fast", "direct"]
 Radiation = Literal["xray", "neutron"]
-BIso = float | Mapping[str, float] | None
+BIso = Any  # float | Mapping[str, float] | None, checked where it is used
 
 _TOLERANCE = 1e-12
 _BLOCK = 2**22  # sine terms held at once by the direct method
@@ -84,9 +86,13 @@ def pair_sums(
     ValueError
         If q is not positive, the strain is not above -1, or the method is unknown.
     """
+    checked_table(table)
     q = checked_q(q)
-    if not (np.isfinite(strain) and strain > -1.0):
-        raise ValueError(f"strain is {strain}; it must be a fraction above -1")
+    if np.ndim(strain) != 0 or not (np.isfinite(strain) and strain > -1.0):
+        raise ValueError(
+            f"strain is {strain}; it must be one fraction above -1 (for a strain along each axis "
+            "use Crystal.strained)"
+        )
     sums = []
     for group in table.groups:
         distances = group.distances * (1.0 + strain)
@@ -126,11 +132,13 @@ def debye_intensity(
         Whether to add the incoherent scattering of X-rays.
     radiation : {"xray", "neutron"}, default="xray"
     method : {"fast", "direct"}, default="fast"
+        Non-uniform fast Fourier transform, or the plain float64 sum.
 
     Returns
     -------
     ndarray of shape (n_clusters, n_q)
-        Per particle: electron units, or fm^2 for neutrons.
+        Per particle: electron units, or fm^2 for neutrons. What the sample scatters,
+        without polarisation, Lorentz, absorption or instrument factors.
 
     Raises
     ------
@@ -146,6 +154,7 @@ def debye_intensity(
     >>> debye_intensity(table, np.array([2.1, 2.5]), wavelength=0.56).shape
     (1, 2)
     """
+    checked_table(table)
     q = _axis(q, two_theta, wavelength)
     factors = AtomicFactors(
         table, q, wavelength=wavelength, b_iso=b_iso, compton=compton, radiation=radiation
@@ -242,9 +251,9 @@ def _b_values(table: DistanceTable, b_iso: BIso) -> list[float]:
     if absent:
         raise ValueError(f"b_iso names {absent[0]}, which {table.name} does not contain")
     for value in values.values():
-        if not (np.isfinite(value) and value >= 0):
-            raise ValueError(f"b_iso holds {value} Angstrom^2; it must be 0 or more")
-    return [float(values.get(s.element, s.b_iso)) for s in table.species]
+        if value != 0:
+            positive("b_iso (a number, or one for each element in a mapping)", value, "Angstrom^2")
+    return [float(values[s.element]) if s.element in values else s.b_iso for s in table.species]
 
 
 def _axis(
@@ -257,12 +266,19 @@ def _axis(
     angles = np.asarray(two_theta, dtype=np.float64)
     if wavelength is None:
         raise ValueError("wavelength is missing: two_theta has no meaning without it")
-    if not (np.isfinite(wavelength) and wavelength > 0):
-        raise ValueError(f"wavelength is {wavelength} Angstrom; it must be a positive number")
+    energy_from_wavelength(wavelength)  # checks it
     if angles.size and not ((angles > 0) & (angles <= 180)).all():
         wrong = angles[~((angles > 0) & (angles <= 180))][0]
         raise ValueError(f"two_theta holds {wrong} degrees; every value must lie in (0, 180]")
     return checked_q(q_from_two_theta(angles, wavelength))
+
+
+def checked_table(table: DistanceTable) -> None:
+    """Refuse what is not a distance table, and say how to make one."""
+    if not isinstance(table, DistanceTable):
+        raise TypeError(
+            f"table is a {type(table).__name__}; make a DistanceTable: distance_table(particle)"
+        )
 
 
 def checked_q(q: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

@@ -9,6 +9,7 @@ after any interruption.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -22,9 +23,10 @@ from joblib import Parallel, delayed
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
-from ._library_files import NetCDFLibrary, ZarrLibrary, fingerprint
+from ._checks import positive
+from ._library_files import NetCDFLibrary, ZarrLibrary, fingerprint, library_file
 from .clusters import Fill, homologous_series
-from .crystal import Crystal
+from .crystal import Crystal, as_crystal
 from .debye import AtomicFactors, checked_q, pair_sums
 from .distances import DistanceTable, distance_table
 from .populations import (
@@ -39,9 +41,9 @@ from .shapes import Shape, as_shape
 __all__ = ["default_q_grid", "simulate_library"]
 
 # The published library (Allara, Bertolotti, Guagliardi 2024): 17 x 4 x 19 patterns.
-_DIAMETERS = tuple(np.arange(2.0, 10.5, 0.5))
+_DIAMETERS = tuple(np.arange(2.0, 10.5, 0.5).tolist())
 _DISPERSIONS = (0.05, 0.10, 0.15, 0.20)
-_STRAINS = tuple(np.linspace(-0.0025, 0.0051, 19))
+_STRAINS = tuple(np.linspace(-0.0025, 0.0051, 19).tolist())
 # A task's size is fixed by the library alone, so that the result does not depend on the workers.
 _STRAINS_A_TASK = 5
 _TASK_BYTES = 2**26
@@ -101,13 +103,14 @@ def simulate_library(
     dispersions : array-like of shape (n_dispersions,)
         Standard deviation / mean, fractions in (0, 1].
     strains : array-like of shape (n_strains,)
-        Isotropic (a - a_bulk) / a_bulk. For a strain along one axis simulate
-        ``crystal.strained(...)``.
+        Isotropic (a - a_bulk) / a_bulk, fractions in (-0.2, 0.2]. For a strain along
+        one axis simulate ``crystal.strained(...)``.
     b_iso : array-like of shape (n_b_iso,), optional
         Displacement parameters in Angstrom^2, one after the other for all atoms; adds
         the dimension ``b_iso``. The crystal's own by default.
     q : array-like of shape (n_q,), optional
-        Ascending, in 1/Angstrom; :func:`default_q_grid` by default.
+        Ascending, in 1/Angstrom; :func:`default_q_grid` by default, which ends beyond
+        what a copper tube reaches.
     wavelength : float, default=0.56
         In Angstrom; f', f'' and the Compton scattering depend on it.
     shape : str, Shape or sequence of these, default="sphere"
@@ -125,9 +128,11 @@ def simulate_library(
         Whether to add the incoherent scattering.
     path : str or path-like, optional
         Where to write the library: a netCDF file (``.nc``), written when it is
-        complete, or a Zarr store (``.zarr``), written chunk by chunk for libraries
-        larger than memory. A Zarr store that was interrupted is finished by the same
-        call, and comes out bit for bit as without the interruption.
+        complete (to be read with ``xarray.open_dataset``), or a Zarr store
+        (``.zarr``), written chunk by chunk for libraries larger than memory (to be
+        read with ``xarray.open_zarr(path, consolidated=False)``). A Zarr
+        store that was interrupted holds NaN where it is not finished; the same call
+        finishes it, and it comes out bit for bit as without the interruption.
     n_jobs : int, optional
         Number of joblib workers; -1 for all processors. The result does not depend
         on it, nor on the backend that ``joblib.parallel_config`` sets.
@@ -159,51 +164,55 @@ def simulate_library(
     axes = {
         "diameter": _axis(diameters, "diameters", 0.0, np.inf),
         "dispersion": _axis(dispersions, "dispersions", 0.0, 1.0),
-        "strain": _axis(strains, "strains", -0.5, 0.5),
+        "strain": _axis(strains, "strains", -0.2, 0.2),
         "q": checked_q(np.asarray(default_q_grid() if q is None else q, dtype=np.float64)),
     }
+    longest = 4.0 * np.pi / positive("wavelength", wavelength, "Angstrom")
+    if q is None and axes["q"][-1] > longest:
+        raise ValueError(
+            f"the default grid reaches q = {axes['q'][-1]:.4g} 1/Angstrom, beyond 4 pi / "
+            f"wavelength = {longest:.4g}; give q, such as numpy.linspace(1, {0.95 * longest:.3g}, "
+            "2000)"
+        )
     if np.any(np.diff(axes["q"]) <= 0):
         raise ValueError("q must be strictly ascending")
     if distribution not in _DISTRIBUTIONS:
         raise ValueError(f"distribution is {distribution!r}; known: {', '.join(_DISTRIBUTIONS)}")
-    single = isinstance(shape, str | Shape)
+    one_shape = isinstance(shape, str | Shape)
     shapes: list[str | Shape] = [shape] if isinstance(shape, str | Shape) else list(shape)
     names = [s if isinstance(s, str) else repr(s) for s in shapes]
     if not shapes or len(set(names)) != len(names):
         raise ValueError(f"shape holds {names}; give at least one, and none twice")
-    bodies = [as_shape(s) for s in shapes]
-    b_values: list[float | None] = [None]
-    lead: dict[str, Any] = {} if single else {"shape": np.array(names, dtype=object)}
+    lead: dict[str, Any] = {} if one_shape else {"shape": np.array(names, dtype=object)}
     if b_iso is not None:
-        lead["b_iso"] = _axis(b_iso, "b_iso", -1e-300, 1000.0)
-        b_values = [float(b) for b in lead["b_iso"]]
-    if isinstance(crystal, str):
-        crystal = Crystal.builtin(crystal)
+        lead["b_iso"] = _axis(b_iso, "b_iso", 0.0, 1000.0, closed=True)
+    target = None if path is None else library_file(Path(path))
 
+    weigh, upper_diameter = _DISTRIBUTIONS[distribution]
     if isinstance(crystal, DistanceTable):
         if shape != "sphere" or fill != "volume":
             raise ValueError("shape and fill do not apply to a DistanceTable")
+        if not np.all(np.diff(crystal.diameters, prepend=0.0) > 0):
+            raise ValueError(
+                f"the distance table of {crystal.name} is not a series of ascending diameters "
+                "(free atoms, or a series in two sizes); mix it with table.average(weights)"
+            )
         tables = [crystal]
     else:
-        upper = max(
-            _DISTRIBUTIONS[distribution][1](mean, float(d), weighting=weighting)
-            for mean in (float(axes["diameter"].max()),)
-            for d in axes["dispersion"]
-        )
+        crystal = as_crystal(crystal)
+        largest = float(axes["diameter"].max())
+        upper = max(upper_diameter(largest, d, weighting=weighting) for d in axes["dispersion"])
         tables = [
-            distance_table(homologous_series(crystal, upper, body, fill=fill))
-            for body in tqdm(bodies, desc=f"Distances {crystal.name}", disable=not progress)
+            distance_table(homologous_series(crystal, upper, as_shape(s), fill=fill))
+            for s in tqdm(shapes, desc=f"Distances {crystal.name}", disable=not progress)
         ]
-    weigh = _DISTRIBUTIONS[distribution][0]
+    moments = list(itertools.product(axes["diameter"], axes["dispersion"]))
+    sizes = (len(axes["diameter"]), len(axes["dispersion"]))
     weights = [
-        np.array(
-            [
-                [weigh(t.diameters, mean, d, weighting=weighting) for d in axes["dispersion"]]
-                for mean in axes["diameter"]
-            ]
-        )
+        np.array([weigh(t.diameters, *m, weighting=weighting) for m in moments]).reshape(*sizes, -1)
         for t in tables
     ]
+    b_values = lead.get("b_iso", [None])
     factors = [
         [
             AtomicFactors(t, axes["q"], wavelength=wavelength, b_iso=b, compton=compton)
@@ -213,11 +222,8 @@ def simulate_library(
     ]
 
     means = np.array([w @ t.diameters for w, t in zip(weights, tables, strict=True)])
-    mean_dims = ("diameter", "dispersion")
     attrs = {
-        **_provenance(crystal),
-        "shape": ", ".join(names),
-        "fill": fill,
+        **_provenance(crystal, names, fill),
         "wavelength": float(wavelength),
         "compton": int(compton),
         "size_distribution": f"{distribution}, mean and dispersion {weighting}-weighted",
@@ -225,35 +231,27 @@ def simulate_library(
         "sk_qdots_version": version("sk_qdots"),
         "versions": ", ".join(f"{p} {version(p)}" for p in _PACKAGES),
     }
+    coords = {**lead, **axes}
     frame = xr.Dataset(
         {
             "mean_diameter": (
-                mean_dims if single else ("shape", *mean_dims),
-                means[0] if single else means,
+                ("diameter", "dispersion") if one_shape else ("shape", "diameter", "dispersion"),
+                means[0] if one_shape else means,
                 {"long_name": "number average over the particles of the series", "units": "nm"},
             )
         },
-        coords={
-            key: (key, value, {**_COORDINATES[key]}) for key, value in {**lead, **axes}.items()
-        },
+        coords={key: (key, value, dict(_COORDINATES[key])) for key, value in coords.items()},
         attrs=attrs,
     )
-    dims = (*lead, *axes)
+    frame.attrs["fingerprint"] = fingerprint(frame)
+    dims = tuple(coords)
     tasks = _tasks(len(tables), len(b_values), axes)
-    blocks = _Blocks(tables, weights, factors, axes, tasks, single, b_iso is None)
-    frame.attrs["fingerprint"] = fingerprint(frame, dims)
-
-    target: NetCDFLibrary | ZarrLibrary | None = None
-    if path is not None:
-        kind = ZarrLibrary if Path(path).suffix == ".zarr" else NetCDFLibrary
-        target = kind(Path(path))
+    blocks = _Blocks(tables, weights, factors, axes, tasks, one_shape, b_iso is None)
+    if isinstance(target, NetCDFLibrary):
+        target.check(frame)
     if isinstance(target, ZarrLibrary):
-        chunks = tuple(
-            {"shape": 1, "diameter": tasks[0].diameters, "strain": _STRAINS_A_TASK}.get(
-                d, frame.sizes[d]
-            )
-            for d in dims
-        )
+        chunk = {"shape": 1, "diameter": tasks[0].diameters, "strain": _STRAINS_A_TASK}
+        chunks = tuple(chunk.get(d, frame.sizes[d]) for d in dims)
         done = target.prepare(frame, dims, chunks, _INTENSITY, len(tasks))
         for number, where, block in blocks.computed(n_jobs, progress, done):
             target.write(number, where, block)
@@ -310,7 +308,7 @@ class _Blocks:
     factors: list[list[AtomicFactors]]
     axes: dict[str, npt.NDArray[np.float64]]
     tasks: list[_Task]
-    single_shape: bool
+    one_shape: bool
     own_b: bool
 
     def computed(
@@ -332,7 +330,7 @@ class _Blocks:
         ) as bar:
             for number, block in results:
                 task = self.tasks[number]
-                where: list[slice | int] = [] if self.single_shape else [task.shape]
+                where: list[slice | int] = [] if self.one_shape else [task.shape]
                 where += [] if self.own_b else [slice(None)]
                 where += [
                     slice(task.first_diameter, task.first_diameter + task.diameters),
@@ -384,8 +382,8 @@ def _population_intensity(
     return number, result.reshape(len(factors), *weights.shape[:2], len(strains), len(q))
 
 
-def _provenance(crystal: Crystal | DistanceTable) -> dict[str, Any]:
-    """What the particles are made of, as attributes that every file format takes."""
+def _provenance(crystal: Crystal | DistanceTable, shapes: list[str], fill: str) -> dict[str, Any]:
+    """What the particles are, as attributes that every file format takes."""
     atoms = crystal.sublattices if isinstance(crystal, Crystal) else crystal.species
     facts: dict[str, Any] = {
         "crystal": crystal.name,
@@ -394,22 +392,35 @@ def _provenance(crystal: Crystal | DistanceTable) -> dict[str, Any]:
         "occupancies": [s.occupancy for s in atoms],
         "charges": [s.charge for s in atoms],
     }
-    if isinstance(crystal, Crystal):
-        facts["crystal_reference"] = crystal.reference
-        facts["space_group"] = crystal.space_group
-        facts["vectors"] = np.round(crystal.lattice.ravel(), 9).tolist()
-        offsets = np.array([s.offset for s in crystal.sublattices])
-        facts["offsets"] = np.round(offsets.ravel(), 9).tolist()
-    return facts
+    if isinstance(crystal, DistanceTable):
+        return {**facts, "distance_table": crystal.digest()}
+    rows = {
+        "vectors": crystal.lattice,
+        "cell": crystal.conventional,
+        "offsets": np.array([s.offset for s in crystal.sublattices]),
+    }
+    return {
+        **facts,
+        "crystal_reference": crystal.reference,
+        "space_group": crystal.space_group,
+        **{key: np.round(value.ravel(), 9).tolist() for key, value in rows.items()},
+        "shape": ", ".join(shapes),
+        "fill": fill,
+    }
 
 
-def _axis(values: npt.ArrayLike, name: str, lower: float, upper: float) -> npt.NDArray[np.float64]:
+def _axis(
+    values: npt.ArrayLike, name: str, lower: float, upper: float, *, closed: bool = False
+) -> npt.NDArray[np.float64]:
     array = np.atleast_1d(np.asarray(values, dtype=np.float64))
     if array.ndim != 1 or array.size == 0:
         raise ValueError(f"{name} must be a non-empty one-dimensional sequence")
-    wrong = array[~((array > lower) & (array <= upper) & np.isfinite(array))]
+    above = array >= lower if closed else array > lower
+    wrong = array[~(above & (array <= upper) & np.isfinite(array))]
     if wrong.size:
-        raise ValueError(f"{name} holds {wrong[0]}; every value must lie in ({lower}, {upper}]")
+        interval = f"{'[' if closed else '('}{lower:g}, {upper:g}]"
+        hint = " (fractions, not percent)" if upper <= 1.0 else ""
+        raise ValueError(f"{name} holds {wrong[0]}; every value must lie in {interval}{hint}")
     if len(np.unique(array)) != len(array):
         raise ValueError(f"{name} holds the same value more than once")
     return array

@@ -42,7 +42,7 @@ __all__ = [
 Weighting = Literal["number", "volume"]
 
 _LARGEST_MISS = 0.10  # relative error of the mean that a coarse series may make
-_WARN_TAIL = 0.01  # volume fraction beyond the series, above which a warning is given
+_WARN_TAIL = 0.01  # volume fraction outside of the series, above which a warning is given
 _ERROR_TAIL = 0.20
 
 
@@ -188,12 +188,12 @@ def lognormal_weights(
     ValueError
         If mean or dispersion is out of range, or the series is too coarse or too
         short for the distribution: its mean would be off by more than a tenth, or
-        a fifth of the volume lies beyond its end.
+        a fifth of the volume lies outside of it.
 
     Warns
     -----
     UserWarning
-        If more than 1 % of the volume lies beyond the end of the series.
+        If more than 1 % of the volume lies outside of the series.
 
     Examples
     --------
@@ -209,9 +209,11 @@ def lognormal_weights(
     density = np.exp(-((np.log(diameters) - mu) ** 2) / (2.0 * sigma**2)) / diameters
     # Weighting a lognormal by D^3 shifts mu by 3 sigma^2.
     shift = 3.0 * sigma**2 if _by_number(weighting) else 0.0
-    missing = ndtr((mu + shift - np.log(_end(diameters))) / sigma)
+    above = ndtr((mu + shift - np.log(_end(diameters))) / sigma)
+    start = _start(diameters)
+    below = ndtr((np.log(start) - mu - shift) / sigma) if start > 0 else 0.0
     what = f"a lognormal of mean {mean:g} nm and dispersion {dispersion:g}"
-    return _fractions(diameters, density, mean, float(missing), weighting, what)
+    return _fractions(diameters, density, mean, float(above + below), weighting, what)
 
 
 def normal_weights(
@@ -253,12 +255,11 @@ def normal_weights(
     diameters = _checked_series(diameters)
     deviation = mean * dispersion
     density = np.exp(-((diameters - mean) ** 2) / (2.0 * deviation**2))
-    missing = _numeric_tail(
-        lambda d: np.exp(-((d - mean) ** 2) / (2.0 * deviation**2)),
-        _end(diameters),
-        mean + 9.0 * deviation,
-        weighting,
-    )
+    grid = np.linspace(0.0, mean + 9.0 * deviation, 20_001)[1:]
+    volume = np.exp(-((grid - mean) ** 2) / (2.0 * deviation**2))
+    volume *= grid**3 if _by_number(weighting) else 1.0
+    outside = (grid < _start(diameters)) | (grid > _end(diameters))
+    missing = float(volume[outside].sum() / volume.sum())
     what = f"a normal distribution of mean {mean:g} nm and dispersion {dispersion:g}"
     return _fractions(diameters, density, mean, missing, weighting, what)
 
@@ -322,7 +323,7 @@ def histogram_weights(
         raise ValueError("values must be finite, not negative and not all zero")
     cumulated = np.concatenate(([0.0], np.cumsum(amounts)))
     middles = 0.5 * (diameters[1:] + diameters[:-1])
-    start = max(0.0, 1.5 * diameters[0] - 0.5 * diameters[1]) if len(diameters) > 1 else 0.0
+    start = _start(diameters)
     borders = np.concatenate(([start], middles, [_end(diameters)]))
     inside = np.diff(np.interp(borders, limits, cumulated))
     volume = inside * diameters**3 if _by_number(weighting) else inside
@@ -435,7 +436,10 @@ def _checked_series(diameters: npt.ArrayLike) -> npt.NDArray[np.float64]:
     if series.ndim != 1 or series.size == 0:
         raise ValueError(f"diameters has shape {series.shape}; it must be a non-empty row")
     if not np.isfinite(series).all() or series[0] <= 0 or np.any(np.diff(series) <= 0):
-        raise ValueError("diameters must be finite, positive and strictly ascending")
+        raise ValueError(
+            "diameters (of the particles of the series, in nm) must be finite, positive and "
+            "strictly ascending"
+        )
     return series
 
 
@@ -446,11 +450,11 @@ def _end(diameters: npt.NDArray[np.float64]) -> float:
     return float(1.5 * diameters[-1] - 0.5 * diameters[-2])
 
 
-def _numeric_tail(density, start: float, stop: float, weighting: Weighting) -> float:  # type: ignore[no-untyped-def]
-    """Volume fraction of a density beyond a diameter."""
-    grid = np.linspace(0.0, stop, 20_001)[1:]
-    volume = density(grid) * (grid**3 if _by_number(weighting) else 1.0)
-    return float(volume[grid > start].sum() / volume.sum())
+def _start(diameters: npt.NDArray[np.float64]) -> float:
+    """Diameter down to which the first particle of a series stands for others."""
+    if len(diameters) == 1:
+        return 0.0
+    return max(0.0, float(1.5 * diameters[0] - 0.5 * diameters[1]))
 
 
 def _fractions(
@@ -482,8 +486,8 @@ def _judge_tail(missing: float, diameters: npt.NDArray[np.float64], what: str) -
     if missing <= _WARN_TAIL:
         return
     message = (
-        f"the series ends at {diameters[-1]:.3g} nm; {100 * missing:.2g} % of the volume of "
-        f"{what} is outside of it: lengthen the series"
+        f"the series goes from {diameters[0]:.3g} to {diameters[-1]:.3g} nm; {100 * missing:.3g} % "
+        f"of the volume of {what} is outside of it: lengthen the series"
     )
     if missing > _ERROR_TAIL:
         raise ValueError(message)

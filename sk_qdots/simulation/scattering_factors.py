@@ -33,6 +33,8 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
+from ._checks import positive
+
 __all__ = [
     "compton_intensity",
     "debye_waller_factor",
@@ -65,9 +67,7 @@ def energy_from_wavelength(wavelength: float) -> float:
     ValueError
         If the wavelength is not a positive number.
     """
-    if not (np.isfinite(wavelength) and wavelength > 0):
-        raise ValueError(f"wavelength is {wavelength} Angstrom; it must be a positive number")
-    return HC_KEV_ANGSTROM / wavelength
+    return HC_KEV_ANGSTROM / positive("wavelength", wavelength, "Angstrom")
 
 
 def form_factor(
@@ -135,7 +135,7 @@ def tabulated_ions(element: str) -> tuple[int, ...]:
     """
     import xraydb
 
-    _atomic_number(element)
+    atomic_number(element)
     element = _HYDROGEN.get(element, element)
     known = set(xraydb.f0_ions(element))
     return tuple(c for c in range(-4, 8) if _ion_symbol(element, c) in known)
@@ -152,7 +152,7 @@ def neutron_scattering_length(element: str) -> float:
     Returns
     -------
     float
-        In fm.
+        In fm; the real part alone, so that strong absorbers (Cd, In, Gd) are not right.
 
     Raises
     ------
@@ -167,7 +167,7 @@ def neutron_scattering_length(element: str) -> float:
     """
     import gemmi
 
-    _atomic_number(element)
+    atomic_number(element)
     coefficients = gemmi.Element(element).neutron92
     length = float(coefficients.get_coefs()[0]) if coefficients is not None else 0.0
     if length == 0.0:
@@ -219,12 +219,12 @@ def compton_intensity(
     q = np.asarray(q, dtype=np.float64)
     energy = energy_from_wavelength(wavelength)
     sine = q * wavelength / (4.0 * np.pi)  # sin(theta)
-    if q.size and sine.max() > 1.0:
+    if q.size and sine.max() > 1.0 + 1e-12:
         raise ValueError(
             f"q reaches {q.max():.4g} 1/Angstrom, beyond 4 pi / wavelength = "
             f"{4.0 * np.pi / wavelength:.4g}; no such angle exists"
         )
-    _atomic_number(element)
+    atomic_number(element)
     tabulated = _incoherent(element, q.tobytes())
     ratio = 1.0 / (1.0 + energy / ELECTRON_REST_ENERGY_KEV * 2.0 * sine**2)
     return np.asarray(tabulated * ratio**2)
@@ -244,14 +244,17 @@ def _f0(element: str, q: bytes) -> npt.NDArray[np.float64]:
 def _anomalous(element: str, energy: float) -> complex:
     import xraydb
 
-    return complex(xraydb.f1_chantler(element, energy), xraydb.f2_chantler(element, energy))
+    try:
+        return complex(xraydb.f1_chantler(element, energy), xraydb.f2_chantler(element, energy))
+    except IndexError:
+        raise ValueError(f"no anomalous terms of {element} are tabulated") from None
 
 
 @lru_cache(maxsize=64)
 def _incoherent(element: str, q: bytes) -> npt.NDArray[np.float64]:
     import xraylib
 
-    number = _atomic_number(element)
+    number = atomic_number(element)
     transfer = np.frombuffer(q) / (4.0 * np.pi)
     inside = np.maximum(transfer, _SMALLEST_TRANSFER)
     values = np.array([xraylib.SF_Compt(number, s) for s in inside])
@@ -266,7 +269,8 @@ def _ion_symbol(element: str, charge: int) -> str:
 
 
 @lru_cache(maxsize=256)
-def _atomic_number(element: str) -> int:
+def atomic_number(element: str) -> int:
+    """Atomic number; refuses an element that is not known."""
     import xraylib
 
     element = _HYDROGEN.get(element, element)

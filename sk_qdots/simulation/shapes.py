@@ -21,7 +21,7 @@ same volume.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -215,8 +215,9 @@ class Polyhedron(Shape):
 
     Parameters
     ----------
-    faces : tuple of ((h, k, l), distance)
-        Each face's normal and its distance from the centre, in nm.
+    faces : sequence of ((h, k, l), distance), or mapping of (h, k, l) to distance
+        Each face's normal and its distance from the centre, in nm. Where the body is
+        scaled to a diameter only the ratios count, so surface energies will do.
     miller : bool, default=True
         Whether (h, k, l) are Miller indices of the conventional cell, or else
         Cartesian directions.
@@ -232,16 +233,24 @@ class Polyhedron(Shape):
     14
     """
 
-    faces: tuple[tuple[tuple[float, float, float], float], ...]
+    faces: tuple[tuple[tuple[float, float, float], float], ...] | Mapping[Any, float]
     miller: bool = True
     equivalents: bool = True
 
     def __post_init__(self) -> None:
-        if not self.faces:
-            raise ValueError("faces is empty; give at least four")
-        _check_lengths("faces", [distance for _, distance in self.faces], None)
-        for index, _ in self.faces:
-            if np.shape(index) != (3,) or not np.isfinite(index).all() or not np.any(index):
+        given = self.faces.items() if isinstance(self.faces, Mapping) else self.faces
+        try:
+            faces = tuple(((float(u), float(v), float(w)), float(d)) for (u, v, w), d in given)
+        except (TypeError, ValueError):
+            raise ValueError(
+                f"faces is {self.faces}; give ((h, k, l), distance) for each face, three indices"
+            ) from None
+        object.__setattr__(self, "faces", faces)
+        if not faces:
+            raise ValueError("faces is empty; give enough to close a body")
+        _check_lengths("faces", [distance for _, distance in faces], None)
+        for index, _ in faces:
+            if not np.isfinite(index).all() or not np.any(index):
                 raise ValueError(f"faces holds {index}; a normal is three numbers, not all zero")
 
     def normals(self, crystal: Crystal) -> tuple[Array, Array]:
@@ -258,7 +267,8 @@ class Polyhedron(Shape):
             In nm.
         """
         found: dict[tuple[float, ...], float] = {}
-        for index, distance in self.faces:
+        faces = self.faces.items() if isinstance(self.faces, Mapping) else self.faces
+        for index, distance in faces:
             if self.miller:
                 indices = _equivalents(crystal, index) if self.equivalents else [index]
                 vectors = np.asarray(indices) @ np.linalg.inv(crystal.conventional).T
@@ -335,6 +345,8 @@ def as_shape(shape: str | Shape) -> Shape:
 
 
 def _check_lengths(name: str, values: Sequence[float], number: int | None) -> None:
+    if np.ndim(values) != 1:
+        raise ValueError(f"{name} is {values!r}; it must be a sequence of lengths in nm")
     for value in values:
         if not (np.isfinite(value) and value > 0):
             raise ValueError(f"{name} holds {value} nm; it must be a positive number")

@@ -10,7 +10,8 @@ With the averages over atoms :math:`\langle f \rangle` and the coherent intensit
     \qquad G(r) = \frac{2}{\pi} \int_{Q_\min}^{Q_\max} F(Q)\, W(Q) \sin(Qr)\, dQ .
 
 :math:`N` counts filled sites. Since the numerator is what pairs of different
-atoms scatter, S comes straight from the pair sums. The integral is a Gauss-Legendre
+atoms scatter, S comes straight from the pair sums (also where the outermost shell is
+filled in part, so that S is 1 at large Q). The integral is a Gauss-Legendre
 quadrature, fine enough for the largest distance of the particle plus the largest
 r, so that G is exact for its Q-range. W is 1 or Lorch's window [2]_
 :math:`\sin(\pi Q / Q_\max) / (\pi Q / Q_\max)`.
@@ -23,12 +24,18 @@ References
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
 
-from .debye import AtomicFactors, BIso, Radiation, checked_q, pair_sums, sine_sums
+from .debye import (
+    AtomicFactors,
+    BIso,
+    Radiation,
+    checked_q,
+    checked_table,
+    pair_sums,
+    sine_sums,
+)
 from .distances import DistanceTable
 
 __all__ = ["pair_distribution_function", "reduced_structure_factor", "structure_factor"]
@@ -77,20 +84,26 @@ def structure_factor(
     >>> bool(s[0] > 5), bool(abs(s[1] - 1) < 0.1)  # the 111 peak, and far out
     (True, True)
     """
+    checked_table(table)
     values = checked_q(np.asarray(q, dtype=np.float64))
     factors = AtomicFactors(
         table, values, wavelength=wavelength, b_iso=b_iso, compton=False, radiation=radiation
     )
     sums = pair_sums(table, values, strain=strain)
-    # Sites filled in part scatter less by themselves than N atoms do.
-    pairs = factors.intensity(table.counts, table.self_counts - table.counts, sums)
+    pairs = factors.intensity(table.counts, np.zeros_like(table.counts), sums)
     occupied = table.counts * np.array([s.occupancy for s in table.species])
     amplitude = np.abs(table.counts @ factors.amplitudes) ** 2
     return np.asarray(1.0 + pairs * occupied.sum(axis=1)[:, None] / amplitude)
 
 
 def reduced_structure_factor(
-    table: DistanceTable, q: npt.ArrayLike, **options: Any
+    table: DistanceTable,
+    q: npt.ArrayLike,
+    *,
+    wavelength: float | None = None,
+    strain: float = 0.0,
+    b_iso: BIso = None,
+    radiation: Radiation = "xray",
 ) -> npt.NDArray[np.float64]:
     """Reduced structure factor F(Q) = Q [S(Q) - 1] of every particle of a table.
 
@@ -99,7 +112,7 @@ def reduced_structure_factor(
     table : DistanceTable
     q : array-like of shape (n_q,)
         Positive, in 1/Angstrom.
-    **options
+    wavelength, strain, b_iso, radiation
         As for :func:`structure_factor`.
 
     Returns
@@ -112,7 +125,10 @@ def reduced_structure_factor(
     ValueError
         As :func:`structure_factor`.
     """
-    return np.asarray(q, dtype=np.float64) * (structure_factor(table, q, **options) - 1.0)
+    s = structure_factor(
+        table, q, wavelength=wavelength, strain=strain, b_iso=b_iso, radiation=radiation
+    )
+    return np.asarray(q, dtype=np.float64) * (s - 1.0)
 
 
 def pair_distribution_function(
@@ -122,7 +138,10 @@ def pair_distribution_function(
     q_max: float,
     q_min: float = 1e-3,
     lorch: bool = False,
-    **options: Any,
+    wavelength: float | None = None,
+    strain: float = 0.0,
+    b_iso: BIso = None,
+    radiation: Radiation = "xray",
 ) -> npt.NDArray[np.float64]:
     """Reduced pair distribution function G(r) of every particle of a table.
 
@@ -137,7 +156,7 @@ def pair_distribution_function(
         a measured G has a larger ``q_min`` and oscillates about a sloping line.
     lorch : bool, default=False
         Whether to damp the ripples that the end of the range makes.
-    **options
+    wavelength, strain, b_iso, radiation
         As for :func:`structure_factor`.
 
     Returns
@@ -167,8 +186,9 @@ def pair_distribution_function(
         raise ValueError("r must be one-dimensional, finite and positive, in Angstrom")
     if not 0 < q_min < q_max < np.inf:
         raise ValueError(f"q_min, q_max are {q_min}, {q_max}; they must be 0 < q_min < q_max")
+    checked_table(table)
     reach = max((g.distances.max(initial=0.0) for g in table.groups), default=0.0)
-    reach = reach * (1.0 + max(0.0, options.get("strain", 0.0))) + radii.max()
+    reach = reach * (1.0 + max(0.0, strain)) + radii.max()
     edges = np.linspace(q_min, q_max, int(np.ceil((q_max - q_min) * reach / (2 * np.pi))) + 2)
     nodes, weights = np.polynomial.legendre.leggauss(_NODES)
     half = 0.5 * np.diff(edges)[:, None]
@@ -176,5 +196,7 @@ def pair_distribution_function(
     measure = (half * weights).ravel()
     if lorch:
         measure = measure * np.sinc(q / q_max)
-    f = reduced_structure_factor(table, q, **options)
+    f = reduced_structure_factor(
+        table, q, wavelength=wavelength, strain=strain, b_iso=b_iso, radiation=radiation
+    )
     return 2.0 / np.pi * sine_sums(q, f * measure, radii)

@@ -172,6 +172,19 @@ def test_miller_faces_follow_the_point_group():
     assert len(alone.normals(PBS)[0]) == 1
 
 
+def test_faces_may_be_a_mapping():
+    assert Polyhedron({(1, 1, 1): 1.0, (1, 0, 0): 1.1}) == Polyhedron(
+        (((1, 1, 1), 1.0), ((1, 0, 0), 1.1))
+    )
+
+
+def test_names_and_other_things_instead_of_a_crystal():
+    assert len(cut_cluster("PbS", "sphere", 1.0).nodes) == 13
+    assert repr(homologous_series("PbS", 1.0)[1]) == "Cluster(PbS, 0.927594 nm, 26 sites)"
+    with pytest.raises(TypeError, match="crystal is a int"):
+        cut_cluster(3, "sphere", 1.0)
+
+
 def test_faces_that_do_not_close_are_refused():
     for faces in ((((1, 1, 1), 1.0),), (((1, 0, 0), 1.0), ((0, 1, 0), 1.0))):
         open_body = Polyhedron(faces, equivalents=False)
@@ -221,6 +234,12 @@ def test_bad_diameter(diameter):
         (lambda: Ellipsoid((1.0, 1.0)), "axes has 2 values"),
         (lambda: Cylinder(0.0, 1.0), "length and width holds 0.0"),
         (lambda: cut_cluster(PBS, Cylinder(1.0, 1.0, axis=(0, 0, 0))), "axis is"),
+        (lambda: two_axis_series(PBS, [2.0], [1.0], "ellipsoid", axis=(1, 1, 1)), "axis is"),
+        (lambda: cut_cluster(PBS, "sphere", "3 nm"), "diameter is '3 nm'"),
+        (lambda: cut_cluster(PBS, "sphere", 500.0), "too large .* lengths are in nm"),
+        (lambda: Ellipsoid(3.0), "axes is 3.0"),
+        (lambda: Polyhedron(((1, 1, 1), 1.0)), "faces is"),
+        (lambda: Polyhedron({(0, 0, 0, 1): 1.0}), "three indices"),
         (lambda: Polyhedron(()), "faces is empty"),
         (lambda: Polyhedron((((0, 0, 0), 1.0),)), "not all zero"),
         (lambda: Polyhedron((((1, 0, 0), 0.0),)), "faces holds 0.0"),

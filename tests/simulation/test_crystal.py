@@ -170,6 +170,38 @@ def test_mixed_site_keeps_both_elements(tmp_path):
     assert min(g.distances.min() for g in table.groups) > 2.9
 
 
+@pytest.mark.parametrize("y", [0.02, 0.04, 0.06])
+def test_split_sites_keep_their_atoms(tmp_path, y):
+    text = PBS.replace("'F m -3 m'", "'P m -3 m'")
+    text = text.replace("S1 S2- 0.5 0.5 0.5 1 1.25", f"Br1 Br 0.5 {y} 0 0.25 8")
+    crystal = Crystal.from_cif(write(tmp_path, text))
+    assert sum(s.occupancy for s in crystal.sublattices if s.element == "Br") == pytest.approx(3.0)
+    # Images of one split site are never there together.
+    table = distance_table(cut_cluster(crystal, "sphere", 1.2))
+    assert min(g.distances.min() for g in table.groups) > 0.5
+
+
+def test_labels_may_repeat_and_displacements_may_be_zero(tmp_path):
+    text = PBS.replace("S1 S2- 0.5 0.5 0.5 1 1.25", "Pb1 S2- 0.5 0.5 0.5 1 0")
+    crystal = Crystal.from_cif(write(tmp_path, text))
+    assert [(s.element, s.b_iso) for s in crystal.sublattices] == [("Pb", 1.25), ("S", 0.0)]
+
+
+@pytest.mark.parametrize("symbol", ["F d -3 m S", "F d -3 m :1"])
+def test_origin_of_the_inorganic_database(tmp_path, symbol):
+    text = PBS.replace("'F m -3 m'", f"'{symbol}'").replace("S1 S2- 0.5 0.5 0.5 1 1.25\n", "")
+    diamond = Crystal.from_cif(write(tmp_path, text))
+    assert len(diamond.sublattices) == 2
+
+
+def test_sites_that_overlap_are_refused():
+    cube = ((4.0, 0, 0), (0, 4.0, 0), (0, 0, 4.0))
+    with pytest.raises(ValueError, match="Pb and Pb are 0 Angstrom apart"):
+        Crystal("x", cube, (Sublattice("Pb", (0, 0, 0), 1.0), Sublattice("Pb", (4.0, 0, 0), 1.0)))
+    with pytest.raises(ValueError, match="unknown element 'Xx'"):
+        Crystal("x", cube, (Sublattice("Xx", (0, 0, 0), 1.0),))
+
+
 def test_sites_of_occupancy_zero_are_left_out(tmp_path):
     text = PBS + "C1 C 0.25 0.25 0.25 0 1\n"
     assert len(Crystal.from_cif(write(tmp_path, text)).sublattices) == 2
@@ -185,9 +217,13 @@ def test_sites_of_occupancy_zero_are_left_out(tmp_path):
         (lambda t: t.replace("Pb2+", "Qq").replace("Pb1", "Qq1"), "unknown element at site Qq1"),
         (lambda t: t.replace("0 0 0 1 1.25", "0 0 0 1.5 1.25"), r"Pb1 is 1.5; .* in \[0, 1\]"),
         (lambda t: t.replace("0 0 0 1 1.25", "0 0 0 -1 1.25"), "occupancy of Pb1 is -1"),
-        (lambda t: t + "Se1 Se 0.5 0.5 0.5 0.5 1\n", r"add up to 1\.5"),
+        (lambda t: t + "Se1 Se 0.5 0.5 0.5 0.5 1\n", r"Se and S are 0 .* filled to 1\.5"),
         (lambda t: t.replace(" 1 1.25", " 0 1.25"), "every site has occupancy 0"),
-        (lambda t: t + "S1 S 0.25 0.25 0.25 1 1\n", "two sites have the label S1"),
+        (lambda t: t.replace("alpha 90", "alpha 170"), "does not fit"),
+        (lambda t: t.replace("'F m -3 m'", "'F nonsense'"), "group is not known .*'F nonsense'"),
+        (lambda t: t.replace("_c 5.934", "_c 6.5"), "does not fit the space group F m -3 m"),
+        (lambda t: t.replace("5.934", "0.5934"), "Pb and Pb are 0.42 Angstrom apart"),
+        (lambda t: t.replace("0.5 0.5 0.5 1", "0.5 ? 0.5 1"), "site S1 has no coordinates"),
     ],
 )
 def test_bad_cif_says_what_is_wrong(tmp_path, change, message):
@@ -224,6 +260,12 @@ def test_cif_without_space_group_warns(tmp_path):
         assert len(Crystal.from_cif(write(tmp_path, text)).sublattices) == 2
 
 
+@pytest.mark.parametrize("tag", ["_space_group_IT_number", "_symmetry_Int_Tables_number"])
+def test_cif_with_the_number_of_its_space_group_alone(tmp_path, tag):
+    text = PBS.replace("_symmetry_space_group_name_H-M 'F m -3 m'", f"{tag} 225")
+    assert Crystal.from_cif(write(tmp_path, text)).vectors == Crystal.builtin("PbS").vectors
+
+
 def test_cif_without_displacement_parameter_warns(tmp_path):
     with pytest.warns(UserWarning, match="B = 1"):
         crystal = Crystal.from_cif(write(tmp_path, PBS.replace(" 1 1.25", " 1 ?")))
@@ -233,6 +275,14 @@ def test_cif_without_displacement_parameter_warns(tmp_path):
 def test_cif_with_anisotropic_displacements(tmp_path):
     text = PBS.replace(" 1 1.25", " 1 ?") + ANISO
     crystal = Crystal.from_cif(write(tmp_path, text))
+    factor = 8 * np.pi**2
+    rows = [f"Pb1 {0.01 * factor} {0.02 * factor} {0.03 * factor} 0 0 0"]
+    rows += [f"S1 {0.02 * factor} {0.02 * factor} {0.02 * factor} 0 0 0"]
+    head = ANISO.replace("_U_", "_B_").split("Pb1")[0]
+    told_as_b = Crystal.from_cif(
+        write(tmp_path, PBS.replace(" 1 1.25", " 1 ?") + head + "\n".join(rows) + "\n")
+    )
+    assert [s.b_iso for s in told_as_b.sublattices] == pytest.approx([factor * 0.02] * 2)
     assert [s.b_iso for s in crystal.sublattices] == pytest.approx([8 * np.pi**2 * 0.02] * 2)
 
 
@@ -251,7 +301,7 @@ def test_strain_along_axes():
         )
     pbs = Crystal.builtin("PbS")
     assert pbs.strained(0.01).node_diameter == pytest.approx(1.01 * pbs.node_diameter)
-    for wrong in (-1.0, np.nan, (0.0, 0.0, -2.0)):
+    for wrong in (-1.0, np.nan, (0.0, 0.0, -2.0), (0.0, 0.01)):
         with pytest.raises(ValueError, match="strain is"):
             pbs.strained(wrong)
 

@@ -9,7 +9,6 @@ from sk_qdots.simulation import (
     Cluster,
     Crystal,
     FreeAtoms,
-    Sublattice,
     compton_intensity,
     cut_cluster,
     debye_intensity,
@@ -18,6 +17,7 @@ from sk_qdots.simulation import (
     neutron_scattering_length,
     pair_sums,
     shape_names,
+    structure_factor,
     tabulated_ions,
 )
 
@@ -221,7 +221,11 @@ def test_tabulated_scattering_factors():
         ({"wavelength": -1.0}, "wavelength is -1.0"),
         ({"wavelength": None}, "wavelength is missing"),
         ({"strain": -1.0}, "strain is -1.0"),
-        ({"b_iso": -1.0}, "b_iso holds -1.0"),
+        ({"strain": (0.01, 0.0, 0.0)}, r"Crystal\.strained"),
+        ({"wavelength": [0.5, 0.6]}, "wavelength is"),
+        ({"wavelength": "CuKa"}, "wavelength is 'CuKa'"),
+        ({"b_iso": [1.0, 2.0]}, r"b_iso .* is \[1.0, 2.0\]"),
+        ({"b_iso": -1.0}, r"b_iso .* is -1.0"),
         ({"b_iso": {"Se": 1.0}}, "b_iso names Se"),
         ({"radiation": "light"}, "radiation is 'light'"),
         ({"method": "guess"}, "method is 'guess'"),
@@ -234,11 +238,26 @@ def test_bad_arguments(change, message):
         debye_intensity(table, arguments.pop("q"), **arguments)
 
 
+def test_other_things_instead_of_a_table():
+    cluster = cut_cluster(PBS, "sphere", 1.0)
+    for call in (debye_intensity, pair_sums, structure_factor):
+        with pytest.raises(TypeError, match=r"table is a Cluster; .* distance_table\(particle\)"):
+            call(cluster, np.array([1.0]))
+    with pytest.raises(TypeError, match="give a Cluster"):
+        distance_table(PBS)
+    assert repr(distance_table(cluster)) == "DistanceTable(PbS: 1 particles, 10 distances)"
+
+
 def test_unknown_element():
     with pytest.raises(ValueError, match="Xx"):
         form_factor("Xx", np.array([1.0]), WAVELENGTH)
-    nonsense = Crystal(
-        "x", ((4.0, 0, 0), (0, 4.0, 0), (0, 0, 4.0)), (Sublattice("Xx", (0, 0, 0), 1.0),)
-    )
-    with pytest.raises(ValueError, match="unknown element 'Xx'"):
-        debye_intensity(distance_table(cut_cluster(nonsense, "sphere", 1.0)), [1.0], wavelength=1.0)
+    with pytest.raises(ValueError, match="no anomalous terms of Pu are tabulated"):
+        form_factor("Pu", np.array([1.0]), WAVELENGTH)
+
+
+@settings(max_examples=50, deadline=None)
+@given(wavelength=st.floats(0.05, 3.0))
+def test_the_largest_angle_is_allowed(wavelength):
+    table = distance_table(cut_cluster(PBS, "sphere", 0.5))
+    debye_intensity(table, two_theta=[180.0], wavelength=wavelength)
+    debye_intensity(table, [4 * np.pi / wavelength], wavelength=wavelength)

@@ -109,6 +109,9 @@ def test_bad_clusters(crystals):
         distance_table([one, cut_cluster(crystals["skewed"], "sphere", 1.0)])
     with pytest.raises(ValueError, match="no atoms"):
         distance_table([Cluster(PBS, one.nodes[:0], 1.0)])
+    parts = cut_cluster(PBS, "sphere", 3.0, fill="volume")
+    with pytest.raises(ValueError, match="different fills"):
+        distance_table([parts, cut_cluster(PBS, "sphere", 3.0, fill="atoms")])
     with pytest.raises(ValueError, match="more than once"):
         distance_table([Cluster(PBS, one.nodes[[0, 1, 1]], 1.0)])
 

@@ -147,6 +147,18 @@ def test_unreadable_xyz(tmp_path):
         FreeAtoms.from_xyz(path)
 
 
+def test_atoms_of_a_cluster_keep_what_they_are(tmp_path):
+    q = np.linspace(1.0, 15.0, 200)
+    for fill in ("cells", "atoms"):
+        cluster = cut_cluster(Crystal.builtin("Fe3O4", ions=True), "octahedron", 2.5, fill=fill)
+        exact = debye_intensity(distance_table(cluster), q, wavelength=WAVELENGTH)
+        free = FreeAtoms.from_cluster(cluster)
+        found = debye_intensity(distance_table(free), q, wavelength=WAVELENGTH)
+        np.testing.assert_allclose(found, exact, rtol=0, atol=1e-6 * exact.max())
+    with pytest.raises(ValueError, match="fill='volume'"):
+        FreeAtoms.from_cluster(cut_cluster("PbS", "sphere", 2.0, fill="volume"))
+
+
 def test_ase_atoms():
     ase = pytest.importorskip("ase")
     atoms = FreeAtoms.from_ase(ase.Atoms("PbS", positions=[[0, 0, 0], [2.967, 0, 0]]), name="pair")
@@ -162,6 +174,7 @@ def test_ase_atoms():
         ({"positions": [[0, 0, 0]]}, r"positions has shape \(1, 3\)"),
         ({"positions": [[0, 0], [1, 1]]}, "positions has shape"),
         ({"elements": ["Pb", "Qq"]}, "Qq"),
+        ({"elements": "Pb"}, "elements is 'Pb'; give a list"),
         ({"b_iso": -1.0}, "b_iso of Pb is -1.0"),
         ({"b_iso": [1.0]}, "b_iso has shape"),
         ({"b_iso": {"Pb": 1.0}}, "b_iso has no value for S"),

@@ -4,10 +4,12 @@ import pytest
 import sk_qdots as sq
 from sk_qdots.simulation import (
     DistanceTable,
+    FreeAtoms,
     cut_cluster,
     debye_intensity,
     distance_table,
     homologous_series,
+    two_axis_series,
 )
 
 SMALL = {"diameters": [2.0], "dispersions": [0.1], "strains": [0.0]}
@@ -132,12 +134,12 @@ def test_large_libraries_are_cut_into_tasks(monkeypatch):
     [
         ({"diameters": []}, "diameters must be a non-empty"),
         ({"diameters": [0.0]}, "diameters holds 0.0"),
-        ({"diameters": [-1.0]}, r"diameters holds -1.0; every value must lie in \(0.0, inf\]"),
+        ({"diameters": [-1.0]}, r"diameters holds -1.0; every value must lie in \(0, inf\]"),
         ({"diameters": [2.0, 2.0]}, "more than once"),
-        ({"dispersions": [0.0]}, r"dispersions holds 0.0; every value must lie in \(0.0, 1.0\]"),
+        ({"dispersions": [0.0]}, r"dispersions holds 0.0; every value must lie in \(0, 1\]"),
         ({"dispersions": [15.0]}, "dispersions holds 15.0"),
         ({"strains": [np.nan]}, "strains"),
-        ({"b_iso": [-1.0]}, "b_iso holds -1.0"),
+        ({"b_iso": [-1.0]}, r"b_iso holds -1.0; every value must lie in \[0, 1000\]"),
         ({"q": [2.0, 1.0]}, "ascending"),
         ({"q": [30.0]}, "4 pi / wavelength"),
         ({"q": [-1.0, 1.0]}, "positive"),
@@ -148,11 +150,25 @@ def test_large_libraries_are_cut_into_tasks(monkeypatch):
         ({"distribution": "gamma"}, "distribution is 'gamma'"),
         ({"weighting": "mass"}, "weighting is 'mass'"),
         ({"wavelength": 0.0}, "wavelength is 0.0"),
+        ({"wavelength": "CuKa"}, "wavelength is 'CuKa'"),
+        ({"wavelength": 1.5406}, "default grid reaches q = 15 .* give q, such as"),
+        ({"strains": [0.5]}, "strains holds 0.5; .*fractions, not percent"),
+        ({"diameters": [200.0]}, "too large .* lengths are in nm"),
     ],
 )
 def test_bad_arguments_are_named(change, message):
     with pytest.raises(ValueError, match=message):
         sq.simulate_library("PbS", **{**SMALL, **change})
+
+
+def test_tables_that_are_no_series():
+    rods = distance_table(two_axis_series("PbS", [2.0, 3.0], [2.0, 3.0]))
+    free = distance_table(FreeAtoms.from_cluster(cut_cluster("PbS", "cube", 1.5)))
+    for table in (rods, free):
+        with pytest.raises(ValueError, match="not a series of ascending diameters"):
+            sq.simulate_library(table, **SMALL)
+    with pytest.raises(TypeError, match="crystal is a list"):
+        sq.simulate_library([1, 2], **SMALL)
 
 
 def test_series_too_coarse():

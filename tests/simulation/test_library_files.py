@@ -109,16 +109,52 @@ def test_another_library_is_not_overwritten(tmp_path):
     path = tmp_path / "library.zarr"
     sq.simulate_library("PbS", path=path, **ARGUMENTS)
     before = contents(path)
-    for change in ({"wavelength": 0.5}, {"diameters": [2.0, 3.5]}, {"fill": "atoms"}):
-        with pytest.raises(ValueError, match="holds another library"):
+    for change, told in (
+        ({"wavelength": 0.5}, "other wavelength"),
+        ({"diameters": [2.0, 3.5]}, "other n_clusters"),
+        ({"diameters": [2.1, 3.0]}, "other coordinates"),
+        ({"fill": "atoms"}, "other fill"),
+    ):
+        with pytest.raises(ValueError, match=f"holds another library, with {told}"):
             sq.simulate_library("PbS", path=path, **{**ARGUMENTS, **change})
     assert contents(path) == before
     folder = tmp_path / "mine.zarr"
     folder.mkdir()
     (folder / "thesis.txt").write_text("precious")
-    with pytest.raises(ValueError, match="something else"):
+    with pytest.raises(ValueError, match="is no library"):
         sq.simulate_library("PbS", path=folder, **ARGUMENTS)
     assert (folder / "thesis.txt").read_text() == "precious"
+
+
+def test_a_netcdf_file_is_replaced_by_itself_alone(tmp_path, library):
+    path = tmp_path / "library.nc"
+    for _ in range(2):
+        sq.simulate_library("PbS", path=path, **ARGUMENTS)
+    with pytest.raises(ValueError, match="other wavelength"):
+        sq.simulate_library("PbS", path=path, **{**ARGUMENTS, "wavelength": 0.5})
+    mine = tmp_path / "mine.nc"
+    xr.Dataset({"mine": ("x", [1.0])}).to_netcdf(mine, engine="h5netcdf")
+    text = tmp_path / "text.nc"
+    text.write_text("precious")
+    for other in (mine, text):
+        before = other.read_bytes()
+        with pytest.raises(ValueError, match="is no library"):
+            sq.simulate_library("PbS", path=other, **ARGUMENTS)
+        assert other.read_bytes() == before
+
+
+def test_lost_chunks_are_computed_again(tmp_path, library):
+    path = tmp_path / "library.zarr"
+    sq.simulate_library("PbS", path=path, **ARGUMENTS)
+    chunks = [p for p in (path / "intensity/c").rglob("*") if p.is_file()]
+    for chunk in chunks[::2]:
+        chunk.unlink()
+    damaged = xr.open_zarr(path, chunks=None, consolidated=False)
+    with pytest.raises(ValueError, match="finish it with the same call"):
+        sq.augment_library(damaged)
+    with pytest.raises(ValueError, match="finish it with the same call"):
+        sq.library_samples(damaged)
+    assert sq.simulate_library("PbS", path=path, **ARGUMENTS).load().identical(library)
 
 
 @pytest.mark.parametrize(

@@ -84,16 +84,21 @@ def test_series_that_misses_the_mean():
 
 def test_series_that_misses_the_tail():
     short, shorter = 0.1 * np.arange(1, 66), 0.1 * np.arange(1, 57)
-    with pytest.warns(UserWarning, match=r"ends at 6.5 nm; 7.5 % of the volume of a lognormal"):
+    with pytest.warns(UserWarning, match=r"to 6.5 nm; 7.5. % of the volume of a lognormal"):
         lognormal_weights(short, 5.0, 0.15)
-    with pytest.raises(ValueError, match=r"3\d % of the volume"):
+    with pytest.raises(ValueError, match=r"3\d.* % of the volume"):
         lognormal_weights(shorter, 5.0, 0.15)
     with pytest.warns(UserWarning, match="normal distribution"):
         normal_weights(short, 5.0, 0.18)
-    with pytest.warns(UserWarning, match="4.3 % of the volume of the histogram"):
+    with pytest.warns(UserWarning, match="4.3. % of the volume of the histogram"):
         histogram_weights(short, [4.0, 6.0, 7.0], [20.0, 1.0])
     with pytest.raises(ValueError, match="of the histogram"):
         histogram_weights(short, [4.0, 6.0, 12.0], [20.0, 10.0])
+
+
+def test_series_that_starts_too_late():
+    with pytest.warns(UserWarning, match=r"from 4.2 to 19.8 nm; \d+.* % of the volume"):
+        lognormal_weights(np.arange(4.2, 20, 0.4), 5.0, 0.2)
 
 
 @pytest.mark.parametrize(

@@ -42,6 +42,15 @@ def test_limits_of_the_structure_factor():
     assert high == pytest.approx(1.0, abs=1e-3)
 
 
+def test_partly_filled_particles_have_the_same_limits():
+    crystal = Crystal.builtin("Pt").with_b_iso(2.0)
+    table = distance_table(cut_cluster(crystal, "sphere", 3.0, fill="volume"))
+    assert structure_factor(table, [60.0], wavelength=0.1)[0, 0] == pytest.approx(1.0, abs=1e-3)
+    r = np.linspace(0.3, 6.0, 500)
+    g = pair_distribution_function(table, r, q_max=25.0, wavelength=0.2)[0]
+    assert np.abs(g[r < 2.0]).max() < 0.2 * g.max()
+
+
 def test_peaks_of_g_are_the_neighbours_of_platinum():
     crystal = Crystal.builtin("Pt")
     table = distance_table(cut_cluster(crystal, "sphere", 8.0))
