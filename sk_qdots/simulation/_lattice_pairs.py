@@ -23,6 +23,7 @@ import numpy.typing as npt
 import pandas as pd
 from scipy import fft
 
+from ._reduction import compact_basis
 from .clusters import Cluster
 from .crystal import SHARED_SITE, Crystal, Species
 
@@ -53,8 +54,13 @@ def lattice_pairs(clusters: Sequence[Cluster]) -> list[_Group]:
     Species pairs whose distances and multiplicities must be equal share one entry.
     """
     crystal = clusters[0].crystal
+    largest = max(clusters, key=lambda cluster: len(cluster.nodes)).nodes
+    centred = (largest - largest.mean(axis=0)) @ crystal.lattice
+    basis = compact_basis(crystal.lattice, centred.T @ centred / len(largest))
+    lattice = basis @ crystal.lattice
+    back = np.rint(np.linalg.inv(basis)).astype(np.int64)  # indices along the new vectors
     if all(cluster.filled is None for cluster in clusters):
-        correlations = [_correlation(c.nodes, occupancies=c.occupancies) for c in clusters]
+        correlations = [_correlation(c.nodes @ back, occupancies=c.occupancies) for c in clusters]
         offsets = _offsets(crystal)
         groups: dict[frozenset[Any], list[tuple[int, int]]] = {}
         for pair, terms in offsets.items():
@@ -63,7 +69,7 @@ def lattice_pairs(clusters: Sequence[Cluster]) -> list[_Group]:
         result = []
         for pairs in groups.values():
             parts = (
-                _histogram(crystal, correlations, offset, weight)
+                _histogram(lattice, correlations, offset, weight)
                 for offset, weight in offsets[pairs[0]].values()
             )
             result.append((tuple(pairs), *_merged(parts)))
@@ -73,18 +79,20 @@ def lattice_pairs(clusters: Sequence[Cluster]) -> list[_Group]:
     for i, j in itertools.combinations_with_replacement(range(len(kinds)), 2):
         first, second = sorted((kinds[i], kinds[j]))
         sublattices.setdefault((first, second), []).append((i, j))
+
+    def histogram(i: int, j: int) -> _Histogram:
+        """Distances between two sublattices of clusters whose nodes are not all whole."""
+        correlations = [
+            _correlation(c.sublattice_nodes(i) @ back, c.sublattice_nodes(j) @ back)
+            for c in clusters
+        ]
+        start, end = (np.asarray(crystal.sublattices[k].offset) for k in (i, j))
+        return _histogram(lattice, correlations, end - start, 1 if i == j else 2)
+
     return [
-        ((pair,), *_merged(_sublattice_histogram(clusters, i, j) for i, j in members))
+        ((pair,), *_merged(histogram(i, j) for i, j in members))
         for pair, members in sublattices.items()
     ]
-
-
-def _sublattice_histogram(clusters: Sequence[Cluster], i: int, j: int) -> _Histogram:
-    """Distances between two sublattices of clusters whose nodes are not all whole."""
-    first, second = (clusters[0].crystal.sublattices[k].offset for k in (i, j))
-    correlations = [_correlation(c.sublattice_nodes(i), c.sublattice_nodes(j)) for c in clusters]
-    weight = 1 if i == j else 2
-    return _histogram(clusters[0].crystal, correlations, np.subtract(second, first), weight)
 
 
 def _offsets(
@@ -109,7 +117,7 @@ def _offsets(
 
 
 def _histogram(
-    crystal: Crystal,
+    lattice: npt.NDArray[np.float64],
     correlations: Sequence[_Correlation],
     offset: npt.NDArray[np.float64],
     weight: int,
@@ -126,7 +134,7 @@ def _histogram(
                 (slice(reach[0] - half[0], reach[0]), *sides),
             )
         )
-    distances, index = _distance_index(crystal.lattice, reach, offset, correlations, parts)
+    distances, index = _distance_index(lattice, reach, offset, correlations, parts)
     whole = all(ahead.dtype == np.float32 for ahead, _ in correlations)
     counts = np.zeros((len(correlations), len(distances)), dtype=np.int64 if whole else np.float64)
     for row, (ahead, back), (here, there) in zip(counts, correlations, parts, strict=True):

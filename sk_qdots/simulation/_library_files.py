@@ -92,6 +92,7 @@ class ZarrLibrary:
         self.path = path
         self.progress = path.with_name(path.name + ".progress")
         self._array: Any = None
+        self._noted: Any = None
 
     def prepare(
         self,
@@ -103,6 +104,7 @@ class ZarrLibrary:
     ) -> set[int]:
         """Make or find the store; return the tasks that are done already."""
         wanted = str(frame.attrs["fingerprint"])
+        self._lock()
         begun, done = self._read_progress()
         if self.path.exists():
             stored, is_whole = self._stored()
@@ -139,7 +141,8 @@ class ZarrLibrary:
             dimension_names=dims,
             attributes=dict(attrs),
         )
-        self.progress.write_text(f"{frame.attrs['fingerprint']}\n", encoding="utf-8")
+        self._noted.truncate(0)
+        self._note(str(frame.attrs["fingerprint"]))
         partial.replace(self.path)
 
     def write(
@@ -147,14 +150,39 @@ class ZarrLibrary:
     ) -> None:
         """Write the chunk of one task and note that it is done."""
         self._array[where] = block
-        with self.progress.open("a", encoding="utf-8") as file:
-            file.write(f"{number}\n")
+        self._note(str(number))
 
     def finish(self) -> xr.Dataset:
         """Declare the store complete and open it."""
         self.progress.unlink(missing_ok=True)
+        self._noted.close()
         library: xr.Dataset = xr.open_zarr(self.path, chunks=None, consolidated=False)
         return library[["intensity", "mean_diameter"]]
+
+    def _lock(self) -> None:
+        """Open the progress file, which no other process may have open for writing."""
+        self._noted = self.progress.open("a+", encoding="utf-8")
+        try:
+            import fcntl
+
+            fcntl.flock(self._noted, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self._noted.close()
+            raise ValueError(f"{self.path} is being written by another process") from None
+        except (ImportError, OSError):  # no locks on this system
+            pass
+
+    def release(self) -> None:
+        """Let others write; a progress file in which nothing is noted is removed."""
+        if self._noted is None or self._noted.closed:
+            return
+        self._noted.close()
+        if self.progress.exists() and self.progress.stat().st_size == 0:
+            self.progress.unlink()
+
+    def _note(self, line: str) -> None:
+        self._noted.write(f"{line}\n")
+        self._noted.flush()
 
     def _read_progress(self) -> tuple[str | None, set[int]]:
         try:
@@ -162,7 +190,7 @@ class ZarrLibrary:
         except FileNotFoundError:
             return None, set()
         *lines, _ = text.split("\n")  # what follows the last line's end was cut short
-        return (lines[0] if lines else ""), {int(line) for line in lines[1:] if line.isdigit()}
+        return (lines[0] if lines else None), {int(line) for line in lines[1:] if line.isdigit()}
 
     def _stored(self) -> tuple[dict[str, Any], bool]:
         """Attributes of the store that is there, and whether every chunk is."""

@@ -129,7 +129,7 @@ class FreeAtoms:
         --------
         >>> from sk_qdots.simulation import FreeAtoms, cut_cluster
         >>> FreeAtoms.from_cluster(cut_cluster("PbS", "cube", 2.0))
-        FreeAtoms(PbS: 171 Pb, 171 S)
+        FreeAtoms(PbS: 63 Pb, 63 S)
         """
         if cluster.occupancies is not None:
             raise ValueError(

@@ -11,7 +11,9 @@ For a particle with :math:`N_s` sites of species :math:`s`, of occupancy
 where :math:`m_{st}(d)` counts ordered pairs. For neutrons :math:`f` is the bound
 coherent scattering length and nothing incoherent is added. Where the outermost shell
 of a particle is filled in part, sites count in part in :math:`N_s` and
-:math:`m_{st}`, and their squares in the coherent self term: an average density.
+:math:`m_{st}`, and their squares in the coherent self term: the coherent pattern of
+the average density, without the diffuse scattering :math:`\sum o (1 - o) |f|^2` that
+an ensemble of particles with differing shells has. The published patterns are made so.
 
 The last sum is a sine transform of :math:`m / d`. The direct method adds its terms
 one by one in float64 and is the judge. The fast method is a non-uniform fast
@@ -243,17 +245,21 @@ class AtomicFactors:
 
 def _b_values(table: DistanceTable, b_iso: BIso) -> list[float]:
     """Displacement parameter of every species, checked."""
-    elements = {s.element for s in table.species}
+    own = [s.b_iso for s in table.species]
     if b_iso is None:
-        return [s.b_iso for s in table.species]
-    values = b_iso if isinstance(b_iso, Mapping) else dict.fromkeys(elements, b_iso)
+        return own
+    elements = {s.element for s in table.species}
+    values = dict(b_iso) if isinstance(b_iso, Mapping) else dict.fromkeys(elements, b_iso)
     absent = sorted(set(values) - elements)
     if absent:
         raise ValueError(f"b_iso names {absent[0]}, which {table.name} does not contain")
     for value in values.values():
         if value != 0:
             positive("b_iso (a number, or one for each element in a mapping)", value, "Angstrom^2")
-    return [float(values[s.element]) if s.element in values else s.b_iso for s in table.species]
+    return [
+        float(values[s.element]) if s.element in values else b  # type: ignore[arg-type]
+        for s, b in zip(table.species, own, strict=True)
+    ]
 
 
 def _axis(

@@ -252,10 +252,13 @@ def simulate_library(
     if isinstance(target, ZarrLibrary):
         chunk = {"shape": 1, "diameter": tasks[0].diameters, "strain": _STRAINS_A_TASK}
         chunks = tuple(chunk.get(d, frame.sizes[d]) for d in dims)
-        done = target.prepare(frame, dims, chunks, _INTENSITY, len(tasks))
-        for number, where, block in blocks.computed(n_jobs, progress, done):
-            target.write(number, where, block)
-        return target.finish()
+        try:
+            done = target.prepare(frame, dims, chunks, _INTENSITY, len(tasks))
+            for number, where, block in blocks.computed(n_jobs, progress, done):
+                target.write(number, where, block)
+            return target.finish()
+        finally:
+            target.release()
     intensity = np.empty([frame.sizes[d] for d in dims], dtype=np.float32)
     for _, where, block in blocks.computed(n_jobs, progress, set()):
         intensity[where] = block

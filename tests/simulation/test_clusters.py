@@ -155,6 +155,16 @@ def test_rods_and_plates_have_their_lengths():
     assert np.ptp(diagonal @ np.ones(3) / np.sqrt(3)) == pytest.approx(100, abs=5)
 
 
+@pytest.mark.parametrize("axis", [(0, 0, 1), (1, 1, 1), (1, 2, 3)])
+def test_long_rods_need_no_large_box(axis):
+    rod = cut_cluster(PBS, Cylinder(200.0, 3.0, axis=axis))
+    assert rod.n_cells == pytest.approx(
+        np.pi / 4 * 9 * 200 / (0.1 * 5.934 / 4 ** (1 / 3)) ** 3, rel=0.02
+    )
+    # As a short piece of it, only longer.
+    assert len(np.unique(rod.nodes, axis=0)) == len(rod.nodes)
+
+
 def test_miller_faces_follow_the_point_group():
     assert len(WULFF.normals(PBS)[0]) == 14
     corners = Polyhedron((((1, 1, 1), 1.0),))

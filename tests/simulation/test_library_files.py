@@ -157,6 +157,41 @@ def test_lost_chunks_are_computed_again(tmp_path, library):
     assert sq.simulate_library("PbS", path=path, **ARGUMENTS).load().identical(library)
 
 
+def test_two_writers_do_not_mix(tmp_path, library):
+    path = tmp_path / "shared.zarr"
+    process = subprocess.Popen([sys.executable, "-c", SCRIPT, str(path)])
+    progress = tmp_path / "shared.zarr.progress"
+    deadline = time.monotonic() + 120
+    while not (progress.exists() and progress.read_text().count("\n") >= 2):
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    with pytest.raises(ValueError, match="being written by another process"):
+        sq.simulate_library("PbS", path=path, **ARGUMENTS)
+    assert process.wait() == 0
+    assert sq.simulate_library("PbS", path=path, **ARGUMENTS).load().identical(library)
+    assert [p.name for p in tmp_path.iterdir()] == ["shared.zarr"]
+
+
+def test_interrupted_and_called_again_in_one_process(tmp_path, monkeypatch, library):
+    import sk_qdots.simulation.library as module
+
+    compute, path = module._population_intensity, tmp_path / "library.zarr"
+
+    def interrupted(number, *arguments):
+        if number == 3:
+            raise KeyboardInterrupt
+        return compute(number, *arguments)
+
+    monkeypatch.setattr(module, "_population_intensity", interrupted)
+    with pytest.raises(KeyboardInterrupt) as kept:  # as an interactive session keeps it
+        sq.simulate_library("PbS", path=path, n_jobs=1, **ARGUMENTS)
+    monkeypatch.undo()
+    assert (tmp_path / "library.zarr.progress").exists()
+    assert sq.simulate_library("PbS", path=path, **ARGUMENTS).load().identical(library)
+    assert kept.value is not None
+
+
 @pytest.mark.parametrize(
     ("name", "message"),
     [("library.h5", r"must end in \.nc"), ("none/library.nc", "does not exist")],
