@@ -117,7 +117,7 @@ def plain_library():
     """The published library by sine matrices and matrix products."""
     diameters, dispersions = np.arange(2.0, 10.5, 0.5), (0.05, 0.10, 0.15, 0.20)
     strains = np.linspace(-0.0025, 0.0051, 19)
-    table = distance_table(homologous_series(PBS, 21.16, fill="volume"))
+    table = distance_table(homologous_series(PBS, 20.75, fill="volume"))
     weights = np.array(
         [lognormal_weights(table.diameters, *p) for p in itertools.product(diameters, dispersions)]
     )

@@ -23,7 +23,7 @@ import numpy.typing as npt
 import pandas as pd
 from scipy import fft
 
-from ._reduction import compact_basis
+from ._reduction import compact_basis, reindexed
 from .clusters import Cluster
 from .crystal import SHARED_SITE, Crystal, Species
 
@@ -60,7 +60,9 @@ def lattice_pairs(clusters: Sequence[Cluster]) -> list[_Group]:
     lattice = basis @ crystal.lattice
     back = np.rint(np.linalg.inv(basis)).astype(np.int64)  # indices along the new vectors
     if all(cluster.filled is None for cluster in clusters):
-        correlations = [_correlation(c.nodes @ back, occupancies=c.occupancies) for c in clusters]
+        correlations = [
+            _correlation(reindexed(c.nodes, back), occupancies=c.occupancies) for c in clusters
+        ]
         offsets = _offsets(crystal)
         groups: dict[frozenset[Any], list[tuple[int, int]]] = {}
         for pair, terms in offsets.items():
@@ -83,7 +85,9 @@ def lattice_pairs(clusters: Sequence[Cluster]) -> list[_Group]:
     def histogram(i: int, j: int) -> _Histogram:
         """Distances between two sublattices of clusters whose nodes are not all whole."""
         correlations = [
-            _correlation(c.sublattice_nodes(i) @ back, c.sublattice_nodes(j) @ back)
+            _correlation(
+                reindexed(c.sublattice_nodes(i), back), reindexed(c.sublattice_nodes(j), back)
+            )
             for c in clusters
         ]
         start, end = (np.asarray(crystal.sublattices[k].offset) for k in (i, j))

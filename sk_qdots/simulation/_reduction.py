@@ -12,7 +12,7 @@ import itertools
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["compact_basis"]
+__all__ = ["compact_basis", "reindexed"]
 
 _WORTHWHILE = 0.6  # a half would do; more, so that a round body keeps the basis it has
 
@@ -49,3 +49,8 @@ def compact_basis(
         if not changed:
             break
     return basis
+
+
+def reindexed(nodes: npt.NDArray[np.int64], basis: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Indices times a basis; themselves, where the basis is the one they have."""
+    return nodes if (basis == np.eye(3)).all() else nodes @ basis

@@ -36,7 +36,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ._checks import positive
-from ._reduction import compact_basis
+from ._reduction import compact_basis, reindexed
 from .crystal import Crystal, as_crystal
 from .shapes import Cylinder, Ellipsoid, Platelet, Shape, as_shape
 
@@ -176,8 +176,7 @@ def cut_cluster(
             raise ValueError(f"diameter is missing: the shape {shape!r} has no size of its own")
         diameter = body.diameter(crystal)
     scale = positive("diameter", diameter, "nm") / body.diameter(crystal)
-    shells = _Shells(crystal, body, scale, fill, centre)
-    cluster = shells.cluster(float(diameter))
+    cluster = _Shells(crystal, body, scale, fill, centre).largest(float(diameter))
     if cluster is None:
         raise ValueError(
             f"no atom of {crystal.name} is inside a {shape} of diameter {diameter:g} nm"
@@ -225,7 +224,7 @@ def homologous_series(
     n_clusters = int(np.ceil(positive("max_diameter", max_diameter, "nm") / step - 1e-9))
     unit = body.diameter(crystal)
     # Each cluster holds the smaller ones: cut once, then take what is inside by its gauge.
-    shells = _Shells(crystal, body, n_clusters * step / unit, fill, centre)
+    shells = _Shells(crystal, body, n_clusters * step / unit, fill, centre, ordered=True)
     clusters = (shells.cluster(n * step) for n in range(1, n_clusters + 1))
     return [cluster for cluster in clusters if cluster is not None]
 
@@ -305,6 +304,8 @@ class _Shells:
         As in :func:`cut_cluster`.
     scale : float
         How many times the body itself the largest one is.
+    ordered : bool, default=False
+        Whether smaller ones will be taken: nodes ordered by gauge.
     """
 
     def __init__(
@@ -314,6 +315,8 @@ class _Shells:
         scale: float,
         fill: Fill,
         centre: tuple[float, float, float],
+        *,
+        ordered: bool = False,
     ) -> None:
         if fill not in ("cells", "volume", "atoms"):
             raise ValueError(f"fill is {fill!r}; it must be 'cells', 'volume' or 'atoms'")
@@ -332,12 +335,23 @@ class _Shells:
                 reach *= 1.2
                 self.nodes, self.gauges = _nodes_inside(crystal, body, reach, fill, origin)
         self.nearest = self.gauges.min(axis=1)
-        order = np.argsort(self.nearest, kind="stable")
-        self.nodes, self.gauges = self.nodes[order], self.gauges[order]
-        self.nearest = self.nearest[order]
+        if ordered or fill == "volume":
+            order = np.argsort(self.nearest, kind="stable")
+            self.nodes, self.gauges = self.nodes[order], self.gauges[order]
+            self.nearest = self.nearest[order]
+
+    def largest(self, diameter: float) -> Cluster | None:
+        """The particle that the scale was for; None where it holds no atom."""
+        if self.fill == "volume":
+            return self._filled_up(diameter)
+        if len(self.nodes) == 0:
+            return None
+        limit = diameter / self.unit * (1.0 + _SURFACE)
+        filled = self.gauges <= limit if self.fill == "atoms" else None
+        return Cluster(self.crystal, self.nodes, diameter, filled)
 
     def cluster(self, diameter: float) -> Cluster | None:
-        """The particle of an equivalent-sphere diameter; None where it holds no atom."""
+        """A particle of the series; None where it holds no atom."""
         limit = diameter / self.unit * (1.0 + _SURFACE)
         if self.fill == "volume":
             return self._filled_up(diameter)
@@ -380,19 +394,24 @@ def _nodes_inside(
     shifts = (origin - offsets) @ inverse
     low = np.ceil((shifts - reach).min(axis=0) - 1e-9).astype(int)
     high = np.floor((shifts + reach).max(axis=0) + 1e-9).astype(int)
-    axes = [np.arange(a, b + 1) for a, b in zip(low, high, strict=True)]
-    if np.prod([float(len(a)) for a in axes]) > _MOST_NODES:
+    shape = high - low + 1
+    if np.prod(shape.astype(float)) > _MOST_NODES:
         raise ValueError(
             f"a particle of {crystal.name} of diameter {scale * body.diameter(crystal):g} nm is "
             f"too large (more than {_MOST_NODES:,} cells to look through); lengths are in nm"
         )
-    nodes = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 3)
-    positions = nodes @ (0.1 * lattice) - 0.1 * origin
+    i, j, k = (
+        np.arange(start, stop + 1)[:, None] * vector
+        for start, stop, vector in zip(low, high, 0.1 * lattice, strict=True)
+    )
+    grid = (i - 0.1 * origin)[:, None, None] + j[:, None] + k
+    positions = grid.reshape(-1, 3)
     columns = [body.gauge(crystal, positions + 0.1 * t if t.any() else positions) for t in offsets]
     gauges = np.stack(columns, axis=1)
     nearest = columns[0] if len(columns) == 1 else gauges.min(axis=1)
-    inside = nearest <= scale * (1.0 + _SURFACE)
-    return nodes[inside] @ basis, gauges[inside]
+    inside = np.flatnonzero(nearest <= scale * (1.0 + _SURFACE))
+    nodes = np.stack(np.unravel_index(inside, tuple(shape)), axis=1) + low
+    return reindexed(nodes, basis), gauges[inside]
 
 
 @lru_cache(maxsize=64)

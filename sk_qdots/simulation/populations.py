@@ -339,7 +339,7 @@ def histogram_weights(
 def lognormal_upper_diameter(
     mean: float,
     dispersion: float,
-    volume_tail: float = 5e-4,
+    volume_tail: float = 7e-4,
     *,
     weighting: Weighting = "number",
 ) -> float:
@@ -351,7 +351,7 @@ def lognormal_upper_diameter(
         Mean diameter, in nm.
     dispersion : float
         Standard deviation / mean.
-    volume_tail : float, default=5e-4
+    volume_tail : float, default=7e-4
         Volume fraction that may be left out.
     weighting : {"number", "volume"}, default="number"
         Of mean and dispersion.
@@ -369,7 +369,7 @@ def lognormal_upper_diameter(
     --------
     >>> from sk_qdots.simulation import lognormal_upper_diameter
     >>> round(lognormal_upper_diameter(10.0, 0.20), 1)
-    21.2
+    20.8
     """
     mu, sigma = lognormal_parameters(mean, dispersion)
     shift = 3.0 * sigma**2 if _by_number(weighting) else 0.0
@@ -379,7 +379,7 @@ def lognormal_upper_diameter(
 def normal_upper_diameter(
     mean: float,
     dispersion: float,
-    volume_tail: float = 5e-4,
+    volume_tail: float = 7e-4,
     *,
     weighting: Weighting = "number",
 ) -> float:
