@@ -82,6 +82,18 @@ class FreeAtomsPattern:
         self._pattern(self.atoms)
 
 
+class ManyFreeAtoms:
+    """200,000 free atoms on all processors: memory must not grow with their square."""
+
+    timeout = 600
+
+    def peakmem_pattern(self):
+        elements, positions = cut_cluster(Crystal.builtin("PbS"), "sphere", 21.6).atoms()
+        moved = positions + np.random.default_rng(0).normal(0.0, 0.05, positions.shape)
+        table = distance_table(FreeAtoms(elements, moved), n_jobs=-1)
+        debye_intensity(table, sq.default_q_grid(), wavelength=0.56)
+
+
 class Library:
     """The published library, 1292 patterns."""
 
