@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .crystal import Crystal, Sublattice
+from .crystal import NEIGHBOURS, OVERFULL, Crystal, Sublattice
 from .scattering_factors import tabulated_ions
 
 __all__ = ["read_cif"]
@@ -21,11 +21,6 @@ _THIRD = 2e-4  # a coordinate this near to a third or a sixth is one, printed wi
 _DEFAULT_B = 1.0  # Angstrom^2, where a CIF gives none
 _FULL_SITE = 0.4  # Angstrom; images of a full site nearer than this are one atom
 _SPLIT_SITE = 0.02  # Angstrom; the same for a site that is occupied in part
-_OVERFULL = 1.001  # sum of the occupancies of one site, with room for rounding
-
-_NEIGHBOURS = np.array(
-    [[i, j, k] for i in (-1, 0, 1) for j in (-1, 0, 1) for k in (-1, 0, 1)], dtype=np.float64
-)
 
 _Label = tuple[str, int, float, float]  # element, charge, occupancy, b_iso
 
@@ -287,12 +282,12 @@ def _sublattices(
         shares.setdefault(next(alike, k), []).append(k)
     sublattices = []
     for k, members in shares.items():
-        images = (reduced[k] - np.round(reduced[k]) + _NEIGHBOURS) @ vectors
+        images = (reduced[k] - np.round(reduced[k]) + NEIGHBOURS) @ vectors
         distance = np.round(np.linalg.norm(images, axis=1), 6)
         # Among images equally near: the one farthest along x, then y, then z.
         x, y, z = images[np.lexsort((*np.round(-images.T[::-1], 6), distance))[0]].tolist()
         occupancy = sum(labels[placed[m][0]][2] for m in members)
-        if 1.0 < occupancy < _OVERFULL:
+        if 1.0 < occupancy < OVERFULL:
             occupancy = 1.0
         element, charge, b_iso = _kind(labels[placed[k][0]])
         sublattices.append(Sublattice(element, (x, y, z), b_iso, occupancy, charge))

@@ -112,6 +112,7 @@ class ZarrLibrary:
                 raise _refusal(self.path, stored, frame)
             if begun is None:  # complete, unless chunks were lost since
                 done = set(range(n_tasks)) if is_whole else set()
+                self._note(wanted)
         else:
             done = set()
             self._make_frame(frame, dims, chunks, attrs)
@@ -154,8 +155,8 @@ class ZarrLibrary:
 
     def finish(self) -> xr.Dataset:
         """Declare the store complete and open it."""
-        self.progress.unlink(missing_ok=True)
         self._noted.close()
+        self.progress.unlink(missing_ok=True)
         library: xr.Dataset = xr.open_zarr(self.path, chunks=None, consolidated=False)
         return library[["intensity", "mean_diameter"]]
 
@@ -185,11 +186,13 @@ class ZarrLibrary:
         self._noted.flush()
 
     def _read_progress(self) -> tuple[str | None, set[int]]:
-        try:
-            text = self.progress.read_text(encoding="utf-8")
-        except FileNotFoundError:
-            return None, set()
-        *lines, _ = text.split("\n")  # what follows the last line's end was cut short
+        """Fingerprint and tasks that are noted; a note that was cut short is taken away."""
+        self._noted.seek(0)
+        text = self._noted.read()
+        whole = text[: text.rfind("\n") + 1]
+        if whole != text:
+            self._noted.truncate(len(whole.encode()))
+        lines = whole.splitlines()
         return (lines[0] if lines else None), {int(line) for line in lines[1:] if line.isdigit()}
 
     def _stored(self) -> tuple[dict[str, Any], bool]:

@@ -176,7 +176,7 @@ def cut_cluster(
             raise ValueError(f"diameter is missing: the shape {shape!r} has no size of its own")
         diameter = body.diameter(crystal)
     scale = positive("diameter", diameter, "nm") / body.diameter(crystal)
-    cluster = _Shells(crystal, body, scale, fill, centre).largest(float(diameter))
+    cluster = _Shells(crystal, body, scale, fill, centre).cluster(float(diameter))
     if cluster is None:
         raise ValueError(
             f"no atom of {crystal.name} is inside a {shape} of diameter {diameter:g} nm"
@@ -335,27 +335,20 @@ class _Shells:
                 reach *= 1.2
                 self.nodes, self.gauges = _nodes_inside(crystal, body, reach, fill, origin)
         self.nearest = self.gauges.min(axis=1)
-        if ordered or fill == "volume":
+        self.ordered = ordered or fill == "volume"
+        if self.ordered:
             order = np.argsort(self.nearest, kind="stable")
             self.nodes, self.gauges = self.nodes[order], self.gauges[order]
             self.nearest = self.nearest[order]
 
-    def largest(self, diameter: float) -> Cluster | None:
-        """The particle that the scale was for; None where it holds no atom."""
-        if self.fill == "volume":
-            return self._filled_up(diameter)
-        if len(self.nodes) == 0:
-            return None
-        limit = diameter / self.unit * (1.0 + _SURFACE)
-        filled = self.gauges <= limit if self.fill == "atoms" else None
-        return Cluster(self.crystal, self.nodes, diameter, filled)
-
     def cluster(self, diameter: float) -> Cluster | None:
-        """A particle of the series; None where it holds no atom."""
-        limit = diameter / self.unit * (1.0 + _SURFACE)
+        """The particle of a diameter, the largest if not ordered; None where it holds no atom."""
         if self.fill == "volume":
             return self._filled_up(diameter)
-        end = int(np.searchsorted(self.nearest, limit, side="right"))
+        limit = diameter / self.unit * (1.0 + _SURFACE)
+        end = len(self.nodes)
+        if self.ordered:
+            end = int(np.searchsorted(self.nearest, limit, side="right"))
         if end == 0:
             return None
         filled = self.gauges[:end] <= limit if self.fill == "atoms" else None

@@ -24,8 +24,8 @@ from .scattering_factors import atomic_number
 __all__ = ["Crystal", "Species", "Sublattice"]
 
 SHARED_SITE = 0.5  # Angstrom; atoms nearer than this are never there together
-_OVERFULL = 1.001  # sum of the occupancies of one site, with room for rounding
-_NEIGHBOURS = np.array(list(itertools.product((-1.0, 0.0, 1.0), repeat=3)))
+OVERFULL = 1.001  # sum of the occupancies of one site, with room for rounding
+NEIGHBOURS = np.array(list(itertools.product((-1.0, 0.0, 1.0), repeat=3)))
 
 _Vectors = tuple[tuple[float, float, float], ...]
 
@@ -167,7 +167,7 @@ class Crystal:
 
     def _refuse_overlaps(self) -> None:
         """Refuse sites that are nearer to each other than atoms can be."""
-        neighbours = _NEIGHBOURS @ self.lattice
+        neighbours = NEIGHBOURS @ self.lattice
         offsets = np.array([s.offset for s in self.sublattices])
         for k, first in enumerate(self.sublattices):
             gaps = offsets[: k + 1] - offsets[k]
@@ -177,7 +177,7 @@ class Crystal:
             near = np.flatnonzero((lengths < SHARED_SITE).any(axis=1))
             for j in near:
                 second = self.sublattices[j]
-                if first.occupancy + second.occupancy > _OVERFULL:
+                if first.occupancy + second.occupancy > OVERFULL:
                     raise ValueError(
                         f"crystal {self.name}: {first.element} and {second.element} are "
                         f"{lengths[j].min():.3g} Angstrom apart and filled to "

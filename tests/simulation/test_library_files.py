@@ -12,6 +12,7 @@ import pytest
 import xarray as xr
 
 import sk_qdots as sq
+from sk_qdots.simulation._library_files import ZarrLibrary
 
 pytest.importorskip("zarr")
 pytest.importorskip("h5netcdf")
@@ -83,6 +84,13 @@ def test_killed_and_resumed_is_bit_identical(tmp_path, library):
     assert np.isnan(xr.open_zarr(cut, chunks=None, consolidated=False)["intensity"]).any()
     noted = progress.read_text()
     progress.write_text(noted + "7")  # a note cut short by the kill
+    noting = ZarrLibrary(cut)
+    noting._lock()
+    assert 7 not in noting._read_progress()[1]
+    noting._note("6")  # a line of its own, not one with what was cut short
+    noting.release()
+    assert progress.read_text() == noted + "6\n"
+    progress.write_text(noted)
     resumed = sq.simulate_library("PbS", path=cut, **ARGUMENTS)
     assert resumed.load().identical(library)
     assert contents(cut) == contents(whole)
@@ -143,7 +151,9 @@ def test_a_netcdf_file_is_replaced_by_itself_alone(tmp_path, library):
         assert other.read_bytes() == before
 
 
-def test_lost_chunks_are_computed_again(tmp_path, library):
+def test_lost_chunks_are_computed_again(tmp_path, monkeypatch, library):
+    import sk_qdots.simulation.library as module
+
     path = tmp_path / "library.zarr"
     sq.simulate_library("PbS", path=path, **ARGUMENTS)
     chunks = [p for p in (path / "intensity/c").rglob("*") if p.is_file()]
@@ -154,6 +164,18 @@ def test_lost_chunks_are_computed_again(tmp_path, library):
         sq.augment_library(damaged)
     with pytest.raises(ValueError, match="finish it with the same call"):
         sq.library_samples(damaged)
+    # Interrupted while these are computed again, it is resumed like any other.
+    compute = module._population_intensity
+
+    def interrupted(number, *arguments):
+        if number == 4:
+            raise KeyboardInterrupt
+        return compute(number, *arguments)
+
+    monkeypatch.setattr(module, "_population_intensity", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        sq.simulate_library("PbS", path=path, n_jobs=1, **ARGUMENTS)
+    monkeypatch.undo()
     assert sq.simulate_library("PbS", path=path, **ARGUMENTS).load().identical(library)
 
 
