@@ -9,12 +9,12 @@ has the volume of one primitive cell. How it is filled:
     the composition is exact, and :math:`N_n \approx n^3`.
 ``"volume"``
     Nodes are taken from the centre outwards, shell by shell, and the last shell is
-    occupied in part, so that there are exactly :math:`N_n = n^3` cells. This is how
-    the published patterns [1]_ were made: with it the residual of the 3.0 nm one
-    falls from 0.030 to 0.012 (``tools/compare_reference.py``). Such a cluster
+    occupied in part, so that there are exactly :math:`N_n = n^3` cells. The
+    published patterns [1]_ seem to be made so: with it the residual of the 3.0 nm
+    one falls from 0.030 to 0.012 (``tools/compare_reference.py``). Such a cluster
     scatters as the average density of particles that differ in their outermost
     shell (:math:`o^2`, not :math:`o`, in the self term); the diffuse scattering of
-    the differences, :math:`\sum o (1 - o) |f|^2`, is left out, as it was there.
+    the differences, :math:`\sum o (1 - o) |f|^2`, is left out.
     For one real particle, or for a pair distribution function, take ``"cells"`` or
     ``"atoms"``.
 ``"atoms"``

@@ -13,7 +13,7 @@ coherent scattering length and nothing incoherent is added. Where the outermost 
 of a particle is filled in part, sites count in part in :math:`N_s` and
 :math:`m_{st}`, and their squares in the coherent self term: the coherent pattern of
 the average density, without the diffuse scattering :math:`\sum o (1 - o) |f|^2` that
-an ensemble of particles with differing shells has. The published patterns are made so.
+an ensemble of particles with differing shells has. The published patterns seem to be made so.
 
 The last sum is a sine transform of :math:`m / d`. The direct method adds its terms
 one by one in float64 and is the judge. The fast method is a non-uniform fast
