@@ -1,7 +1,18 @@
+from . import augmentation, simulation, solvents
 from .augmentation import (
+    AugmentedClassifier,
+    Background,
+    InstrumentBroadening,
+    KAlpha2,
     PoissonNoise,
+    Polarisation,
+    PreferredOrientation,
+    QCoarsening,
+    QTruncation,
     RandomExperiment,
     SolventMixer,
+    SolventVariation,
+    ZeroShift,
     augment_library,
     library_samples,
 )
@@ -11,27 +22,41 @@ from .neural_network import AllCNN, AllCNNClassifier
 from .preprocessing import QStandardizer
 from .simulation import Crystal, default_q_grid, simulate_library
 from .sizing import Sizer, SizerError, Sizing, load_sizer, make_sizing_pipeline
-from .solvents import load_solvent
+from .solvents import load_solvent, read_solvent
 
 __all__ = [
     "AllCNN",
     "AllCNNClassifier",
+    "AugmentedClassifier",
+    "Background",
     "Crystal",
+    "InstrumentBroadening",
+    "KAlpha2",
     "PatternError",
     "PoissonNoise",
+    "Polarisation",
+    "PreferredOrientation",
+    "QCoarsening",
     "QStandardizer",
+    "QTruncation",
     "RandomExperiment",
     "Sizer",
     "SizerError",
     "Sizing",
     "SizingDisplay",
     "SolventMixer",
+    "SolventVariation",
+    "ZeroShift",
     "augment_library",
+    "augmentation",
     "default_q_grid",
     "library_samples",
     "load_sizer",
     "load_solvent",
     "make_sizing_pipeline",
     "read_pattern",
+    "read_solvent",
     "simulate_library",
+    "simulation",
+    "solvents",
 ]

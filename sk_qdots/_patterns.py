@@ -76,5 +76,12 @@ def area(rows: Array, q: Array) -> Array:
     """Trapezoidal integral of each row over the part of the grid that is measured (not NaN)."""
     if rows.shape[1] == 1:
         return np.asarray(np.nan_to_num(rows[:, 0], nan=0.0))
-    pair_means = 0.5 * (rows[:, 1:] + rows[:, :-1])
-    return np.asarray(np.nansum(pair_means * np.diff(q), axis=1, dtype=np.float64))
+    steps = np.diff(q)
+    weights = 0.5 * (np.r_[steps, 0.0] + np.r_[0.0, steps])
+    # No matrix product: its last digits would depend on the number of rows.
+    total = np.asarray((rows * weights.astype(rows.dtype)).sum(axis=1, dtype=np.float64))
+    partial = np.isnan(total)
+    if partial.any():
+        means = 0.5 * (rows[partial, 1:] + rows[partial, :-1])
+        total[partial] = np.nansum(means * steps, axis=1, dtype=np.float64)
+    return total

@@ -20,7 +20,7 @@ from sklearn.pipeline import Pipeline
 from ._patterns import q_of, rows_of
 from ._reference import Match, ReferencePatterns
 from ._sizer_files import SizerError, read_sizer, shipped_sizers, write_sizer
-from .augmentation import RandomExperiment
+from ._training_facts import augmentation_facts, trained_limits, transformers_of
 from .io import PatternError
 from .neural_network import AllCNNClassifier
 from .preprocessing import QStandardizer
@@ -31,7 +31,6 @@ Array = npt.NDArray[Any]
 
 _RANGE_TOLERANCE = 0.02  # 1/Angstrom
 _COVERAGE = 0.95  # share of the required range that must be measured
-_UNTRAINED_STEP = 4.0  # grid steps that a network bears which never saw a coarse pattern
 _POOR_AGREEMENT = 0.5  # below it a pattern is refused
 _LARGEST_STRAIN = 0.011  # above it too; the model card tells how often both happen
 
@@ -174,13 +173,14 @@ class Sizer:
             if missing:
                 raise ValueError(f"library has no patterns of {min(missing) / 1000:g} nm")
         augmenter = getattr(classifier, "augmenter_", None)
-        if augmenter is not None and not np.allclose(augmenter.q_, standardizer.q_, atol=1e-6):
+        grids = [step.q_ for step in transformers_of(augmenter) if hasattr(step, "q_")]
+        if not all(np.allclose(grid, standardizer.q_, atol=1e-6) for grid in grids):
             raise ValueError(
                 "the augmenter drew on another Q grid than the standardiser's; give it "
                 "q=pipeline['qstandardizer'].q_ and fit again"
             )
-        self.augmentation = _augmentation_facts(augmenter)
-        self.required_range, self.coarsest_step = _trained_limits(augmenter, standardizer.q_)
+        self.augmentation = augmentation_facts(augmenter)
+        self.required_range, self.coarsest_step = trained_limits(augmenter, standardizer.q_)
 
     @property
     def classes_(self) -> npt.NDArray[np.int64]:
@@ -478,25 +478,3 @@ def _steps(pipeline: Pipeline) -> tuple[QStandardizer, AllCNNClassifier]:
     if classes.dtype.kind not in "iu" or classes.min() <= 0:
         raise ValueError("the classes must be diameters in picometres, positive integers")
     return standardizer, classifier
-
-
-def _augmentation_facts(augmenter: Any) -> dict[str, Any] | None:
-    if augmenter is None:
-        return None
-    parameters = {k: v for k, v in augmenter.get_params(deep=False).items() if k != "q"}
-    return {
-        "class": type(augmenter).__name__,
-        **{k: str(v) if isinstance(v, xr.DataArray) else v for k, v in parameters.items()},
-    }
-
-
-def _trained_limits(augmenter: Any, q: Array) -> tuple[tuple[float, float], float]:
-    """The shortest range and the coarsest step that the network has seen."""
-    step = float(q[1] - q[0])
-    start, end, coarsest = float(q[0]), float(q[-1]), _UNTRAINED_STEP
-    if isinstance(augmenter, RandomExperiment):
-        if augmenter.full_range_share < 1:
-            start, end = max(start, augmenter.q_min[1]), min(end, augmenter.q_max[0])
-        if augmenter.fine_share < 1:
-            coarsest = max(coarsest, augmenter.coarsening[1])
-    return (float(start), float(end)), coarsest * step

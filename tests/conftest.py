@@ -30,3 +30,12 @@ def reference_folder():
     if not folder.is_dir():
         pytest.skip("the reference patterns are not beside this checkout")
     return folder
+
+
+@pytest.fixture(scope="session")
+def toluene_file():
+    """Measured liquid toluene; it is not part of this project."""
+    file = Path(__file__).resolve().parents[2] / "shared" / "data" / "toluene_measured.xye"
+    if not file.is_file():
+        pytest.skip("the measured toluene is not beside this checkout")
+    return file

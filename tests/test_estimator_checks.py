@@ -1,5 +1,6 @@
 """scikit-learn's own checks; the one list of every estimator."""
 
+from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
@@ -10,7 +11,22 @@ ESTIMATORS = [
     sq.QStandardizer(padding="edge"),
     sq.SolventMixer(),
     sq.PoissonNoise(random_state=0),
-    sq.RandomExperiment(n_liquids=3, random_state=0),
+    sq.SolventVariation(random_state=0),
+    sq.Background(random_state=0),
+    sq.Background("silicon", random_state=0),
+    sq.InstrumentBroadening(),
+    sq.ZeroShift(),
+    sq.KAlpha2(),
+    sq.KAlpha2("Ag"),
+    sq.Polarisation(wavelength=0.56),
+    sq.PreferredOrientation(),
+    sq.QTruncation(),
+    sq.QTruncation(q_max=10.0),
+    sq.QCoarsening(),
+    sq.RandomExperiment(random_state=0),
+    sq.RandomExperiment("ideal", random_state=0),
+    sq.AugmentedClassifier(LogisticRegression(), random_state=0),
+    sq.AugmentedClassifier(LogisticRegression(), sq.PoissonNoise(scale=1e4), random_state=0),
     sq.AllCNNClassifier(random_state=0),
     sq.make_sizing_pipeline(random_state=0),
 ]

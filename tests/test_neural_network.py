@@ -91,9 +91,7 @@ def test_grid_search_in_parallel(noisy_samples):
 
 def test_training_augmentation_is_fresh_and_seeded(noisy_samples):
     X, y, _ = noisy_samples
-    augmenter = sq.RandomExperiment(
-        n_liquids=3, q_min=(1.0, 1.3), q_max=(7.0, 8.0), q=X["q"].values
-    )
+    augmenter = sq.RandomExperiment("ideal", q_min=(1.0, 1.3), q_max=(7.0, 8.0), q=X["q"].values)
     pipe = quick(allcnn__max_epochs=2, allcnn__augmenter=augmenter)
     one, two = (clone(pipe).fit(X, y).predict_proba(X) for _ in range(2))
     np.testing.assert_array_equal(one, two)

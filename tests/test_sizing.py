@@ -19,7 +19,7 @@ def library():
 def sizer(library):
     """A sizer that knows three sizes, trained in a second."""
     X, y, _ = sq.library_samples(library)
-    augmenter = sq.RandomExperiment(n_liquids=3, random_state=0)
+    augmenter = sq.RandomExperiment("ideal", random_state=0)
     pipe = sq.make_sizing_pipeline(augmenter=augmenter, random_state=0)
     pipe.set_params(allcnn__n_filters=8, allcnn__max_epochs=80, allcnn__batch_size=9).fit(X, y)
     return sq.Sizer(pipe, library, name="three", training={"seed": 0})
@@ -298,7 +298,7 @@ def test_limits_follow_the_training(library, sizer):
 def test_augmenter_on_another_grid_is_refused(library):
     q = np.linspace(1.0, 8.0, 600)
     X, y, _ = sq.library_samples(library.interp(q=q))
-    augmenter = sq.RandomExperiment(n_liquids=2, q_min=(1.0, 1.2), q_max=(7.0, 8.0))
+    augmenter = sq.RandomExperiment("ideal", q_min=(1.0, 1.2), q_max=(7.0, 8.0))
     pipe = sq.make_sizing_pipeline(augmenter=augmenter).set_params(
         qstandardizer__q_min=1.0,
         qstandardizer__q_max=8.0,
@@ -377,7 +377,7 @@ def test_no_dots_are_refused():
     sizer = sq.load_sizer("PbS")
     q = sizer.q_
     rng = np.random.default_rng(0)
-    liquid = np.interp(q, sq.load_solvent("generic")["q"], sq.load_solvent("generic"))
+    liquid = np.interp(q, sq.load_solvent("hexane")["q"], sq.load_solvent("hexane"))
     for expected in (np.full(len(q), 50.0), liquid):
         counts = xr.DataArray(rng.poisson(expected), dims="q", coords={"q": q})
         with pytest.raises(sq.PatternError, match="does not look like PbS"):

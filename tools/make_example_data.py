@@ -32,7 +32,7 @@ def main() -> None:
         wavelength=WAVELENGTH,
     )
     dots = library["intensity"].values.ravel().astype(np.float64)
-    curve = sq.load_solvent("generic")
+    curve = sq.load_solvent("toluene", WAVELENGTH)
     liquid = np.interp(q, curve["q"].values, curve.values)
     standard = (q >= 1.0) & (q <= 15.0)
     dots /= np.trapezoid(dots[standard], q[standard])

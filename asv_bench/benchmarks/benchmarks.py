@@ -112,22 +112,52 @@ class Library:
         sq.simulate_library("PbS", n_jobs=n_jobs)
 
 
+class Factorial:
+    """The published data set: 41,344 patterns, 207 million counts, one thread."""
+
+    timeout = 300
+
+    def setup(self):
+        self.library = sq.simulate_library("PbS")
+        sq.augment_library(self.library.isel(diameter=[0], strain=[0]), random_state=0)  # compiles
+
+    def time_augment(self):
+        sq.augment_library(self.library, random_state=0)
+
+    def peakmem_augment(self):
+        sq.augment_library(self.library, random_state=0)
+
+
+class Batch:
+    """One training batch, 256 patterns of 5004 points, drawn afresh."""
+
+    params = ("anywhere", "ideal", "synchrotron", "lab-cu", "lab-mo")
+    param_names = ("laboratory",)
+
+    def setup(self, laboratory):
+        library = sq.simulate_library("PbS", dispersions=[0.1], strains=[0.0])
+        X, _, _ = sq.library_samples(library)
+        self.X = np.tile(sq.QStandardizer().fit_transform(X), (16, 1))[:256]
+        self.experiment = sq.RandomExperiment(laboratory, random_state=0).fit(self.X)
+        self.rng = np.random.default_rng(0)
+        self.experiment.perturb(self.X[:2], self.rng)  # compiles
+
+    def time_perturb(self, laboratory):
+        self.experiment.perturb(self.X, self.rng)
+
+
 class Patterns:
-    """256 patterns through augmentation, standardiser and sizer."""
+    """256 patterns through standardiser and sizer."""
 
     def setup(self):
         library = sq.simulate_library("PbS", dispersions=[0.1], strains=[0.0])
         X, _, _ = sq.library_samples(library)
         rows = np.tile(X.values, (16, 1))[:256]
         self.X = sq.QStandardizer().fit_transform(rows)
-        self.experiment = sq.RandomExperiment(n_liquids=20, random_state=0).fit(self.X)
         fine = np.linspace(0.5, 16.0, 23_000)
         values = np.stack([np.interp(fine, X["q"].values, row) for row in rows])
         self.measured = xr.DataArray(values, dims=("sample", "q"), coords={"q": fine})
         self.sizer = sq.load_sizer("PbS")
-
-    def time_random_experiment(self):
-        self.experiment.perturb(self.X, np.random.default_rng(0))
 
     def time_standardize_23000_points(self):
         sq.QStandardizer().fit_transform(self.measured)

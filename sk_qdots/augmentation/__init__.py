@@ -17,15 +17,39 @@ batch or number of workers. ``perturb(X, rng)`` draws afresh from a generator:
 a network that trains with it never sees the same noise twice.
 """
 
+from ._background import Background
+from ._base import perturb
+from ._classifier import AugmentedClassifier
+from ._concentration import from_mass_fraction, to_mass_fraction
 from ._experiment import RandomExperiment
+from ._instrument import ANODES, InstrumentBroadening, KAlpha2, Polarisation, ZeroShift
+from ._laboratories import LABORATORIES, Laboratory
 from ._library import augment_library, library_samples
 from ._noise import PoissonNoise
-from ._solvent import SolventMixer
+from ._sampling import QCoarsening, QTruncation
+from ._solvent import SolventMixer, SolventVariation
+from ._texture import PreferredOrientation
 
 __all__ = [
+    "ANODES",
+    "LABORATORIES",
+    "AugmentedClassifier",
+    "Background",
+    "InstrumentBroadening",
+    "KAlpha2",
+    "Laboratory",
     "PoissonNoise",
+    "Polarisation",
+    "PreferredOrientation",
+    "QCoarsening",
+    "QTruncation",
     "RandomExperiment",
     "SolventMixer",
+    "SolventVariation",
+    "ZeroShift",
     "augment_library",
+    "from_mass_fraction",
     "library_samples",
+    "perturb",
+    "to_mass_fraction",
 ]

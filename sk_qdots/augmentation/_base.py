@@ -11,12 +11,13 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
+from sklearn.pipeline import Pipeline
 
 from .._patterns import check_axis, q_of, rows_of
 from .._validation import check_is_fitted, check_random_state, fit_context, validate_data
 from ..simulation import default_q_grid
 
-__all__ = ["Augmenter", "Generators", "digest"]
+__all__ = ["Augmenter", "Generators", "digest", "perturb"]
 
 Array = npt.NDArray[Any]
 Generators = Sequence[np.random.Generator]
@@ -47,13 +48,14 @@ class Augmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator, metaclass
         self._check_parameters()
         values = self._validated(X, reset=True)
         self.q_ = _grid(X, getattr(self, "q", None), values.shape[1])
-        random_state = check_random_state(getattr(self, "random_state", None))
-        self.seed_ = int(random_state.randint(np.iinfo(np.int32).max))
+        if hasattr(self, "random_state"):
+            random_state = check_random_state(self.random_state)
+            self.seed_ = int(random_state.randint(np.iinfo(np.int32).max))
         self._prepare()
         return self
 
     def transform(self, X: Any) -> Any:
-        """Apply the experiment, each row seeded by itself.
+        """Apply the experiment; what is random is seeded by each row itself.
 
         Parameters
         ----------
@@ -66,7 +68,9 @@ class Augmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator, metaclass
         """
         check_is_fitted(self)
         values = self._validated(X, reset=False)
-        rngs = [np.random.default_rng([self.seed_, digest(row)]) for row in values]
+        rngs: Generators = ()
+        if hasattr(self, "random_state"):
+            rngs = [np.random.default_rng([self.seed_, digest(row)]) for row in values]
         return _like(X, self._apply(values, rngs))
 
     def perturb(self, X: Any, rng: np.random.Generator) -> Any:
@@ -122,6 +126,42 @@ class Augmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator, metaclass
         tags.input_tags.allow_nan = True
         tags.non_deterministic = False
         return tags
+
+
+def perturb(augmenter: Any, X: Any, rng: np.random.Generator) -> Any:
+    """Apply a fitted augmenter, or a Pipeline of them, with fresh draws.
+
+    Parameters
+    ----------
+    augmenter : transformer or Pipeline
+        Fitted. A step without ``perturb``, such as a standardiser, transforms.
+    X : DataArray or array-like of shape (n_samples, n_q)
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    ndarray or DataArray of shape (n_samples, n_q)
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.pipeline import make_pipeline
+    >>> import sk_qdots as sq
+    >>> X = np.full((1, 5004), 70.0)
+    >>> chain = make_pipeline(sq.SolventMixer("toluene"), sq.PoissonNoise(14)).fit(X)
+    >>> rng = np.random.default_rng(0)
+    >>> first, second = (sq.augmentation.perturb(chain, X, rng) for _ in range(2))
+    >>> bool((first == second).all())
+    False
+    """
+    if isinstance(augmenter, Pipeline):
+        for _, step in augmenter.steps:
+            if step is not None and step != "passthrough":
+                X = perturb(step, X, rng)
+        return X
+    if hasattr(augmenter, "perturb"):
+        return augmenter.perturb(X, rng)
+    return augmenter.transform(X)
 
 
 def digest(row: Array) -> int:

@@ -2,71 +2,91 @@
 
 from __future__ import annotations
 
-from numbers import Integral, Real
+from collections.abc import Sequence
+from dataclasses import fields, replace
+from numbers import Real
 from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
-from scipy.interpolate import make_interp_spline
+import xarray as xr
 
 from .._patterns import area
-from .._resampling import resample
 from .._validation import Interval
-from ..solvents import generic_liquid
+from ..simulation import Crystal
+from ..solvents import known_backgrounds, load_background
+from ._background import smooth_backgrounds
 from ._base import Augmenter, Generators
-from ._solvent import mix
+from ._instrument import block_centres, broadened, misaligned, polarisation_factor, resolution
+from ._laboratories import LABORATORIES, MIXTURES, Laboratory
+from ._mixing import CurveFamily, mix
+from ._solvent import as_curves
+from ._texture import Texture
 
 __all__ = ["RandomExperiment"]
 
 Array = npt.NDArray[Any]
 
+_FACETS = ((1, 0, 0), (1, 1, 0), (1, 1, 1))
+_MARCHES = np.geomspace(0.2, 5.0, 41)
+_PEAK_WIDTH = 0.12  # 1/Angstrom
+_STRIDE = 4  # points; nanocrystals up to 25 nm are smooth over it
+_N_SMOOTH = 6
+_HOLDER_CHANGE = 0.05  # relative, of a shipped background
+_OVERRIDES = (
+    "qd_fraction",
+    "dry_share",
+    "scale",
+    "q_min",
+    "q_max",
+    "full_range_share",
+    "coarsening",
+    "fine_share",
+)
+
 
 class RandomExperiment(Augmenter):
-    """Draw a whole experiment for every row: liquid, dilution, range, step and counts.
+    """Draw a whole experiment for every row, as a laboratory would do it.
 
-    The liquids are a seeded family around :func:`sk_qdots.solvents.generic_liquid`
-    (chains and rings, packing and size varied, then a smooth random change of the
-    curve): no measured solvent is among them, so that a network trained with them
-    must learn to see through *a* liquid, not through one that it knows.
+    In this order: preferred orientation, a liquid that is drawn as
+    :class:`SolventVariation` draws it, a background, the polarisation factor, zero
+    shift, wavelength error and K-alpha doublet, the instrument's resolution, counts,
+    coarser steps, a shorter range.
 
     Parameters
     ----------
-    qd_fraction : tuple of 2 float, default=(0.08, 1.0)
-        Range of the dots' share of the integrated intensity, log-uniform.
-    dry_share : float, default=0.2
-        Share of the rows that have no liquid.
-    scale : tuple of 2 float, default=(3.0, 200.0)
-        Range of the counts per unit of intensity at area 1000, log-uniform.
-    q_min : tuple of 2 float, default=(0.99, 1.8)
-        Range of the lowest measured Q, in 1/Angstrom.
-    q_max : tuple of 2 float, default=(4.4, 15.0)
-        Range of the highest measured Q, in 1/Angstrom.
-    full_range_share : float, default=0.5
-        Share of the rows that keep the whole range.
-    coarsening : tuple of 2 float, default=(1.0, 20.0)
-        Range of the step of the counted points in units of the grid's, log-uniform.
-        They are brought onto the grid as :class:`QStandardizer` does.
-    fine_share : float, default=0.7
-        Share of the rows that keep the grid's step.
-    n_liquids : int, default=400
-        Number of liquids in the family.
+    laboratory : str or Laboratory, default="anywhere"
+        Distributions to draw from: ``"ideal"`` (no instrument: liquid, counts, range
+        and step), ``"synchrotron"``, ``"lab-cu"``, ``"lab-mo"``, ``"anywhere"`` (a
+        row comes from one of the last three), or your own
+        :class:`sk_qdots.augmentation.Laboratory`.
+    solvents : sequence of str or DataArray, optional
+        Liquids to start from, all shipped ones by default.
+    liquid_change, liquid_shift, liquid_broadening : float, default=0.04, 0.02, 0.5
+        How far a drawn liquid may be from them; see :class:`SolventVariation`.
+    crystal : Crystal or str, default="PbS"
+        The dots, for preferred orientation on a facet 100, 110 or 111.
+    qd_fraction, scale, q_min, q_max, coarsening : tuple of 2 float, optional
+        Range to take instead of the laboratory's.
+    dry_share, full_range_share, fine_share : float, optional
+        Share to take instead of the laboratory's.
     q : array-like of shape (n_q,), optional
         Grid of bare arrays, in 1/Angstrom; a DataArray brings its own.
     random_state : int, RandomState instance or None, default=None
-        Seed of the liquids and of the draws of ``transform``.
+        Seed of the draws of ``transform``.
 
     Attributes
     ----------
     q_ : ndarray of shape (n_q,)
         The grid, in 1/Angstrom.
-    liquids_ : ndarray of shape (n_liquids, n_q)
-        The liquids on the grid, with unit area.
+    laboratories_ : list of Laboratory
+        What is drawn from, the given ranges and shares put in.
     n_features_in_ : int
         Number of grid points.
 
     See Also
     --------
-    SolventMixer, PoissonNoise : One step each, with a fixed level.
+    SolventVariation, Background, KAlpha2, PoissonNoise : One step each.
 
     Examples
     --------
@@ -74,39 +94,56 @@ class RandomExperiment(Augmenter):
     >>> import sk_qdots as sq
     >>> library = sq.simulate_library("PbS", diameters=[3.0], dispersions=[0.1], strains=[0.0])
     >>> X, y, groups = sq.library_samples(library)
-    >>> experiment = sq.RandomExperiment(n_liquids=5, random_state=0).fit(X)
-    >>> experiment.perturb(X, np.random.default_rng(0)).shape
-    (1, 5004)
+    >>> experiment = sq.RandomExperiment("lab-cu", random_state=0).fit(X)
+    >>> measured = experiment.perturb(X, np.random.default_rng(0))
+    >>> bool(measured.q[measured.notnull()[0]].max() < 7.6)
+    True
     """
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
-        "qd_fraction": [tuple],
-        "dry_share": [Interval(Real, 0.0, 1.0, closed="both")],
-        "scale": [tuple],
-        "q_min": [tuple],
-        "q_max": [tuple],
-        "full_range_share": [Interval(Real, 0.0, 1.0, closed="both")],
-        "coarsening": [tuple],
-        "fine_share": [Interval(Real, 0.0, 1.0, closed="both")],
-        "n_liquids": [Interval(Integral, 1, None, closed="left")],
+        "laboratory": [str, Laboratory],
+        "solvents": [list, tuple, None],
+        "liquid_change": [Interval(Real, 0.0, 1.0, closed="both")],
+        "liquid_shift": [Interval(Real, 0.0, 0.5, closed="left")],
+        "liquid_broadening": [Interval(Real, 0.0, 1.0, closed="both")],
+        "crystal": [str, Crystal],
+        "qd_fraction": [tuple, None],
+        "dry_share": [Interval(Real, 0.0, 1.0, closed="both"), None],
+        "scale": [tuple, None],
+        "q_min": [tuple, None],
+        "q_max": [tuple, None],
+        "full_range_share": [Interval(Real, 0.0, 1.0, closed="both"), None],
+        "coarsening": [tuple, None],
+        "fine_share": [Interval(Real, 0.0, 1.0, closed="both"), None],
         "q": ["array-like", None],
         "random_state": ["random_state"],
     }
 
     def __init__(
         self,
-        qd_fraction: tuple[float, float] = (0.08, 1.0),
-        dry_share: float = 0.2,
-        scale: tuple[float, float] = (3.0, 200.0),
-        q_min: tuple[float, float] = (0.99, 1.8),
-        q_max: tuple[float, float] = (4.4, 15.0),
-        full_range_share: float = 0.5,
-        coarsening: tuple[float, float] = (1.0, 20.0),
-        fine_share: float = 0.7,
-        n_liquids: int = 400,
+        laboratory: str | Laboratory = "anywhere",
+        solvents: Sequence[str | xr.DataArray] | None = None,
+        liquid_change: float = 0.04,
+        liquid_shift: float = 0.02,
+        liquid_broadening: float = 0.5,
+        crystal: str | Crystal = "PbS",
+        qd_fraction: tuple[float, float] | None = None,
+        dry_share: float | None = None,
+        scale: tuple[float, float] | None = None,
+        q_min: tuple[float, float] | None = None,
+        q_max: tuple[float, float] | None = None,
+        full_range_share: float | None = None,
+        coarsening: tuple[float, float] | None = None,
+        fine_share: float | None = None,
         q: npt.ArrayLike | None = None,
         random_state: int | np.random.RandomState | None = None,
     ) -> None:
+        self.laboratory = laboratory
+        self.solvents = solvents
+        self.liquid_change = liquid_change
+        self.liquid_shift = liquid_shift
+        self.liquid_broadening = liquid_broadening
+        self.crystal = crystal
         self.qd_fraction = qd_fraction
         self.dry_share = dry_share
         self.scale = scale
@@ -115,115 +152,204 @@ class RandomExperiment(Augmenter):
         self.full_range_share = full_range_share
         self.coarsening = coarsening
         self.fine_share = fine_share
-        self.n_liquids = n_liquids
         self.q = q
         self.random_state = random_state
 
     def _check_parameters(self) -> None:
-        limits = {
-            "qd_fraction": (0.0, 1.0),
-            "scale": (0.0, np.inf),
-            "q_min": (0.0, np.inf),
-            "q_max": (0.0, np.inf),
-            "coarsening": (1.0 - 1e-12, np.inf),
-        }
-        for name, (lower, upper) in limits.items():
-            bounds = getattr(self, name)
-            numbers = len(bounds) == 2 and all(isinstance(b, Real) for b in bounds)
-            if not numbers or not lower < bounds[0] <= bounds[1] <= upper or bounds[1] == np.inf:
-                raise ValueError(
-                    f"{name} is {bounds}; it must be (low, high) with "
-                    f"{lower:.4g} < low <= high <= {upper:.4g}"
-                )
-        if self.q_min[1] >= self.q_max[0]:
-            raise ValueError(
-                f"q_min goes up to {self.q_min[1]} and q_max starts at {self.q_max[0]}: "
-                "a drawn range could be empty"
-            )
+        given = {name: getattr(self, name) for name in _OVERRIDES}
+        given = {name: value for name, value in given.items() if value is not None}
+        if isinstance(self.laboratory, Laboratory):
+            weights = {"": 1.0}
+            chosen = [self.laboratory]
+        elif self.laboratory in LABORATORIES or self.laboratory in MIXTURES:
+            weights = MIXTURES.get(self.laboratory, {self.laboratory: 1.0})
+            chosen = [LABORATORIES[name] for name in weights]
+        else:
+            known = ", ".join([*LABORATORIES, *MIXTURES])
+            raise ValueError(f"unknown laboratory {self.laboratory!r}; known: {known}")
+        self.laboratories_ = [replace(laboratory, **given) for laboratory in chosen]
+        self._weights = np.cumsum(list(weights.values()))
 
     def _prepare(self) -> None:
-        self.liquids_ = _liquid_family(self.q_, self.n_liquids, np.random.default_rng(self.seed_))
+        steps = np.diff(self.q_)
+        even = len(steps) > 100 and np.allclose(steps, steps.mean(), rtol=1e-3)
+        self._stride = _STRIDE if even else 1
+        self._thin = self.q_[:: self._stride]
+        self._liquids = CurveFamily(as_curves(self.solvents), self._thin)
+        holders = [load_background(name) for name in known_backgrounds()]
+        self._holders = CurveFamily(holders, self._thin)
+        self._distributions = {
+            field.name: np.array([getattr(lab, field.name) for lab in self.laboratories_])
+            for field in fields(Laboratory)
+        }
+        self._textures: Array | None = None
+        if self._distributions["texture_share"].any():
+            textures = [Texture(self.crystal, f, _PEAK_WIDTH, self._thin) for f in _FACETS]
+            self._textures = np.array(
+                [[t.factor(m) for m in _MARCHES] for t in textures], dtype=np.float32
+            )
 
     def _apply(self, X: Array, rngs: Generators) -> Array:
-        draws = [self._draw(rng) for rng in rngs]
-        liquid = np.stack([d["liquid"] for d in draws]) if draws else np.empty_like(X)
-        fraction = np.array([d["qd_fraction"] for d in draws])
-        mixed = mix(X, liquid, fraction, self.q_)
+        if not len(X):
+            return X.copy()
+        draw = _Draw(self._distributions, self._weights, rngs)
+        clean = X[:, :: self._stride].copy(order="C")
+        clean = self._textured(clean, draw)
+        clean = self._surrounded(clean, draw)
         # The scale is stated for area 1000: independent of the units of the rows.
-        unit = area(X, self.q_) / 1000.0
+        unit = area(clean, self._thin) / 1000.0
         unit = np.where(unit > 0, unit, 1.0)
-        result = np.empty_like(mixed)
-        for row, (draw, rng) in enumerate(zip(draws, rngs, strict=True)):
-            clean = mixed[row] / unit[row]
-            result[row] = unit[row] * _count_coarse(clean, self.q_, draw, rng)
-            low, high = draw["range"]
-            outside = (self.q_ < low) | (self.q_ > high)
-            if not outside.all():  # else the grid itself lies outside the drawn range
-                result[row, outside] = np.nan
-            result[row, np.isnan(X[row])] = np.nan
+        clean = self._through_instrument(clean, draw)
+        result = self._counted(clean, draw.scale / unit, draw, rngs, X)
+        missing = np.isnan(X)
+        if missing.any():
+            result[missing] = np.nan
         return result
 
-    def _draw(self, rng: np.random.Generator) -> dict[str, Any]:
-        first, second = rng.integers(0, len(self.liquids_), 2)
-        blend = rng.uniform()
-        liquid = blend * self.liquids_[first] + (1.0 - blend) * self.liquids_[second]
-        dry = rng.uniform() < self.dry_share
-        whole = rng.uniform() < self.full_range_share
-        fine = rng.uniform() < self.fine_share
-        low, high = rng.uniform(*self.q_min), rng.uniform(*self.q_max)
-        step = _log_uniform(self.coarsening, rng)
-        fraction = _log_uniform(self.qd_fraction, rng)
-        return {
-            "liquid": liquid,
-            "qd_fraction": 1.0 if dry else fraction,
-            "scale": _log_uniform(self.scale, rng),
-            "range": (-np.inf, np.inf) if whole else (low, high),
-            "step": 1.0 if fine else step,
-            "phase": rng.uniform(),
-        }
+    def _textured(self, X: Array, draw: _Draw) -> Array:
+        rows = np.flatnonzero(draw.textured)
+        if self._textures is None or not rows.size:
+            return X
+        position = np.interp(np.log(draw.march[rows]), np.log(_MARCHES), np.arange(len(_MARCHES)))
+        left = np.minimum(position.astype(int), len(_MARCHES) - 2)
+        facet = np.minimum((draw.facet[rows] * len(_FACETS)).astype(int), len(_FACETS) - 1)
+        part = (position - left)[:, None].astype(np.float32)
+        lower, upper = self._textures[facet, left], self._textures[facet, left + 1]
+        X[rows] *= lower + part * (upper - lower)
+        return X
+
+    def _surrounded(self, X: Array, draw: _Draw) -> Array:
+        around = np.zeros(X.shape, dtype=np.float32)
+        rows = np.flatnonzero(draw.qd_fraction < 1.0)
+        if rows.size:
+            levels = (self.liquid_change, self.liquid_shift, self.liquid_broadening)
+            around[rows] = self._liquids.draw(
+                draw.liquid[rows],
+                draw.liquid_change[rows],
+                *(np.full(len(rows), v) for v in levels),
+            )
+        around *= _column((1.0 - draw.background) * (1.0 - draw.qd_fraction))
+        rows = np.flatnonzero(draw.background > 0)
+        if rows.size:
+            holder = self._holders.draw(
+                draw.holder[rows],
+                draw.holder_change[rows],
+                *(np.full(len(rows), v) for v in (_HOLDER_CHANGE, 0.0, 0.0)),
+            )
+            smooth = smooth_backgrounds(draw.smooth[rows], self._thin)
+            smooth /= _column(area(smooth, self._thin))
+            holder -= smooth
+            holder *= _column(draw.holder_part[rows])
+            holder += smooth
+            around[rows] += _column(draw.background[rows]) * holder
+        fraction = (1.0 - draw.background) * draw.qd_fraction
+        return mix(X, around.astype(X.dtype), fraction, self._thin)
+
+    def _through_instrument(self, X: Array, draw: _Draw) -> Array:
+        q = self._thin
+        rows = np.flatnonzero(draw.polarised)
+        if rows.size:
+            X[rows] *= polarisation_factor(q, draw.wavelength[rows]).astype(X.dtype)
+        moved = (draw.zero_shift != 0) | (draw.wavelength_error != 0) | (draw.k_alpha2 > 0)
+        rows = np.flatnonzero(moved)
+        if rows.size:
+            X[rows] = misaligned(
+                X[rows],
+                q,
+                draw.zero_shift[rows],
+                draw.wavelength_error[rows],
+                draw.wavelength[rows],
+                (draw.wavelength * draw.k_alpha2_split)[rows],
+                draw.k_alpha2[rows],
+            )
+        rows = np.flatnonzero(draw.broadened)
+        if rows.size:
+            w = draw.fwhm[rows, None] ** 2
+            growth = draw.fwhm_growth[rows, None]
+            at = q[block_centres(len(q))]
+            fwhm = resolution(at, growth * w, 0.0, w, draw.wavelength[rows, None])
+            X[rows] = broadened(X[rows], q, fwhm, draw.eta[rows])
+        return X
+
+    def _counted(
+        self, clean: Array, scale: Array, draw: _Draw, rngs: Generators, X: Array
+    ) -> Array:
+        from ._kernels import count_smooth
+
+        q, n = self.q_, len(self.q_)
+        low = np.searchsorted(q, draw.low - 1e-9)
+        high = np.searchsorted(q, draw.high + 1e-9, side="right") - 1
+        empty = high < low  # the grid itself lies outside the drawn range
+        low, high = np.where(empty, 0, low), np.where(empty, n - 1, high)
+        first = draw.phase * draw.step * (draw.step > 1.0)
+        result = np.empty_like(X)
+        shared = all(rng is rngs[0] for rng in rngs)
+        parts = [slice(None)] if shared else [slice(row, row + 1) for row in range(len(X))]
+        for part in parts:
+            count_smooth(
+                clean[part],
+                scale[part],
+                self._stride,
+                first[part],
+                draw.step[part],
+                low[part],
+                high[part],
+                rngs[part.start or 0],
+                result[part],
+            )
+        return result
 
 
-def _log_uniform(bounds: tuple[float, float], rng: np.random.Generator) -> float:
-    return float(np.exp(rng.uniform(np.log(bounds[0]), np.log(bounds[1]))))
+def _column(values: Array) -> Array:
+    return np.asarray(values[:, None], dtype=np.float32)
 
 
-def _count_coarse(clean: Array, q: Array, draw: dict[str, Any], rng: np.random.Generator) -> Array:
-    """Counts at points ``step`` grid steps apart, brought back onto the grid."""
-    scale, step = draw["scale"], draw["step"]
-    if step <= 1.0:
-        return np.asarray(rng.poisson(np.nan_to_num(clean) * scale) / scale)
-    spacing = step * (q[-1] - q[0]) / max(len(q) - 1, 1)
-    points = np.arange(q[0] - draw["phase"] * spacing, q[-1] + spacing, max(spacing, 1e-9))
-    if len(points) < 2:
-        return np.asarray(rng.poisson(np.nan_to_num(clean) * scale) / scale)
-    expected = np.interp(points, q, np.nan_to_num(clean))
-    counted = rng.poisson(expected * scale)[None, :] / scale
-    return np.asarray(resample(points, counted, q)[0])
+class _Draw:
+    """The parameters of one experiment a row, from that row's generator."""
 
+    _N_UNIFORM = 26 + 2 * CurveFamily.n_uniform
+    _N_NORMAL = 2 * CurveFamily.n_normal + _N_SMOOTH
 
-def _liquid_family(q: Array, n_liquids: int, rng: np.random.Generator) -> Array:
-    """Liquids of unit area: generic ones with random parameters and a smooth random change."""
-    family = np.empty((n_liquids, len(q)), dtype=np.float32)
-    knots = np.log(np.array([0.5, 0.8, 1.1, 1.4, 1.8, 2.3, 3.0, 4.0, 5.2, 7.0, 10.0, 15.0, 25.0]))
-    # Liquids are smooth: a coarse grid and a spline give them to 1e-4.
-    coarse = np.linspace(q[0], q[-1], min(len(q), 400))
-    for row in family:
-        curve = generic_liquid(
-            coarse,
-            n_carbons=int(rng.integers(4, 12)),
-            aromatic=bool(rng.random() < 0.4),
-            sphere_diameter=rng.uniform(4.2, 5.8),
-            packing=rng.uniform(0.28, 0.45),
-            flexibility=rng.uniform(0.05, 0.25),
-        )
-        # Chosen, not measured: larger at low Q, where liquids differ, 3 % at high Q, where
-        # every atom scatters by itself.
-        spread = 0.03 + rng.uniform(0.0, 0.35) * np.exp(-np.exp(knots) / 3.0)
-        curve *= np.exp(_smooth_curve(knots, rng.normal(0.0, spread), np.log(coarse)))
-        curve = _smooth_curve(coarse, curve, q)
-        row[:] = curve / max(float(area(curve[None, :], q)[0]), 1e-300)
-    return family
+    def __init__(self, distributions: dict[str, Array], weights: Array, rngs: Generators) -> None:
+        uniform = np.array([rng.random(self._N_UNIFORM) for rng in rngs])
+        normal = np.array([rng.standard_normal(self._N_NORMAL) for rng in rngs])
+        n, m = CurveFamily.n_uniform, CurveFamily.n_normal
+        self.liquid, self.holder, rest = np.split(uniform, [n, 2 * n], axis=1)
+        self.liquid_change, self.holder_change, self.smooth = np.split(normal, [m, 2 * m], axis=1)
+        columns = iter(rest.T)
+        which = np.searchsorted(weights, next(columns) * weights[-1], side="right")
+        which = np.minimum(which, len(weights) - 1)
 
+        def within(name: str, *, log: bool = False) -> Array:
+            low, high = distributions[name][which].T
+            u = next(columns)
+            if log:
+                return np.asarray(low * (high / low) ** u)
+            return np.asarray(low + u * (high - low))
 
-def _smooth_curve(knots: Array, values: Array, at: Array) -> Array:
-    return np.asarray(make_interp_spline(knots, values, k=min(3, len(knots) - 1))(at))
+        def happens(name: str) -> Array:
+            return np.asarray(next(columns) < distributions[name][which])
+
+        self.wavelength = within("wavelength")
+        fraction, dry = within("qd_fraction", log=True), happens("dry_share")
+        self.qd_fraction = np.where(dry, 1.0, fraction)
+        self.scale = within("scale", log=True)
+        low, high, whole = within("q_min"), within("q_max"), happens("full_range_share")
+        self.low = np.where(whole, -np.inf, low)
+        self.high = np.where(whole, np.inf, high)
+        step, fine = within("coarsening", log=True), happens("fine_share")
+        self.step = np.where(fine, 1.0, step)
+        self.phase = next(columns)
+        background, has_background = within("background"), happens("background_share")
+        self.background = np.where(has_background, background, 0.0)
+        self.holder_part = next(columns)
+        self.fwhm = within("fwhm", log=True)
+        self.fwhm_growth, self.eta = next(columns), next(columns)
+        self.broadened = happens("broadening_share")
+        self.zero_shift = within("zero_shift")
+        self.wavelength_error = within("wavelength_error")
+        self.k_alpha2 = within("k_alpha2")
+        self.k_alpha2_split = distributions["k_alpha2_split"][which]
+        self.polarised = happens("polarised_share")
+        self.march, self.facet = within("march", log=True), next(columns)
+        self.textured = happens("texture_share")

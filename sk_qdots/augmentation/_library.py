@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import hashlib
+import os
+from collections.abc import Collection, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import xarray as xr
+from joblib import Parallel, delayed
+from tqdm import tqdm
 
 from .._patterns import area
 from .._validation import check_random_state
-from ..solvents import load_solvent
+from ..simulation._library_files import ZarrLibrary, fingerprint, library_file
 from ._base import digest
-from ._solvent import curve_on_grid
+from ._mixing import unit_curve
+from ._solvent import as_curves
 
 __all__ = ["augment_library", "library_samples"]
 
@@ -23,10 +29,13 @@ Array = npt.NDArray[Any]
 def augment_library(
     library: xr.Dataset,
     *,
-    solvents: Sequence[str | xr.DataArray] = ("generic",),
+    solvents: Sequence[str | xr.DataArray] = ("hexane", "toluene"),
     qd_fractions: Sequence[float] = (0.15, 0.37, 0.65, 1.0),
     snr: Sequence[float] = (14, 24, 46, 122),
     random_state: int | np.random.RandomState | None = None,
+    path: str | os.PathLike[str] | None = None,
+    n_jobs: int | None = None,
+    progress: bool = False,
 ) -> xr.Dataset:
     """Dilute and count every pattern of a library, as a full factorial.
 
@@ -42,6 +51,14 @@ def augment_library(
         Mean signal-to-noise ratios.
     random_state : int, RandomState instance or None, default=None
         Seed of the noise.
+    path : str or path-like, optional
+        Where to write the result, ending in ``.zarr`` or ``.nc``. A Zarr store is
+        written part by part, never held in memory, and opened lazily; interrupted,
+        the same call with the same ``random_state`` goes on.
+    n_jobs : int, optional
+        Threads; -1 is all processors. The result does not depend on it.
+    progress : bool, default=False
+        Whether to show a progress bar.
 
     Returns
     -------
@@ -52,8 +69,8 @@ def augment_library(
     Raises
     ------
     ValueError
-        If a solvent is unknown or does not cover the grid, or a level is out of
-        range.
+        If a solvent is unknown or does not cover the grid, a level is out of range,
+        or ``path`` holds something else.
 
     Examples
     --------
@@ -63,65 +80,118 @@ def augment_library(
     >>> augmented.intensity.dims[3:6]
     ('solvent', 'qd_fraction', 'snr')
     """
-    if "intensity" not in library or "q" not in library.dims:
-        raise ValueError("library has no intensity over q; give what simulate_library returns")
-    _refuse_incomplete(library)
-    known = {"solvent", "qd_fraction", "snr"} & set(library.dims)
-    if known:
-        raise ValueError(f"library has the dimension {known.pop()!r}: it is augmented already")
+    _check_library(library)
     if isinstance(solvents, str | xr.DataArray):
         solvents = [solvents]
-    for fraction in qd_fractions:
-        if not 0 < fraction <= 1:
-            raise ValueError(f"qd_fractions holds {fraction}; every value must lie in (0, 1]")
-    for level in snr:
-        if not (np.isfinite(level) and level > 0):
-            raise ValueError(f"snr holds {level}; every value must be positive")
-    q = np.asarray(library["q"].values, dtype=np.float64)
-    curves = [load_solvent(s) if isinstance(s, str) else s for s in solvents]
+    axes = {
+        "qd_fraction": _levels("qd_fractions", qd_fractions, 1.0),
+        "snr": _levels("snr", snr, np.inf),
+    }
+    curves = as_curves(solvents)
     if any(curve.name is None for curve in curves):
         raise ValueError("a solvent curve has no name; give it one: curve.rename('my solvent')")
     names = [str(curve.name) for curve in curves]
     if len(set(names)) != len(names):
         raise ValueError(f"solvents must have different names; got {names}")
-    on_grid = [curve_on_grid(curve, q) for curve in curves]
-    unit_curves = [curve / area(curve[None, :], q)[0] for curve in on_grid]
-
+    target = None if path is None else library_file(Path(path))
+    q = np.asarray(library["q"].values, dtype=np.float64)
+    around = np.stack([unit_curve(curve, q) for curve in curves])
     intensity = library["intensity"].transpose(..., "q")
-    parents = intensity.values.reshape(-1, len(q)).astype(np.float64)
-    parents *= (1000.0 / area(parents, q))[:, None]
+    lead = [str(d) for d in intensity.dims[:-1]]
     # One child seed a parent simulation: a part of the library gives the same rows.
     seed = int(check_random_state(random_state).randint(np.iinfo(np.int32).max))
-    factorial = (len(solvents), len(qd_fractions), len(snr))
-    result = np.empty((len(parents), *factorial, len(q)), dtype=np.float32)
-    for parent, pattern in enumerate(parents):
-        rng = np.random.default_rng([seed, digest(pattern)])
-        for i, curve in enumerate(unit_curves):
-            for j, fraction in enumerate(qd_fractions):
-                mixed = fraction * pattern + (1.0 - fraction) * 1000.0 * curve
-                scales = np.asarray(snr, dtype=np.float64) ** 2 / mixed.mean()
-                result[parent, i, j] = rng.poisson(mixed * scales[:, None]) / scales[:, None]
+    frame = xr.Dataset(
+        coords={
+            **{d: library.coords[d] for d in lead},
+            "solvent": ("solvent", np.array(names, dtype=object), {"long_name": "liquid"}),
+            "qd_fraction": (
+                "qd_fraction",
+                axes["qd_fraction"],
+                {"long_name": "share of the dots in the integrated intensity", "units": "1"},
+            ),
+            "snr": ("snr", axes["snr"], {"long_name": "mean signal-to-noise ratio", "units": "1"}),
+            "q": library.coords["q"],
+        },
+        attrs={
+            **{key: value for key, value in library.attrs.items() if key != "fingerprint"},
+            "augmentation_seed": seed,
+            "library": str(library.attrs.get("fingerprint", "")),
+            "solvent_curves": hashlib.sha256(around.tobytes()).hexdigest(),
+        },
+    )
+    frame.attrs["fingerprint"] = fingerprint(frame)
+    dims = (*lead, "solvent", "qd_fraction", "snr", "q")
+    places = list(np.ndindex(*intensity.shape[:-2]))
 
-    dims = (*intensity.dims[:-1], "solvent", "qd_fraction", "snr", "q")
-    shape = (*intensity.shape[:-1], *factorial, len(q))
-    coords: dict[str, Any] = {str(dim): library.coords[dim] for dim in intensity.dims}
-    coords["solvent"] = ("solvent", names, {"long_name": "liquid around the dots"})
-    coords["qd_fraction"] = (
-        "qd_fraction",
-        np.asarray(qd_fractions, dtype=np.float64),
-        {"long_name": "share of the dots in the integrated intensity", "units": "1"},
-    )
-    coords["snr"] = (
-        "snr",
-        np.asarray(snr, dtype=np.float64),
-        {"long_name": "mean signal-to-noise ratio", "units": "1"},
-    )
-    attributes = {"long_name": "scattered intensity, area 1000", "units": "1"}
-    return xr.Dataset(
-        {"intensity": (dims, result.reshape(shape), attributes)},
-        coords=coords,
-        attrs={**library.attrs, "augmentation_seed": seed},
-    )
+    def augmented(number: int) -> tuple[int, Array]:
+        block = intensity[places[number]].values
+        return number, _factorial(block, around, axes["qd_fraction"], axes["snr"], q, seed)
+
+    def blocks(done: Collection[int]) -> Iterator[tuple[int, Array]]:
+        waiting = [k for k in range(len(places)) if k not in done]
+        parallel = Parallel(n_jobs=n_jobs, prefer="threads", return_as="generator_unordered")
+        with tqdm(
+            total=len(places), initial=len(done), desc="Augmentation", disable=not progress
+        ) as bar:
+            for number, block in parallel(delayed(augmented)(k) for k in waiting):
+                yield number, block
+                bar.update()
+
+    if isinstance(target, ZarrLibrary):
+        whole = (lead[-1], "solvent", "qd_fraction", "snr", "q")
+        chunks = tuple(frame.sizes[d] if d in whole else 1 for d in dims)
+        try:
+            done = target.prepare(frame, dims, chunks, _INTENSITY, len(places))
+            for number, block in blocks(done):
+                target.write(number, places[number], block)
+            return target.finish()
+        finally:
+            target.release()
+    if target is not None:
+        target.check(frame)
+    result = np.empty([frame.sizes[d] for d in dims], dtype=np.float32)
+    for number, block in blocks(()):
+        result[places[number]] = block
+    dataset = frame.assign(intensity=(dims, result, _INTENSITY))
+    if target is not None:
+        target.write(dataset)
+    return dataset
+
+
+_INTENSITY = {"long_name": "scattered intensity, area 1000", "units": "1"}
+
+
+def _levels(name: str, values: Sequence[float], upper: float) -> Array:
+    levels = np.atleast_1d(np.asarray(values, dtype=np.float64))
+    if not levels.size:
+        raise ValueError(f"{name} is empty; give at least one value")
+    for level in levels:
+        if not (np.isfinite(level) and 0 < level <= upper):
+            limits = f"lie in (0, {upper:g}]" if np.isfinite(upper) else "be positive"
+            raise ValueError(f"{name} holds {level:g}; every value must {limits}")
+    if len(np.unique(levels)) != len(levels):
+        raise ValueError(f"{name} holds a value twice: {list(map(float, levels))}")
+    return levels
+
+
+def _factorial(
+    parents: Array, around: Array, fractions: Array, snr: Array, q: Array, seed: int
+) -> Array:
+    """Every solvent, fraction and noise level of some parents."""
+    from ._kernels import count
+
+    shape = (len(around), len(fractions), len(snr), len(q))
+    result = np.empty((len(parents), *shape), dtype=np.float32)
+    for parent, pattern in enumerate(parents.astype(np.float64)):
+        pattern = pattern * (1000.0 / area(pattern[None, :], q)[0])
+        rng = np.random.default_rng([seed, digest(pattern)])
+        mixed = fractions[:, None] * pattern + (1.0 - fractions)[:, None] * (
+            1000.0 * around[:, None, :]
+        )
+        scales = snr**2 / mixed.mean(axis=-1, keepdims=True)
+        expected = np.broadcast_to(mixed[:, :, None, :], shape).reshape(-1, len(q))
+        count(expected, scales.ravel(), rng, result[parent].reshape(-1, len(q)))
+    return result
 
 
 def library_samples(library: xr.Dataset) -> tuple[xr.DataArray, Array, Array]:
@@ -178,6 +248,17 @@ def library_samples(library: xr.Dataset) -> tuple[xr.DataArray, Array, Array]:
         if dim not in ("solvent", "qd_fraction", "snr"):
             groups = groups * library.sizes[dim] + positions[dim]
     return X, y, groups
+
+
+def _check_library(library: xr.Dataset) -> None:
+    if "intensity" not in library or "q" not in library.dims:
+        raise ValueError("library has no intensity over q; give what simulate_library returns")
+    known = {"solvent", "qd_fraction", "snr"} & set(library.dims)
+    if known:
+        raise ValueError(f"library has the dimension {known.pop()!r}: it is augmented already")
+    if library["intensity"].ndim < 2:
+        raise ValueError("library has no dimension but q; give what simulate_library returns")
+    _refuse_incomplete(library)
 
 
 def _refuse_incomplete(library: xr.Dataset) -> None:

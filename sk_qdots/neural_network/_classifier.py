@@ -24,6 +24,7 @@ from .._validation import (
     fit_context,
     validate_data,
 )
+from ..augmentation import perturb
 from ..simulation import default_q_grid
 
 __all__ = ["AllCNNClassifier"]
@@ -61,9 +62,9 @@ class AllCNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         Patterns in a batch; a little larger where the last batch would have one.
     max_epochs : int, default=30
         Passes over the training patterns.
-    augmenter : transformer or None, default=None
-        A transformer of :mod:`sk_qdots.augmentation`, such as
-        ``RandomExperiment()``; its ``perturb`` draws every batch afresh.
+    augmenter : transformer, Pipeline of transformers or None, default=None
+        Of :mod:`sk_qdots.augmentation`, such as ``RandomExperiment()``; its
+        ``perturb`` draws every batch afresh.
     device : {"auto", "cpu", "cuda"}, default="auto"
         Where to train; "auto" takes a GPU if there is one.
     verbose : bool, default=False
@@ -197,7 +198,7 @@ class AllCNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                 )
             augmenter.fit(X)
             rows = rng.choice(len(X), min(_REFERENCE_ROWS, 4 * len(X)))
-            reference = augmenter.perturb(X[rows], rng)
+            reference = perturb(augmenter, X[rows], rng)
             self.augmenter_ = augmenter
         self._set_encoding(reference)
         self.net_ = train(self, X, encoder.transform(y).astype(np.int64), augmenter, seed)

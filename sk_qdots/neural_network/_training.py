@@ -12,6 +12,7 @@ from skorch.callbacks import Callback, LRScheduler
 from skorch.dataset import Dataset
 from tqdm import tqdm
 
+from ..augmentation import perturb
 from ._module import AllCNN
 
 __all__ = ["train"]
@@ -31,7 +32,7 @@ class _Collate:
         rows = np.stack([np.asarray(x) for x, _ in items])
         labels = torch.as_tensor(np.array([int(y) for _, y in items]))
         if self.augmenter is not None:
-            rows = self.augmenter.perturb(rows, self.rng)
+            rows = perturb(self.augmenter, rows, self.rng)
         return torch.from_numpy(self.classifier.encode(rows)), labels
 
 

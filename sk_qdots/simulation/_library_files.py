@@ -158,7 +158,7 @@ class ZarrLibrary:
         self._noted.close()
         self.progress.unlink(missing_ok=True)
         library: xr.Dataset = xr.open_zarr(self.path, chunks=None, consolidated=False)
-        return library[["intensity", "mean_diameter"]]
+        return library
 
     def _lock(self) -> None:
         """Open the progress file, which no other process may have open for writing."""

@@ -256,7 +256,7 @@ def simulate_library(
             done = target.prepare(frame, dims, chunks, _INTENSITY, len(tasks))
             for number, where, block in blocks.computed(n_jobs, progress, done):
                 target.write(number, where, block)
-            return target.finish()
+            return target.finish()[["intensity", "mean_diameter"]]
         finally:
             target.release()
     intensity = np.empty([frame.sizes[d] for d in dims], dtype=np.float32)

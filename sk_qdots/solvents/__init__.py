@@ -1,6 +1,42 @@
-"""Scattering of the liquids around the dots: shipped curves, and reading your own."""
+r"""Scattering of what surrounds the dots: liquids, capillaries, plates.
 
-from ._generic import generic_liquid
-from ._load import known_solvents, load_solvent
+.. math::
 
-__all__ = ["generic_liquid", "known_solvents", "load_solvent"]
+    I(Q) = \sum_{a \le b} f_a f_b \, S_{ab}(Q) + \sum_a n_a I_\mathrm{inc}^a(Q)
+
+:math:`S_{ab}` are the pair sums of a molecule (of a formula unit, for a solid) from
+molecular dynamics, shipped as tables; form factors and Compton scattering are put
+in for the wavelength that is asked for. Hydrogen is the bonded one of Stewart,
+Davidson and Simpson [1]_: in a molecule its electrons are drawn towards the bond
+and scatter to larger Q than those of the free atom.
+
+A crystalline plate that is cut off its lattice planes (a silicon zero-background
+holder) leaves thermal diffuse and Compton scattering,
+
+.. math::
+
+    I(Q) = f^2 \left[1 - \exp(-2 B s^2)\right] + I_\mathrm{inc}(Q),
+    \qquad s = Q / 4\pi.
+
+References
+----------
+.. [1] R. F. Stewart, E. R. Davidson, W. T. Simpson, J. Chem. Phys. 42, 3175 (1965).
+"""
+
+from ._curves import (
+    known_backgrounds,
+    known_solvents,
+    load_background,
+    load_solvent,
+    mix_solvents,
+)
+from ._read import read_solvent
+
+__all__ = [
+    "known_backgrounds",
+    "known_solvents",
+    "load_background",
+    "load_solvent",
+    "mix_solvents",
+    "read_solvent",
+]

@@ -1,0 +1,67 @@
+"""What a saved sizer tells of the augmentation that its network was trained with."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+import numpy.typing as npt
+import xarray as xr
+from sklearn.pipeline import Pipeline
+
+from .augmentation import Laboratory
+
+__all__ = ["augmentation_facts", "trained_limits", "transformers_of"]
+
+Array = npt.NDArray[Any]
+
+_UNTRAINED_STEP = 4.0  # grid steps that a network bears which never saw a coarse pattern
+
+
+def transformers_of(augmenter: Any) -> list[Any]:
+    """The transformers of an augmenter, which may be a Pipeline or None."""
+    if augmenter is None:
+        return []
+    return [s for _, s in augmenter.steps] if isinstance(augmenter, Pipeline) else [augmenter]
+
+
+def augmentation_facts(augmenter: Any) -> dict[str, Any] | None:
+    """Class and parameters of an augmenter, as JSON can hold them."""
+    if augmenter is None:
+        return None
+    if isinstance(augmenter, Pipeline):
+        return {
+            "class": "Pipeline",
+            "steps": [augmentation_facts(s) for s in transformers_of(augmenter)],
+        }
+    parameters = {k: v for k, v in augmenter.get_params(deep=False).items() if k != "q"}
+    return {
+        "class": type(augmenter).__name__,
+        **{k: _plain(v) for k, v in parameters.items()},
+    }
+
+
+def _plain(value: Any) -> Any:
+    """A parameter as JSON can hold it."""
+    if isinstance(value, list | tuple):
+        return [_plain(v) for v in value]
+    if isinstance(value, xr.DataArray):
+        return str(value.name)
+    if isinstance(value, Laboratory):
+        return asdict(value)
+    return value if isinstance(value, str | int | float | None) else str(value)
+
+
+def trained_limits(augmenter: Any, q: Array) -> tuple[tuple[float, float], float]:
+    """The shortest range and the coarsest step that the network has seen."""
+    step = float(q[1] - q[0])
+    start, end, coarsest = float(q[0]), float(q[-1]), _UNTRAINED_STEP
+    laboratories = [
+        lab for s in transformers_of(augmenter) for lab in getattr(s, "laboratories_", ())
+    ]
+    for laboratory in laboratories:
+        if laboratory.full_range_share < 1:
+            start, end = max(start, laboratory.q_min[1]), min(end, laboratory.q_max[0])
+        if laboratory.fine_share < 1:
+            coarsest = max(coarsest, laboratory.coarsening[1])
+    return (float(start), float(end)), coarsest * step

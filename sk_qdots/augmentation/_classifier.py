@@ -1,0 +1,173 @@
+"""Augmentation for any classifier, at fit only."""
+
+from __future__ import annotations
+
+from numbers import Integral
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
+from sklearn.utils import get_tags
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.multiclass import check_classification_targets
+
+from .._validation import Interval, check_is_fitted, check_random_state, fit_context, validate_data
+from ._base import perturb
+
+__all__ = ["AugmentedClassifier"]
+
+Array = npt.NDArray[Any]
+
+
+def _estimator_has(name: str) -> Any:
+    def check(self: AugmentedClassifier) -> bool:
+        getattr(self.estimator_ if hasattr(self, "estimator_") else self.estimator, name)
+        return True
+
+    return check
+
+
+class AugmentedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+    """Train a classifier on perturbed copies of the patterns that it is given.
+
+    The copies are made at fit only, from the training part alone: no copy of a
+    pattern can stand in both the training and the test part of a cross-validation.
+
+    Parameters
+    ----------
+    estimator : classifier
+        What to train, such as a random forest or a pipeline.
+    augmenter : transformer or Pipeline of transformers, optional
+        Of :mod:`sk_qdots.augmentation`; None trains on the patterns as they are.
+    n_copies : int, default=4
+        Perturbed copies of every pattern.
+    random_state : int, RandomState instance or None, default=None
+        Seed of the copies.
+
+    Attributes
+    ----------
+    estimator_ : classifier
+        The trained one.
+    augmenter_ : transformer or None
+        The fitted one.
+    classes_ : ndarray of shape (n_classes,)
+        Labels.
+    n_features_in_ : int
+        Number of points of a pattern.
+
+    See Also
+    --------
+    sk_qdots.AllCNNClassifier : Takes an augmenter itself and draws every batch afresh.
+
+    Examples
+    --------
+    >>> import sk_qdots as sq
+    >>> from sklearn.ensemble import RandomForestClassifier
+    >>> library = sq.simulate_library("PbS", diameters=[2.0, 6.0], dispersions=[0.1])
+    >>> X, y, groups = sq.library_samples(library)
+    >>> forest = sq.AugmentedClassifier(
+    ...     RandomForestClassifier(10, random_state=0), sq.PoissonNoise(14), random_state=0
+    ... )
+    >>> forest.fit(X, y).score(X, y)
+    1.0
+    """
+
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        "estimator": "no_validation",
+        "augmenter": "no_validation",
+        "n_copies": [Interval(Integral, 1, None, closed="left")],
+        "random_state": ["random_state"],
+    }
+
+    def __init__(
+        self,
+        estimator: Any,
+        augmenter: Any = None,
+        n_copies: int = 4,
+        random_state: int | np.random.RandomState | None = None,
+    ) -> None:
+        self.estimator = estimator
+        self.augmenter = augmenter
+        self.n_copies = n_copies
+        self.random_state = random_state
+
+    @fit_context(prefer_skip_nested_validation=False)
+    def fit(self, X: Any, y: Any) -> Self:
+        """Make the copies and train.
+
+        Parameters
+        ----------
+        X : DataArray or array-like of shape (n_samples, n_q)
+        y : array-like of shape (n_samples,)
+
+        Returns
+        -------
+        self
+        """
+        patterns = X
+        X, y = validate_data(
+            self, X, y, dtype=[np.float32, np.float64], ensure_all_finite=self._finite()
+        )
+        check_classification_targets(y)
+        self.classes_ = np.unique(y)
+        seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
+        rng = np.random.default_rng(seed)
+        self.augmenter_ = None
+        if self.augmenter is not None:
+            self.augmenter_ = clone(self.augmenter).fit(patterns)
+            copies = [np.asarray(perturb(self.augmenter_, X, rng)) for _ in range(self.n_copies)]
+            X, y = np.concatenate(copies), np.tile(y, self.n_copies)
+        self.estimator_ = clone(self.estimator).fit(X, y)
+        return self
+
+    def predict(self, X: Any) -> Array:
+        """Class of every pattern, as it is.
+
+        Parameters
+        ----------
+        X : DataArray or array-like of shape (n_samples, n_q)
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+        """
+        X = self._checked(X)
+        return np.asarray(self.estimator_.predict(X))
+
+    @available_if(_estimator_has("predict_proba"))  # type: ignore[untyped-decorator]
+    def predict_proba(self, X: Any) -> Array:
+        """Probability of each class, if the estimator gives it.
+
+        Parameters
+        ----------
+        X : DataArray or array-like of shape (n_samples, n_q)
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes)
+        """
+        X = self._checked(X)
+        return np.asarray(self.estimator_.predict_proba(X))
+
+    def _checked(self, X: Any) -> Array:
+        check_is_fitted(self)
+        return np.asarray(
+            validate_data(
+                self,
+                X,
+                reset=False,
+                dtype=[np.float32, np.float64],
+                ensure_all_finite=self._finite(),
+            )
+        )
+
+    def _finite(self) -> bool | str:
+        return "allow-nan" if get_tags(self.estimator).input_tags.allow_nan else True
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        inner = get_tags(self.estimator)
+        tags.input_tags.allow_nan = inner.input_tags.allow_nan
+        tags.input_tags.positive_only = self.augmenter is not None
+        return tags

@@ -1,0 +1,294 @@
+"""Shipped curves by name, and mixtures of them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from functools import lru_cache
+from importlib.resources import files
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+from scipy.interpolate import make_interp_spline
+
+from ..simulation import compton_intensity, debye_waller_factor, form_factor
+
+__all__ = [
+    "known_backgrounds",
+    "known_solvents",
+    "load_background",
+    "load_solvent",
+    "mix_solvents",
+]
+
+FloatArray = npt.NDArray[np.float64]
+
+_WAVELENGTH = 0.5  # Angstrom; 4 pi / 0.5 is beyond the end of the tables
+_STEP = 0.01  # 1/Angstrom, of a loaded curve
+_SILICON: dict[str, Any] = {
+    "name": "silicon",
+    "kind": "background",
+    "description": "silicon plate cut off its lattice planes: thermal diffuse and Compton",
+    "composition": {"Si": 1},
+    "molar_mass": 28.085,
+    "density": 2.329,
+    "b_iso": 0.46,  # Angstrom^2, silicon at room temperature
+}
+
+
+def known_solvents() -> list[str]:
+    """Names that :func:`load_solvent` knows.
+
+    Returns
+    -------
+    list of str
+
+    Examples
+    --------
+    >>> from sk_qdots.solvents import known_solvents
+    >>> "toluene" in known_solvents()
+    True
+    """
+    return _known("liquid")
+
+
+def known_backgrounds() -> list[str]:
+    """Names that :func:`load_background` knows.
+
+    Returns
+    -------
+    list of str
+
+    Examples
+    --------
+    >>> from sk_qdots.solvents import known_backgrounds
+    >>> "silicon" in known_backgrounds()
+    True
+    """
+    return _known("background")
+
+
+def load_solvent(name: str, wavelength: float = _WAVELENGTH) -> xr.DataArray:
+    """Return the scattering curve of a liquid, from molecular dynamics.
+
+    Parameters
+    ----------
+    name : str
+        One of :func:`sk_qdots.solvents.known_solvents`.
+    wavelength : float, default=0.5
+        In Angstrom, for the anomalous terms and the recoil of the Compton
+        scattering.
+
+    Returns
+    -------
+    DataArray
+        Coherent and Compton scattering over ``q`` (1/Angstrom, 0.3 to 25, or to
+        4 pi / wavelength), in electron units per molecule; ``attrs`` say how it was
+        made, and hold ``density`` (g/cm^3) and ``molar_mass`` (g/mol).
+
+    Raises
+    ------
+    ValueError
+        If the name is not known (the message lists the known ones), or the
+        wavelength is not a positive number.
+
+    See Also
+    --------
+    sk_qdots.read_solvent : Your own measured blank.
+    sk_qdots.solvents.mix_solvents : Mixtures.
+    sk_qdots.solvents.load_background : Capillaries and plates.
+
+    Examples
+    --------
+    >>> from sk_qdots import load_solvent
+    >>> toluene = load_solvent("toluene")
+    >>> toluene.attrs["composition"]
+    'C7H8'
+    """
+    if name not in known_solvents():
+        raise ValueError(f"unknown solvent {name!r}; known: {', '.join(known_solvents())}")
+    return _curve(_tables()[name], wavelength)
+
+
+def load_background(name: str, wavelength: float = _WAVELENGTH) -> xr.DataArray:
+    """Return the scattering curve of a capillary, foil or plate.
+
+    Parameters
+    ----------
+    name : str
+        One of :func:`sk_qdots.solvents.known_backgrounds`.
+    wavelength : float, default=0.5
+        In Angstrom.
+
+    Returns
+    -------
+    DataArray
+        As :func:`sk_qdots.load_solvent` does, in electron units per formula unit.
+
+    Raises
+    ------
+    ValueError
+        If the name is not known (the message lists the known ones), or the
+        wavelength is not a positive number.
+
+    Examples
+    --------
+    >>> from sk_qdots.solvents import load_background
+    >>> load_background("silicon").attrs["units"]
+    'electron units per formula unit'
+    """
+    if name not in known_backgrounds():
+        raise ValueError(f"unknown background {name!r}; known: {', '.join(known_backgrounds())}")
+    return _curve(_SILICON if name == "silicon" else _tables()[name], wavelength)
+
+
+def mix_solvents(
+    parts: Mapping[str, float],
+    *,
+    by: Literal["volume", "mass", "mole"] = "volume",
+    wavelength: float = _WAVELENGTH,
+) -> xr.DataArray:
+    """Return the curve of a mixture of shipped liquids.
+
+    The liquids are taken to scatter side by side: how unlike molecules stand to each
+    other is not known.
+
+    Parameters
+    ----------
+    parts : mapping of str to float
+        Name and share of each liquid; the shares are brought to a sum of 1.
+    by : {"volume", "mass", "mole"}, default="volume"
+        What the shares are shares of, before mixing.
+    wavelength : float, default=0.5
+        In Angstrom.
+
+    Returns
+    -------
+    DataArray
+        Electron units per mean molecule.
+
+    Raises
+    ------
+    ValueError
+        If a name is not known, a share is negative or none is positive.
+
+    Examples
+    --------
+    >>> from sk_qdots.solvents import mix_solvents
+    >>> mix_solvents({"hexane": 0.8, "toluene": 0.2}).name
+    'hexane 0.8 + toluene 0.2 by volume'
+    """
+    if by not in ("volume", "mass", "mole"):
+        raise ValueError(f'by is {by!r}; it must be "volume", "mass" or "mole"')
+    shares = np.array(list(parts.values()), dtype=np.float64)
+    if not shares.size or not np.isfinite(shares).all() or shares.min() < 0 or not shares.any():
+        raise ValueError(f"parts is {dict(parts)}; shares must be 0 or more, and not all 0")
+    curves = [load_solvent(name, wavelength) for name in parts]
+    mass = np.array([curve.attrs["molar_mass"] for curve in curves])
+    density = np.array([curve.attrs["density"] for curve in curves])
+    molecules = shares * {"volume": density / mass, "mass": 1.0 / mass, "mole": 1.0}[by]
+    molecules = molecules / molecules.sum()
+    values = np.sum([x * curve.values for x, curve in zip(molecules, curves, strict=True)], axis=0)
+    label = " + ".join(f"{name} {share:g}" for name, share in parts.items())
+    return (
+        curves[0]
+        .copy(data=values)
+        .rename(f"{label} by {by}")
+        .assign_attrs(
+            description="mixture of computed liquids, side by side",
+            composition="",
+            density=float(1.0 / (molecules @ (mass / density)) * (molecules @ mass)),
+            molar_mass=float(molecules @ mass),
+        )
+    )
+
+
+def _known(kind: str) -> list[str]:
+    names = [name for name, table in _tables().items() if table["kind"] == kind]
+    return sorted([*names, "silicon"] if kind == "background" else names)
+
+
+@lru_cache(maxsize=1)
+def _tables() -> dict[str, dict[str, Any]]:
+    """Descriptions of the shipped tables."""
+    folder = files(__package__) / "curves"
+    descriptions = [
+        json.loads(entry.read_text(encoding="utf-8"))
+        for entry in folder.iterdir()
+        if entry.name.endswith(".json")
+    ]
+    return {d["name"]: d for d in sorted(descriptions, key=lambda d: str(d["name"]))}
+
+
+def _curve(table: Mapping[str, Any], wavelength: float) -> xr.DataArray:
+    composition: dict[str, float] = table["composition"]
+    last = min(25.0, np.floor(4.0 * np.pi / _positive(wavelength) / _STEP) * _STEP)
+    q = np.asarray(np.round(np.arange(0.3, last + 0.5 * _STEP, _STEP), 4), dtype=np.float64)
+    factors = {element: _factor(element, q, wavelength) for element in composition}
+    intensity = np.zeros_like(q)
+    if table["name"] == "silicon":
+        damping = debye_waller_factor(table["b_iso"], q) ** 2
+        intensity += np.abs(factors["Si"]) ** 2 * (1.0 - damping)
+    else:
+        for (first, second), sums in _pair_sums(table["name"], q).items():
+            intensity += (factors[first] * factors[second].conj()).real * sums
+    for element, number in composition.items():
+        intensity += number * compton_intensity(element, q, wavelength)
+    unit = "molecule" if table["kind"] == "liquid" else "formula unit"
+    return xr.DataArray(
+        intensity,
+        dims="q",
+        coords={"q": ("q", q, {"long_name": "Q", "units": "1/Angstrom"})},
+        name=str(table["name"]),
+        attrs={
+            "long_name": "scattered intensity",
+            "units": f"electron units per {unit}",
+            "description": table["description"],
+            "composition": _hill(composition),
+            "density": float(table["density"]),
+            "molar_mass": float(table["molar_mass"]),
+            "wavelength": float(wavelength),
+            "provenance": json.dumps(
+                {key: table[key] for key in ("method", "versions", "date") if key in table}
+            ),
+        },
+    )
+
+
+def _hill(composition: Mapping[str, float]) -> str:
+    """Chemical formula: carbon, hydrogen, then by the alphabet."""
+    order = sorted(composition, key=lambda e: (e != "C", e != "H", e))
+    return "".join(f"{e}{composition[e]:g}" if composition[e] != 1 else e for e in order)
+
+
+def _positive(wavelength: float) -> float:
+    if not (np.isfinite(wavelength) and wavelength > 0):
+        raise ValueError(f"wavelength is {wavelength}; it must be a positive number, in Angstrom")
+    return float(wavelength)
+
+
+def _factor(element: str, q: FloatArray, wavelength: float) -> npt.NDArray[np.complex128]:
+    if element == "H":
+        import gemmi  # its table of 1992 has the bonded hydrogen
+
+        bonded = gemmi.Element("H").it92
+        stol2 = (q / (4.0 * np.pi)) ** 2
+        return np.array([bonded.calculate_sf(s) for s in stol2], dtype=np.complex128)
+    return form_factor(element, q, wavelength)
+
+
+@lru_cache(maxsize=32)
+def _table_values(name: str) -> tuple[list[tuple[str, str]], FloatArray, FloatArray]:
+    path = files(__package__) / "curves" / f"{name}.csv"
+    lines = path.read_text(encoding="utf-8").splitlines()
+    pairs = [(a, b) for a, b in (column.split("-") for column in lines[0].split(",")[1:])]
+    values = np.array([line.split(",") for line in lines[1:]], dtype=np.float64)
+    return pairs, values[:, 0], values[:, 1:]
+
+
+def _pair_sums(name: str, q: FloatArray) -> dict[tuple[str, str], FloatArray]:
+    pairs, grid, sums = _table_values(name)
+    on_grid = make_interp_spline(grid, sums, k=3, axis=0)(q)
+    return dict(zip(pairs, on_grid.T, strict=True))

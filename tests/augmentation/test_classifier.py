@@ -1,0 +1,58 @@
+import numpy as np
+import pytest
+from sklearn.dummy import DummyClassifier
+from sklearn.linear_model import RidgeClassifier
+from sklearn.model_selection import GroupKFold, cross_val_score
+from sklearn.neighbors import KNeighborsClassifier
+
+import sk_qdots as sq
+
+
+class Recorder(KNeighborsClassifier):
+    """Remembers what it was trained with and what it was asked."""
+
+    def fit(self, X, y):
+        self.seen_ = X.copy()
+        return super().fit(X, y)
+
+
+def test_copies_are_made_at_fit_only(small_library):
+    X, y, _ = sq.library_samples(small_library)
+    model = sq.AugmentedClassifier(Recorder(1), sq.PoissonNoise(14), n_copies=3, random_state=0)
+    model.fit(X, y)
+    seen = model.estimator_.seen_
+    assert seen.shape == (3 * len(X), X.shape[1])
+    copies = seen.reshape(3, *X.shape)
+    assert not np.array_equal(copies[0], copies[1])
+    np.testing.assert_allclose(copies.mean(axis=0), X.values, rtol=0.5)
+    np.testing.assert_array_equal(model.predict(X), y)
+    assert model.predict_proba(X).shape == (9, 3)
+    again = sq.AugmentedClassifier(Recorder(1), sq.PoissonNoise(14), n_copies=3, random_state=0)
+    np.testing.assert_array_equal(again.fit(X, y).estimator_.seen_, seen)
+
+
+def test_it_helps_where_the_test_is_perturbed(small_library):
+    X, y, groups = sq.library_samples(small_library)
+    liquid = sq.SolventVariation(qd_fraction=0.15, random_state=1).fit(X)
+    rng = np.random.default_rng(0)
+    test = np.concatenate([liquid.perturb(X, rng).values for _ in range(5)])
+    truth = np.tile(y, 5)
+    plain = KNeighborsClassifier(1).fit(X, y).score(test, truth)
+    augmenter = sq.SolventVariation(qd_fraction=0.15)
+    trained = sq.AugmentedClassifier(KNeighborsClassifier(1), augmenter, 20, random_state=0)
+    assert trained.fit(X, y).score(test, truth) > plain + 0.2
+    scores = cross_val_score(trained, X, y, groups=groups, cv=GroupKFold(3))
+    assert len(scores) == 3
+
+
+def test_without_probabilities_there_are_none(small_library):
+    X, y, _ = sq.library_samples(small_library)
+    model = sq.AugmentedClassifier(RidgeClassifier(), random_state=0).fit(X.values / 1e4, y)
+    assert not hasattr(model, "predict_proba")
+    assert hasattr(sq.AugmentedClassifier(DummyClassifier()), "predict_proba")
+
+
+def test_bad_number_of_copies(small_library):
+    X, y, _ = sq.library_samples(small_library)
+    with pytest.raises(ValueError, match="n_copies"):
+        sq.AugmentedClassifier(DummyClassifier(), n_copies=0).fit(X, y)
