@@ -42,7 +42,6 @@ PAIRS = {  # A in eV, rho in Angstrom, C in eV Angstrom^6, wall in Angstrom
 }
 OXIDES = {"Si": 335, "B": 90, "Na": 34}  # atoms; oxygen follows
 DENSITY = 2.23  # g/cm^3
-LIQUID = solvent_md.Liquid("", DENSITY, OXIDES["Si"])
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -5,8 +5,9 @@ r"""Compute the X-ray scattering of liquids from molecular dynamics.
     python tools/solvent_md.py decane --smiles CCCCCCCCCC --density 0.726
 
 For every liquid a box of molecules is packed, melted and sampled at its
-experimental density and 298 K with the OPLS-AA force field (OpenMM), and the
-pairs of atoms are counted. What is written is no intensity but the sums
+experimental density and 298 K (toluene: 293 K) with the OPLS-AA force field
+(toluene: CHARMM36) by OpenMM, and the pairs of atoms are counted. What is written
+is no intensity but the sums
 
 .. math::
 
@@ -17,9 +18,10 @@ over the atoms of elements a and b, per molecule (self terms included, pairs of
 different molecules relative to a uniform liquid): form factors, anomalous terms
 and Compton scattering are put in when a curve is loaded, for any wavelength.
 
-The pairs of different molecules are damped by exp(-(0.10 r)^2 / 2), r in
-Angstrom, that is, smeared by 0.10 1/Angstrom in Q: a declared choice, since the
-first peak of a classical liquid in a box of 3 nm is a little too sharp.
+The pairs of different molecules are damped by exp(-(0.08 r)^2 / 2), r in
+Angstrom, that is, smeared by 0.08 1/Angstrom in Q: a declared choice. Without it
+the first peak of some liquids in a box of 3 to 4 nm is a little too sharp, and
+ripples of the box's edge stand below 1 1/Angstrom; what is shown there is rough.
 Pairs within a molecule are as the classical model has them.
 
 OPLS-AA: W. L. Jorgensen, D. S. Maxwell, J. Tirado-Rives, J. Am. Chem. Soc. 118,
@@ -27,6 +29,11 @@ OPLS-AA: W. L. Jorgensen, D. S. Maxwell, J. Tirado-Rives, J. Am. Chem. Soc. 118,
 J. Comput. Chem. 22, 1340 (2001); chloroform of W. L. Jorgensen, J. M. Briggs,
 M. L. Contreras, J. Phys. Chem. 94, 1683 (1990); geometry of tetrachloroethylene
 of T. G. Strand, Acta Chem. Scand. 21, 2111 (1967), with generic force constants.
+CHARMM36: K. Vanommeslaeghe et al., J. Comput. Chem. 31, 671 (2010).
+
+Kapton is an amorphous solid of its repeat unit between two phenyls, C28H16N2O5: for
+imides and ethers OPLS-AA (1996) has Lennard-Jones parameters only, so bonds and
+angles are generic springs around the MMFF94 geometry and charges are Gasteiger's.
 """
 
 from __future__ import annotations
@@ -45,7 +52,7 @@ import numpy as np
 import openmm
 from openmm import unit
 from rdkit import Chem, rdBase
-from rdkit.Chem import AllChem, Descriptors
+from rdkit.Chem import AllChem, Descriptors, rdMolTransforms
 from tqdm import tqdm
 
 Q = np.round(np.arange(0.3, 25.0 + 1e-9, 0.02), 6)
@@ -55,20 +62,27 @@ _AVOGADRO = 0.602214076  # 1/mol times 1e-24 cm^3 in an Angstrom^3
 _KCAL = 4.184  # kJ
 _FRAME = 0.4  # ps between samples
 _CUTOFF = 1.0  # nm
+_COULOMB = 138.935458  # kJ/mol nm / e^2
 # Lennard-Jones and Coulomb with a conducting reaction field, kJ/mol and nm.
-_PAIR = f"4*e*(x^2 - x) + 138.935458*q1*q2*(1/r + 0.5*r^2/{_CUTOFF**3} - 1.5/{_CUTOFF})"
+_PAIR = (
+    f"4*e*(x^2 - x) + {_COULOMB}*q1*q2*(1/r + 0.5*r^2/{_CUTOFF**3} - 1.5/{_CUTOFF});"
+    " x = (s/r)^6; e = sqrt(e1*e2); s = "
+)
 
 
 class Liquid(NamedTuple):
-    """What to simulate; the density in g/cm^3 is that of the liquid at 298 K."""
+    """What to simulate; the density in g/cm^3 is that at the temperature."""
 
     smiles: str
     density: float
     n_molecules: int
     melt: float = 500.0  # K, where the packed box forgets its lattice
+    kind: str = "liquid"
+    force_field: str = "OPLS-AA"
+    temperature: float = 298.0  # K
 
 
-# Densities: CRC Handbook of Chemistry and Physics, at 25 degrees Celsius.
+# Densities: CRC Handbook of Chemistry and Physics, at 25 (toluene 20) degrees Celsius.
 LIQUIDS = {
     "benzene": Liquid("c1ccccc1", 0.8736, 256),
     "chlorobenzene": Liquid("Clc1ccccc1", 1.1009, 216),
@@ -77,73 +91,139 @@ LIQUIDS = {
     "dodecane": Liquid("CCCCCCCCCCCC", 0.7452, 150, 600.0),
     "heptane": Liquid("CCCCCCC", 0.6795, 216),
     "hexane": Liquid("CCCCCC", 0.6548, 216),
+    "kapton": Liquid(
+        "O=C1c2cc3c(cc2C(=O)N1c1ccccc1)C(=O)N(c1ccc(Oc2ccccc2)cc1)C3=O",
+        1.42,
+        72,
+        900.0,
+        "background",
+    ),
     "octadecene": Liquid("C=CCCCCCCCCCCCCCCCC", 0.7850, 108, 650.0),
     "octane": Liquid("CCCCCCCC", 0.6986, 216),
     "tetrachloroethylene": Liquid("ClC(Cl)=C(Cl)Cl", 1.6143, 343),
-    "toluene": Liquid("Cc1ccccc1", 0.8622, 216),
+    "toluene": Liquid("Cc1ccccc1", 0.8669, 216, force_field="CHARMM36", temperature=293.0),
 }
 
-# class: sigma (Angstrom), epsilon (kcal/mol); charges follow from the neighbours.
-_LENNARD_JONES = {
-    "CT": (3.50, 0.066),
-    "HC": (2.50, 0.030),
-    "CA": (3.55, 0.070),
-    "HA": (2.42, 0.030),
-    "CM": (3.55, 0.076),
-    "HM": (2.42, 0.030),
-    "CX": (3.80, 0.080),  # chloroform: carbon and hydrogen are one site
-    "HX": (1.00, 0.0),
-    "ClX": (3.47, 0.300),
-    "Cl": (3.40, 0.300),
-}
-_BONDS = {  # kcal/mol/Angstrom^2, Angstrom
-    ("CT", "CT"): (268.0, 1.529),
-    ("CT", "HC"): (340.0, 1.090),
-    ("CA", "CA"): (469.0, 1.400),
-    ("CA", "HA"): (367.0, 1.080),
-    ("CA", "CT"): (317.0, 1.510),
-    ("CA", "Cl"): (300.0, 1.725),
-    ("CM", "CM"): (549.0, 1.340),
-    ("CM", "CT"): (317.0, 1.510),
-    ("CM", "HM"): (340.0, 1.080),
-    ("CM", "Cl"): (300.0, 1.718),
-    ("CX", "ClX"): (245.0, 1.758),
-    ("CX", "HX"): (340.0, 1.100),
-}
-_ANGLES = {  # kcal/mol/rad^2, degrees
-    ("CT", "CT", "CT"): (58.35, 112.7),
-    ("CT", "CT", "HC"): (37.5, 110.7),
-    ("HC", "CT", "HC"): (33.0, 107.8),
-    ("CA", "CA", "CA"): (63.0, 120.0),
-    ("CA", "CA", "HA"): (35.0, 120.0),
-    ("CA", "CA", "CT"): (70.0, 120.0),
-    ("CA", "CA", "Cl"): (75.0, 120.0),
-    ("CA", "CT", "HC"): (35.0, 109.5),
-    ("CM", "CM", "CT"): (70.0, 124.0),
-    ("CM", "CM", "HM"): (35.0, 120.0),
-    ("CT", "CM", "HM"): (35.0, 117.0),
-    ("HM", "CM", "HM"): (35.0, 117.0),
-    ("CM", "CT", "CT"): (63.0, 111.1),
-    ("CM", "CT", "HC"): (35.0, 109.5),
-    ("CM", "CM", "Cl"): (75.0, 122.15),
-    ("Cl", "CM", "Cl"): (75.0, 115.7),
-    ("ClX", "CX", "ClX"): (78.0, 111.3),
-    ("ClX", "CX", "HX"): (51.0, 107.6),
-}
-_TORSIONS = {  # V1, V2, V3 in kcal/mol; * is any atom; the first match counts
-    ("CT", "CT", "CT", "CT"): (1.300, -0.050, 0.200),
-    ("CM", "CT", "CT", "CT"): (1.300, -0.050, 0.200),
-    ("HC", "CT", "CT", "HC"): (0.0, 0.0, 0.300),
-    ("*", "CT", "CT", "HC"): (0.0, 0.0, 0.300),
-    ("CM", "CM", "CT", "CT"): (0.346, 0.405, -0.904),
-    ("CM", "CM", "CT", "HC"): (0.0, 0.0, -0.372),
-    ("HM", "CM", "CT", "HC"): (0.0, 0.0, 0.318),
-    ("HM", "CM", "CT", "CT"): (0.0, 0.0, 0.366),
-    ("*", "CM", "CM", "*"): (0.0, 14.0, 0.0),
-    ("*", "CA", "CA", "*"): (0.0, 7.25, 0.0),
-    ("*", "CA", "CT", "*"): (0.0, 0.0, 0.0),
-}
-_IMPROPERS = {"CA": 2.2, "CM": 30.0}  # V2 in kcal/mol
+
+class ForceField(NamedTuple):
+    """Parameters by the classes of atoms, in kcal/mol, Angstrom and degrees."""
+
+    lennard_jones: dict[str, tuple[float, float]]  # sigma, epsilon
+    bonds: dict[tuple[str, ...], tuple[float, float]]  # k, length
+    angles: dict[tuple[str, ...], tuple[float, ...]]  # k, angle; Urey-Bradley k, length
+    torsions: dict[tuple[str, ...], tuple[float, ...]]  # V1, V2, V3; * is any, the first counts
+    impropers: dict[str, float]  # V2
+    sigma: str  # how two are combined; epsilon is combined geometrically
+    one_four: float  # scale of the interactions over three bonds
+
+
+OPLS = ForceField(
+    lennard_jones={
+        "CT": (3.50, 0.066),
+        "HC": (2.50, 0.030),
+        "CA": (3.55, 0.070),
+        "HA": (2.42, 0.030),
+        "CM": (3.55, 0.076),
+        "HM": (2.42, 0.030),
+        "CX": (3.80, 0.080),  # chloroform: carbon and hydrogen are one site
+        "HX": (1.00, 0.0),
+        "ClX": (3.47, 0.300),
+        "Cl": (3.40, 0.300),
+        "C": (3.75, 0.105),  # carbonyl of an imide
+        "O": (2.96, 0.210),
+        "N": (3.25, 0.170),
+        "OS": (2.90, 0.140),  # ether
+    },
+    bonds={
+        ("CT", "CT"): (268.0, 1.529),
+        ("CT", "HC"): (340.0, 1.090),
+        ("CA", "CA"): (469.0, 1.400),
+        ("CA", "HA"): (367.0, 1.080),
+        ("CA", "CT"): (317.0, 1.510),
+        ("CA", "Cl"): (300.0, 1.725),
+        ("CM", "CM"): (549.0, 1.340),
+        ("CM", "CT"): (317.0, 1.510),
+        ("CM", "HM"): (340.0, 1.080),
+        ("CM", "Cl"): (300.0, 1.718),
+        ("CX", "ClX"): (245.0, 1.758),
+        ("CX", "HX"): (340.0, 1.100),
+    },
+    angles={
+        ("CT", "CT", "CT"): (58.35, 112.7),
+        ("CT", "CT", "HC"): (37.5, 110.7),
+        ("HC", "CT", "HC"): (33.0, 107.8),
+        ("CA", "CA", "CA"): (63.0, 120.0),
+        ("CA", "CA", "HA"): (35.0, 120.0),
+        ("CA", "CA", "CT"): (70.0, 120.0),
+        ("CA", "CA", "Cl"): (75.0, 120.0),
+        ("CA", "CT", "HC"): (35.0, 109.5),
+        ("CM", "CM", "CT"): (70.0, 124.0),
+        ("CM", "CM", "HM"): (35.0, 120.0),
+        ("CT", "CM", "HM"): (35.0, 117.0),
+        ("HM", "CM", "HM"): (35.0, 117.0),
+        ("CM", "CT", "CT"): (63.0, 111.1),
+        ("CM", "CT", "HC"): (35.0, 109.5),
+        ("CM", "CM", "Cl"): (75.0, 122.15),
+        ("Cl", "CM", "Cl"): (75.0, 115.7),
+        ("ClX", "CX", "ClX"): (78.0, 111.3),
+        ("ClX", "CX", "HX"): (51.0, 107.6),
+    },
+    torsions={
+        ("CT", "CT", "CT", "CT"): (1.300, -0.050, 0.200),
+        ("CM", "CT", "CT", "CT"): (1.300, -0.050, 0.200),
+        ("HC", "CT", "CT", "HC"): (0.0, 0.0, 0.300),
+        ("*", "CT", "CT", "HC"): (0.0, 0.0, 0.300),
+        ("CM", "CM", "CT", "CT"): (0.346, 0.405, -0.904),
+        ("CM", "CM", "CT", "HC"): (0.0, 0.0, -0.372),
+        ("HM", "CM", "CT", "HC"): (0.0, 0.0, 0.318),
+        ("HM", "CM", "CT", "CT"): (0.0, 0.0, 0.366),
+        ("*", "CM", "CM", "*"): (0.0, 14.0, 0.0),
+        ("*", "CA", "CA", "*"): (0.0, 7.25, 0.0),
+        ("*", "CA", "CT", "*"): (0.0, 0.0, 0.0),
+        ("*", "C", "N", "*"): (0.0, 6.1, 0.0),
+        ("*", "CA", "C", "*"): (0.0, 7.25, 0.0),
+        ("*", "CA", "N", "*"): (0.0, 1.0, 0.0),
+        ("*", "CA", "OS", "*"): (0.0, 3.0, 0.0),
+    },
+    impropers={"CA": 2.2, "CM": 30.0, "C": 21.0, "N": 2.0},
+    sigma="sqrt(s1*s2)",
+    one_four=0.5,
+)
+CHARMM = ForceField(  # aromatic rings and their methyl groups
+    lennard_jones={
+        "CA": (3.5501, 0.070),
+        "HA": (2.4200, 0.030),
+        "CT": (3.6527, 0.078),
+        "HC": (2.3876, 0.024),
+    },
+    bonds={
+        ("CA", "CA"): (305.0, 1.375),
+        ("CA", "HA"): (340.0, 1.080),
+        ("CA", "CT"): (230.0, 1.490),
+        ("CT", "HC"): (322.0, 1.111),
+    },
+    angles={
+        ("CA", "CA", "CA"): (40.0, 120.0, 35.0, 2.41620),
+        ("CA", "CA", "HA"): (30.0, 120.0, 22.0, 2.15250),
+        ("CA", "CA", "CT"): (45.8, 122.3),
+        ("CA", "CT", "HC"): (49.3, 107.5),
+        ("HC", "CT", "HC"): (35.5, 108.4, 5.4, 1.802),
+    },
+    torsions={
+        ("CA", "CA", "CA", "CA"): (0.0, 6.2, 0.0),
+        ("CT", "CA", "CA", "CA"): (0.0, 6.2, 0.0),
+        ("HA", "CA", "CA", "CA"): (0.0, 8.4, 0.0),
+        ("HA", "CA", "CA", "HA"): (0.0, 4.8, 0.0),
+        ("CT", "CA", "CA", "HA"): (0.0, 4.8, 0.0),
+        ("*", "CA", "CT", "*"): (0.0, 0.0, 0.0),
+    },
+    impropers={},
+    sigma="0.5*(s1 + s2)",
+    one_four=1.0,
+)
+FORCE_FIELDS = {"OPLS-AA": OPLS, "CHARMM36": CHARMM}
+# Of imides and ethers OPLS-AA (1996) has no bonds and angles: these act around the MMFF94 geometry.
+_GENERIC_BOND, _GENERIC_ANGLE = 400.0, 70.0
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -179,13 +259,13 @@ def main(arguments: list[str] | None = None) -> None:
             name,
             {"sampled_ps": options.picoseconds, **np.load(counts)},
             options.out,
-            kind="liquid",
-            description="liquid from molecular dynamics, OPLS-AA, at its experimental density",
+            kind=liquid.kind,
+            description=f"{liquid.kind} from molecular dynamics at its experimental density",
             density=liquid.density,
-            temperature=298.0,
+            temperature=liquid.temperature,
             method={
                 "smiles": liquid.smiles,
-                "force_field": "OPLS-AA",
+                "force_field": liquid.force_field,
                 "ensemble": "NVT, Langevin",
                 "cutoff_angstrom": 10.0 * _CUTOFF,
             },
@@ -209,41 +289,58 @@ def molecule_of(liquid: Liquid, seed: int) -> Any:
 
 def classes_of(molecule: Any) -> list[str]:
     """OPLS-AA class of every atom."""
+    atoms = list(molecule.GetAtoms())
+    around = [[n.GetSymbol() for n in atom.GetNeighbors()] for atom in atoms]
     heavy = {}
-    for atom in molecule.GetAtoms():
-        if atom.GetSymbol() == "C":
-            chloroform = sum(n.GetSymbol() == "Cl" for n in atom.GetNeighbors()) == 3
-            sp3 = "CX" if chloroform and atom.GetDegree() == 4 else "CT"
-            sp2 = "CA" if atom.GetIsAromatic() else "CM"
-            heavy[atom.GetIdx()] = sp3 if atom.GetDegree() == 4 else sp2
+    for atom, symbols in zip(atoms, around, strict=True):
+        if atom.GetSymbol() == "C" and atom.GetDegree() == 4:
+            heavy[atom.GetIdx()] = "CX" if symbols.count("Cl") == 3 else "CT"
+        elif atom.GetSymbol() == "C":
+            carbonyl = "O" in symbols and not atom.GetIsAromatic()
+            heavy[atom.GetIdx()] = "C" if carbonyl else "CA" if atom.GetIsAromatic() else "CM"
+        elif atom.GetSymbol() in ("N", "O"):
+            ether = atom.GetSymbol() == "O" and atom.GetDegree() == 2
+            heavy[atom.GetIdx()] = "OS" if ether else atom.GetSymbol()
     names = []
-    for atom in molecule.GetAtoms():
-        if atom.GetSymbol() == "C":
+    for atom in atoms:
+        if atom.GetIdx() in heavy:
             names.append(heavy[atom.GetIdx()])
             continue
         host = heavy[atom.GetNeighbors()[0].GetIdx()]
-        hydrogen = {"CT": "HC", "CA": "HA", "CM": "HM", "CX": "HX"}[host]
-        chlorine = "ClX" if host == "CX" else "Cl"
-        if atom.GetSymbol() not in ("H", "Cl") or (atom.GetSymbol(), host) == ("Cl", "CT"):
+        known = {
+            ("H", "CT"): "HC",
+            ("H", "CA"): "HA",
+            ("H", "CM"): "HM",
+            ("H", "CX"): "HX",
+            ("Cl", "CX"): "ClX",
+            ("Cl", "CA"): "Cl",
+            ("Cl", "CM"): "Cl",
+        }
+        if (atom.GetSymbol(), host) not in known:
             sys.exit(f"no parameters for {atom.GetSymbol()} on {host}")
-        names.append(hydrogen if atom.GetSymbol() == "H" else chlorine)
+        names.append(known[atom.GetSymbol(), host])
     return names
 
 
-def charges_of(molecule: Any, names: list[str]) -> list[float]:
-    """Partial charges, neutral group by group."""
+def charges_of(molecule: Any, names: list[str], field: ForceField = OPLS) -> list[float]:
+    """Partial charges, neutral group by group; of imides and ethers by Gasteiger."""
     charges = []
+    methyl, ipso = (0.06, 0.115) if field is OPLS else (0.09, 0.0)
+    if {"N", "O", "OS"} & set(names):
+        AllChem.ComputeGasteigerCharges(molecule)
+        charges = [float(atom.GetProp("_GasteigerCharge")) for atom in molecule.GetAtoms()]
+        return [charge - sum(charges) / len(charges) for charge in charges]
     for atom, name in zip(molecule.GetAtoms(), names, strict=True):
         around = [names[n.GetIdx()] for n in atom.GetNeighbors()]
-        charge = {"HC": 0.06, "HA": 0.115, "HM": 0.115, "CX": 0.42, "ClX": -0.14, "HX": 0.0}.get(
+        charge = {"HC": methyl, "HA": 0.115, "HM": 0.115, "CX": 0.42, "ClX": -0.14, "HX": 0.0}.get(
             name
         )
         if name == "Cl":
             charge = -0.18 if around == ["CA"] else -0.12
         elif name == "CT":
-            charge = -0.06 * around.count("HC") + 0.115 * around.count("CA")
+            charge = -methyl * around.count("HC") + ipso * around.count("CA")
         elif name == "CA":
-            charge = 0.18 if "Cl" in around else -0.115
+            charge = 0.18 if "Cl" in around else -ipso if "CT" in around else -0.115
         elif name == "CM":
             charge = -0.115 * around.count("HM") + 0.12 * around.count("Cl")
         charges.append(float(charge or 0.0))
@@ -252,19 +349,24 @@ def charges_of(molecule: Any, names: list[str]) -> list[float]:
     return charges
 
 
-def _parameter(table: dict[Any, Any], key: tuple[str, ...]) -> Any:
+def _parameter(table: dict[Any, Any], key: tuple[str, ...], generic: Any = None) -> Any:
     for pattern, values in table.items():
         for order in (key, key[::-1]):
             if all(p in ("*", k) for p, k in zip(pattern, order, strict=True)):
                 return values
-    sys.exit(f"no OPLS-AA parameters for {'-'.join(key)}")
+    if generic is None or not {"C", "N", "O", "OS"} & set(key):
+        sys.exit(f"no parameters for {'-'.join(key)}")
+    return generic
 
 
-def build_system(molecule: Any, n_molecules: int, box: float) -> openmm.System:
+def build_system(
+    molecule: Any, n_molecules: int, box: float, field: ForceField = OPLS
+) -> openmm.System:
     """Force field of a box of equal molecules; box length in nm."""
     names = classes_of(molecule)
-    charges = charges_of(molecule, names)
+    charges = charges_of(molecule, names, field)
     n = molecule.GetNumAtoms()
+    shape = molecule.GetConformer()
     bonds = [(b.GetBeginAtomIdx(), b.GetEndAtomIdx()) for b in molecule.GetBonds()]
     neighbours = [[a.GetIdx() for a in atom.GetNeighbors()] for atom in molecule.GetAtoms()]
     angles = [
@@ -285,12 +387,14 @@ def build_system(molecule: Any, n_molecules: int, box: float) -> openmm.System:
         3.0 if atom.GetSymbol() == "H" else atom.GetMass() for atom in molecule.GetAtoms()
     ]  # heavier hydrogens: a longer step; the structure does not depend on masses
     # OPLS combines sigma geometrically, which OpenMM's NonbondedForce does not.
-    nonbonded = openmm.CustomNonbondedForce(f"{_PAIR}; x = (s1*s2/r^2)^3; e = sqrt(e1*e2)")
+    nonbonded = openmm.CustomNonbondedForce(_PAIR + field.sigma)
     for parameter in "seq":
         nonbonded.addPerParticleParameter(parameter)
     nonbonded.setNonbondedMethod(openmm.CustomNonbondedForce.CutoffPeriodic)
     nonbonded.setCutoffDistance(_CUTOFF)
-    one_four = openmm.CustomBondForce("0.5*(4*e*(x^2 - x) + 138.935458*q/r); x = (s/r)^6")
+    one_four = openmm.CustomBondForce(
+        f"{field.one_four}*(4*e*(x^2 - x) + {_COULOMB}*q/r); x = (s/r)^6"
+    )
     for parameter in "seq":
         one_four.addPerBondParameter(parameter)
     bond_force, angle_force = openmm.HarmonicBondForce(), openmm.HarmonicAngleForce()
@@ -299,21 +403,27 @@ def build_system(molecule: Any, n_molecules: int, box: float) -> openmm.System:
         start = copy * n
         for atom in range(n):
             system.addParticle(masses[atom])
-            sigma, epsilon = _LENNARD_JONES[names[atom]]
+            sigma, epsilon = field.lennard_jones[names[atom]]
             nonbonded.addParticle([sigma / 10.0, epsilon * _KCAL, charges[atom]])
         for i, j in bonds:
-            k, r0 = _parameter(_BONDS, (names[i], names[j]))
+            length = rdMolTransforms.GetBondLength(shape, i, j)
+            k, r0 = _parameter(field.bonds, (names[i], names[j]), (_GENERIC_BOND, length))
             if "H" in (names[i][0], names[j][0]):
                 system.addConstraint(start + i, start + j, r0 / 10.0)
             else:
                 bond_force.addBond(start + i, start + j, r0 / 10.0, 200.0 * k * _KCAL)
         for i, j, k in angles:
-            stiffness, theta = _parameter(_ANGLES, (names[i], names[j], names[k]))
+            angle = rdMolTransforms.GetAngleDeg(shape, i, j, k)
+            key = (names[i], names[j], names[k])
+            stiffness, theta, *urey_bradley = _parameter(field.angles, key, (_GENERIC_ANGLE, angle))
+            if urey_bradley:
+                spring, length = urey_bradley
+                bond_force.addBond(start + i, start + k, length / 10.0, 200.0 * spring * _KCAL)
             angle_force.addAngle(
                 start + i, start + j, start + k, np.deg2rad(theta), 2.0 * stiffness * _KCAL
             )
         for torsion in torsions:
-            terms = _parameter(_TORSIONS, tuple(names[i] for i in torsion))
+            terms = _parameter(field.torsions, tuple(names[i] for i in torsion))
             for period, value in enumerate(terms, start=1):
                 if value:
                     phase = np.pi if period == 2 else 0.0
@@ -321,11 +431,11 @@ def build_system(molecule: Any, n_molecules: int, box: float) -> openmm.System:
                         *(start + i for i in torsion), period, phase, 0.5 * value * _KCAL
                     )
         for centre, name in enumerate(names):
-            if name in _IMPROPERS and len(neighbours[centre]) == 3:
+            if name in field.impropers and len(neighbours[centre]) == 3:
                 a, b, c = neighbours[centre]
                 torsion_force.addTorsion(
                     start + a, start + b, start + centre, start + c,
-                    2, np.pi, 0.5 * _IMPROPERS[name] * _KCAL,
+                    2, np.pi, 0.5 * field.impropers[name] * _KCAL,
                 )  # fmt: skip
         graph = Chem.GetDistanceMatrix(molecule)
         for i in range(n):
@@ -334,8 +444,12 @@ def build_system(molecule: Any, n_molecules: int, box: float) -> openmm.System:
                     continue
                 nonbonded.addExclusion(start + i, start + j)
                 if graph[i, j] == 3:
-                    (si, ei), (sj, ej) = _LENNARD_JONES[names[i]], _LENNARD_JONES[names[j]]
-                    pair = [np.sqrt(si * sj) / 10.0, np.sqrt(ei * ej) * _KCAL]
+                    (si, ei), (sj, ej) = (
+                        field.lennard_jones[names[i]],
+                        field.lennard_jones[names[j]],
+                    )
+                    sigma = np.sqrt(si * sj) if field is OPLS else 0.5 * (si + sj)
+                    pair = [sigma / 10.0, np.sqrt(ei * ej) * _KCAL]
                     one_four.addBond(start + i, start + j, [*pair, charges[i] * charges[j]])
     for force in (nonbonded, one_four, bond_force, angle_force, torsion_force):
         system.addForce(force)
@@ -358,7 +472,7 @@ def count_pairs(name: str, liquid: Liquid, options: argparse.Namespace) -> dict[
     owner = np.repeat(np.arange(n_molecules), len(symbols))
     rng = np.random.default_rng(options.seed)
     loose = 1.6 * box
-    system = build_system(molecule, n_molecules, loose / 10.0)
+    system = build_system(molecule, n_molecules, loose / 10.0, FORCE_FIELDS[liquid.force_field])
     integrator = openmm.LangevinMiddleIntegrator(liquid.melt, 5.0, 0.002)
     integrator.setRandomNumberSeed(options.seed)
     platform = openmm.Platform.getPlatformByName("CPU")
@@ -379,11 +493,13 @@ def count_pairs(name: str, liquid: Liquid, options: argparse.Namespace) -> dict[
         bar.update(0.1 / 39)
     integrator.setStepSize(0.004)
     bar.set_postfix_str("melting, cooling")
-    for temperature in np.r_[np.full(16, liquid.melt), np.linspace(liquid.melt, 298.0, 16)]:
+    for temperature in np.r_[
+        np.full(16, liquid.melt), np.linspace(liquid.melt, liquid.temperature, 16)
+    ]:
         integrator.setTemperature(temperature)
         integrator.step(250 if liquid.melt <= 500.0 else 600)
         bar.update(0.3 / 32)
-    integrator.setTemperature(298.0)
+    integrator.setTemperature(liquid.temperature)
     integrator.setFriction(2.0)
     integrator.step(2500)
 

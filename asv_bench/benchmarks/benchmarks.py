@@ -2,12 +2,14 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import xarray as xr
 
 import sk_qdots as sq
+from sk_qdots.augmentation import LABORATORIES
 from sk_qdots.simulation import (
     Crystal,
     FreeAtoms,
@@ -131,10 +133,20 @@ class Factorial:
 class Batch:
     """One training batch, 256 patterns of 5004 points, drawn afresh."""
 
-    params = ("anywhere", "ideal", "synchrotron", "lab-cu", "lab-mo")
+    params = ("everything", "anywhere", "ideal", "synchrotron", "lab-cu", "lab-mo")
     param_names = ("laboratory",)
 
     def setup(self, laboratory):
+        if laboratory == "everything":  # every effect on every pattern, on the whole range
+            laboratory = replace(
+                LABORATORIES["lab-mo"],
+                dry_share=0.0,
+                full_range_share=1.0,
+                fine_share=1.0,
+                background_share=1.0,
+                polarised_share=1.0,
+                texture_share=1.0,
+            )
         library = sq.simulate_library("PbS", dispersions=[0.1], strains=[0.0])
         X, _, _ = sq.library_samples(library)
         self.X = np.tile(sq.QStandardizer().fit_transform(X), (16, 1))[:256]

@@ -92,8 +92,9 @@ class SolventVariation(Augmenter):
 
     A liquid is a mixture of two curves in random shares, its peaks moved, made
     sharper or broader, and the whole changed by a smooth random factor: a stand-in
-    for the liquids that are not in the list. A classifier that was trained with two
-    liquids alone falls from 0.95 to 0.58 in one that differs by a few per cent.
+    for the liquids that are not in the list. A network that was trained with a
+    liquid or two learns them by heart, and fails in one that differs by a few per
+    cent.
 
     Parameters
     ----------
