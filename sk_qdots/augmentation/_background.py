@@ -20,6 +20,7 @@ __all__ = ["Background", "smooth_backgrounds"]
 Array = npt.NDArray[Any]
 
 _N_KNOTS = 6
+_LOWEST = 0.01  # 1/Angstrom, below which a drawn background is constant
 
 
 class Background(Augmenter):
@@ -85,7 +86,7 @@ class Background(Augmenter):
     def _prepare(self) -> None:
         if self.curve is not None:
             curve = load_background(self.curve) if isinstance(self.curve, str) else self.curve
-            self._on_grid = unit_curve(curve, self.q_)
+            self._on_grid = unit_curve(curve, self.q_, self._measured)
 
     def _apply(self, X: Array, rngs: Generators) -> Array:
         if self.curve is None:
@@ -100,6 +101,7 @@ def smooth_backgrounds(normal: Array, q: Array) -> Array:
     """Smooth positive curves, one a row of normal deviates, of shape (n_rows, 6)."""
     knots = np.linspace(0.0, 1.0, _N_KNOTS)
     logarithms = 0.5 * normal - 1.2 * np.log1p(4.0 * knots)
-    position = np.log(q / q[0]) / max(float(np.log(q[-1] / q[0])), 1e-12)
+    logarithm = np.log(np.maximum(q, _LOWEST))
+    position = (logarithm - logarithm[0]) / max(float(logarithm[-1] - logarithm[0]), 1e-12)
     basis = make_interp_spline(knots, np.eye(_N_KNOTS), k=3)(position).astype(np.float32)
     return np.asarray(np.exp(by_rows(logarithms, basis)))

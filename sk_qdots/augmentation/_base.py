@@ -17,7 +17,7 @@ from .._patterns import check_axis, q_of, rows_of
 from .._validation import check_is_fitted, check_random_state, fit_context, validate_data
 from ..simulation import default_q_grid
 
-__all__ = ["Augmenter", "Generators", "digest", "perturb"]
+__all__ = ["Augmenter", "Generators", "check_augmenter", "digest", "perturb"]
 
 Array = npt.NDArray[Any]
 Generators = Sequence[np.random.Generator]
@@ -48,6 +48,7 @@ class Augmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator, metaclass
         self._check_parameters()
         values = self._validated(X, reset=True)
         self.q_ = _grid(X, getattr(self, "q", None), values.shape[1])
+        self._measured: Array = np.asarray(np.isfinite(values).any(axis=0))
         if hasattr(self, "random_state"):
             random_state = check_random_state(self.random_state)
             self.seed_ = int(random_state.randint(np.iinfo(np.int32).max))
@@ -86,13 +87,18 @@ class Augmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator, metaclass
         ndarray or DataArray of shape (n_samples, n_q)
         """
         check_is_fitted(self)
+        _check_generator(rng)
         values = self._validated(X, reset=False)
         return _like(X, self._apply(values, [rng] * len(values)))
 
     def _validated(self, X: Any, *, reset: bool) -> Array:
+        if isinstance(X, xr.Dataset):
+            raise TypeError("X is a Dataset; give the samples of library_samples(library)[0]")
         if isinstance(X, xr.DataArray):
+            if X.ndim == 1:
+                raise ValueError("X is one pattern; give it as a row: X[[0]] or pattern[None]")
             rows_of(X)  # refuses an array that is not sample-first
-            if not reset and not np.allclose(q_of(X), self.q_, rtol=0.0, atol=1e-9):
+            if not reset and not _same(q_of(X), self.q_):
                 raise ValueError(f"{type(self).__name__} was fitted on another Q grid")
         values = np.asarray(
             validate_data(
@@ -154,6 +160,7 @@ def perturb(augmenter: Any, X: Any, rng: np.random.Generator) -> Any:
     >>> bool((first == second).all())
     False
     """
+    _check_generator(rng)
     if isinstance(augmenter, Pipeline):
         for _, step in augmenter.steps:
             if step is not None and step != "passthrough":
@@ -170,11 +177,32 @@ def digest(row: Array) -> int:
     return int.from_bytes(hashlib.blake2b(data.tobytes(), digest_size=8).digest(), "little")
 
 
+def check_augmenter(augmenter: Any) -> None:
+    """Refuse what is no transformer, such as the name of a laboratory."""
+    if not (hasattr(augmenter, "fit") and hasattr(augmenter, "transform")):
+        raise TypeError(
+            f"augmenter is {augmenter!r}; it must be a transformer, such as RandomExperiment()"
+        )
+
+
+def _check_generator(rng: Any) -> None:
+    if not isinstance(rng, np.random.Generator):
+        raise TypeError(
+            f"rng is {rng!r}; it must be a numpy.random.Generator: np.random.default_rng(0)"
+        )
+
+
+def _same(one: Array, other: Array) -> bool:
+    return one.shape == other.shape and bool(np.allclose(one, other, rtol=0.0, atol=1e-9))
+
+
 def _grid(X: Any, q: npt.ArrayLike | None, n_features: int) -> Array:
     standard = default_q_grid()
     grid = np.linspace(standard[0], standard[-1], n_features)
     if isinstance(X, xr.DataArray):
         grid = q_of(X)
+        if q is not None and not _same(grid, np.asarray(q, dtype=np.float64)):
+            raise ValueError("q differs from the axis that the patterns bring; leave q out")
     elif q is not None:
         grid = np.asarray(q, dtype=np.float64)
     check_axis(grid, n_features)

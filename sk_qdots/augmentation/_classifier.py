@@ -13,7 +13,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 
 from .._validation import Interval, check_is_fitted, check_random_state, fit_context, validate_data
-from ._base import perturb
+from ._base import check_augmenter, perturb
 
 __all__ = ["AugmentedClassifier"]
 
@@ -42,6 +42,9 @@ class AugmentedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):  
         Of :mod:`sk_qdots.augmentation`; None trains on the patterns as they are.
     n_copies : int, default=4
         Perturbed copies of every pattern.
+    keep_original : bool, default=True
+        Whether to train on the patterns as they are, too. ``cross_val_score`` and the
+        like test on patterns as they are.
     random_state : int, RandomState instance or None, default=None
         Seed of the copies.
 
@@ -77,6 +80,7 @@ class AugmentedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):  
         "estimator": "no_validation",
         "augmenter": "no_validation",
         "n_copies": [Interval(Integral, 1, None, closed="left")],
+        "keep_original": ["boolean"],
         "random_state": ["random_state"],
     }
 
@@ -85,11 +89,13 @@ class AugmentedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):  
         estimator: Any,
         augmenter: Any = None,
         n_copies: int = 4,
+        keep_original: bool = True,
         random_state: int | np.random.RandomState | None = None,
     ) -> None:
         self.estimator = estimator
         self.augmenter = augmenter
         self.n_copies = n_copies
+        self.keep_original = keep_original
         self.random_state = random_state
 
     @fit_context(prefer_skip_nested_validation=False)
@@ -115,9 +121,11 @@ class AugmentedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):  
         rng = np.random.default_rng(seed)
         self.augmenter_ = None
         if self.augmenter is not None:
+            check_augmenter(self.augmenter)
             self.augmenter_ = clone(self.augmenter).fit(patterns)
             copies = [np.asarray(perturb(self.augmenter_, X, rng)) for _ in range(self.n_copies)]
-            X, y = np.concatenate(copies), np.tile(y, self.n_copies)
+            copies += [X] if self.keep_original else []
+            X, y = np.concatenate(copies), np.tile(y, len(copies))
         self.estimator_ = clone(self.estimator).fit(X, y)
         return self
 

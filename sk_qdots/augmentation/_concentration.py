@@ -40,7 +40,7 @@ def to_mass_fraction(
     solvent: str | xr.DataArray = "hexane",
     *,
     convention: _Convention = "composition",
-    q_range: tuple[float, float] = (0.99, 15.0),
+    q_range: tuple[float, float] | None = None,
     wavelength: float = 0.56,
 ) -> Any:
     """Mass fraction of the dots in a colloid.
@@ -59,8 +59,9 @@ def to_mass_fraction(
     convention : {"composition", "paper"}, default="composition"
         ``"paper"`` gives the labels of the source paper, for any crystal and
         solvent; they do not follow from composition.
-    q_range : tuple of 2 float, default=(0.99, 15.0)
-        Range of the integrals, in 1/Angstrom.
+    q_range : tuple of 2 float, optional
+        Range over which ``qd_fraction`` is the share, in 1/Angstrom: that of your
+        patterns. 0.99 to 15, or as far as the solvent's curve goes, by default.
     wavelength : float, default=0.56
         In Angstrom.
 
@@ -98,7 +99,7 @@ def from_mass_fraction(
     solvent: str | xr.DataArray = "hexane",
     *,
     convention: _Convention = "composition",
-    q_range: tuple[float, float] = (0.99, 15.0),
+    q_range: tuple[float, float] | None = None,
     wavelength: float = 0.56,
 ) -> Any:
     """Share of the dots in the intensity of a colloid of known concentration.
@@ -150,7 +151,7 @@ def _factor(
     crystal: str | Crystal,
     solvent: str | xr.DataArray,
     convention: str,
-    q_range: tuple[float, float],
+    q_range: tuple[float, float] | None,
     wavelength: float,
 ) -> float:
     """Scattering of a gram of solvent over that of a gram of dots."""
@@ -158,9 +159,9 @@ def _factor(
         return _PAPER
     if convention != "composition":
         raise ValueError(f'convention is {convention!r}; it must be "composition" or "paper"')
-    low, high = q_range
     curve = load_solvent(solvent, wavelength) if isinstance(solvent, str) else solvent
     start, stop = float(curve["q"].values.min()), float(curve["q"].values.max())
+    low, high = (max(0.99, start), min(15.0, stop)) if q_range is None else q_range
     if not (start - 1e-6 <= low < high <= stop + 1e-6):
         raise ValueError(
             f"q_range is {q_range}; it must be (low, high) within {start:.3g} to {stop:.3g} "

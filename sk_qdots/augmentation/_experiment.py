@@ -30,7 +30,8 @@ Array = npt.NDArray[Any]
 _FACETS = ((1, 0, 0), (1, 1, 0), (1, 1, 1))
 _MARCHES = np.geomspace(0.2, 5.0, 41)
 _PEAK_WIDTH = 0.12  # 1/Angstrom
-_STRIDE = 4  # points; nanocrystals up to 25 nm are smooth over it
+_STRIDE = 4  # points of the grid for one that is computed, at most ...
+_SMOOTH = 0.0125  # ... but no wider, 1/Angstrom: pi / 25 nm
 _N_SMOOTH = 6
 _HOLDER_CHANGE = 0.05  # relative, of a shipped background
 _OVERRIDES = (
@@ -60,8 +61,9 @@ class RandomExperiment(Augmenter):
         and step), ``"synchrotron"``, ``"lab-cu"``, ``"lab-mo"``, ``"anywhere"`` (a
         row comes from one of the last three), or your own
         :class:`sk_qdots.augmentation.Laboratory`.
-    solvents : sequence of str or DataArray, optional
-        Liquids to start from, all shipped ones by default.
+    solvents : str, DataArray or sequence of them, optional
+        Liquids to start from, all shipped ones by default. They must cover what can
+        be measured, by the laboratory's ranges and of the patterns of ``fit``.
     liquid_change, liquid_shift, liquid_broadening : float, default=0.04, 0.02, 0.5
         How far a drawn liquid may be from them; see :class:`SolventVariation`.
     crystal : Crystal or str, default="PbS"
@@ -102,7 +104,7 @@ class RandomExperiment(Augmenter):
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         "laboratory": [str, Laboratory],
-        "solvents": [list, tuple, None],
+        "solvents": [list, tuple, str, xr.DataArray, None],
         "liquid_change": [Interval(Real, 0.0, 1.0, closed="both")],
         "liquid_shift": [Interval(Real, 0.0, 0.5, closed="left")],
         "liquid_broadening": [Interval(Real, 0.0, 1.0, closed="both")],
@@ -122,7 +124,7 @@ class RandomExperiment(Augmenter):
     def __init__(
         self,
         laboratory: str | Laboratory = "anywhere",
-        solvents: Sequence[str | xr.DataArray] | None = None,
+        solvents: str | xr.DataArray | Sequence[str | xr.DataArray] | None = None,
         liquid_change: float = 0.04,
         liquid_shift: float = 0.02,
         liquid_broadening: float = 0.5,
@@ -172,12 +174,13 @@ class RandomExperiment(Augmenter):
 
     def _prepare(self) -> None:
         steps = np.diff(self.q_)
-        even = len(steps) > 100 and np.allclose(steps, steps.mean(), rtol=1e-3)
-        self._stride = _STRIDE if even else 1
+        even = len(steps) > 0 and np.allclose(steps, steps.mean(), rtol=1e-3)
+        self._stride = int(np.clip(_SMOOTH / steps.mean(), 1, _STRIDE)) if even else 1
         self._thin = self.q_[:: self._stride]
-        self._liquids = CurveFamily(as_curves(self.solvents), self._thin)
+        low, high = self._needed_range()
+        self._liquids = CurveFamily(as_curves(self.solvents), self._thin, low, high)
         holders = [load_background(name) for name in known_backgrounds()]
-        self._holders = CurveFamily(holders, self._thin)
+        self._holders = CurveFamily(holders, self._thin, low, high)
         self._distributions = {
             field.name: np.array([getattr(lab, field.name) for lab in self.laboratories_])
             for field in fields(Laboratory)
@@ -188,6 +191,17 @@ class RandomExperiment(Augmenter):
             self._textures = np.array(
                 [[t.factor(m) for m in _MARCHES] for t in textures], dtype=np.float32
             )
+
+    def _needed_range(self) -> tuple[float, float]:
+        """What a drawn experiment can measure of the given patterns."""
+        span = self.q_[self._measured]
+        if not span.size:
+            return np.inf, -np.inf
+        cut = [lab for lab in self.laboratories_ if lab.full_range_share == 0.0]
+        if len(cut) < len(self.laboratories_):
+            return float(span[0]), float(span[-1])
+        low, high = min(lab.q_min[0] for lab in cut), max(lab.q_max[1] for lab in cut)
+        return max(float(span[0]), low), min(float(span[-1]), high)
 
     def _apply(self, X: Array, rngs: Generators) -> Array:
         if not len(X):
@@ -336,7 +350,9 @@ class _Draw:
         self.scale = within("scale", log=True)
         low, high, whole = within("q_min"), within("q_max"), happens("full_range_share")
         self.low = np.where(whole, -np.inf, low)
-        self.high = np.where(whole, np.inf, high)
+        # No angle beyond the limiting sphere, whatever the range.
+        limit = 4.0 * np.pi / self.wavelength
+        self.high = np.minimum(np.where(whole, np.inf, high), limit)
         step, fine = within("coarsening", log=True), happens("fine_share")
         self.step = np.where(fine, 1.0, step)
         self.phase = next(columns)

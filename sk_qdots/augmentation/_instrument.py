@@ -143,6 +143,7 @@ class InstrumentBroadening(Augmenter):
         self.q = q
 
     def _prepare(self) -> None:
+        check_reach(self.q_, self.wavelength)
         self.fwhm_ = resolution(self.q_, self.u, self.v, self.w, self.wavelength)
 
     def _apply(self, X: Array, rngs: Generators) -> Array:
@@ -213,6 +214,9 @@ class ZeroShift(Augmenter):
         self.wavelength = wavelength
         self.q = q
 
+    def _prepare(self) -> None:
+        check_reach(self.q_, self.wavelength)
+
     def _apply(self, X: Array, rngs: Generators) -> Array:
         values = (self.zero_shift, self.wavelength_error, self.wavelength)
         return misaligned(X, self.q_, *(np.full(len(X), float(v)) for v in values))
@@ -270,6 +274,9 @@ class KAlpha2(Augmenter):
         self.anode = anode
         self.ratio = ratio
         self.q = q
+
+    def _prepare(self) -> None:
+        check_reach(self.q_, ANODES[self.anode][0])
 
     def _apply(self, X: Array, rngs: Generators) -> Array:
         first, second = ANODES[self.anode]
@@ -337,11 +344,22 @@ class Polarisation(Augmenter):
         self.q = q
 
     def _prepare(self) -> None:
+        check_reach(self.q_, self.wavelength)
         angle = 0.0 if self.monochromator is None else float(self.monochromator)
         self.factor_ = polarisation_factor(self.q_, np.array([self.wavelength]), angle)[0]
 
     def _apply(self, X: Array, rngs: Generators) -> Array:
         return np.asarray(X * self.factor_.astype(X.dtype))
+
+
+def check_reach(q: Array, wavelength: float) -> None:
+    """Refuse a wavelength at which no point of the grid has an angle."""
+    limit = 4.0 * np.pi / wavelength
+    if q[0] > limit:
+        raise ValueError(
+            f"wavelength is {wavelength:g} Angstrom, which reaches {limit:.3g} 1/Angstrom; the "
+            f"grid starts at {q[0]:.3g}. Is it in Angstrom?"
+        )
 
 
 def resolution(q: Array, u: Any, v: Any, w: Any, wavelength: Any) -> Array:

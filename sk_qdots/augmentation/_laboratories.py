@@ -29,7 +29,8 @@ class Laboratory:
     scale : tuple of 2 float
         Counts per unit of intensity at area 1000, log-uniform.
     q_min, q_max : tuple of 2 float
-        Ends of the measured range, in 1/Angstrom.
+        Ends of the measured range, in 1/Angstrom; it never goes beyond
+        4 pi / wavelength.
     full_range_share : float
         Share that keeps the whole grid.
     coarsening : tuple of 2 float
@@ -72,7 +73,7 @@ class Laboratory:
     >>> experiment = RandomExperiment(mine)
     """
 
-    wavelength: Range = (0.4, 0.85)
+    wavelength: Range = (0.4, 0.8)
     qd_fraction: Range = (0.05, 1.0)
     dry_share: float = 0.2
     scale: Range = (3.0, 200.0)
@@ -112,7 +113,7 @@ class Laboratory:
 
 # Bounds of each range; those of what is log-uniform are positive.
 _LIMITS = {
-    "wavelength": (1e-3, 10.0),
+    "wavelength": (0.05, 5.0),
     "qd_fraction": (1e-6, 1.0),
     "scale": (1e-9, 1e15),
     "q_min": (0.0, 1e3),

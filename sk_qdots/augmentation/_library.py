@@ -29,7 +29,7 @@ Array = npt.NDArray[Any]
 def augment_library(
     library: xr.Dataset,
     *,
-    solvents: Sequence[str | xr.DataArray] = ("hexane", "toluene"),
+    solvents: str | xr.DataArray | Sequence[str | xr.DataArray] = ("hexane", "toluene"),
     qd_fractions: Sequence[float] = (0.15, 0.37, 0.65, 1.0),
     snr: Sequence[float] = (14, 24, 46, 122),
     random_state: int | np.random.RandomState | None = None,
@@ -43,14 +43,14 @@ def augment_library(
     ----------
     library : Dataset
         What :func:`sk_qdots.simulate_library` returns.
-    solvents : sequence of str or DataArray
+    solvents : str, DataArray or sequence of them
         Names of shipped curves, or named curves over the coordinate ``q``.
     qd_fractions : sequence of float
         The dots' shares of the integrated intensity; 1 is dry.
     snr : sequence of float
         Mean signal-to-noise ratios.
     random_state : int, RandomState instance or None, default=None
-        Seed of the noise.
+        Seed of the noise; an int with a Zarr store.
     path : str or path-like, optional
         Where to write the result, ending in ``.zarr`` or ``.nc``. A Zarr store is
         written part by part, never held in memory, and opened lazily; interrupted,
@@ -81,8 +81,6 @@ def augment_library(
     ('solvent', 'qd_fraction', 'snr')
     """
     _check_library(library)
-    if isinstance(solvents, str | xr.DataArray):
-        solvents = [solvents]
     axes = {
         "qd_fraction": _levels("qd_fractions", qd_fractions, 1.0),
         "snr": _levels("snr", snr, np.inf),
@@ -94,6 +92,8 @@ def augment_library(
     if len(set(names)) != len(names):
         raise ValueError(f"solvents must have different names; got {names}")
     target = None if path is None else library_file(Path(path))
+    if isinstance(target, ZarrLibrary) and random_state is None:
+        raise ValueError("a Zarr store needs an integer random_state, to go on if interrupted")
     q = np.asarray(library["q"].values, dtype=np.float64)
     around = np.stack([unit_curve(curve, q) for curve in curves])
     intensity = library["intensity"].transpose(..., "q")
@@ -115,7 +115,7 @@ def augment_library(
         attrs={
             **{key: value for key, value in library.attrs.items() if key != "fingerprint"},
             "augmentation_seed": seed,
-            "library": str(library.attrs.get("fingerprint", "")),
+            "library": hashlib.sha256(intensity.values.tobytes()).hexdigest(),
             "solvent_curves": hashlib.sha256(around.tobytes()).hexdigest(),
         },
     )
@@ -264,6 +264,6 @@ def _check_library(library: xr.Dataset) -> None:
 def _refuse_incomplete(library: xr.Dataset) -> None:
     if bool(library["intensity"].isnull().any()):
         raise ValueError(
-            "library has NaN intensities: it was interrupted; finish it with the same call of "
-            "simulate_library that began it"
+            "library has NaN intensities: it was interrupted; finish it with the same call "
+            "(of simulate_library or augment_library) that began it"
         )

@@ -21,24 +21,28 @@ _KNOTS = np.array([0.3, 0.5, 0.8, 1.1, 1.4, 1.8, 2.3, 3.0, 4.0, 5.2, 7.0, 10.0, 
 _BROADER = 0.15  # 1/Angstrom, sigma of the smeared curve that a drawn one is blended with
 
 
-def curve_on_grid(curve: xr.DataArray, q: Array) -> Array:
-    """A curve on a grid that it must cover."""
+def curve_on_grid(curve: xr.DataArray, q: Array, measured: Array | None = None) -> Array:
+    """A curve on a grid, NaN beyond its ends; it must cover the measured points."""
     source = q_of(curve)
     check_axis(source, curve.size)
-    if source.min() > q.min() + 1e-6 or source.max() < q.max() - 1e-6:
+    needed = q if measured is None else q[measured]
+    if needed.size and (source[0] > needed[0] + 1e-6 or source[-1] < needed[-1] - 1e-6):
         raise ValueError(
-            f"solvent curve {curve.name!r} covers {source.min():.3g} to {source.max():.3g} "
-            f"1/Angstrom; the grid needs {q.min():.3g} to {q.max():.3g}"
+            f"solvent curve {curve.name!r} covers {source[0]:.3g} to {source[-1]:.3g} "
+            f"1/Angstrom; the grid needs {needed[0]:.3g} to {needed[-1]:.3g}. Cut the patterns "
+            "before with QTruncation(q_min, q_max), or simulate them on a shorter grid"
         )
     values = np.asarray(curve.values, dtype=np.float64)
     if not np.isfinite(values).all() or values.min() < 0:
         raise ValueError(f"solvent curve {curve.name!r} holds NaN or negative values")
-    return np.asarray(np.interp(q, source, values))
+    on_grid = np.interp(q, source, values)
+    on_grid[(q < source[0] - 1e-6) | (q > source[-1] + 1e-6)] = np.nan
+    return np.asarray(on_grid)
 
 
-def unit_curve(curve: xr.DataArray, q: Array) -> Array:
-    """A curve on a grid, with unit area."""
-    on_grid = curve_on_grid(curve, q)
+def unit_curve(curve: xr.DataArray, q: Array, measured: Array | None = None) -> Array:
+    """A curve on a grid, with unit area where it is known."""
+    on_grid = curve_on_grid(curve, q, measured)
     total = float(area(on_grid[None, :], q)[0])
     if not total > 0:
         raise ValueError(f"solvent curve {curve.name!r} is zero on the grid")
@@ -47,10 +51,10 @@ def unit_curve(curve: xr.DataArray, q: Array) -> Array:
 
 def mix(X: Array, curves: Array, fraction: Array, q: Array) -> Array:
     """Weigh I by c and a curve of equal area over the measured points by 1 - c."""
-    own = area(X, q)
-    missing = np.isnan(X)
-    seen = np.where(missing, np.nan, curves) if missing.any() else curves
-    theirs = area(seen, q)
+    missing = np.isnan(X) | np.isnan(curves)
+    if missing.any():
+        X, curves = np.where(missing, np.nan, X), np.where(missing, np.nan, curves)
+    own, theirs = area(X, q), area(curves, q)
     weight = (1.0 - fraction) * own / np.where(theirs > 0, theirs, 1.0)
     mixed = curves * weight[:, None].astype(X.dtype)
     mixed += fraction[:, None].astype(X.dtype) * X
@@ -66,14 +70,21 @@ class CurveFamily:
         Each must cover the grid.
     q : ndarray of shape (n_coarse,)
         Even grid to draw them on, in 1/Angstrom.
+    low, high : float
+        Range that every curve must cover; beyond a curve's ends its outermost values
+        are held.
     """
 
     n_uniform = 5  # deviates that a draw takes
     n_normal = len(_KNOTS)
 
-    def __init__(self, curves: Sequence[xr.DataArray], q: Array) -> None:
+    def __init__(self, curves: Sequence[xr.DataArray], q: Array, low: float, high: float) -> None:
         self.q = q
-        self._sharp = np.stack([unit_curve(curve, q) for curve in curves]).astype(np.float32)
+        needed = (q >= low) & (q <= high)
+        known = [unit_curve(curve, q, needed) for curve in curves]
+        self.covered = np.isfinite(known).all(axis=0)
+        held = [np.interp(q, q[np.isfinite(c)], c[np.isfinite(c)]) for c in known]
+        self._sharp = np.array(held, dtype=np.float32)
         step = (q[-1] - q[0]) / max(len(q) - 1, 1)
         self._smeared = self._sharp
         if step > 0:

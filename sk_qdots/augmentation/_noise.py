@@ -29,7 +29,8 @@ class PoissonNoise(Augmenter):
     counts : float or None, default=None
         Expected counts at the highest point of each row.
     scale : float or None, default=None
-        Counts per unit of intensity, k.
+        Counts per unit of intensity, k, in the units of the patterns: a raw library
+        is in electron units, an augmented one has area 1000.
     random_state : int, RandomState instance or None, default=None
         Seed of the noise.
 

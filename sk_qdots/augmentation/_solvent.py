@@ -51,7 +51,9 @@ class SolventMixer(Augmenter):
 
     Notes
     -----
-    A row keeps its area. Points that are not measured (NaN) stay so.
+    A row keeps its area. Points that are not measured (NaN) stay so. A curve must
+    cover the points that are measured in the patterns of ``fit``: before a blank
+    with a shorter range goes a :class:`QTruncation`.
 
     Examples
     --------
@@ -79,7 +81,7 @@ class SolventMixer(Augmenter):
         self.q = q
 
     def _prepare(self) -> None:
-        self.solvent_ = unit_curve(as_curves([self.solvent])[0], self.q_)
+        self.solvent_ = unit_curve(as_curves([self.solvent])[0], self.q_, self._measured)
 
     def _apply(self, X: Array, rngs: Generators) -> Array:
         fraction = np.full(len(X), float(self.qd_fraction))
@@ -98,7 +100,7 @@ class SolventVariation(Augmenter):
 
     Parameters
     ----------
-    solvents : sequence of str or DataArray, optional
+    solvents : str, DataArray or sequence of them, optional
         Names of shipped curves or curves over ``q``; all shipped ones by default.
     qd_fraction : float, default=0.37
         The dots' share of the integrated intensity, in (0, 1].
@@ -136,7 +138,7 @@ class SolventVariation(Augmenter):
     """
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
-        "solvents": [list, tuple, None],
+        "solvents": [list, tuple, str, xr.DataArray, None],
         "qd_fraction": [Interval(Real, 0.0, 1.0, closed="right")],
         "change": [Interval(Real, 0.0, 1.0, closed="both")],
         "shift": [Interval(Real, 0.0, 0.5, closed="left")],
@@ -147,7 +149,7 @@ class SolventVariation(Augmenter):
 
     def __init__(
         self,
-        solvents: Sequence[str | xr.DataArray] | None = None,
+        solvents: str | xr.DataArray | Sequence[str | xr.DataArray] | None = None,
         qd_fraction: float = 0.37,
         change: float = 0.04,
         shift: float = 0.02,
@@ -165,7 +167,10 @@ class SolventVariation(Augmenter):
 
     def _prepare(self) -> None:
         grid = coarse_grid(self.q_, _COARSE_POINTS)
-        self._family = CurveFamily(as_curves(self.solvents), grid)
+        span = self.q_[self._measured]
+        low, high = (span[0], span[-1]) if span.size else (np.inf, -np.inf)
+        self._family = CurveFamily(as_curves(self.solvents), grid, low, high)
+        self._covered = np.interp(self.q_, grid, self._family.covered) == 1.0
 
     def _apply(self, X: Array, rngs: Generators) -> Array:
         n_rows = len(X)
@@ -176,12 +181,18 @@ class SolventVariation(Augmenter):
         levels = [np.full(n_rows, v) for v in (self.change, self.shift, self.broadening)]
         coarse = self._family.draw(uniform, normal, *levels)
         curves = spread(self._family.q, coarse, self.q_).astype(X.dtype, copy=False)
+        curves[:, ~self._covered] = np.nan
         return mix(X, curves, np.full(n_rows, float(self.qd_fraction)), self.q_)
 
 
-def as_curves(solvents: Sequence[str | xr.DataArray] | None) -> list[xr.DataArray]:
+def as_curves(
+    solvents: str | xr.DataArray | Sequence[str | xr.DataArray] | None,
+) -> list[xr.DataArray]:
     """Curves of names or curves; all shipped liquids for None."""
-    solvents = known_solvents() if solvents is None else solvents
+    if solvents is None:
+        solvents = known_solvents()
+    elif isinstance(solvents, str | xr.DataArray):
+        solvents = [solvents]
     if not len(solvents):
         raise ValueError(f"solvents is empty; known: {', '.join(known_solvents())}")
     return [load_solvent(s) if isinstance(s, str) else s for s in solvents]

@@ -153,14 +153,20 @@ class Texture:
             f = f * s.occupancy * debye_waller_factor(s.b_iso, lengths)
             amplitude += f * np.exp(1j * vectors @ np.asarray(s.offset))
         normal = np.linalg.inv(crystal.conventional) @ np.asarray(facet, dtype=np.float64)
-        self._cosine = vectors @ normal / lengths / np.linalg.norm(normal)
+        cosine = vectors @ normal / lengths / np.linalg.norm(normal)
         power = np.abs(amplitude) ** 2 / lengths**2
-        profile = power / (1.0 + ((self._coarse[:, None] - lengths) / half) ** 2) ** 2
-        total = profile.sum(axis=1, keepdims=True)
-        self._profile = (profile / total).astype(np.float32)
+        # Reflections at the same place and angle count together.
+        keys = np.round(np.column_stack([lengths, cosine**2]), 6)
+        keys, group = np.unique(keys, axis=0, return_inverse=True)
+        power = np.bincount(group.ravel(), weights=power)
+        lengths, self._square = keys.T
+        self._profile = np.empty((len(self._coarse), len(keys)), dtype=np.float32)
+        for row, at in zip(self._profile, self._coarse, strict=True):
+            profile = power / (1.0 + ((at - lengths) / half) ** 2) ** 2
+            row[:] = profile / profile.sum()
 
     def factor(self, march: float) -> Array:
         """W(Q) on the grid."""
-        square = self._cosine**2
+        square = self._square
         weight = (march**2 * square + (1.0 - square) / march) ** -1.5
         return np.asarray(np.interp(self._q, self._coarse, self._profile @ weight))

@@ -25,6 +25,7 @@ from .._validation import (
     validate_data,
 )
 from ..augmentation import perturb
+from ..augmentation._base import check_augmenter
 from ..simulation import default_q_grid
 
 __all__ = ["AllCNNClassifier"]
@@ -188,6 +189,7 @@ class AllCNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         if self.augmenter is not None:
             from sklearn.base import clone
 
+            check_augmenter(self.augmenter)
             augmenter = clone(self.augmenter)
             if "random_state" in augmenter.get_params() and augmenter.random_state is None:
                 augmenter.set_params(random_state=seed)

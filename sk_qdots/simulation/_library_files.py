@@ -26,7 +26,8 @@ __all__ = ["NetCDFLibrary", "ZarrLibrary", "fingerprint", "library_file"]
 
 def fingerprint(frame: xr.Dataset) -> str:
     """Hash of everything that decides a library: coordinates and attributes."""
-    digest = hashlib.sha256(json.dumps(frame.attrs, sort_keys=True).encode())
+    attrs = json.dumps(frame.attrs, sort_keys=True, default=lambda value: value.tolist())
+    digest = hashlib.sha256(attrs.encode())
     for name, coordinate in frame.coords.items():
         values = coordinate.values
         digest.update(str(name).encode())

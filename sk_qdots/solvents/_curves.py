@@ -107,6 +107,7 @@ def load_solvent(name: str, wavelength: float = _WAVELENGTH) -> xr.DataArray:
     >>> toluene.attrs["composition"]
     'C7H8'
     """
+    name = str(name).lower()
     if name not in known_solvents():
         raise ValueError(f"unknown solvent {name!r}; known: {', '.join(known_solvents())}")
     return _curve(_tables()[name], wavelength)
@@ -139,6 +140,7 @@ def load_background(name: str, wavelength: float = _WAVELENGTH) -> xr.DataArray:
     >>> load_background("silicon").attrs["units"]
     'electron units per formula unit'
     """
+    name = str(name).lower()
     if name not in known_backgrounds():
         raise ValueError(f"unknown background {name!r}; known: {', '.join(known_backgrounds())}")
     return _curve(_SILICON if name == "silicon" else _tables()[name], wavelength)
@@ -182,6 +184,8 @@ def mix_solvents(
     """
     if by not in ("volume", "mass", "mole"):
         raise ValueError(f'by is {by!r}; it must be "volume", "mass" or "mole"')
+    if not isinstance(parts, Mapping):
+        raise ValueError(f"parts is {parts!r}; it must be a mapping, such as {{'hexane': 0.8}}")
     shares = np.array(list(parts.values()), dtype=np.float64)
     if not shares.size or not np.isfinite(shares).all() or shares.min() < 0 or not shares.any():
         raise ValueError(f"parts is {dict(parts)}; shares must be 0 or more, and not all 0")
@@ -264,8 +268,9 @@ def _hill(composition: Mapping[str, float]) -> str:
 
 
 def _positive(wavelength: float) -> float:
-    if not (np.isfinite(wavelength) and wavelength > 0):
-        raise ValueError(f"wavelength is {wavelength}; it must be a positive number, in Angstrom")
+    number: object = wavelength
+    if not (isinstance(number, float | int) and np.isfinite(number) and number > 0):
+        raise ValueError(f"wavelength is {wavelength!r}; it must be a positive number, in Angstrom")
     return float(wavelength)
 
 

@@ -35,6 +35,15 @@ def test_an_experiment_without_effects_changes_nothing(X, standard):
         np.testing.assert_allclose(rows, np.repeat(patterns.values[:1], 3, 0), atol=1e-3 * largest)
 
 
+@pytest.mark.parametrize("n_points", [200, 1000, 5004])
+def test_large_dots_keep_their_peaks_on_any_grid(n_points):
+    q = np.linspace(1.0, 14.0, n_points)
+    library = sq.simulate_library("PbS", diameters=[9.0], dispersions=[0.05], strains=[0.0], q=q)
+    patterns = sq.library_samples(library)[0]
+    found = drawn(patterns, experiment())[0]
+    np.testing.assert_allclose(found, patterns.values[0], atol=3e-3 * patterns.values.max())
+
+
 def test_range_is_drawn_as_stated(X):
     q = X["q"].values
     made = experiment(full_range_share=0.0, q_min=(1.5, 1.6), q_max=(5.0, 7.0))

@@ -138,3 +138,19 @@ def test_threads_change_nothing(small_library):
     arguments = {"snr": [46], "random_state": 0}
     one, two = (sq.augment_library(small_library, **arguments, n_jobs=n) for n in (1, 2))
     assert one.identical(two)
+
+
+def test_a_library_from_a_file_is_augmented_alike(small_library, tmp_path):
+    small_library.to_netcdf(tmp_path / "library.nc", engine="h5netcdf")
+    arguments = {"snr": [46], "random_state": 0}
+    with xr.open_dataset(tmp_path / "library.nc", engine="h5netcdf") as read:
+        from_file = sq.augment_library(read, **arguments, path=tmp_path / "a.zarr")
+    xr.testing.assert_equal(from_file, sq.augment_library(small_library, **arguments))
+
+
+def test_another_library_does_not_go_on_in_a_store(small_library, tmp_path):
+    arguments = {"snr": [46], "random_state": 0, "path": tmp_path / "a.zarr"}
+    sq.augment_library(small_library, **arguments)
+    changed = small_library.assign(intensity=small_library["intensity"] + 1.0)
+    with pytest.raises(ValueError, match="other library"):
+        sq.augment_library(changed, **arguments)
