@@ -21,8 +21,14 @@ def test_copies_are_made_at_fit_only(small_library):
     model = sq.AugmentedClassifier(Recorder(1), sq.PoissonNoise(14), n_copies=3, random_state=0)
     model.fit(X, y)
     seen = model.estimator_.seen_
-    assert seen.shape == (3 * len(X), X.shape[1])
-    copies = seen.reshape(3, *X.shape)
+    assert seen.shape == (4 * len(X), X.shape[1])
+    copies = seen.reshape(4, *X.shape)
+    np.testing.assert_array_equal(copies[3], X)
+    copies = copies[:3]
+    alone = sq.AugmentedClassifier(
+        Recorder(1), sq.PoissonNoise(14), n_copies=3, keep_original=False, random_state=0
+    )
+    np.testing.assert_array_equal(alone.fit(X, y).estimator_.seen_, seen[:-9])
     assert not np.array_equal(copies[0], copies[1])
     np.testing.assert_allclose(copies.mean(axis=0), X.values, rtol=0.5)
     np.testing.assert_array_equal(model.predict(X), y)
@@ -50,6 +56,14 @@ def test_without_probabilities_there_are_none(small_library):
     model = sq.AugmentedClassifier(RidgeClassifier(), random_state=0).fit(X.values / 1e4, y)
     assert not hasattr(model, "predict_proba")
     assert hasattr(sq.AugmentedClassifier(DummyClassifier()), "predict_proba")
+
+
+def test_no_transformer_is_refused(small_library):
+    X, y, _ = sq.library_samples(small_library)
+    with pytest.raises(TypeError, match="augmenter is 'lab-cu'"):
+        sq.AugmentedClassifier(DummyClassifier(), "lab-cu").fit(X, y)
+    with pytest.raises(TypeError, match="augmenter is 'lab-cu'"):
+        sq.AllCNNClassifier(augmenter="lab-cu").fit(X, y)
 
 
 def test_bad_number_of_copies(small_library):

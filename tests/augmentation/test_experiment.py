@@ -168,6 +168,12 @@ def test_every_laboratory_gives_patterns(standard, laboratory):
     assert (np.nanstd(rows[:, 500:900], axis=0) > 0).all()
 
 
+def test_no_angle_beyond_the_limiting_sphere(standard):
+    copper = Laboratory(wavelength=(1.54, 1.54), q_max=(10.0, 12.0))
+    rows = drawn(standard, sq.RandomExperiment(copper), 10)
+    assert standard["q"].values[np.isfinite(rows).any(axis=0)].max() <= 4 * np.pi / 1.54
+
+
 def test_unmeasured_points_stay(standard):
     rows = np.repeat(standard.values, 8, axis=0)
     rows[:, 2000:2300] = np.nan

@@ -151,6 +151,7 @@ def test_polarisation_of_tubes():
         (sq.InstrumentBroadening(w=-0.1, q=Q), "u, v and w give a negative"),
         (sq.InstrumentBroadening(eta=1.5, q=Q), "eta"),
         (sq.InstrumentBroadening(wavelength=0.0, q=Q), "wavelength"),
+        (sq.InstrumentBroadening(wavelength=154.06, q=Q), "Is it in Angstrom"),
         (sq.ZeroShift(90.0, q=Q), "zero_shift"),
         (sq.ZeroShift(wavelength=-1.0, q=Q), "wavelength"),
         (sq.KAlpha2("Au", q=Q), "anode"),

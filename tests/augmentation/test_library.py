@@ -134,6 +134,11 @@ def test_an_interrupted_store_is_finished(small_library, tmp_path, monkeypatch):
     assert not path.with_name("a.zarr.progress").exists()
 
 
+def test_a_store_needs_a_seed(small_library, tmp_path):
+    with pytest.raises(ValueError, match="integer random_state"):
+        sq.augment_library(small_library, path=tmp_path / "a.zarr")
+
+
 def test_threads_change_nothing(small_library):
     arguments = {"snr": [46], "random_state": 0}
     one, two = (sq.augment_library(small_library, **arguments, n_jobs=n) for n in (1, 2))

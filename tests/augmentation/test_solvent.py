@@ -115,11 +115,51 @@ def test_grids_must_fit(X):
         sq.PoissonNoise().fit(X.transpose("q", "sample"))
     with pytest.raises(ValueError, match="another Q grid"):
         sq.SolventMixer().fit(X).transform(X.assign_coords(q=q * 0.9))
+    with pytest.raises(ValueError, match="another Q grid"):
+        sq.SolventMixer().fit(X).transform(X[:, ::2])
+    with pytest.raises(ValueError, match="q differs"):
+        sq.SolventMixer(q=q * 1.01).fit(X)
+    with pytest.raises(ValueError, match="one pattern"):
+        sq.SolventMixer().fit(X[0])
+    with pytest.raises(TypeError, match="library_samples"):
+        sq.SolventMixer().fit(X.to_dataset())
+    with pytest.raises(TypeError, match="default_rng"):
+        sq.PoissonNoise().fit(X).perturb(X, 0)
     with pytest.raises(ValueError, match="has 400 points"):
         sq.SolventMixer(q=q).fit(X.values[:, :100])
     curve = xr.DataArray(np.ones(4), dims="q", coords={"q": [20.0, 9.0, 5.0, 0.5]}, name="down")
     with pytest.raises(ValueError, match="ascending"):
         sq.SolventMixer(curve).fit(X)
+
+
+def test_a_short_blank_mixes_where_both_are_measured(X):
+    q = X["q"].values
+    blank = flat("short", (1.5, 6.0))
+    cut = sq.QTruncation(1.6, 5.9).fit_transform(X)
+    inside = (q >= 1.6) & (q <= 5.9)
+    for mixer in (
+        sq.SolventMixer(blank, qd_fraction=0.5),
+        sq.SolventVariation(blank, qd_fraction=0.5, random_state=0),
+        sq.Background(blank, fraction=0.5),
+    ):
+        mixed = mixer.fit(cut).transform(cut).values
+        np.testing.assert_array_equal(np.isfinite(mixed), np.tile(inside, (len(X), 1)))
+        whole = area(cut.values[:, inside], q[inside])
+        np.testing.assert_allclose(area(mixed[:, inside], q[inside]), whole, rtol=1e-3)
+        # Of patterns that were measured further, nothing is invented beyond the blank.
+        further = mixer.transform(X).values
+        known = (q >= 1.5) & (q <= 6.0)
+        assert np.isnan(further[:, ~known]).all() and np.isfinite(further[:, inside]).all()
+    experiment = sq.RandomExperiment("lab-cu", solvents=flat("copper", (0.9, 8.0)))
+    assert np.isfinite(experiment.fit(X).perturb(X, np.random.default_rng(0))).any()
+
+
+def test_a_copper_blank_trains_the_network(small_library):
+    X, y, _ = sq.library_samples(small_library)
+    pipe = sq.make_sizing_pipeline(
+        augmenter=sq.SolventMixer(sq.load_solvent("toluene", 1.5406), qd_fraction=0.3)
+    ).set_params(allcnn__max_epochs=1, allcnn__n_filters=2)
+    pipe.fit(X, y)
 
 
 @pytest.mark.parametrize(

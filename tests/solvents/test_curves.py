@@ -145,7 +145,9 @@ def test_mixtures():
         (lambda: sq.load_solvent("hexane", 0.0), "wavelength is 0"),
         (lambda: sq.load_solvent("hexane", np.nan), "wavelength is nan"),
         (lambda: load_background("hexane"), "known: .*silicon"),
+        (lambda: sq.load_solvent("hexane", "0.56"), "wavelength is '0.56'"),
         (lambda: mix_solvents({}), "parts is"),
+        (lambda: mix_solvents(["hexane"]), "must be a mapping"),
         (lambda: mix_solvents({"hexane": -1.0, "toluene": 2.0}), "shares must be 0 or more"),
         (lambda: mix_solvents({"hexane": 0.0}), "not all 0"),
         (lambda: mix_solvents({"vodka": 1.0}), "known: "),
@@ -191,7 +193,7 @@ def test_own_blank(blank):
     X = sq.library_samples(library)[0]
     own = sq.SolventMixer(curve, qd_fraction=0.3).fit_transform(X)
     shipped = sq.SolventMixer("hexane", qd_fraction=0.3).fit_transform(X)
-    np.testing.assert_allclose(own, shipped, atol=0.02 * float(X.max()))
+    np.testing.assert_allclose(own, shipped, atol=0.04 * float(X.max()))
 
 
 def test_bad_blanks(blank, tmp_path):
