@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 import xarray as xr
 from sklearn.pipeline import Pipeline
@@ -49,6 +50,8 @@ def _plain(value: Any) -> Any:
         return str(value.name)
     if isinstance(value, Laboratory):
         return asdict(value)
+    if isinstance(value, np.generic):
+        return value.item()
     return value if isinstance(value, str | int | float | None) else str(value)
 
 

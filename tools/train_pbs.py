@@ -29,8 +29,15 @@ TRAINING = {"dispersions": [0.05, 0.08, 0.11, 0.14, 0.17, 0.20], "strains": (-0.
 TRAINING_SOLVENTS = ["chloroform", "cyclohexane", "hexane", "octane", "tetrachloroethylene"]
 TEST_SOLVENTS = ["octadecene", "toluene"]
 TEST = {"dispersions": [0.05, 0.10, 0.15, 0.20], "strains": (-0.0023, 0.0049, 8)}
-FIXED = {"full_range_share": 1.0, "fine_share": 1.0, "dry_share": 0.0}
-CUT = {"full_range_share": 0.0, "fine_share": 1.0, "dry_share": 0.2, "q_min": (0.99, 0.99)}
+DILUTION = {"qd_fraction": (0.08, 1.0)}
+FIXED = {**DILUTION, "full_range_share": 1.0, "fine_share": 1.0, "dry_share": 0.0}
+CUT = {
+    **DILUTION,
+    "full_range_share": 0.0,
+    "fine_share": 1.0,
+    "dry_share": 0.2,
+    "q_min": (0.99, 0.99),
+}
 ROWS = {
     "dry": {**FIXED, "dry_share": 1.0},
     "qd_fraction 0.15 to 1, whole range": {**FIXED, "qd_fraction": (0.15, 1.0), "dry_share": 0.25},
@@ -41,7 +48,7 @@ ROWS = {
     "Qmax 4.4": {**CUT, "q_max": (4.4, 4.4)},
     "Qmin 1.7": {**CUT, "q_min": (1.7, 1.7), "q_max": (15.0, 15.0)},
     "1251 points of 5004": {**FIXED, "dry_share": 0.2, "fine_share": 0.0, "coarsening": (4.0, 4.0)},
-    "everything drawn, qd_fraction 0.08 to 1": {"qd_fraction": (0.08, 1.0)},
+    "everything drawn, qd_fraction 0.08 to 1": DILUTION,
 }
 COMPUTED = f"liquids drawn around computed ones ({', '.join(TRAINING_SOLVENTS)})"
 INVENTED = "invented hydrocarbon liquids, by a formula that is no longer part of the package"
@@ -85,10 +92,10 @@ def refused(sizer: sq.Sizer, X: np.ndarray, q_factor: float = 1.0) -> float:
 
 def evaluate_refusals(sizer: sq.Sizer, library: xr.Dataset, seed: int) -> dict[str, float]:
     """How often right patterns are refused, and patterns with a wrong wavelength."""
-    X, _ = draw(library, {}, seed)
+    X, _ = draw(library, DILUTION, seed)
     scores = {"right": refused(sizer, X)}
     # Ranges with room at both ends: what is refused is the wavelength, not the range.
-    X, _ = draw(library, {"q_min": (0.99, 1.4), "q_max": (6.0, 15.0)}, seed + 1)
+    X, _ = draw(library, {**DILUTION, "q_min": (0.99, 1.4), "q_max": (6.0, 15.0)}, seed + 1)
     for percent in (0.5, 1, 1.5, 2, 3, 5, 10, 20):
         name = f"wavelength {percent} % too long"
         scores[name] = refused(sizer, X[:N_WRONG], 1.0 / (1.0 + percent / 100.0))
@@ -145,7 +152,8 @@ numpy {version("numpy")}, torch {version("torch")}).
 `fill="{sizer.simulation.get("fill", "cells")}"`, Debye scattering equation, lognormal dispersions
 5 to 20 %, isotropic strains -0.25 to +0.51 %, wavelength
 {sizer.simulation["wavelength"]} Angstrom), every batch perturbed afresh by
-`RandomExperiment`: 20 % dry, the others in {facts.get("liquids", INVENTED)},
+`RandomExperiment`: 20 % dry, the others in
+{facts.get("liquids", INVENTED)},
 share of the dots in the intensity {100 * low:g} to 100 %, counting noise, shorter ranges, coarser
 steps. No measured solvent was used, and no measured pattern of quantum dots.
 

@@ -35,6 +35,8 @@ class Background(Augmenter):
         mostly falling with Q, without peaks.
     fraction : float, default=0.1
         The background's share of the integrated intensity, in [0, 1).
+    wavelength : float, default=0.56
+        In Angstrom, for curves that are given by name.
     q : array-like of shape (n_q,), optional
         Grid of bare arrays, in 1/Angstrom; a DataArray brings its own.
     random_state : int, RandomState instance or None, default=None
@@ -67,6 +69,7 @@ class Background(Augmenter):
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         "curve": [str, xr.DataArray, None],
         "fraction": [Interval(Real, 0.0, 1.0, closed="left")],
+        "wavelength": [Interval(Real, 0.0, None, closed="neither")],
         "q": ["array-like", None],
         "random_state": ["random_state"],
     }
@@ -75,17 +78,21 @@ class Background(Augmenter):
         self,
         curve: str | xr.DataArray | None = None,
         fraction: float = 0.1,
+        wavelength: float = 0.56,
         q: npt.ArrayLike | None = None,
         random_state: int | np.random.RandomState | None = None,
     ) -> None:
         self.curve = curve
         self.fraction = fraction
+        self.wavelength = wavelength
         self.q = q
         self.random_state = random_state
 
     def _prepare(self) -> None:
         if self.curve is not None:
-            curve = load_background(self.curve) if isinstance(self.curve, str) else self.curve
+            curve = self.curve
+            if isinstance(curve, str):
+                curve = load_background(curve, self.wavelength)
             self._on_grid = unit_curve(curve, self.q_, self._measured)
 
     def _apply(self, X: Array, rngs: Generators) -> Array:

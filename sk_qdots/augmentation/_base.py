@@ -17,7 +17,7 @@ from .._patterns import check_axis, q_of, rows_of
 from .._validation import check_is_fitted, check_random_state, fit_context, validate_data
 from ..simulation import default_q_grid
 
-__all__ = ["Augmenter", "Generators", "check_augmenter", "digest", "perturb"]
+__all__ = ["Augmenter", "Generators", "check_augmenter", "check_even", "digest", "perturb"]
 
 Array = npt.NDArray[Any]
 Generators = Sequence[np.random.Generator]
@@ -100,7 +100,8 @@ class Augmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator, metaclass
             rows_of(X)  # refuses an array that is not sample-first
             if not reset and not _same(q_of(X), self.q_):
                 raise ValueError(f"{type(self).__name__} was fitted on another Q grid")
-        values = np.asarray(
+        # In C order: how a row is summed must not depend on its neighbours in memory.
+        values = np.ascontiguousarray(
             validate_data(
                 self,
                 X,
@@ -182,6 +183,16 @@ def check_augmenter(augmenter: Any) -> None:
     if not (hasattr(augmenter, "fit") and hasattr(augmenter, "transform")):
         raise TypeError(
             f"augmenter is {augmenter!r}; it must be a transformer, such as RandomExperiment()"
+        )
+
+
+def check_even(q: Array, name: str) -> None:
+    """Refuse a grid whose steps differ."""
+    steps = np.diff(q)
+    if len(steps) and not np.allclose(steps, steps.mean(), rtol=1e-2):
+        raise ValueError(
+            f"{name} needs an even Q grid; the steps go from {steps.min():.3g} to "
+            f"{steps.max():.3g} 1/Angstrom. Put QStandardizer before it"
         )
 
 

@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
+import xarray as xr
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
 from sklearn.utils import get_tags
 from sklearn.utils.metaestimators import available_if
@@ -117,15 +118,22 @@ class AugmentedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):  
         )
         check_classification_targets(y)
         self.classes_ = np.unique(y)
+        # A DataArray stays one: its axis is for the augmenter and the estimator.
+        X = patterns if isinstance(patterns, xr.DataArray) else X
         seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
         rng = np.random.default_rng(seed)
         self.augmenter_ = None
         if self.augmenter is not None:
             check_augmenter(self.augmenter)
-            self.augmenter_ = clone(self.augmenter).fit(patterns)
-            copies = [np.asarray(perturb(self.augmenter_, X, rng)) for _ in range(self.n_copies)]
+            self.augmenter_ = clone(self.augmenter).fit(X)
+            copies = [perturb(self.augmenter_, X, rng) for _ in range(self.n_copies)]
+            if copies[0].shape != X.shape:
+                raise ValueError(
+                    f"augmenter turns {X.shape[1]} points into {copies[0].shape[1]}; put what "
+                    "changes the grid, such as QStandardizer, into the estimator"
+                )
             copies += [X] if self.keep_original else []
-            X, y = np.concatenate(copies), np.tile(y, len(copies))
+            X, y = _stacked(copies, X), np.tile(y, len(copies))
         self.estimator_ = clone(self.estimator).fit(X, y)
         return self
 
@@ -143,6 +151,21 @@ class AugmentedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):  
         X = self._checked(X)
         return np.asarray(self.estimator_.predict(X))
 
+    @available_if(_estimator_has("decision_function"))  # type: ignore[untyped-decorator]
+    def decision_function(self, X: Any) -> Array:
+        """Confidence in each class, if the estimator gives it.
+
+        Parameters
+        ----------
+        X : DataArray or array-like of shape (n_samples, n_q)
+
+        Returns
+        -------
+        ndarray of shape (n_samples,) or (n_samples, n_classes)
+        """
+        X = self._checked(X)
+        return np.asarray(self.estimator_.decision_function(X))
+
     @available_if(_estimator_has("predict_proba"))  # type: ignore[untyped-decorator]
     def predict_proba(self, X: Any) -> Array:
         """Probability of each class, if the estimator gives it.
@@ -158,16 +181,16 @@ class AugmentedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):  
         X = self._checked(X)
         return np.asarray(self.estimator_.predict_proba(X))
 
-    def _checked(self, X: Any) -> Array:
+    def _checked(self, X: Any) -> Any:
         check_is_fitted(self)
-        return np.asarray(
-            validate_data(
-                self,
-                X,
-                reset=False,
-                dtype=[np.float32, np.float64],
-                ensure_all_finite=self._finite(),
-            )
+        if isinstance(X, xr.DataArray):
+            return X  # the estimator looks at its axis and its values
+        return validate_data(
+            self,
+            X,
+            reset=False,
+            dtype=[np.float32, np.float64],
+            ensure_all_finite=self._finite(),
         )
 
     def _finite(self) -> bool | str:
@@ -179,3 +202,11 @@ class AugmentedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):  
         tags.input_tags.allow_nan = inner.input_tags.allow_nan
         tags.input_tags.positive_only = self.augmenter is not None
         return tags
+
+
+def _stacked(parts: list[Any], like: Any) -> Any:
+    values = np.concatenate([np.asarray(part) for part in parts])
+    if not isinstance(like, xr.DataArray):
+        return values
+    axis = {k: v for k, v in like.coords.items() if like.dims[0] not in v.dims}
+    return xr.DataArray(values, dims=like.dims, coords=axis, attrs=like.attrs)

@@ -16,8 +16,8 @@ from .._validation import Interval
 from ..simulation import Crystal
 from ..solvents import known_backgrounds, load_background
 from ._background import smooth_backgrounds
-from ._base import Augmenter, Generators
-from ._instrument import block_centres, broadened, misaligned, polarisation_factor, resolution
+from ._base import Augmenter, Generators, check_even
+from ._instrument import blocks, broadened, misaligned, polarisation_factor, resolution
 from ._laboratories import LABORATORIES, MIXTURES, Laboratory
 from ._mixing import CurveFamily, mix
 from ._solvent import as_curves
@@ -33,6 +33,8 @@ _PEAK_WIDTH = 0.12  # 1/Angstrom
 _STRIDE = 4  # points of the grid for one that is computed, at most ...
 _SMOOTH = 0.0125  # ... but no wider, 1/Angstrom: pi / 25 nm
 _N_SMOOTH = 6
+_BLOCK = 0.2  # 1/Angstrom, that share one resolution
+_END = 0.02  # 1/Angstrom below the limiting sphere, where curves may end
 _HOLDER_CHANGE = 0.05  # relative, of a shipped background
 _OVERRIDES = (
     "qd_fraction",
@@ -173,14 +175,11 @@ class RandomExperiment(Augmenter):
         self._weights = np.cumsum(list(weights.values()))
 
     def _prepare(self) -> None:
-        steps = np.diff(self.q_)
-        even = len(steps) > 0 and np.allclose(steps, steps.mean(), rtol=1e-3)
-        self._stride = int(np.clip(_SMOOTH / steps.mean(), 1, _STRIDE)) if even else 1
+        check_even(self.q_, "RandomExperiment")
+        step = float(self.q_[-1] - self.q_[0]) / max(len(self.q_) - 1, 1)
+        self._stride = int(np.clip(_SMOOTH / step, 1, _STRIDE)) if step > 0 else 1
         self._thin = self.q_[:: self._stride]
-        low, high = self._needed_range()
-        self._liquids = CurveFamily(as_curves(self.solvents), self._thin, low, high)
-        holders = [load_background(name) for name in known_backgrounds()]
-        self._holders = CurveFamily(holders, self._thin, low, high)
+        self._surroundings = [self._surrounding(lab) for lab in self.laboratories_]
         self._distributions = {
             field.name: np.array([getattr(lab, field.name) for lab in self.laboratories_])
             for field in fields(Laboratory)
@@ -192,16 +191,27 @@ class RandomExperiment(Augmenter):
                 [[t.factor(m) for m in _MARCHES] for t in textures], dtype=np.float32
             )
 
-    def _needed_range(self) -> tuple[float, float]:
-        """What a drawn experiment can measure of the given patterns."""
+    def _surrounding(self, laboratory: Laboratory) -> tuple[CurveFamily, CurveFamily]:
+        """Liquids and holders at a laboratory's wavelength, over what it can measure."""
         span = self.q_[self._measured]
-        if not span.size:
-            return np.inf, -np.inf
-        cut = [lab for lab in self.laboratories_ if lab.full_range_share == 0.0]
-        if len(cut) < len(self.laboratories_):
-            return float(span[0]), float(span[-1])
-        low, high = min(lab.q_min[0] for lab in cut), max(lab.q_max[1] for lab in cut)
-        return max(float(span[0]), low), min(float(span[-1]), high)
+        low, high = (float(span[0]), float(span[-1])) if span.size else (np.inf, -np.inf)
+        wavelength = float(np.mean(laboratory.wavelength))
+        if laboratory.full_range_share < 1.0 and span.size:
+            first, last = laboratory.q_min[0], laboratory.q_max[1]
+            if first > high or last < low:
+                raise ValueError(
+                    f"q_min = {laboratory.q_min} and q_max = {laboratory.q_max} lie outside the "
+                    f"patterns, {low:.3g} to {high:.3g} 1/Angstrom"
+                )
+        if laboratory.full_range_share == 0.0:
+            low, high = max(low, laboratory.q_min[0]), min(high, laboratory.q_max[1])
+        high = min(high, 4.0 * np.pi / wavelength - _END)
+        curves = as_curves(self.solvents, wavelength)
+        holders = [load_background(name, wavelength) for name in known_backgrounds()]
+        return (
+            CurveFamily(curves, self._thin, low, high),
+            CurveFamily(holders, self._thin, low, high),
+        )
 
     def _apply(self, X: Array, rngs: Generators) -> Array:
         if not len(X):
@@ -209,11 +219,11 @@ class RandomExperiment(Augmenter):
         draw = _Draw(self._distributions, self._weights, rngs)
         clean = X[:, :: self._stride].copy(order="C")
         clean = self._textured(clean, draw)
-        clean = self._surrounded(clean, draw)
+        clean = _without_holes(self._surrounded(clean, draw))
         # The scale is stated for area 1000: independent of the units of the rows.
         unit = area(clean, self._thin) / 1000.0
         unit = np.where(unit > 0, unit, 1.0)
-        clean = self._through_instrument(clean, draw)
+        clean = _without_holes(self._through_instrument(clean, draw))
         result = self._counted(clean, draw.scale / unit, draw, rngs, X)
         missing = np.isnan(X)
         if missing.any():
@@ -234,28 +244,23 @@ class RandomExperiment(Augmenter):
 
     def _surrounded(self, X: Array, draw: _Draw) -> Array:
         around = np.zeros(X.shape, dtype=np.float32)
-        rows = np.flatnonzero(draw.qd_fraction < 1.0)
-        if rows.size:
-            levels = (self.liquid_change, self.liquid_shift, self.liquid_broadening)
-            around[rows] = self._liquids.draw(
-                draw.liquid[rows],
-                draw.liquid_change[rows],
-                *(np.full(len(rows), v) for v in levels),
-            )
-        around *= _column((1.0 - draw.background) * (1.0 - draw.qd_fraction))
-        rows = np.flatnonzero(draw.background > 0)
-        if rows.size:
-            holder = self._holders.draw(
-                draw.holder[rows],
-                draw.holder_change[rows],
-                *(np.full(len(rows), v) for v in (_HOLDER_CHANGE, 0.0, 0.0)),
-            )
-            smooth = smooth_backgrounds(draw.smooth[rows], self._thin)
-            smooth /= _column(area(smooth, self._thin))
-            holder -= smooth
-            holder *= _column(draw.holder_part[rows])
-            holder += smooth
-            around[rows] += _column(draw.background[rows]) * holder
+        levels = (self.liquid_change, self.liquid_shift, self.liquid_broadening)
+        for number, (liquids, holders) in enumerate(self._surroundings):
+            here = draw.laboratory == number
+            rows = np.flatnonzero(here & (draw.qd_fraction < 1.0))
+            if rows.size:
+                few = (np.full(len(rows), v) for v in levels)
+                liquid = liquids.draw(draw.liquid[rows], draw.liquid_change[rows], *few)
+                share = (1.0 - draw.background[rows]) * (1.0 - draw.qd_fraction[rows])
+                around[rows] += _column(share) * liquid
+            rows = np.flatnonzero(here & (draw.background > 0))
+            if rows.size:
+                few = (np.full(len(rows), v) for v in (_HOLDER_CHANGE, 0.0, 0.0))
+                holder = holders.draw(draw.holder[rows], draw.holder_change[rows], *few)
+                smooth = smooth_backgrounds(draw.smooth[rows], self._thin)
+                smooth /= _column(area(smooth, self._thin))
+                part = _column(draw.holder_part[rows])
+                around[rows] += _column(draw.background[rows]) * (part * (holder - smooth) + smooth)
         fraction = (1.0 - draw.background) * draw.qd_fraction
         return mix(X, around.astype(X.dtype), fraction, self._thin)
 
@@ -280,9 +285,9 @@ class RandomExperiment(Augmenter):
         if rows.size:
             w = draw.fwhm[rows, None] ** 2
             growth = draw.fwhm_growth[rows, None]
-            at = q[block_centres(len(q))]
-            fwhm = resolution(at, growth * w, 0.0, w, draw.wavelength[rows, None])
-            X[rows] = broadened(X[rows], q, fwhm, draw.eta[rows])
+            size, centres = blocks(q, _BLOCK)
+            fwhm = resolution(q[centres], growth * w, 0.0, w, draw.wavelength[rows, None])
+            X[rows] = broadened(X[rows], q, fwhm, draw.eta[rows], size)
         return X
 
     def _counted(
@@ -314,6 +319,17 @@ class RandomExperiment(Augmenter):
         return result
 
 
+def _without_holes(rows: Array) -> Array:
+    """Straight lines over what is not measured, so that no spline rings beside it."""
+    missing = np.isnan(rows)
+    points = np.arange(rows.shape[1])
+    for k in np.flatnonzero(missing.any(axis=1)):
+        known = ~missing[k]
+        if known.any():
+            rows[k, ~known] = np.interp(points[~known], points[known], rows[k, known])
+    return rows
+
+
 def _column(values: Array) -> Array:
     return np.asarray(values[:, None], dtype=np.float32)
 
@@ -321,7 +337,7 @@ def _column(values: Array) -> Array:
 class _Draw:
     """The parameters of one experiment a row, from that row's generator."""
 
-    _N_UNIFORM = 26 + 2 * CurveFamily.n_uniform
+    _N_UNIFORM = 25 + 2 * CurveFamily.n_uniform
     _N_NORMAL = 2 * CurveFamily.n_normal + _N_SMOOTH
 
     def __init__(self, distributions: dict[str, Array], weights: Array, rngs: Generators) -> None:
@@ -333,6 +349,7 @@ class _Draw:
         columns = iter(rest.T)
         which = np.searchsorted(weights, next(columns) * weights[-1], side="right")
         which = np.minimum(which, len(weights) - 1)
+        self.laboratory = which
 
         def within(name: str, *, log: bool = False) -> Array:
             low, high = distributions[name][which].T
@@ -350,9 +367,7 @@ class _Draw:
         self.scale = within("scale", log=True)
         low, high, whole = within("q_min"), within("q_max"), happens("full_range_share")
         self.low = np.where(whole, -np.inf, low)
-        # No angle beyond the limiting sphere, whatever the range.
-        limit = 4.0 * np.pi / self.wavelength
-        self.high = np.minimum(np.where(whole, np.inf, high), limit)
+        self.high = np.where(whole, np.inf, high)
         step, fine = within("coarsening", log=True), happens("fine_share")
         self.step = np.where(fine, 1.0, step)
         self.phase = next(columns)
@@ -364,6 +379,9 @@ class _Draw:
         self.broadened = happens("broadening_share")
         self.zero_shift = within("zero_shift")
         self.wavelength_error = within("wavelength_error")
+        # No angle beyond the limiting sphere, whatever the range.
+        limit = 4.0 * np.pi / (self.wavelength * (1.0 + self.wavelength_error))
+        self.high = np.minimum(self.high, limit)
         self.k_alpha2 = within("k_alpha2")
         self.k_alpha2_split = distributions["k_alpha2_split"][which]
         self.polarised = happens("polarised_share")

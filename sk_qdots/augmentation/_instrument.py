@@ -45,7 +45,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .._validation import Interval, StrOptions
-from ._base import Augmenter, Generators
+from ._base import Augmenter, Generators, check_even
 
 __all__ = [
     "ANODES",
@@ -53,7 +53,7 @@ __all__ = [
     "KAlpha2",
     "Polarisation",
     "ZeroShift",
-    "block_centres",
+    "blocks",
     "broadened",
     "misaligned",
     "polarisation_factor",
@@ -70,7 +70,7 @@ ANODES = {  # K-alpha 1 and 2, Angstrom
     "Mo": (0.7093000, 0.7135900),
 }
 _TAILS = 10.0  # widths from its centre where a profile is cut
-_BLOCK = 32  # points that share one width
+_BLOCK = 0.05  # 1/Angstrom, that share one width
 
 
 class InstrumentBroadening(Augmenter):
@@ -105,7 +105,7 @@ class InstrumentBroadening(Augmenter):
     -----
     The profile is cut ten widths from its centre and normalised over the measured
     points that it meets. Points beyond 4 pi / wavelength become NaN: no such angle
-    exists. The grid is taken to be even.
+    exists. The grid must be even.
 
     Examples
     --------
@@ -143,13 +143,14 @@ class InstrumentBroadening(Augmenter):
         self.q = q
 
     def _prepare(self) -> None:
+        check_even(self.q_, "InstrumentBroadening")
         check_reach(self.q_, self.wavelength)
         self.fwhm_ = resolution(self.q_, self.u, self.v, self.w, self.wavelength)
 
     def _apply(self, X: Array, rngs: Generators) -> Array:
-        centres = block_centres(X.shape[1])
+        size, centres = blocks(self.q_, _BLOCK)
         widths = np.broadcast_to(self.fwhm_[centres], (len(X), len(centres)))
-        smooth = broadened(X, self.q_, widths, np.full(len(X), float(self.eta)))
+        smooth = broadened(X, self.q_, widths, np.full(len(X), float(self.eta)), size)
         smooth[:, np.isnan(self.fwhm_)] = np.nan
         return smooth
 
@@ -378,21 +379,25 @@ def resolution(q: Array, u: Any, v: Any, w: Any, wavelength: Any) -> Array:
     return np.asarray(2.0 * np.pi / wavelength * cosine * np.deg2rad(degrees))
 
 
-def block_centres(n_points: int) -> Array:
-    """Points at which the width of each block of a pattern is taken."""
-    return np.minimum(np.arange(0, n_points, _BLOCK) + _BLOCK // 2, n_points - 1)
+def blocks(q: Array, width: float) -> tuple[int, Array]:
+    """Points in a block of this width, and the middle one of each block."""
+    step = float(q[-1] - q[0]) / max(len(q) - 1, 1)
+    size = max(int(width / step), 1) if step > 0 else 1
+    return size, np.minimum(np.arange(0, len(q), size) + size // 2, len(q) - 1)
 
 
-def broadened(X: Array, q: Array, fwhm: Array, eta: Array) -> Array:
+def broadened(X: Array, q: Array, fwhm: Array, eta: Array, size: int) -> Array:
     """Rows convolved with pseudo-Voigt functions of widths ``fwhm`` (row, block of points)."""
     from ._kernels import broaden
 
     if len(q) < 2:
         return X.copy()
     step = float(q[-1] - q[0]) / (len(q) - 1)
+    # A block whose middle has no angle any more is as wide as the last one that has.
+    last = np.maximum.accumulate(np.where(np.isnan(fwhm), 0, np.arange(fwhm.shape[1])), axis=1)
+    widths = np.nan_to_num(np.take_along_axis(fwhm, last, axis=1))
     smooth = np.empty_like(X)
-    widths = np.nan_to_num(fwhm)
-    broaden(step, np.ascontiguousarray(X), widths, eta, _BLOCK, _TAILS, smooth)
+    broaden(step, np.ascontiguousarray(X), widths, eta, size, _TAILS, smooth)
     return smooth
 
 

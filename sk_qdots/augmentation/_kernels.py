@@ -39,6 +39,7 @@ def _inlined(function: _Function) -> _Function:
 # --- counting --------------------------------------------------------------------------------
 
 _SMALL = 10.0  # below this mean the distribution function is searched
+_COUNTABLE = 1e18  # beyond it a count and its mean are the same number
 _LAST = 100.0  # beyond it nothing is left of such a distribution
 _INV_SQRT_2PI = 0.3989422804014327
 
@@ -76,6 +77,8 @@ def _settled(
     """Settle what the squeeze left open, one draw in a hundred, and small means."""
     if mean < _SMALL:
         return _searched(mean, rng)
+    if not mean < _COUNTABLE:  # nor NaN
+        return mean
     if guess >= 0.0:
         px, py, fx, fy = _densities(mean, spread, number)
         if fy * (1.0 - uniform) <= py * math.exp(px - fx):

@@ -55,7 +55,8 @@ class Laboratory:
     k_alpha2_split : float
         Wavelength of K-alpha 2 relative to K-alpha 1.
     polarised_share : float
-        Share whose polarisation factor was not corrected.
+        Share whose polarisation factor (of a tube without a monochromator) was not
+        corrected.
     march : tuple of 2 float
         March coefficient, log-uniform.
     texture_share : float

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Collection, Iterator, Sequence
+import threading
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import xarray as xr
 from joblib import Parallel, delayed
 from tqdm import tqdm
 
-from .._patterns import area
+from .._patterns import area, check_axis
 from .._validation import check_random_state
 from ..simulation._library_files import ZarrLibrary, fingerprint, library_file
 from ._base import digest
@@ -83,9 +84,9 @@ def augment_library(
     _check_library(library)
     axes = {
         "qd_fraction": _levels("qd_fractions", qd_fractions, 1.0),
-        "snr": _levels("snr", snr, np.inf),
+        "snr": _levels("snr", snr, _LARGEST_SNR),
     }
-    curves = as_curves(solvents)
+    curves = as_curves(solvents, float(library.attrs.get("wavelength", _WAVELENGTH)))
     if any(curve.name is None for curve in curves):
         raise ValueError("a solvent curve has no name; give it one: curve.rename('my solvent')")
     names = [str(curve.name) for curve in curves]
@@ -101,6 +102,7 @@ def augment_library(
     # One child seed a parent simulation: a part of the library gives the same rows.
     seed = int(check_random_state(random_state).randint(np.iinfo(np.int32).max))
     frame = xr.Dataset(
+        {name: library[name] for name in ("mean_diameter",) if name in library},
         coords={
             **{d: library.coords[d] for d in lead},
             "solvent": ("solvent", np.array(names, dtype=object), {"long_name": "liquid"}),
@@ -123,18 +125,22 @@ def augment_library(
     dims = (*lead, "solvent", "qd_fraction", "snr", "q")
     places = list(np.ndindex(*intensity.shape[:-2]))
 
-    def augmented(number: int) -> tuple[int, Array]:
-        block = intensity[places[number]].values
-        return number, _factorial(block, around, axes["qd_fraction"], axes["snr"], q, seed)
+    def augmented(number: int, store: Callable[[int, Array], None], lock: Any) -> None:
+        with lock:  # a library on disk is read by one thread at a time
+            block = intensity[places[number]].values
+        block = _factorial(block, around, axes["qd_fraction"], axes["snr"], q, seed)
+        with lock:
+            store(number, block)
 
-    def blocks(done: Collection[int]) -> Iterator[tuple[int, Array]]:
+    def run(store: Callable[[int, Array], None], done: Collection[int] = ()) -> None:
+        # Every task puts its own part away: finished parts do not pile up in memory.
         waiting = [k for k in range(len(places)) if k not in done]
-        parallel = Parallel(n_jobs=n_jobs, prefer="threads", return_as="generator_unordered")
+        lock = threading.Lock()
+        parallel = Parallel(n_jobs=n_jobs, require="sharedmem", return_as="generator_unordered")
         with tqdm(
             total=len(places), initial=len(done), desc="Augmentation", disable=not progress
         ) as bar:
-            for number, block in parallel(delayed(augmented)(k) for k in waiting):
-                yield number, block
+            for _ in parallel(delayed(augmented)(k, store, lock) for k in waiting):
                 bar.update()
 
     if isinstance(target, ZarrLibrary):
@@ -142,16 +148,14 @@ def augment_library(
         chunks = tuple(frame.sizes[d] if d in whole else 1 for d in dims)
         try:
             done = target.prepare(frame, dims, chunks, _INTENSITY, len(places))
-            for number, block in blocks(done):
-                target.write(number, places[number], block)
+            run(lambda number, block: target.write(number, places[number], block), done)
             return target.finish()
         finally:
             target.release()
     if target is not None:
         target.check(frame)
     result = np.empty([frame.sizes[d] for d in dims], dtype=np.float32)
-    for number, block in blocks(()):
-        result[places[number]] = block
+    run(lambda number, block: result.__setitem__(places[number], block))
     dataset = frame.assign(intensity=(dims, result, _INTENSITY))
     if target is not None:
         target.write(dataset)
@@ -159,16 +163,22 @@ def augment_library(
 
 
 _INTENSITY = {"long_name": "scattered intensity, area 1000", "units": "1"}
+_LARGEST_SNR = 1e9
+_WAVELENGTH = 0.56  # Angstrom, of a library that does not say it
 
 
 def _levels(name: str, values: Sequence[float], upper: float) -> Array:
-    levels = np.atleast_1d(np.asarray(values, dtype=np.float64))
+    try:
+        levels = np.atleast_1d(np.asarray(values, dtype=np.float64))
+    except (TypeError, ValueError):
+        raise ValueError(f"{name} is {values!r}; it must be a sequence of numbers") from None
+    if levels.ndim != 1:
+        raise ValueError(f"{name} has {levels.ndim} dimensions; it must have one")
     if not levels.size:
         raise ValueError(f"{name} is empty; give at least one value")
     for level in levels:
-        if not (np.isfinite(level) and 0 < level <= upper):
-            limits = f"lie in (0, {upper:g}]" if np.isfinite(upper) else "be positive"
-            raise ValueError(f"{name} holds {level:g}; every value must {limits}")
+        if not 0 < level <= upper:
+            raise ValueError(f"{name} holds {level:g}; every value must lie in (0, {upper:g}]")
     if len(np.unique(levels)) != len(levels):
         raise ValueError(f"{name} holds a value twice: {list(map(float, levels))}")
     return levels
@@ -259,6 +269,13 @@ def _check_library(library: xr.Dataset) -> None:
     if library["intensity"].ndim < 2:
         raise ValueError("library has no dimension but q; give what simulate_library returns")
     _refuse_incomplete(library)
+    intensity = library["intensity"].transpose(..., "q")
+    if not bool(np.isfinite(intensity).all()) or bool((intensity < 0).any()):
+        raise ValueError("library has infinite or negative intensities; simulate it again")
+    if not bool((intensity > 0).any("q").all()):
+        raise ValueError("library has a pattern without any intensity")
+    q = np.asarray(library["q"].values, dtype=np.float64)
+    check_axis(q, len(q))
 
 
 def _refuse_incomplete(library: xr.Dataset) -> None:

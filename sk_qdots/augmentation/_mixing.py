@@ -28,8 +28,8 @@ def curve_on_grid(curve: xr.DataArray, q: Array, measured: Array | None = None) 
     needed = q if measured is None else q[measured]
     if needed.size and (source[0] > needed[0] + 1e-6 or source[-1] < needed[-1] - 1e-6):
         raise ValueError(
-            f"solvent curve {curve.name!r} covers {source[0]:.3g} to {source[-1]:.3g} "
-            f"1/Angstrom; the grid needs {needed[0]:.3g} to {needed[-1]:.3g}. Cut the patterns "
+            f"solvent curve {curve.name!r} covers {source[0]:.5g} to {source[-1]:.5g} "
+            f"1/Angstrom; the grid needs {needed[0]:.5g} to {needed[-1]:.5g}. Cut the patterns "
             "before with QTruncation(q_min, q_max), or simulate them on a shorter grid"
         )
     values = np.asarray(curve.values, dtype=np.float64)

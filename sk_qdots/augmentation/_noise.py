@@ -86,16 +86,25 @@ class PoissonNoise(Augmenter):
             raise ValueError("PoissonNoise needs snr, counts or scale; all are None")
 
     def _apply(self, X: Array, rngs: Generators) -> Array:
+        with np.errstate(over="ignore"):
+            scale = self._scale(X)
+        if not (np.isfinite(scale).all() and (scale > 0).all()):
+            raise ValueError(
+                "PoissonNoise: the counts per unit of intensity that snr, counts or scale ask for "
+                f"of these patterns are out of range ({scale.min():g} to {scale.max():g})"
+            )
+        return counted(X, scale, rngs)
+
+    def _scale(self, X: Array) -> Array:
+        """Counts per unit of intensity of every row."""
         if self.counts is not None:
             highest = np.nanmax(X, axis=1, initial=0.0).astype(np.float64)
-            scale = float(self.counts) / np.where(highest > 0, highest, 1.0)
-        elif self.scale is not None:
-            scale = np.full(len(X), float(self.scale))
-        else:
-            measured = np.maximum(np.isfinite(X).sum(axis=1), 1)
-            mean = np.nansum(X, axis=1, dtype=np.float64) / measured
-            scale = float(self.snr or 0.0) ** 2 / np.where(mean > 0, mean, 1.0)
-        return counted(X, scale, rngs)
+            return np.asarray(float(self.counts) / np.where(highest > 0, highest, 1.0))
+        if self.scale is not None:
+            return np.full(len(X), float(self.scale))
+        measured = np.maximum(np.isfinite(X).sum(axis=1), 1)
+        mean = np.nansum(X, axis=1, dtype=np.float64) / measured
+        return np.asarray(np.square(np.float64(self.snr)) / np.where(mean > 0, mean, 1.0))
 
 
 def counted(expected: Array, scale: Array, rngs: Generators) -> Array:

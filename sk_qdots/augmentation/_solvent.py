@@ -32,6 +32,8 @@ class SolventMixer(Augmenter):
         :func:`sk_qdots.read_solvent` returns.
     qd_fraction : float, default=0.37
         The dots' share of the integrated intensity, in (0, 1]; 1 is dry.
+    wavelength : float, default=0.56
+        In Angstrom, for curves that are given by name.
     q : array-like of shape (n_q,), optional
         Grid of bare arrays, in 1/Angstrom; a DataArray brings its own.
 
@@ -67,6 +69,7 @@ class SolventMixer(Augmenter):
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         "solvent": [str, xr.DataArray],
         "qd_fraction": [Interval(Real, 0.0, 1.0, closed="right")],
+        "wavelength": [Interval(Real, 0.0, None, closed="neither")],
         "q": ["array-like", None],
     }
 
@@ -74,14 +77,17 @@ class SolventMixer(Augmenter):
         self,
         solvent: str | xr.DataArray = "hexane",
         qd_fraction: float = 0.37,
+        wavelength: float = 0.56,
         q: npt.ArrayLike | None = None,
     ) -> None:
         self.solvent = solvent
         self.qd_fraction = qd_fraction
+        self.wavelength = wavelength
         self.q = q
 
     def _prepare(self) -> None:
-        self.solvent_ = unit_curve(as_curves([self.solvent])[0], self.q_, self._measured)
+        curve = as_curves([self.solvent], self.wavelength)[0]
+        self.solvent_ = unit_curve(curve, self.q_, self._measured)
 
     def _apply(self, X: Array, rngs: Generators) -> Array:
         fraction = np.full(len(X), float(self.qd_fraction))
@@ -111,6 +117,8 @@ class SolventVariation(Augmenter):
     broadening : float, default=0.5
         Largest part, either way, of the difference to the curve smeared by
         0.15 1/Angstrom that is added: above 0 broader, below sharper.
+    wavelength : float, default=0.56
+        In Angstrom, for curves that are given by name.
     q : array-like of shape (n_q,), optional
         Grid of bare arrays, in 1/Angstrom; a DataArray brings its own.
     random_state : int, RandomState instance or None, default=None
@@ -143,6 +151,7 @@ class SolventVariation(Augmenter):
         "change": [Interval(Real, 0.0, 1.0, closed="both")],
         "shift": [Interval(Real, 0.0, 0.5, closed="left")],
         "broadening": [Interval(Real, 0.0, 1.0, closed="both")],
+        "wavelength": [Interval(Real, 0.0, None, closed="neither")],
         "q": ["array-like", None],
         "random_state": ["random_state"],
     }
@@ -154,6 +163,7 @@ class SolventVariation(Augmenter):
         change: float = 0.04,
         shift: float = 0.02,
         broadening: float = 0.5,
+        wavelength: float = 0.56,
         q: npt.ArrayLike | None = None,
         random_state: int | np.random.RandomState | None = None,
     ) -> None:
@@ -162,6 +172,7 @@ class SolventVariation(Augmenter):
         self.change = change
         self.shift = shift
         self.broadening = broadening
+        self.wavelength = wavelength
         self.q = q
         self.random_state = random_state
 
@@ -169,7 +180,7 @@ class SolventVariation(Augmenter):
         grid = coarse_grid(self.q_, _COARSE_POINTS)
         span = self.q_[self._measured]
         low, high = (span[0], span[-1]) if span.size else (np.inf, -np.inf)
-        self._family = CurveFamily(as_curves(self.solvents), grid, low, high)
+        self._family = CurveFamily(as_curves(self.solvents, self.wavelength), grid, low, high)
         self._covered = np.interp(self.q_, grid, self._family.covered) == 1.0
 
     def _apply(self, X: Array, rngs: Generators) -> Array:
@@ -186,13 +197,13 @@ class SolventVariation(Augmenter):
 
 
 def as_curves(
-    solvents: str | xr.DataArray | Sequence[str | xr.DataArray] | None,
+    solvents: str | xr.DataArray | Sequence[str | xr.DataArray] | None, wavelength: float
 ) -> list[xr.DataArray]:
-    """Curves of names or curves; all shipped liquids for None."""
+    """Curves of names, at a wavelength, or curves as they are; all shipped liquids for None."""
     if solvents is None:
         solvents = known_solvents()
     elif isinstance(solvents, str | xr.DataArray):
         solvents = [solvents]
     if not len(solvents):
         raise ValueError(f"solvents is empty; known: {', '.join(known_solvents())}")
-    return [load_solvent(s) if isinstance(s, str) else s for s in solvents]
+    return [load_solvent(s, wavelength) if isinstance(s, str) else s for s in solvents]

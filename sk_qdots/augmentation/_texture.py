@@ -94,7 +94,7 @@ class PreferredOrientation(Augmenter):
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         "crystal": [str, Crystal],
         "facet": [tuple, list],
-        "march": [Interval(Real, 0.0, None, closed="neither")],
+        "march": [Interval(Real, 0.05, 20.0, closed="both")],
         "peak_width": [Interval(Real, 0.0, None, closed="neither")],
         "q": ["array-like", None],
     }
@@ -132,8 +132,10 @@ class Texture:
         q: Array,
     ) -> None:
         crystal = as_crystal(crystal)
-        if np.shape(facet) != (3,) or not np.any(facet):
-            raise ValueError(f"facet is {facet}; it must be three Miller indices, not all zero")
+        if np.shape(facet) != (3,) or not np.any(facet) or np.any(np.mod(facet, 1) != 0):
+            raise ValueError(
+                f"facet is {facet}; it must be three Miller indices, integers and not all zero"
+            )
         half = 0.5 * peak_width / np.sqrt(np.sqrt(2.0) - 1.0)
         self._q = q
         self._coarse = coarse_grid(q, _COARSE_POINTS)

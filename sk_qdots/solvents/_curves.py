@@ -202,6 +202,7 @@ def mix_solvents(
         .rename(f"{label} by {by}")
         .assign_attrs(
             description="mixture of computed liquids, side by side",
+            provenance=json.dumps([json.loads(curve.attrs["provenance"]) for curve in curves]),
             composition="",
             density=float(1.0 / (molecules @ (mass / density)) * (molecules @ mass)),
             molar_mass=float(molecules @ mass),
@@ -271,6 +272,8 @@ def _positive(wavelength: float) -> float:
     number: object = wavelength
     if not (isinstance(number, float | int) and np.isfinite(number) and number > 0):
         raise ValueError(f"wavelength is {wavelength!r}; it must be a positive number, in Angstrom")
+    if 4.0 * np.pi / wavelength < 1.0:
+        raise ValueError(f"wavelength is {wavelength} Angstrom, too long for wide angles")
     return float(wavelength)
 
 

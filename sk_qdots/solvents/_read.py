@@ -68,7 +68,7 @@ def read_solvent(
         raise ValueError(f"step is {step}; it must be a positive number, in 1/Angstrom")
     pattern = read_pattern(path, wavelength=wavelength, energy=energy, x=x)
     q = pattern["q"].values
-    grid = np.arange(q[0], q[-1] + 1e-9, step)
+    grid = np.linspace(q[0], q[-1], max(round((q[-1] - q[0]) / step), 1) + 1)
     if len(q) < _LEAST_POINTS or len(grid) < _LEAST_POINTS:
         raise PatternError(
             str(path),

@@ -1,9 +1,11 @@
 import numpy as np
 import pytest
+import xarray as xr
 from sklearn.dummy import DummyClassifier
 from sklearn.linear_model import RidgeClassifier
 from sklearn.model_selection import GroupKFold, cross_val_score
 from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import make_pipeline
 
 import sk_qdots as sq
 
@@ -12,7 +14,8 @@ class Recorder(KNeighborsClassifier):
     """Remembers what it was trained with and what it was asked."""
 
     def fit(self, X, y):
-        self.seen_ = X.copy()
+        self.axis_ = X["q"].values if isinstance(X, xr.DataArray) else None
+        self.seen_ = np.asarray(X)
         return super().fit(X, y)
 
 
@@ -22,6 +25,7 @@ def test_copies_are_made_at_fit_only(small_library):
     model.fit(X, y)
     seen = model.estimator_.seen_
     assert seen.shape == (4 * len(X), X.shape[1])
+    np.testing.assert_array_equal(model.estimator_.axis_, X["q"])
     copies = seen.reshape(4, *X.shape)
     np.testing.assert_array_equal(copies[3], X)
     copies = copies[:3]
@@ -56,6 +60,23 @@ def test_without_probabilities_there_are_none(small_library):
     model = sq.AugmentedClassifier(RidgeClassifier(), random_state=0).fit(X.values / 1e4, y)
     assert not hasattr(model, "predict_proba")
     assert hasattr(sq.AugmentedClassifier(DummyClassifier()), "predict_proba")
+
+
+def test_the_axis_reaches_a_standardiser_inside(small_library):
+    X, y, _ = sq.library_samples(small_library)
+    inner = make_pipeline(sq.QStandardizer(padding="edge"), KNeighborsClassifier(1))
+    model = sq.AugmentedClassifier(inner, sq.PoissonNoise(46), random_state=0).fit(X, y)
+    np.testing.assert_allclose(model.estimator_[0].q_, sq.default_q_grid())
+    np.testing.assert_array_equal(model.predict(X[:, ::2]), y)  # any grid, as the pipeline takes
+    with pytest.raises(ValueError, match="400 points into 5004"):
+        sq.AugmentedClassifier(inner, sq.QStandardizer()).fit(X, y)
+
+
+def test_confidence_is_handed_on(small_library):
+    X, y, _ = sq.library_samples(small_library)
+    model = sq.AugmentedClassifier(RidgeClassifier(alpha=1e6), random_state=0).fit(X, y)
+    assert model.decision_function(X).shape == (9, 3)
+    assert not hasattr(sq.AugmentedClassifier(KNeighborsClassifier()), "decision_function")
 
 
 def test_no_transformer_is_refused(small_library):

@@ -69,6 +69,14 @@ def test_broadening_keeps_what_is_constant_and_stays_between(w, eta, cut, seed):
     assert smeared[1, :cut].min() >= 1.0 and smeared[1, :cut].max() <= 3.0
 
 
+def test_the_last_points_before_the_limiting_sphere_are_smeared_too():
+    grid = np.linspace(1.0, 9.0, 401)
+    rows = np.random.default_rng(0).uniform(1.0, 3.0, (1, 401))
+    smeared = sq.InstrumentBroadening(w=4.0, wavelength=1.54, q=grid).fit_transform(rows)[0]
+    seen = np.isfinite(smeared)
+    assert (smeared[seen] != rows[0, seen]).all()
+
+
 def test_no_width_changes_nothing():
     rows = np.random.default_rng(0).uniform(1.0, 3.0, (2, len(Q)))
     np.testing.assert_array_equal(sq.InstrumentBroadening(w=0.0, q=Q).fit_transform(rows), rows)

@@ -72,6 +72,9 @@ def test_augment_library_reproduces(small_library):
         ({"qd_fractions": []}, "qd_fractions is empty"),
         ({"snr": [46, 46]}, "snr holds a value twice"),
         ({"snr": [np.nan]}, "snr holds nan"),
+        ({"snr": [1e170]}, "snr holds 1e.170"),
+        ({"snr": ["a"]}, "sequence of numbers"),
+        ({"snr": [[14, 24]]}, "2 dimensions"),
         ({"solvents": []}, "solvents is empty"),
         ({"path": "here.txt"}, "must end in .nc"),
         ({"solvents": ["hexane", "hexane"]}, "different names"),
@@ -81,6 +84,23 @@ def test_augment_library_reproduces(small_library):
 def test_bad_augmentation(small_library, arguments, message):
     with pytest.raises(ValueError, match=message):
         sq.augment_library(small_library, **arguments)
+
+
+def test_a_broken_library_is_refused(small_library):
+    intensity = small_library["intensity"]
+    for factor, message in ((np.inf, "infinite"), (-1.0, "negative"), (0.0, "without any")):
+        broken = small_library.assign(intensity=xr.where(intensity["q"] > 0, factor, intensity))
+        broken["intensity"] = broken["intensity"].broadcast_like(intensity)
+        with pytest.raises(ValueError, match=message):
+            sq.augment_library(broken)
+    with pytest.raises(ValueError, match="ascending"):
+        sq.augment_library(small_library.isel(q=slice(None, None, -1)))
+
+
+def test_the_library_s_facts_are_kept(small_library):
+    augmented = sq.augment_library(small_library, snr=[46], random_state=0)
+    xr.testing.assert_identical(augmented["mean_diameter"], small_library["mean_diameter"])
+    assert augmented.attrs["wavelength"] == small_library.attrs["wavelength"]
 
 
 def test_augmenting_twice_is_refused(small_library):

@@ -56,6 +56,17 @@ def test_snr_is_the_paper_s(standard, snr, k):
     assert (residual * np.sqrt(k / clean)).std() == pytest.approx(1.0, rel=0.06)
 
 
+@pytest.mark.parametrize("mean", [1e-300, 1e17, 1e19, 1e200])
+def test_no_mean_hangs(mean):
+    assert draws(mean, 100).mean() == pytest.approx(mean, rel=1e-6, abs=1e-6)
+
+
+@pytest.mark.parametrize("parameters", [{"counts": 1e308}, {"snr": 1e160}])
+def test_counts_out_of_range_are_refused(parameters):
+    with pytest.raises(ValueError, match="out of range"):
+        sq.PoissonNoise(**parameters).fit_transform(np.full((2, 5), 0.05))
+
+
 def test_counts_are_those_of_the_highest_point():
     X = np.array([[10.0, 40.0, 20.0]] * 3000)
     noisy = sq.PoissonNoise(counts=100.0).fit(X).perturb(X, np.random.default_rng(0))

@@ -39,6 +39,18 @@ def test_rows_do_not_depend_on_order_or_batch(X, augmenter):
     np.testing.assert_array_equal(np.concatenate(parts), whole)
 
 
+@pytest.mark.parametrize("augmenter", RANDOM + FIXED, ids=lambda a: type(a).__name__)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_rows_alone_decide_on_the_standard_grid_too(standard, augmenter, dtype):
+    rows = standard.values.astype(dtype) * np.linspace(1.0, 2.0, 5)[:, None].astype(dtype)
+    rows[2:4, 1000:1100] = np.nan
+    fitted = clone(augmenter).fit(rows)
+    whole = fitted.transform(rows)
+    alone = np.concatenate([fitted.transform(rows[[k]]) for k in range(len(rows))])
+    np.testing.assert_array_equal(alone, whole)
+    np.testing.assert_array_equal(fitted.transform(np.asfortranarray(rows)), whole)
+
+
 @pytest.mark.parametrize("augmenter", RANDOM, ids=lambda a: type(a).__name__)
 def test_other_seeds_and_other_rows_differ(X, augmenter):
     whole = clone(augmenter).fit_transform(X).values
