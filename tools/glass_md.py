@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import argparse
 import os
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -54,12 +55,11 @@ def main(arguments: list[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     options.work.mkdir(parents=True, exist_ok=True)
     options.out.mkdir(parents=True, exist_ok=True)
+    wanted = {"atoms": OXIDES, "density": DENSITY, "seed": options.seed}
     counts = options.work / "borosilicate.npz"
-    if not counts.exists():
-        np.savez(counts, **count_pairs(options))
     solvent_md.write_curve(
         "borosilicate",
-        dict(np.load(counts)),
+        solvent_md.cached(counts, wanted, partial(count_pairs, options)),
         options.out,
         kind="background",
         description="borosilicate glass (SiO2, B2O3, Na2O) from molecular dynamics",

@@ -42,8 +42,9 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -95,7 +96,7 @@ LIQUIDS = {
         "O=C1c2cc3c(cc2C(=O)N1c1ccccc1)C(=O)N(c1ccc(Oc2ccccc2)cc1)C3=O",
         1.42,
         72,
-        900.0,
+        700.0,
         "background",
     ),
     "octadecene": Liquid("C=CCCCCCCCCCCCCCCCC", 0.7850, 108, 650.0),
@@ -253,11 +254,10 @@ def main(arguments: list[str] | None = None) -> None:
         options.work.mkdir(parents=True, exist_ok=True)
         options.out.mkdir(parents=True, exist_ok=True)
         counts = options.work / f"{name}.npz"
-        if not counts.exists():
-            np.savez(counts, **count_pairs(name, liquid, options))
+        wanted = {**liquid._asdict(), "picoseconds": options.picoseconds, "seed": options.seed}
         write_curve(
             name,
-            {"sampled_ps": options.picoseconds, **np.load(counts)},
+            cached(counts, wanted, partial(count_pairs, name, liquid, options)),
             options.out,
             kind=liquid.kind,
             description=f"{liquid.kind} from molecular dynamics at its experimental density",
@@ -270,6 +270,19 @@ def main(arguments: list[str] | None = None) -> None:
                 "cutoff_angstrom": 10.0 * _CUTOFF,
             },
         )
+
+
+def cached(
+    path: Path, wanted: dict[str, Any], count: Callable[[], dict[str, Any]]
+) -> dict[str, Any]:
+    """Pair counts from a file, or counted and put there; a file of other parameters is refused."""
+    parameters = json.dumps(wanted, sort_keys=True)
+    if not path.exists():
+        np.savez(path, parameters=parameters, **count())
+    stored = dict(np.load(path))
+    if str(stored["parameters"]) != parameters:
+        sys.exit(f"{path} holds {stored['parameters']}, not {parameters}; delete it")
+    return stored
 
 
 # --- force field -----------------------------------------------------------------------------
@@ -491,7 +504,8 @@ def count_pairs(name: str, liquid: Liquid, options: argparse.Namespace) -> dict[
         context.setVelocitiesToTemperature(liquid.melt, options.seed)
         integrator.step(100)
         bar.update(0.1 / 39)
-    integrator.setStepSize(0.004)
+    step = 0.004 if liquid.kind == "liquid" else 0.002  # ps
+    integrator.setStepSize(step)
     bar.set_postfix_str("melting, cooling")
     for temperature in np.r_[
         np.full(16, liquid.melt), np.linspace(liquid.melt, liquid.temperature, 16)
@@ -509,7 +523,7 @@ def count_pairs(name: str, liquid: Liquid, options: argparse.Namespace) -> dict[
     intra = np.zeros((n_pairs, int(40.0 / _INTRA_STEP)))
     frames = int(options.picoseconds / _FRAME)
     for _ in range(frames):
-        integrator.step(100)
+        integrator.step(round(_FRAME / step))
         state = context.getState(getPositions=True)
         positions = state.getPositions(asNumpy=True).value_in_unit(unit.angstrom)
         add_pairs(positions, owner, kinds, len(elements), box, inter, intra)

@@ -137,13 +137,14 @@ class Batch:
     param_names = ("laboratory",)
 
     def setup(self, laboratory):
-        if laboratory == "everything":  # every effect on every pattern, on the whole range
+        if laboratory == "everything":  # every effect on every pattern, the range whole
             laboratory = replace(
                 LABORATORIES["lab-mo"],
                 dry_share=0.0,
                 full_range_share=1.0,
-                fine_share=1.0,
+                fine_share=0.0,
                 background_share=1.0,
+                wavelength_error=(-0.001, 0.001),
                 polarised_share=1.0,
                 texture_share=1.0,
             )

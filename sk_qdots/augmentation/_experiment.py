@@ -19,7 +19,7 @@ from ._background import smooth_backgrounds
 from ._base import Augmenter, Generators, check_even
 from ._instrument import blocks, broadened, misaligned, polarisation_factor, resolution
 from ._laboratories import LABORATORIES, MIXTURES, Laboratory
-from ._mixing import CurveFamily, mix
+from ._mixing import CurveFamily, coarse_grid, mix, spread
 from ._solvent import as_curves
 from ._texture import Texture
 
@@ -33,7 +33,8 @@ _PEAK_WIDTH = 0.12  # 1/Angstrom
 _STRIDE = 4  # points of the grid for one that is computed, at most ...
 _SMOOTH = 0.0125  # ... but no wider, 1/Angstrom: pi / 25 nm
 _N_SMOOTH = 6
-_BLOCK = 0.2  # 1/Angstrom, that share one resolution
+_LEAST_POINTS = 400  # on which liquids and holders are drawn
+_BLOCK = 0.35  # 1/Angstrom, that share one resolution
 _END = 0.02  # 1/Angstrom below the limiting sphere, where curves may end
 _HOLDER_CHANGE = 0.05  # relative, of a shipped background
 _OVERRIDES = (
@@ -179,6 +180,7 @@ class RandomExperiment(Augmenter):
         step = float(self.q_[-1] - self.q_[0]) / max(len(self.q_) - 1, 1)
         self._stride = int(np.clip(_SMOOTH / step, 1, _STRIDE)) if step > 0 else 1
         self._thin = self.q_[:: self._stride]
+        self._coarse = coarse_grid(self._thin, max(len(self._thin) // 2, _LEAST_POINTS))
         self._surroundings = [self._surrounding(lab) for lab in self.laboratories_]
         self._distributions = {
             field.name: np.array([getattr(lab, field.name) for lab in self.laboratories_])
@@ -209,8 +211,8 @@ class RandomExperiment(Augmenter):
         curves = as_curves(self.solvents, wavelength)
         holders = [load_background(name, wavelength) for name in known_backgrounds()]
         return (
-            CurveFamily(curves, self._thin, low, high),
-            CurveFamily(holders, self._thin, low, high),
+            CurveFamily(curves, self._coarse, low, high),
+            CurveFamily(holders, self._coarse, low, high),
         )
 
     def _apply(self, X: Array, rngs: Generators) -> Array:
@@ -243,7 +245,7 @@ class RandomExperiment(Augmenter):
         return X
 
     def _surrounded(self, X: Array, draw: _Draw) -> Array:
-        around = np.zeros(X.shape, dtype=np.float32)
+        around = np.zeros((len(X), len(self._coarse)), dtype=np.float32)
         levels = (self.liquid_change, self.liquid_shift, self.liquid_broadening)
         for number, (liquids, holders) in enumerate(self._surroundings):
             here = draw.laboratory == number
@@ -257,12 +259,13 @@ class RandomExperiment(Augmenter):
             if rows.size:
                 few = (np.full(len(rows), v) for v in (_HOLDER_CHANGE, 0.0, 0.0))
                 holder = holders.draw(draw.holder[rows], draw.holder_change[rows], *few)
-                smooth = smooth_backgrounds(draw.smooth[rows], self._thin)
-                smooth /= _column(area(smooth, self._thin))
+                smooth = smooth_backgrounds(draw.smooth[rows], self._coarse)
+                smooth /= _column(area(smooth, self._coarse))
                 part = _column(draw.holder_part[rows])
                 around[rows] += _column(draw.background[rows]) * (part * (holder - smooth) + smooth)
         fraction = (1.0 - draw.background) * draw.qd_fraction
-        return mix(X, around.astype(X.dtype), fraction, self._thin)
+        curves = spread(self._coarse, around, self._thin).astype(X.dtype, copy=False)
+        return mix(X, curves, fraction, self._thin)
 
     def _through_instrument(self, X: Array, draw: _Draw) -> Array:
         q = self._thin

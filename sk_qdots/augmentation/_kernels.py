@@ -173,13 +173,33 @@ def count_smooth(
                 counted[row, i] = poisson(mean, rng) * unit if mean == mean else np.nan
             continue
         points = np.empty(n_points)
+        inner, origin, last = h / stride, (start + first[row]) / stride, len(values) - 2
         for j in range(n_points):
-            mean = max(_spline(values, bend, (start + first[row] + j * h) / stride), 0.0) * k
+            x = origin + j * inner
+            node = min(int(x), last)
+            t = x - node
+            s = 1.0 - t
+            mean = s * values[node] + t * values[node + 1]
+            mean += (s * (s * s - 1.0) * bend[node] + t * (t * t - 1.0) * bend[node + 1]) / 6.0
+            points[j] = max(mean, 0.0) * k
+        for j in range(n_points):
+            mean = points[j]
             points[j] = poisson(mean, rng) * unit if mean == mean else 0.0
         curve = _spline_moments(points)
-        for i in range(start, stop + 1):
-            x = min(max((i - start - first[row]) / h, 0.0), n_points - 1.0)
-            counted[row, i] = max(_spline(points, curve, x), 0.0)
+        counted[row, start : stop + 1] = points[n_points - 1]
+        lower = 1.0 / h
+        i = start
+        while i <= stop and (i - start - first[row]) * lower < 0.0:
+            counted[row, i] = points[0]
+            i += 1
+        for j in range(n_points - 1):  # its cubic over every segment
+            rise = points[j + 1] - points[j] - (2.0 * curve[j] + curve[j + 1]) / 6.0
+            bend_2, bend_3 = 0.5 * curve[j], (curve[j + 1] - curve[j]) / 6.0
+            end = min(stop, int(start + first[row] + (j + 1) * h))
+            for k in range(i, end + 1):
+                t = (k - start - first[row]) * lower - j
+                counted[row, k] = max(points[j] + t * (rise + t * (bend_2 + t * bend_3)), 0.0)
+            i = max(i, end + 1)
         for j in range(len(values)):
             if math.isnan(values[j]):
                 counted[row, j * stride : (j + 1) * stride] = np.nan
