@@ -43,10 +43,14 @@ def curve_on_grid(curve: xr.DataArray, q: Array, measured: Array | None = None) 
 def unit_curve(curve: xr.DataArray, q: Array, measured: Array | None = None) -> Array:
     """A curve on a grid, with unit area where it is known."""
     on_grid = curve_on_grid(curve, q, measured)
+    return on_grid / _positive_area(on_grid, q, curve.name)
+
+
+def _positive_area(on_grid: Array, q: Array, name: Any) -> float:
     total = float(area(on_grid[None, :], q)[0])
     if not total > 0:
-        raise ValueError(f"solvent curve {curve.name!r} is zero on the grid")
-    return on_grid / total
+        raise ValueError(f"solvent curve {name!r} is zero on the grid")
+    return total
 
 
 def mix(X: Array, curves: Array, fraction: Array, q: Array) -> Array:
@@ -81,9 +85,13 @@ class CurveFamily:
     def __init__(self, curves: Sequence[xr.DataArray], q: Array, low: float, high: float) -> None:
         self.q = q
         needed = (q >= low) & (q <= high)
-        known = [unit_curve(curve, q, needed) for curve in curves]
+        known = [curve_on_grid(curve, q, needed) for curve in curves]
         self.covered = np.isfinite(known).all(axis=0)
-        held = [np.interp(q, q[np.isfinite(c)], c[np.isfinite(c)]) for c in known]
+        held = [_held(on_grid, q) for on_grid in known]
+        held = [
+            on_grid / _positive_area(on_grid, q, curve.name)
+            for on_grid, curve in zip(held, curves, strict=True)
+        ]
         self._sharp = np.array(held, dtype=np.float32)
         step = (q[-1] - q[0]) / max(len(q) - 1, 1)
         self._smeared = self._sharp
@@ -130,6 +138,12 @@ class CurveFamily:
         np.maximum(curves, 0.0, out=curves)
         curves /= area(curves, self.q)[:, None].astype(np.float32)
         return np.asarray(curves)
+
+
+def _held(on_grid: Array, q: Array) -> Array:
+    """A curve whose outermost values go on beyond its ends."""
+    known = np.isfinite(on_grid)
+    return np.asarray(np.interp(q, q[known], on_grid[known])) if known.any() else np.ones(len(q))
 
 
 def by_rows(coefficients: Array, basis: Array) -> Array:
