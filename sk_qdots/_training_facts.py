@@ -10,7 +10,7 @@ import numpy.typing as npt
 import xarray as xr
 from sklearn.pipeline import Pipeline
 
-from .augmentation import Laboratory
+from .augmentation import Laboratory, QCoarsening, QTruncation
 
 __all__ = ["augmentation_facts", "trained_limits", "transformers_of"]
 
@@ -21,9 +21,11 @@ _UNTRAINED_STEP = 4.0  # grid steps that a network bears which never saw a coars
 
 def transformers_of(augmenter: Any) -> list[Any]:
     """The transformers of an augmenter, which may be a Pipeline or None."""
-    if augmenter is None:
+    if augmenter is None or isinstance(augmenter, str):  # "passthrough"
         return []
-    return [s for _, s in augmenter.steps] if isinstance(augmenter, Pipeline) else [augmenter]
+    if isinstance(augmenter, Pipeline):
+        return [step for _, inner in augmenter.steps for step in transformers_of(inner)]
+    return [augmenter]
 
 
 def augmentation_facts(augmenter: Any) -> dict[str, Any] | None:
@@ -49,7 +51,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, xr.DataArray):
         return str(value.name)
     if isinstance(value, Laboratory):
-        return asdict(value)
+        return {key: _plain(item) for key, item in asdict(value).items()}
     if isinstance(value, np.generic):
         return value.item()
     return value if isinstance(value, str | int | float | None) else str(value)
@@ -59,6 +61,12 @@ def trained_limits(augmenter: Any, q: Array) -> tuple[tuple[float, float], float
     """The shortest range and the coarsest step that the network has seen."""
     step = float(q[1] - q[0])
     start, end, coarsest = float(q[0]), float(q[-1]), _UNTRAINED_STEP
+    for augmented in transformers_of(augmenter):
+        if isinstance(augmented, QTruncation):
+            start = max(start, start if augmented.q_min is None else augmented.q_min)
+            end = min(end, end if augmented.q_max is None else augmented.q_max)
+        if isinstance(augmented, QCoarsening):
+            coarsest = max(coarsest, float(augmented.factor))
     laboratories = [
         lab for s in transformers_of(augmenter) for lab in getattr(s, "laboratories_", ())
     ]

@@ -4,6 +4,7 @@ import zipfile
 import numpy as np
 import pytest
 import xarray as xr
+from sklearn.pipeline import make_pipeline
 
 import sk_qdots as sq
 
@@ -440,3 +441,19 @@ def test_bare_array_of_another_length_is_refused():
 def test_pattern_without_an_axis_is_refused():
     with pytest.raises(ValueError, match="no axis"):
         sq.load_sizer("PbS").size(xr.DataArray(np.ones(5004), dims="x"))
+
+
+def test_what_a_pipeline_of_augmenters_was_trained_for(library):
+    from sk_qdots._training_facts import augmentation_facts, trained_limits
+
+    X, _, _ = sq.library_samples(library)
+    inner = make_pipeline(sq.QTruncation(q_max=5.0), sq.QCoarsening(8), "passthrough")
+    chain = make_pipeline(sq.PoissonNoise(np.float32(10)), inner).fit(X)
+    limits, step = trained_limits(chain, X["q"].values)
+    assert limits == pytest.approx((X["q"].values[0], 5.0))
+    assert step == pytest.approx(8 * (X["q"].values[1] - X["q"].values[0]))
+    facts = json.loads(json.dumps(augmentation_facts(chain)))
+    assert [f["class"] for f in facts["steps"]] == ["PoissonNoise", "QTruncation", "QCoarsening"]
+    laboratory = sq.augmentation.Laboratory(q_min=(np.float32(1.0), np.float32(1.5)))
+    drawn = sq.RandomExperiment(laboratory, solvents=["hexane", sq.load_solvent("toluene")])
+    assert json.loads(json.dumps(augmentation_facts(drawn)))["solvents"] == ["hexane", "toluene"]

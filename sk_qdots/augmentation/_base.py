@@ -17,7 +17,7 @@ from .._patterns import check_axis, q_of, rows_of
 from .._validation import check_is_fitted, check_random_state, fit_context, validate_data
 from ..simulation import default_q_grid
 
-__all__ = ["Augmenter", "Generators", "check_augmenter", "check_even", "digest", "perturb"]
+__all__ = ["Augmenter", "Generators", "check_augmenter", "check_even", "digest", "perturb", "same"]
 
 Array = npt.NDArray[Any]
 Generators = Sequence[np.random.Generator]
@@ -98,7 +98,7 @@ class Augmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator, metaclass
             if X.ndim == 1:
                 raise ValueError("X is one pattern; give it as a row: X[[0]] or pattern[None]")
             rows_of(X)  # refuses an array that is not sample-first
-            if not reset and not _same(q_of(X), self.q_):
+            if not reset and not same(q_of(X), self.q_):
                 raise ValueError(f"{type(self).__name__} was fitted on another Q grid")
         # In C order: how a row is summed must not depend on its neighbours in memory.
         values = np.ascontiguousarray(
@@ -203,7 +203,8 @@ def _check_generator(rng: Any) -> None:
         )
 
 
-def _same(one: Array, other: Array) -> bool:
+def same(one: Array, other: Array) -> bool:
+    """Whether two grids are one."""
     return one.shape == other.shape and bool(np.allclose(one, other, rtol=0.0, atol=1e-9))
 
 
@@ -212,7 +213,7 @@ def _grid(X: Any, q: npt.ArrayLike | None, n_features: int) -> Array:
     grid = np.linspace(standard[0], standard[-1], n_features)
     if isinstance(X, xr.DataArray):
         grid = q_of(X)
-        if q is not None and not _same(grid, np.asarray(q, dtype=np.float64)):
+        if q is not None and not same(grid, np.asarray(q, dtype=np.float64)):
             raise ValueError("q differs from the axis that the patterns bring; leave q out")
     elif q is not None:
         grid = np.asarray(q, dtype=np.float64)

@@ -9,12 +9,14 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
+from sklearn.pipeline import Pipeline
 from sklearn.utils import get_tags
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 
+from .._patterns import q_of
 from .._validation import Interval, check_is_fitted, check_random_state, fit_context, validate_data
-from ._base import check_augmenter, perturb
+from ._base import check_augmenter, perturb, same
 
 __all__ = ["AugmentedClassifier"]
 
@@ -120,6 +122,7 @@ class AugmentedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):  
         self.classes_ = np.unique(y)
         # A DataArray stays one: its axis is for the augmenter and the estimator.
         X = patterns if isinstance(patterns, xr.DataArray) else X
+        self._axis = q_of(patterns) if isinstance(patterns, xr.DataArray) else None
         seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
         rng = np.random.default_rng(seed)
         self.augmenter_ = None
@@ -183,8 +186,10 @@ class AugmentedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):  
 
     def _checked(self, X: Any) -> Any:
         check_is_fitted(self)
-        if isinstance(X, xr.DataArray):
-            return X  # the estimator looks at its axis and its values
+        if isinstance(X, xr.DataArray) and isinstance(self.estimator_, Pipeline):
+            return X  # which may begin with a standardiser, for which any axis is right
+        if isinstance(X, xr.DataArray) and self._axis is not None and not same(q_of(X), self._axis):
+            raise ValueError("the patterns are on another Q grid than those of fit")
         return validate_data(
             self,
             X,

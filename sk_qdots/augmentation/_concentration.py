@@ -164,7 +164,7 @@ def _factor(
     low, high = (max(0.99, start), min(15.0, stop)) if q_range is None else q_range
     if not (start - 1e-6 <= low < high <= stop + 1e-6):
         raise ValueError(
-            f"q_range is {q_range}; it must be (low, high) within {start:.3g} to {stop:.3g} "
+            f"q_range is ({low:g}, {high:g}); it must lie within {start:.3g} to {stop:.3g} "
             "1/Angstrom, the range of the solvent"
         )
     if "molar_mass" not in curve.attrs:

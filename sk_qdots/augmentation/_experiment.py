@@ -221,11 +221,12 @@ class RandomExperiment(Augmenter):
         draw = _Draw(self._distributions, self._weights, rngs)
         clean = X[:, :: self._stride].copy(order="C")
         clean = self._textured(clean, draw)
-        clean = _without_holes(self._surrounded(clean, draw))
+        clean = self._surrounded(clean, draw)
         # The scale is stated for area 1000: independent of the units of the rows.
         unit = area(clean, self._thin) / 1000.0
         unit = np.where(unit > 0, unit, 1.0)
-        clean = _without_holes(self._through_instrument(clean, draw))
+        clean = self._through_instrument(_without_holes(clean), draw)
+        clean = _without_holes(clean)
         result = self._counted(clean, draw.scale / unit, draw, rngs, X)
         missing = np.isnan(X)
         if missing.any():
@@ -298,11 +299,14 @@ class RandomExperiment(Augmenter):
     ) -> Array:
         from ._kernels import count_smooth
 
-        q, n = self.q_, len(self.q_)
-        low = np.searchsorted(q, draw.low - 1e-9)
-        high = np.searchsorted(q, draw.high + 1e-9, side="right") - 1
-        empty = high < low  # the grid itself lies outside the drawn range
-        low, high = np.where(empty, 0, low), np.where(empty, n - 1, high)
+        q = self.q_
+        seen = np.isfinite(X)
+        start, stop = seen.argmax(axis=1), len(q) - 1 - seen[:, ::-1].argmax(axis=1)
+        stop = np.minimum(stop, np.searchsorted(q, draw.limit, side="right") - 1)
+        low = np.maximum(start, np.searchsorted(q, draw.low - 1e-9))
+        high = np.minimum(stop, np.searchsorted(q, draw.high + 1e-9, side="right") - 1)
+        missed = high < low  # the drawn range lies outside the pattern: all of it is measured
+        low, high = np.where(missed, start, low), np.where(missed, stop, high)
         first = draw.phase * draw.step * (draw.step > 1.0)
         result = np.empty_like(X)
         shared = all(rng is rngs[0] for rng in rngs)
@@ -383,8 +387,7 @@ class _Draw:
         self.zero_shift = within("zero_shift")
         self.wavelength_error = within("wavelength_error")
         # No angle beyond the limiting sphere, whatever the range.
-        limit = 4.0 * np.pi / (self.wavelength * (1.0 + self.wavelength_error))
-        self.high = np.minimum(self.high, limit)
+        self.limit = 4.0 * np.pi / (self.wavelength * (1.0 + self.wavelength_error))
         self.k_alpha2 = within("k_alpha2")
         self.k_alpha2_split = distributions["k_alpha2_split"][which]
         self.polarised = happens("polarised_share")

@@ -99,7 +99,7 @@ class Laboratory:
         for field in fields(self):
             value = getattr(self, field.name)
             if field.name.endswith("_share"):
-                if not (isinstance(value, int | float) and 0.0 <= value <= 1.0):
+                if not (isinstance(value, Real) and 0.0 <= float(value) <= 1.0):
                     raise ValueError(f"{field.name} is {value!r}; it must lie in [0, 1]")
             elif field.name in _LIMITS:
                 _check_range(field.name, value, *_LIMITS[field.name])

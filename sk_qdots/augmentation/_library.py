@@ -115,13 +115,14 @@ def augment_library(
             "q": library.coords["q"],
         },
         attrs={
-            **{key: value for key, value in library.attrs.items() if key != "fingerprint"},
             "augmentation_seed": seed,
             "library": hashlib.sha256(intensity.values.tobytes()).hexdigest(),
             "solvent_curves": hashlib.sha256(around.tobytes()).hexdigest(),
         },
     )
+    # What the library says of itself is kept, but its intensities decide.
     frame.attrs["fingerprint"] = fingerprint(frame)
+    frame.attrs = {**library.attrs, **frame.attrs}
     dims = (*lead, "solvent", "qd_fraction", "snr", "q")
     places = list(np.ndindex(*intensity.shape[:-2]))
 

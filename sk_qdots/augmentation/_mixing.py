@@ -86,7 +86,8 @@ class CurveFamily:
         self.q = q
         needed = (q >= low) & (q <= high)
         known = [curve_on_grid(curve, q, needed) for curve in curves]
-        self.covered = np.isfinite(known).all(axis=0)
+        self.start = max(float(q_of(curve)[0]) for curve in curves)
+        self.stop = min(float(q_of(curve)[-1]) for curve in curves)
         held = [_held(on_grid, q) for on_grid in known]
         held = [
             on_grid / _positive_area(on_grid, q, curve.name)

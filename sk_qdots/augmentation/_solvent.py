@@ -181,7 +181,8 @@ class SolventVariation(Augmenter):
         span = self.q_[self._measured]
         low, high = (span[0], span[-1]) if span.size else (np.inf, -np.inf)
         self._family = CurveFamily(as_curves(self.solvents, self.wavelength), grid, low, high)
-        self._covered = np.interp(self.q_, grid, self._family.covered) == 1.0
+        start, stop = self._family.start - 1e-6, self._family.stop + 1e-6
+        self._unknown = (self.q_ < start) | (self.q_ > stop)
 
     def _apply(self, X: Array, rngs: Generators) -> Array:
         n_rows = len(X)
@@ -192,7 +193,7 @@ class SolventVariation(Augmenter):
         levels = [np.full(n_rows, v) for v in (self.change, self.shift, self.broadening)]
         coarse = self._family.draw(uniform, normal, *levels)
         curves = spread(self._family.q, coarse, self.q_).astype(X.dtype, copy=False)
-        curves[:, ~self._covered] = np.nan
+        curves[:, self._unknown] = np.nan
         return mix(X, curves, np.full(n_rows, float(self.qd_fraction)), self.q_)
 
 

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from functools import lru_cache
 from importlib.resources import files
+from numbers import Real
 from typing import Any, Literal
 
 import numpy as np
@@ -270,7 +271,7 @@ def _hill(composition: Mapping[str, float]) -> str:
 
 def _positive(wavelength: float) -> float:
     number: object = wavelength
-    if not (isinstance(number, float | int) and np.isfinite(number) and number > 0):
+    if not (isinstance(number, Real) and np.isfinite(float(number)) and float(number) > 0):
         raise ValueError(f"wavelength is {wavelength!r}; it must be a positive number, in Angstrom")
     if 4.0 * np.pi / wavelength < 1.0:
         raise ValueError(f"wavelength is {wavelength} Angstrom, too long for wide angles")

@@ -72,6 +72,14 @@ def test_the_axis_reaches_a_standardiser_inside(small_library):
         sq.AugmentedClassifier(inner, sq.QStandardizer()).fit(X, y)
 
 
+def test_another_axis_is_refused_where_nothing_standardises(small_library):
+    X, y, _ = sq.library_samples(small_library)
+    model = sq.AugmentedClassifier(KNeighborsClassifier(1), random_state=0).fit(X, y)
+    np.testing.assert_array_equal(model.predict(X), y)
+    with pytest.raises(ValueError, match="another Q grid"):
+        model.predict(X.assign_coords(q=2.0 * X["q"].values))
+
+
 def test_confidence_is_handed_on(small_library):
     X, y, _ = sq.library_samples(small_library)
     model = sq.AugmentedClassifier(RidgeClassifier(alpha=1e6), random_state=0).fit(X, y)

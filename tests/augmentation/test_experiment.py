@@ -171,6 +171,28 @@ def test_every_laboratory_gives_patterns(standard, laboratory):
         assert standard["q"].values[measured.any(axis=0)].max() <= 7.6
 
 
+def test_the_scale_is_that_of_what_was_measured(standard):
+    rows = np.repeat(standard.values, 50, axis=0).astype(float)
+    q = standard["q"].values
+    rows[:, q < 3.0] = np.nan
+    noisy = drawn_rows(rows, experiment(scale=(10.0, 10.0)))
+    seen = q >= 3.02
+    unit = 1000.0 / area(rows[0, q >= 3.0], q[q >= 3.0])
+    clean = rows[:, seen] * unit
+    deviation = (noisy[:, seen] * unit - clean) * np.sqrt(10.0 / clean)
+    assert deviation.std() == pytest.approx(1.0, rel=0.03)
+
+
+def test_a_range_that_misses_a_row_measures_all_of_it_within_the_sphere():
+    q = np.linspace(5.0, 15.0, 1000)
+    rows = np.full((300, 1000), 50.0)
+    rows[:, :100] = np.nan
+    found = sq.RandomExperiment("lab-cu", q=q, solvents="hexane").fit(rows)
+    measured = np.isfinite(found.perturb(rows, np.random.default_rng(0)))
+    assert measured.any(axis=1).all()
+    assert q[measured.any(axis=0)].max() <= 4 * np.pi / 1.5405929
+
+
 def test_no_angle_beyond_the_limiting_sphere(standard):
     copper = Laboratory(wavelength=(1.54, 1.54), q_max=(10.0, 12.0))
     rows = drawn(standard, sq.RandomExperiment(copper), 10)

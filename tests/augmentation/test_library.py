@@ -171,6 +171,8 @@ def test_a_library_from_a_file_is_augmented_alike(small_library, tmp_path):
     with xr.open_dataset(tmp_path / "library.nc", engine="h5netcdf") as read:
         from_file = sq.augment_library(read, **arguments, path=tmp_path / "a.zarr")
     xr.testing.assert_equal(from_file, sq.augment_library(small_library, **arguments))
+    # One list of one number is a number in netCDF: the same library all the same.
+    sq.augment_library(small_library, **arguments, path=tmp_path / "a.zarr")
 
 
 def test_another_library_does_not_go_on_in_a_store(small_library, tmp_path):

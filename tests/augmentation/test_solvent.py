@@ -150,6 +150,10 @@ def test_a_short_blank_mixes_where_both_are_measured(X):
         further = mixer.transform(X).values
         known = (q >= 1.5) & (q <= 6.0)
         assert np.isnan(further[:, ~known]).all() and np.isfinite(further[:, inside]).all()
+    # Not a point is lost where the blank ends with the patterns.
+    exact = flat("exact", (q[inside][0], q[inside][-1]))
+    mixed = sq.SolventVariation(exact, random_state=0).fit_transform(cut)
+    np.testing.assert_array_equal(np.isfinite(mixed), np.isfinite(cut))
     experiment = sq.RandomExperiment("lab-cu", solvents=flat("copper", (0.9, 8.0)))
     assert np.isfinite(experiment.fit(X).perturb(X, np.random.default_rng(0))).any()
 

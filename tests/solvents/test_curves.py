@@ -121,6 +121,13 @@ def test_glass_has_its_peaks():
     assert 1.4 < first < 1.8
 
 
+def test_kapton_is_a_polymer():
+    curve = load_background("kapton").sel(q=slice(0.8, 12.0))
+    q = curve["q"].values
+    assert 1.0 < q[int(curve.values.argmax())] < 1.8
+    assert curve.attrs["composition"] == "C28H16N2O5"
+
+
 def test_mixtures():
     hexane, toluene = sq.load_solvent("hexane"), sq.load_solvent("toluene")
     mole = mix_solvents({"hexane": 3.0, "toluene": 1.0}, by="mole")
