@@ -261,7 +261,7 @@ def main(arguments: list[str] | None = None) -> None:
             cached(counts, wanted, partial(count_pairs, name, liquid, options)),
             options.out,
             kind=liquid.kind,
-            description=f"{name}, a {liquid.kind} from molecular dynamics at its experimental density",
+            description=f"{name} by molecular dynamics, at its experimental density",
             density=liquid.density,
             temperature=liquid.temperature,
             method={
