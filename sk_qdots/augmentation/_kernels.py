@@ -30,6 +30,14 @@ def _compiled(function: _Function) -> _Function:
     return cast("_Function", numba.njit(nogil=True, error_model="numpy")(function))
 
 
+def _vectorised(function: _Function) -> _Function:
+    # Sums may be taken in another order, which is what lets them be taken several at a time.
+    compiled = numba.njit(nogil=True, error_model="numpy", fastmath={"contract", "nsz", "reassoc"})(
+        function
+    )
+    return cast("_Function", compiled)
+
+
 def _inlined(function: _Function) -> _Function:
     # A call would count references to the generator, which takes longer than the deviate.
     compiled = numba.njit(nogil=True, error_model="numpy", inline="always")(function)
@@ -316,7 +324,7 @@ def warp(q: Any, rows: Any, scale: Any, shift: Any, sine: Any, result: Any) -> N
                 result[row, i] = max(value, 0.0) if value == value else value
 
 
-@_compiled
+@_vectorised
 def broaden(
     step: float, rows: Any, width: Any, eta: Any, block: int, reach: float, result: Any
 ) -> None:
