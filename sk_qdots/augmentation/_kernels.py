@@ -204,9 +204,9 @@ def count_smooth(
             rise = points[j + 1] - points[j] - (2.0 * curve[j] + curve[j + 1]) / 6.0
             bend_2, bend_3 = 0.5 * curve[j], (curve[j + 1] - curve[j]) / 6.0
             end = min(stop, int(start + first[row] + (j + 1) * h))
-            for k in range(i, end + 1):
-                t = (k - start - first[row]) * lower - j
-                counted[row, k] = max(points[j] + t * (rise + t * (bend_2 + t * bend_3)), 0.0)
+            for here in range(i, end + 1):
+                t = (here - start - first[row]) * lower - j
+                counted[row, here] = max(points[j] + t * (rise + t * (bend_2 + t * bend_3)), 0.0)
             i = max(i, end + 1)
         for j in range(len(values)):
             if math.isnan(values[j]):
