@@ -5,6 +5,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, fields
 from numbers import Real
+from typing import Any
+
+from ._instrument import ANODES
 
 __all__ = ["LABORATORIES", "MIXTURES", "Laboratory"]
 
@@ -129,18 +132,17 @@ _LIMITS = {
 }
 
 
-def _check_range(name: str, value: object, lower: float, upper: float) -> None:
-    numbers = (
-        isinstance(value, tuple | list)
-        and len(value) == 2
-        and all(isinstance(v, Real) and math.isfinite(v) for v in value)
-    )
-    if not numbers or not lower <= value[0] <= value[1] <= upper:  # type: ignore[index]
+def _check_range(name: str, value: Any, lower: float, upper: float) -> None:
+    two = isinstance(value, tuple | list) and len(value) == 2
+    bounds = list(value) if two else []
+    numbers = two and all(isinstance(v, Real) and math.isfinite(v) for v in bounds)
+    if not numbers or not lower <= bounds[0] <= bounds[1] <= upper:
         raise ValueError(
             f"{name} is {value}; it must be (low, high) with {lower:g} <= low <= high <= {upper:g}"
         )
 
 
+_CU, _MO = ANODES["Cu"], ANODES["Mo"]
 # The published augmentation and the ranges, steps and dilutions of its robustness tests.
 _IDEAL = Laboratory()
 _SYNCHROTRON = Laboratory(
@@ -151,7 +153,7 @@ _SYNCHROTRON = Laboratory(
     texture_share=0.1,
 )
 _LAB_CU = Laboratory(
-    wavelength=(1.5405929, 1.5405929),
+    wavelength=(_CU[0], _CU[0]),
     qd_fraction=(0.2, 1.0),
     dry_share=0.7,
     scale=(1.0, 100.0),
@@ -166,13 +168,13 @@ _LAB_CU = Laboratory(
     broadening_share=1.0,
     zero_shift=(-0.05, 0.05),
     k_alpha2=(0.45, 0.55),
-    k_alpha2_split=1.5444274 / 1.5405929,
+    k_alpha2_split=_CU[1] / _CU[0],
     polarised_share=0.7,
     march=(0.4, 1.0),
     texture_share=0.5,
 )
 _LAB_MO = Laboratory(
-    wavelength=(0.7093, 0.7093),
+    wavelength=(_MO[0], _MO[0]),
     qd_fraction=(0.1, 1.0),
     dry_share=0.5,
     scale=(1.0, 100.0),
@@ -187,7 +189,7 @@ _LAB_MO = Laboratory(
     broadening_share=1.0,
     zero_shift=(-0.03, 0.03),
     k_alpha2=(0.45, 0.55),
-    k_alpha2_split=0.71359 / 0.7093,
+    k_alpha2_split=_MO[1] / _MO[0],
     polarised_share=0.7,
     march=(0.5, 1.0),
     texture_share=0.2,

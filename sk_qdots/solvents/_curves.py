@@ -6,7 +6,6 @@ import json
 from collections.abc import Mapping
 from functools import lru_cache
 from importlib.resources import files
-from numbers import Real
 from typing import Any, Literal
 
 import numpy as np
@@ -15,6 +14,7 @@ import xarray as xr
 from scipy.interpolate import make_interp_spline
 
 from ..simulation import compton_intensity, debye_waller_factor, form_factor
+from ..simulation._checks import positive
 
 __all__ = [
     "known_backgrounds",
@@ -35,7 +35,7 @@ _SILICON: dict[str, Any] = {
     "composition": {"Si": 1},
     "molar_mass": 28.085,
     "density": 2.329,
-    "b_iso": 0.46,  # Angstrom^2, silicon at room temperature
+    "b_iso": 0.46,  # Angstrom^2, at 293 K: Aldred, Hart, Proc. R. Soc. A 332, 223 (1973)
 }
 
 
@@ -230,7 +230,10 @@ def _tables() -> dict[str, dict[str, Any]]:
 
 def _curve(table: Mapping[str, Any], wavelength: float) -> xr.DataArray:
     composition: dict[str, float] = table["composition"]
-    last = min(25.0, np.floor(4.0 * np.pi / _positive(wavelength) / _STEP) * _STEP)
+    wavelength = positive("wavelength", wavelength, "Angstrom")
+    if 4.0 * np.pi / wavelength < 1.0:
+        raise ValueError(f"wavelength is {wavelength} Angstrom, too long for wide angles")
+    last = min(25.0, np.floor(4.0 * np.pi / wavelength / _STEP) * _STEP)
     q = np.asarray(np.round(np.arange(0.3, last + 0.5 * _STEP, _STEP), 4), dtype=np.float64)
     factors = {element: _factor(element, q, wavelength) for element in composition}
     intensity = np.zeros_like(q)
@@ -255,7 +258,7 @@ def _curve(table: Mapping[str, Any], wavelength: float) -> xr.DataArray:
             "composition": _hill(composition),
             "density": float(table["density"]),
             "molar_mass": float(table["molar_mass"]),
-            "wavelength": float(wavelength),
+            "wavelength": wavelength,
             "provenance": json.dumps(
                 {key: table[key] for key in ("method", "versions", "date") if key in table}
             ),
@@ -267,15 +270,6 @@ def _hill(composition: Mapping[str, float]) -> str:
     """Chemical formula: carbon, hydrogen, then by the alphabet."""
     order = sorted(composition, key=lambda e: (e != "C", e != "H", e))
     return "".join(f"{e}{composition[e]:g}" if composition[e] != 1 else e for e in order)
-
-
-def _positive(wavelength: float) -> float:
-    number: object = wavelength
-    if not (isinstance(number, Real) and np.isfinite(float(number)) and float(number) > 0):
-        raise ValueError(f"wavelength is {wavelength!r}; it must be a positive number, in Angstrom")
-    if 4.0 * np.pi / wavelength < 1.0:
-        raise ValueError(f"wavelength is {wavelength} Angstrom, too long for wide angles")
-    return float(wavelength)
 
 
 def _factor(element: str, q: FloatArray, wavelength: float) -> npt.NDArray[np.complex128]:

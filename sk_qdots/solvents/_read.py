@@ -11,6 +11,7 @@ import xarray as xr
 
 from .._resampling import resample
 from ..io import PatternError, read_pattern
+from ..simulation._checks import positive
 
 __all__ = ["read_solvent"]
 
@@ -64,8 +65,7 @@ def read_solvent(
     >>> blank = sq.read_solvent("toluene.xye", wavelength=0.564162)  # doctest: +SKIP
     >>> sq.SolventMixer(blank, qd_fraction=0.2)  # doctest: +SKIP
     """
-    if not (np.isfinite(step) and step > 0):
-        raise ValueError(f"step is {step}; it must be a positive number, in 1/Angstrom")
+    step = positive("step", step, "1/Angstrom")
     pattern = read_pattern(path, wavelength=wavelength, energy=energy, x=x)
     q = pattern["q"].values
     grid = np.linspace(q[0], q[-1], max(round((q[-1] - q[0]) / step), 1) + 1)
