@@ -10,7 +10,15 @@ import xarray as xr
 
 Array = npt.NDArray[Any]
 
-__all__ = ["area", "check_axis", "q_from_two_theta", "q_of", "rows_of", "two_theta_from_q"]
+__all__ = [
+    "area",
+    "check_axis",
+    "is_subtracted",
+    "q_from_two_theta",
+    "q_of",
+    "rows_of",
+    "two_theta_from_q",
+]
 
 
 def q_from_two_theta(two_theta: Array, wavelength: float) -> Array:
@@ -62,6 +70,11 @@ def rows_of(patterns: xr.DataArray) -> Array:
             f"patterns.transpose(..., {patterns.coords[axis].dims[0]!r})"
         )
     return np.asarray(patterns.values)
+
+
+def is_subtracted(pattern: xr.DataArray) -> bool:
+    """Whether a blank was subtracted, so that intensities may be below zero."""
+    return "blank_scale" in pattern.attrs
 
 
 def check_axis(q: Array, n_points: int) -> None:

@@ -7,7 +7,7 @@ outside the measured range are padded.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from numbers import Integral, Real
 from typing import Any, ClassVar, Literal, Self
 
@@ -16,7 +16,7 @@ import numpy.typing as npt
 import xarray as xr
 from sklearn.base import BaseEstimator, TransformerMixin
 
-from ._patterns import area, check_axis, q_of, rows_of
+from ._patterns import area, check_axis, is_subtracted, q_of, rows_of
 from ._resampling import resample
 from ._validation import Interval, StrOptions, check_is_fitted, fit_context, validate_data
 
@@ -25,6 +25,7 @@ __all__ = ["QStandardizer"]
 Array = npt.NDArray[Any]
 
 _EDGE_POINTS = 5
+_CHUNK = 256  # rows at a time: what is in between fits the memory of a laptop
 _NOTHING = 1e-9  # an area that is rounding, where the largest value of the pattern is 1
 
 
@@ -140,18 +141,63 @@ class QStandardizer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         ------
         ValueError
             If a pattern has no axis, an axis that does not ascend, negative
-            intensities, or nothing inside the grid.
+            intensities that no subtraction explains, or nothing inside the grid.
         """
         check_is_fitted(self)
         if _has_axis(X):
-            parts = [(q_of(pattern), _intensities(pattern)) for pattern in _as_list(X)]
-            rows = [self._standardize(q, _as_float(values)) for q, values in parts]
-            if not all(np.nanmax(part, axis=1).all() for part in rows):
-                raise ValueError("a pattern has no intensity inside the grid")
+            parts = [X] if isinstance(X, xr.DataArray) else list(X)
+            rows = [self._standardize_pattern(part) for part in parts]
             return rows[0] if len(rows) == 1 else np.concatenate(rows)
         values = self._validated(X, reset=False)
-        q = self.q_ if self.input_q is None else np.asarray(self.input_q, dtype=np.float64)
-        return self._standardize(q, _as_float(values))
+        # A bare array may hold anything; for intensities |I| is I.
+        return self._standardize(self._input_axis(), values, signed=False)
+
+    def inverse_transform(self, X: npt.ArrayLike, patterns: Any = None) -> Any:
+        """Put standardised rows back beside what was measured, to draw both.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_points)
+            Rows on the standard grid: of ``transform``, or simulated ones.
+        patterns : DataArray or list of DataArray, optional
+            The measured patterns, one for each row. A row is brought to the points
+            and, over the range that both cover, to the area of its pattern.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_features), DataArray or list of DataArray
+            As ``patterns``, whose coordinates are kept; without them rows of area
+            ``area`` on ``input_q``, or on the grid where there is none. NaN where the
+            row holds none or does not reach.
+
+        Raises
+        ------
+        ValueError
+            If the numbers of rows, points or patterns do not fit.
+        """
+        check_is_fitted(self)
+        rows = np.asarray(X, dtype=np.float64)
+        if rows.ndim != 2 or rows.shape[1] != len(self.q_):
+            raise ValueError(
+                f"X has shape {rows.shape}; expected rows of {len(self.q_)} points, as "
+                "transform returns"
+            )
+        if patterns is None:
+            return _interpolate(self.q_, rows, self._input_axis())
+        parts = [patterns] if isinstance(patterns, xr.DataArray) else list(patterns)
+        counts = [len(rows_of(part)) for part in parts]
+        if sum(counts) != len(rows):
+            raise ValueError(f"X has {len(rows)} rows and there are {sum(counts)} patterns")
+        back = []
+        for part, end in zip(parts, np.cumsum(counts), strict=True):
+            q, values = q_of(part), rows_of(part)
+            found = _interpolate(self.q_, rows[end - len(values) : end], q)
+            both = np.isfinite(found) & np.isfinite(values)
+            ratio = _ratio(
+                area(np.where(both, values, np.nan), q), area(np.where(both, found, np.nan), q)
+            )
+            back.append(part.copy(data=(found * ratio[:, None]).reshape(part.shape)))
+        return back[0] if isinstance(patterns, xr.DataArray) else back
 
     def get_feature_names_out(self, input_features: Any = None) -> Array:
         """Names of the grid points, such as ``q0.9900``.
@@ -168,20 +214,50 @@ class QStandardizer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         check_is_fitted(self)
         return np.array([f"q{value:.4f}" for value in self.q_], dtype=object)
 
-    def _standardize(self, q: Array, rows: Array) -> Array:
+    def _input_axis(self) -> Array:
+        if self.input_q is None:
+            return self.q_
+        return np.asarray(self.input_q, dtype=np.float64)
+
+    def _standardize_pattern(self, pattern: xr.DataArray) -> Array:
+        source = pattern.attrs.get("source", "pattern")
+        rows = rows_of(pattern)
+        standard = self._standardize(
+            q_of(pattern), rows, signed=True, check=lambda part: _check_rows(part, pattern, source)
+        )
+        if not all(np.nanmax(part) > 0 for part in standard):
+            raise ValueError(f"{source}: no intensity inside the grid")
+        return standard
+
+    def _standardize(
+        self,
+        q: Array,
+        rows: Array,
+        *,
+        signed: bool,
+        check: Callable[[Array], None] = lambda part: None,
+    ) -> Array:
         check_axis(q, rows.shape[1])
-        on_grid = resample(q, _unit_maximum(rows), self.q_)
-        if np.isnan(on_grid).all(axis=1).any():
-            raise ValueError(
-                f"a pattern ({q.min():.3g} to {q.max():.3g} 1/Angstrom) has nothing measured "
-                f"inside the grid ({self.q_[0]:.3g} to {self.q_[-1]:.3g} 1/Angstrom)"
+        dtype = np.float32 if rows.dtype == np.float32 else np.float64
+        standard = np.empty((len(rows), len(self.q_)), dtype=dtype)
+        for start in range(0, len(rows), _CHUNK):
+            part = rows[start : start + _CHUNK].astype(dtype, copy=False)
+            check(part)
+            on_grid = resample(q, _unit_maximum(part), self.q_)
+            measured = np.isfinite(on_grid)
+            if not measured.any(axis=1).all():
+                raise ValueError(
+                    f"a pattern ({q.min():.3g} to {q.max():.3g} 1/Angstrom) has nothing measured "
+                    f"inside the grid ({self.q_[0]:.3g} to {self.q_[-1]:.3g} 1/Angstrom)"
+                )
+            if self.padding != "nan" and not measured.all():
+                on_grid = _pad(on_grid, measured, self.padding)
+            total = area(on_grid if signed else np.abs(on_grid), self.q_)
+            scale = np.divide(
+                float(self.area), total, out=np.zeros_like(total), where=total > _NOTHING
             )
-        if self.padding != "nan":
-            on_grid = _pad(on_grid, self.padding)
-        # A bare array may hold anything; for intensities |I| is I.
-        total = area(np.abs(on_grid), self.q_)
-        scale = np.divide(float(self.area), total, out=np.zeros_like(total), where=total > _NOTHING)
-        return np.asarray(on_grid * scale[:, None].astype(on_grid.dtype))
+            np.multiply(on_grid, scale[:, None].astype(dtype), out=standard[start : start + _CHUNK])
+        return standard
 
     def _validated(self, X: Any, *, reset: bool) -> Array:
         return np.asarray(
@@ -190,13 +266,13 @@ class QStandardizer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
                 X,
                 reset=reset,
                 dtype=[np.float64, np.float32],
-                ensure_all_finite="allow-nan" if self.padding == "nan" else True,
+                ensure_all_finite="allow-nan",
             )
         )
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
-        tags.input_tags.allow_nan = self.padding == "nan"
+        tags.input_tags.allow_nan = True
         return tags
 
 
@@ -213,45 +289,48 @@ def _has_axis(X: Any) -> bool:
     return all(with_axis)
 
 
-def _as_list(X: Any) -> list[xr.DataArray]:
-    return [X] if isinstance(X, xr.DataArray) else list(X)
-
-
-def _as_float(values: Array) -> Array:
-    return values if values.dtype == np.float32 else values.astype(np.float64)
-
-
 def _unit_maximum(rows: Array) -> Array:
     """Rows scaled to a largest value of 1, so that no sum over- or underflows."""
     largest = np.nanmax(np.abs(rows), axis=1, keepdims=True, initial=0.0).astype(np.float64)
     return (rows / np.where(largest > 0, largest, 1.0)).astype(rows.dtype)
 
 
-def _intensities(pattern: xr.DataArray) -> Array:
-    rows = rows_of(pattern)
-    source = pattern.attrs.get("source", "pattern")
+def _check_rows(rows: Array, pattern: xr.DataArray, source: str) -> None:
     if np.isinf(rows).any():
         raise ValueError(f"{source}: infinite intensities; check how they were computed")
-    if np.nanmin(rows, initial=0.0) < 0:
+    if np.nanmin(rows, initial=0.0) < 0 and not is_subtracted(pattern):
         raise ValueError(
-            f"{source}: negative intensities; give the counts as measured, without subtracting "
-            "a background"
+            f"{source}: negative intensities; give the counts as measured, or subtract a blank "
+            "with subtract_blank"
         )
     if not (np.nanmax(rows, axis=1, initial=0.0) > 0).all():
         raise ValueError(f"{source}: no intensity; every measured point is zero")
-    return rows
 
 
-def _pad(on_grid: Array, padding: str) -> Array:
+def _interpolate(grid: Array, rows: Array, q: Array) -> Array:
+    """Rows of the grid at any points, by straight lines; NaN where they do not reach."""
+    if q is grid:
+        return rows.copy()
+    step = grid[1] - grid[0]
+    found = np.stack([np.interp(q, grid, row) for row in rows])
+    found[:, (q < grid[0] - 0.5 * step) | (q > grid[-1] + 0.5 * step)] = np.nan
+    return found
+
+
+def _ratio(one: Array, other: Array) -> Array:
+    return np.divide(one, other, out=np.ones_like(one), where=other != 0)
+
+
+def _pad(on_grid: Array, measured: Array, padding: str) -> Array:
     padded = on_grid.copy()
-    for row in padded:
-        measured = np.flatnonzero(~np.isnan(row))
-        first, last = measured[0], measured[-1]
-        edges = (row[measured[:_EDGE_POINTS]].mean(), row[measured[-_EDGE_POINTS:]].mean())
+    positions = np.arange(on_grid.shape[1])
+    for k in np.flatnonzero(~measured.all(axis=1)):
+        row, known = padded[k], np.flatnonzero(measured[k])
+        first, last = known[0], known[-1]
+        edges = (row[known[:_EDGE_POINTS]].mean(), row[known[-_EDGE_POINTS:]].mean())
         row[:first], row[last + 1 :] = edges if padding == "edge" else (0.0, 0.0)
         holes = np.isnan(row)
         if holes.any():
-            positions = np.arange(len(row))
             filled = np.interp(positions[holes], positions[~holes], row[~holes])
             row[holes] = filled if padding == "edge" else 0.0
     return padded
