@@ -19,7 +19,7 @@ from .augmentation import (
 from .inspection import SizingDisplay
 from .io import PatternError, read_pattern
 from .neural_network import AllCNN, AllCNNClassifier
-from .preprocessing import QStandardizer
+from .preprocessing import QStandardizer, subtract_blank
 from .simulation import Crystal, default_q_grid, simulate_library
 from .sizing import Sizer, SizerError, Sizing, load_sizer, make_sizing_pipeline
 from .solvents import load_solvent, read_solvent
@@ -59,4 +59,5 @@ __all__ = [
     "simulate_library",
     "simulation",
     "solvents",
+    "subtract_blank",
 ]

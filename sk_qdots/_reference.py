@@ -125,8 +125,9 @@ class ReferencePatterns:
         on_grid = resample(q, row[None, :].astype(np.float64), self.q)[0]
         seen = np.isfinite(on_grid)
         x, measured = self.q[seen], on_grid[seen]
-        sigma = np.sqrt(uniform_filter1d(measured, _SMOOTH, mode="nearest"))
-        sigma = np.maximum(sigma, 0.1 * np.sqrt(measured.mean()))
+        # Where a blank was subtracted, the mean may be below zero here and there.
+        level = uniform_filter1d(measured, _SMOOTH, mode="nearest")
+        sigma = np.sqrt(np.maximum(level, 0.01 * abs(measured.mean())))
         smooth = _smooth_basis(x) / sigma[:, None]
         orthonormal, triangle = np.linalg.qr(smooth)
         target = measured / sigma

@@ -18,7 +18,9 @@ _FINE = 0.75  # data steps below this many grid steps are averaged
 _GAP_STEPS = 5.0  # a step this many times its neighbours' is a hole in the data ...
 _GAP_WIDTH = 0.03  # ... if it is also this wide, in 1/Angstrom: half a peak of the largest dots
 _NEIGHBOURS = 21  # steps that the running median looks at
-_MARGIN = 20  # points beyond a coarse stretch that its spline sees: their influence decays as 0.27^n
+_MARGIN = (
+    20  # points beyond a coarse stretch that its spline sees: their influence decays as 0.27^n
+)
 
 
 def resample(q: Array, rows: Array, grid: Array) -> Array:
@@ -31,7 +33,7 @@ def resample(q: Array, rows: Array, grid: Array) -> Array:
     rows : ndarray of shape (n_samples, n_q)
         NaN is a point that was not measured.
     grid : ndarray of shape (n_grid,)
-        Evenly spaced, in 1/Angstrom.
+        Strictly ascending, in 1/Angstrom.
 
     Returns
     -------
@@ -78,19 +80,21 @@ def _alike(missing: Array, chosen: Array) -> list[tuple[Array, Array]]:
 def _resample_measured(q: Array, rows: Array, grid: Array) -> Array:
     if len(q) < 2:
         raise ValueError("a pattern has one point; it cannot be put on a grid")
-    step = grid[1] - grid[0]
-    # Half a step at the ends: a point stands for the bin around it.
-    inside = (grid >= q[0] - 0.5 * step) & (grid <= q[-1] + 0.5 * step)
+    # A point of the grid stands for the bin around it.
+    middles = 0.5 * (grid[1:] + grid[:-1])
+    low = np.concatenate([[1.5 * grid[0] - 0.5 * grid[1]], middles])
+    high = np.concatenate([middles, [1.5 * grid[-1] - 0.5 * grid[-2]]])
+    inside = (high >= q[0]) & (low <= q[-1])
     steps = np.diff(q)
     if steps.max() > max(_GAP_STEPS * steps.min(), _GAP_WIDTH):
         usual = median_filter(steps, size=min(_NEIGHBOURS, len(steps)), mode="nearest")
         for k in np.flatnonzero(steps > np.maximum(_GAP_STEPS * usual, _GAP_WIDTH)):
-            inside &= (grid <= q[k] + 0.5 * step) | (grid >= q[k + 1] - 0.5 * step)
+            inside &= (low <= q[k]) | (high >= q[k + 1])
     result = np.full((len(rows), len(grid)), np.nan, dtype=rows.dtype)
-    fine = inside & (np.interp(grid, q[:-1] + 0.5 * steps, _smooth(steps)) < _FINE * step)
+    fine = inside & (np.interp(grid, q[:-1] + 0.5 * steps, _smooth(steps)) < _FINE * (high - low))
     coarse = inside & ~fine
     if fine.any():
-        weights = _bin_weights(q, grid[fine], step)
+        weights = _bin_weights(q, grid[fine], low[fine], high[fine])
         first, last = weights.indices.min(), weights.indices.max() + 1
         # Column by column: the sum over a row's points does not depend on the other rows.
         columns = np.ascontiguousarray(rows[:, first:last].T, dtype=np.float64)
@@ -118,11 +122,11 @@ def _spline(q: Array, rows: Array, at: Array) -> Array:
     return np.asarray(np.maximum(spline(np.clip(at, q[0], q[-1])), floor))
 
 
-def _bin_weights(q: Array, centres: Array, step: float) -> csr_array:
+def _bin_weights(q: Array, centres: Array, low: Array, high: Array) -> csr_array:
     """Weights of the points in the means, over bins, of the straight lines that join them."""
-    low = np.clip(centres - 0.5 * step, q[0], q[-1])
-    high = np.clip(centres + 0.5 * step, q[0], q[-1])
-    thin = high - low <= 1e-9 * step
+    width = high - low
+    low, high = np.clip(low, q[0], q[-1]), np.clip(high, q[0], q[-1])
+    thin = high - low <= 1e-9 * width
     low[thin], high[thin] = np.clip(centres[thin], q[0], q[-1]), np.inf
     # The lines bend at the data and are cut at the edges of the bins: a trapezium each.
     knots = np.unique(np.concatenate([q, low, high[~thin]]))

@@ -79,6 +79,15 @@ def _number(text: str) -> float:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number{hint}") from None
 
 
+def _scan(text: str) -> Any:
+    if text == "sum":
+        return text
+    try:
+        return int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is neither a number nor sum") from None
+
+
 def _parser() -> argparse.ArgumentParser:
     from importlib.metadata import version
 
@@ -90,20 +99,38 @@ def _parser() -> argparse.ArgumentParser:
     size = commands.add_parser(
         "size",
         help="size the dots in measured patterns",
-        description="Size the dots in measured patterns (text files of two or three columns). "
-        "The diameter is the number average, in nm, one of the sizer's classes; the expected "
-        "diameter is the mean of the classes weighted by their probabilities.",
+        description="Size the dots in measured patterns: columns of text, .chi, GSAS, .xrdml, "
+        ".brml, .raw, .ras, .rasx, .asc, NeXus. The diameter is the number average, in nm, one of "
+        "the sizer's classes; the expected diameter is the mean of the classes weighted by their "
+        "probabilities.",
         epilog="Example: sk-qdots size sample.xye --wavelength 0.5642 --plot sample.png",
     )
     size.add_argument("files", nargs="+", metavar="FILE", help="measured pattern")
+    beam = size.add_mutually_exclusive_group()
+    beam.add_argument(
+        "--wavelength",
+        type=_number,
+        metavar="A",
+        help="wavelength in Angstrom, where the file does not say it",
+    )
+    beam.add_argument(
+        "--energy", type=_number, metavar="KEV", help="photon energy in keV, instead of it"
+    )
     axis = size.add_mutually_exclusive_group()
+    axis.add_argument("--q", action="store_true", help="the axis is Q, in 1/Angstrom: --x q")
     axis.add_argument(
-        "--wavelength", type=_number, metavar="A", help="two-theta axis; wavelength in Angstrom"
+        "--x",
+        metavar="AXIS",
+        help="what the axis is, where the file does not say it or says it wrongly: two_theta "
+        "(degrees; the default for text with a wavelength), two_theta_rad, q (1/Angstrom), q_nm "
+        "(1/nm), d (Angstrom), d_nm",
     )
-    axis.add_argument(
-        "--energy", type=_number, metavar="KEV", help="two-theta axis; photon energy in keV"
+    size.add_argument(
+        "--scan",
+        type=_scan,
+        metavar="N|sum",
+        help="which scan of files that hold several, from 0, or their sum",
     )
-    axis.add_argument("--q", action="store_true", help="the axis is Q, in 1/Angstrom")
     size.add_argument(
         "--model", default="PbS", metavar="NAME|PATH", help="sizer to use (default: PbS)"
     )
@@ -135,7 +162,8 @@ def _size(options: argparse.Namespace) -> int:
                 path,
                 wavelength=options.wavelength,
                 energy=options.energy,
-                x="q" if options.q else None,
+                x="q" if options.q else options.x,
+                scan=options.scan,
             )
             sizing = sizer.size(pattern)
         except ValueError as error:  # a PatternError names the file itself

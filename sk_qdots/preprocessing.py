@@ -1,4 +1,4 @@
-"""Any instrument's pattern on one Q grid.
+"""Any instrument's pattern on one Q grid, and the blank taken away where there is one.
 
 A pattern finer than the grid is averaged over each grid step, so that no count
 is thrown away; a coarser one is interpolated by a cubic spline. Grid points
@@ -20,12 +20,14 @@ from ._patterns import area, check_axis, is_subtracted, q_of, rows_of
 from ._resampling import resample
 from ._validation import Interval, StrOptions, check_is_fitted, fit_context, validate_data
 
-__all__ = ["QStandardizer"]
+__all__ = ["QStandardizer", "subtract_blank"]
 
 Array = npt.NDArray[Any]
 
 _EDGE_POINTS = 5
 _CHUNK = 256  # rows at a time: what is in between fits the memory of a laptop
+_STRETCH = 0.1  # 1/Angstrom: counts enough in each, and no wider than a peak
+_SAME_WAVELENGTH = 2e-3  # relative: lines of one doublet are closer
 _NOTHING = 1e-9  # an area that is rounding, where the largest value of the pattern is 1
 
 
@@ -334,3 +336,115 @@ def _pad(on_grid: Array, measured: Array, padding: str) -> Array:
             filled = np.interp(positions[holes], positions[~holes], row[~holes])
             row[holes] = filled if padding == "edge" else 0.0
     return padded
+
+
+def subtract_blank(
+    pattern: xr.DataArray, blank: xr.DataArray, scale: float | Literal["largest"]
+) -> xr.DataArray:
+    """Take a measured blank away: pattern - scale * blank.
+
+    Nothing in this package subtracts by itself: the shipped sizer reads patterns as
+    counted, liquid and all.
+
+    Parameters
+    ----------
+    pattern : DataArray
+        One pattern, or sample-first patterns, with a Q axis.
+    blank : DataArray
+        The pure solvent, the empty capillary or the bare substrate, measured in the
+        same way, with a Q axis of its own.
+    scale : float or "largest"
+        What the blank is multiplied by: the ratio of the exposures, times that of the
+        transmissions, times the solvent's share of the volume. ``"largest"`` takes the
+        largest scale at which no stretch of 0.1 1/Angstrom of a pattern falls below
+        zero: an upper limit, as it leaves the dots nothing there.
+
+    Returns
+    -------
+    DataArray
+        With the coordinates of ``pattern``, NaN where the blank was not measured;
+        ``attrs["blank_scale"]`` holds the scale (the first pattern's). ``esd`` is
+        propagated where both have it and left out otherwise. Counting noise may leave
+        values below zero; :class:`QStandardizer` and the sizers take them from here.
+
+    Raises
+    ------
+    ValueError
+        If the scale is not a positive number, the wavelengths differ, or the ranges
+        do not overlap.
+
+    See Also
+    --------
+    sk_qdots.read_pattern : Reads both.
+    sk_qdots.read_solvent : For training with the blank, which needs no subtraction.
+
+    Examples
+    --------
+    >>> import numpy as np, xarray as xr, sk_qdots as sq
+    >>> q = np.linspace(1.0, 8.0, 1000)
+    >>> blank = xr.DataArray(100.0 / q, dims="q", coords={"q": q})
+    >>> pattern = xr.DataArray(1.0 + 0.8 * blank, dims="q", coords={"q": q})
+    >>> float(sq.subtract_blank(pattern, blank, 0.8).mean().round(6))
+    1.0
+    """
+    _check_is_pattern("pattern", pattern)
+    _check_is_pattern("blank", blank)
+    waves = [float(item.attrs.get("wavelength", np.nan)) for item in (pattern, blank)]
+    if abs(waves[0] / waves[1] - 1.0) > _SAME_WAVELENGTH:
+        raise ValueError(
+            f"the pattern was measured at {waves[0]:.5g} Angstrom and the blank at "
+            f"{waves[1]:.5g}; a blank must be measured in the same way"
+        )
+    if scale != "largest" and not (_is_number(scale) and 0 < float(scale) < np.inf):
+        raise ValueError(f"scale is {scale!r}; it must be a positive number or 'largest'")
+    if len(rows_of(blank)) != 1:
+        raise ValueError(f"blank has {len(rows_of(blank))} patterns; expected one")
+    q, q_blank = q_of(pattern), q_of(blank)
+    rows = rows_of(pattern).astype(np.float64)
+    check_axis(q, rows.shape[1])
+    check_axis(q_blank, rows_of(blank).shape[1])
+    below = resample(q_blank, rows_of(blank).astype(np.float64), q)[0]
+    if not (np.isfinite(below) & np.isfinite(rows)).any(axis=1).all():
+        raise ValueError(
+            f"the blank ({q_blank[0]:.3g} to {q_blank[-1]:.3g} 1/Angstrom) and the pattern "
+            f"({q[0]:.3g} to {q[-1]:.3g}) do not overlap"
+        )
+    if scale == "largest":
+        scales = np.array([_largest_scale(q, row, below) for row in rows])
+    else:
+        scales = np.full(len(rows), float(scale))
+    result = pattern.copy(data=(rows - scales[:, None] * below).reshape(pattern.shape))
+    result.attrs |= {
+        "blank_scale": float(scales[0]),
+        "blank": str(blank.attrs.get("source", blank.name or "blank")),
+    }
+    if "esd" in result.coords:
+        result = result.drop_vars("esd")
+        if "esd" in blank.coords and pattern.ndim == 1:
+            noise = np.interp(q, q_blank, blank.coords["esd"].values)
+            total = np.hypot(pattern.coords["esd"].values, scales[0] * noise)
+            result = result.assign_coords(esd=(pattern.dims[0], total))
+    return result
+
+
+def _check_is_pattern(what: str, item: object) -> None:
+    if not isinstance(item, xr.DataArray):
+        raise TypeError(f"{what} is a {type(item).__name__}; expected a DataArray")
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool)
+
+
+def _largest_scale(q: Array, row: Array, blank: Array) -> float:
+    """Smallest ratio of a pattern and its blank, each summed over stretches."""
+    both = np.isfinite(row) & np.isfinite(blank)
+    stretch = ((q[both] - q[both][0]) / _STRETCH).astype(np.int64)
+    above, below = (np.bincount(stretch, values[both]) for values in (row, blank))
+    usable = below > 0
+    if not usable.any():
+        raise ValueError("the blank holds no intensity")
+    scale = float((above[usable] / below[usable]).min())
+    if scale <= 0:
+        raise ValueError("the pattern holds no intensity in places; give the scale as a number")
+    return scale

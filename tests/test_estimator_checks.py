@@ -9,6 +9,7 @@ import sk_qdots as sq
 ESTIMATORS = [
     sq.QStandardizer(),
     sq.QStandardizer(padding="edge"),
+    sq.QStandardizer(padding="zero"),
     sq.SolventMixer(),
     sq.PoissonNoise(random_state=0),
     sq.SolventVariation(random_state=0),

@@ -75,7 +75,9 @@ def test_patterns(seed: int):
 
 def scores(pipeline: Pipeline, patterns, labels) -> dict[str, float]:
     return {
-        name: round(float(pipeline.score(sq.QTruncation(**ends).fit_transform(patterns), labels)), 4)
+        name: round(
+            float(pipeline.score(sq.QTruncation(**ends).fit_transform(patterns), labels)), 4
+        )
         for name, ends in RANGES.items()
     }
 

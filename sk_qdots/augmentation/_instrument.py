@@ -26,14 +26,9 @@ and an unpolarised beam scatters in proportion to
 
 with the monochromator at :math:`2\theta_M` (none: A = 1).
 
-Wavelengths of the doublets are those of Hoelzer et al. [2]_ (Cr, Co, Cu) and
-of Bearden [3]_ (Mo, Ag).
-
 References
 ----------
 .. [1] G. Caglioti, A. Paoletti, F. P. Ricci, Nucl. Instrum. 3, 223 (1958).
-.. [2] G. Hoelzer et al., Phys. Rev. A 56, 4554 (1997).
-.. [3] J. A. Bearden, Rev. Mod. Phys. 39, 78 (1967).
 """
 
 from __future__ import annotations
@@ -44,11 +39,11 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
+from .._radiation import ANODES
 from .._validation import Interval, StrOptions
 from ._base import Augmenter, Generators, check_even
 
 __all__ = [
-    "ANODES",
     "InstrumentBroadening",
     "KAlpha2",
     "Polarisation",
@@ -62,13 +57,6 @@ __all__ = [
 
 Array = npt.NDArray[Any]
 
-ANODES = {  # K-alpha 1 and 2, Angstrom
-    "Ag": (0.5594075, 0.5637980),
-    "Co": (1.7889960, 1.7928350),
-    "Cr": (2.2897260, 2.2936510),
-    "Cu": (1.5405929, 1.5444274),
-    "Mo": (0.7093000, 0.7135900),
-}
 _TAILS = 10.0  # widths from its centre where a profile is cut
 _BLOCK = 0.05  # 1/Angstrom, that share one width
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 from numbers import Real
 from typing import Any
 
-from ._instrument import ANODES
+from .._radiation import ANODES
 
 __all__ = ["LABORATORIES", "MIXTURES", "Laboratory"]
 

@@ -1,0 +1,25 @@
+"""Wavelengths of X-ray tubes: Hoelzer et al. [1]_ (Cr, Co, Cu), Bearden [2]_ (Mo, Ag).
+
+References
+----------
+.. [1] G. Hoelzer et al., Phys. Rev. A 56, 4554 (1997).
+.. [2] J. A. Bearden, Rev. Mod. Phys. 39, 78 (1967).
+"""
+
+from __future__ import annotations
+
+__all__ = ["ANODES", "K_ALPHA_RATIO", "k_alpha_mean"]
+
+ANODES = {  # K-alpha 1 and 2, Angstrom
+    "Ag": (0.5594075, 0.5637980),
+    "Co": (1.7889960, 1.7928350),
+    "Cr": (2.2897260, 2.2936510),
+    "Cu": (1.5405929, 1.5444274),
+    "Mo": (0.7093000, 0.7135900),
+}
+K_ALPHA_RATIO = 0.5  # intensity of K-alpha 2 over that of K-alpha 1: two electrons to four
+
+
+def k_alpha_mean(first: float, second: float, ratio: float = K_ALPHA_RATIO) -> float:
+    """Mean wavelength of a doublet, weighted by intensity."""
+    return (first + ratio * second) / (1.0 + ratio)

@@ -1,0 +1,144 @@
+"""GSAS powder files: banks of constant steps in two-theta (``.gsa .gss .fxye .raw``).
+
+A line ``BANK number channels records CONST start step 0 0 TYPE`` opens a bank; angles
+are in hundredths of a degree. The rows of a bank are, by TYPE, ``FXYE`` (angle,
+intensity, esd), ``FXY`` (angle, intensity), ``ESD`` (ten fields of eight characters:
+intensity, esd, intensity, ...) or ``STD`` (ten fields of a counter number, two
+characters, and an intensity, six).
+
+References
+----------
+.. [1] A. C. Larson, R. B. Von Dreele, General Structure Analysis System (GSAS),
+   Los Alamos National Laboratory Report LAUR 86-748 (2004), p. 219.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ._scan import MAX_POINTS, PatternError, Scan, numbers
+from ._text import Header
+
+__all__ = ["is_gsas", "read_gsas"]
+
+Array = npt.NDArray[Any]
+
+_BANK = re.compile(r"BANK\s+\d+\s")
+_FIELD = 8
+_HEADER_LINES = 200
+
+
+def is_gsas(lines: list[str]) -> bool:
+    """Whether one of the first lines opens a bank."""
+    return any(_BANK.match(line) for line in lines[:_HEADER_LINES])
+
+
+def read_gsas(source: str, lines: list[str]) -> list[Scan]:
+    """Read every bank."""
+    starts = [k for k, line in enumerate(lines) if _BANK.match(line)]
+    header = Header()
+    for line in lines[: starts[0]]:
+        header.read(line)
+    ends = [*starts[1:], len(lines)]
+    return [
+        _bank(source, lines[start], lines[start + 1 : end], start + 2, header)
+        for start, end in zip(starts, ends, strict=True)
+    ]
+
+
+def _bank(source: str, opening: str, lines: list[str], first: int, header: Header) -> Scan:
+    fields = opening.split()
+    try:
+        n_points, steps = int(fields[2]), fields[4].upper()
+        start, step = float(fields[5]) / 100.0, float(fields[6]) / 100.0
+    except (IndexError, ValueError):
+        raise PatternError(
+            source, f"line {first - 1} is not a complete BANK line: {opening.strip()[:60]!r}"
+        ) from None
+    kind = fields[9].upper() if len(fields) > 9 else "STD"
+    if steps not in ("CONST", "CONS"):
+        raise PatternError(
+            source,
+            f"its bank has {steps[:20]!r} steps, of time of flight perhaps; expected CONST steps "
+            "in two-theta",
+        )
+    if not 0 < n_points <= MAX_POINTS:
+        raise PatternError(source, f"its bank announces {n_points} points; is the file damaged?")
+    rows = [(k, line) for k, line in enumerate(lines, start=first) if line.strip()]
+    for _, line in rows:
+        if line.startswith("#"):
+            header.read(line)
+    rows = [(k, line) for k, line in rows if not line.startswith("#")]
+    esd: Array | None
+    numbered = None
+    if kind in ("FXYE", "FXY"):
+        width = len(kind) - 1
+        table = _columns(source, rows[:n_points], width)
+        x, intensity = table[:, 0] / 100.0, table[:, 1]
+        esd = table[:, 2] if width == 3 else None
+        numbered = [k for k, _ in rows[:n_points]]
+    elif kind in ("ESD", "STD"):
+        intensity, esd = _fixed(source, rows, n_points, kind)
+        x = np.asarray(start + step * np.arange(len(intensity)))
+    else:
+        raise PatternError(
+            source, f"its bank is of type {kind[:20]!r}; expected FXYE, FXY, ESD or STD"
+        )
+    if len(intensity) < n_points:
+        raise PatternError(
+            source,
+            f"holds {len(intensity)} of the {n_points} points that its BANK line announces; it is "
+            "cut short: copy it again",
+        )
+    return Scan(x, intensity, esd, "two_theta", "", header.wavelength, lines=numbered)
+
+
+def _columns(source: str, rows: list[tuple[int, str]], width: int) -> Array:
+    table = []
+    for k, line in rows:
+        values = numbers(source, line, f"line {k}")
+        if len(values) != width:
+            raise PatternError(source, f"line {k} has {len(values)} columns; expected {width}")
+        table.append(values)
+    return np.array(table).reshape(-1, width)
+
+
+def _fixed(
+    source: str, rows: list[tuple[int, str]], n_points: int, kind: str
+) -> tuple[Array, Array]:
+    """Intensities and standard deviations of fields of eight characters."""
+    first: list[float] = []
+    second: list[float] = []
+    for k, line in rows:
+        if len(first) >= n_points:
+            break
+        line = line.rstrip()
+        texts = [line[i : i + _FIELD] for i in range(0, len(line), _FIELD)]
+        try:
+            if kind == "ESD":
+                loose = line.split()
+                # Some programs separate by blanks and do not keep to the columns.
+                if len(loose) % 2 == 0 and len(loose) >= len(texts):
+                    texts = loose
+                values = [float(text) for text in texts]
+                first += values[0::2]
+                second += values[1::2]
+            else:
+                counters = [float(text[:2].strip() or 1) for text in texts]
+                values = [float(text[2:]) for text in texts]
+                first += values
+                second += [
+                    float(np.sqrt(max(value, 0.0) / max(counter, 1.0)))
+                    for value, counter in zip(values, counters, strict=True)
+                ]
+        except ValueError:
+            raise PatternError(
+                source, f"line {k} is not a row of numbers ({line[:40]!r})"
+            ) from None
+    if len(second) < len(first):
+        raise PatternError(source, "an intensity lacks its standard deviation; is the file cut?")
+    return np.array(first[:n_points]), np.array(second[:n_points])

@@ -1,0 +1,91 @@
+"""XML and zip archives, read with distrust: nothing is expanded beyond a limit."""
+
+from __future__ import annotations
+
+import io
+import re
+import xml.etree.ElementTree as ET
+import zipfile
+import zlib
+from collections.abc import Iterator
+
+from ._scan import PatternError
+
+__all__ = ["Archive", "find_all", "local", "number_of", "parse_xml", "text_of"]
+
+MAX_XML = 12 * 2**20
+_DECLARED = re.compile(rb"<!(DOCTYPE|ENTITY)", re.IGNORECASE)
+
+
+class Archive:
+    """A zip archive whose members are unpacked up to a limit, all together."""
+
+    def __init__(self, source: str, raw: bytes) -> None:
+        self.source = source
+        self._left = 2 * MAX_XML
+        try:
+            self._zip = zipfile.ZipFile(io.BytesIO(raw))
+            self.names = self._zip.namelist()
+        except (zipfile.BadZipFile, ValueError, OSError, NotImplementedError):
+            raise PatternError(source, "is a damaged zip archive; copy it again") from None
+
+    def read(self, name: str) -> bytes:
+        """Content of a member."""
+        try:
+            with self._zip.open(name) as member:
+                content = member.read(min(MAX_XML, self._left) + 1)
+        except (
+            zipfile.BadZipFile,
+            zlib.error,
+            EOFError,
+            OSError,
+            ValueError,
+            KeyError,
+            RuntimeError,  # an encrypted member; NotImplementedError is one too
+        ) as error:
+            raise PatternError(
+                self.source,
+                f"its part {name[:60]!r} cannot be unpacked ({str(error)[:80]}); copy it again",
+            ) from None
+        self._left -= len(content)
+        if len(content) > MAX_XML or self._left < 0:
+            raise PatternError(self.source, f"its part {name[:60]!r} is too large for a pattern")
+        return content
+
+
+def parse_xml(source: str, raw: bytes, what: str = "it") -> ET.Element:
+    """Root of an XML document that declares no entities."""
+    if len(raw) > MAX_XML:
+        raise PatternError(source, f"{what} is too large for the XML of a pattern")
+    if _DECLARED.search(raw) or b"\0" in raw[:1000]:
+        raise PatternError(source, f"{what} is not the XML of a diffractometer")
+    try:
+        return ET.fromstring(raw)
+    except (ET.ParseError, ValueError, LookupError, RecursionError) as error:
+        raise PatternError(source, f"{what} is damaged XML ({error}); copy it again") from None
+
+
+def local(element: ET.Element) -> str:
+    """Name of an element without its namespace, which changes with the version."""
+    return element.tag.rpartition("}")[2] if isinstance(element.tag, str) else ""
+
+
+def find_all(element: ET.Element, name: str) -> Iterator[ET.Element]:
+    """All elements of a name below one, in any namespace."""
+    return (child for child in element.iter() if local(child) == name)
+
+
+def text_of(element: ET.Element, name: str) -> str | None:
+    """Text, or else the attribute ``Value``, of the first element of a name."""
+    for child in find_all(element, name):
+        text = (child.text or "").strip() or child.get("Value", "").strip()
+        return text or None
+    return None
+
+
+def number_of(element: ET.Element, name: str) -> float | None:
+    """Number in the first element of a name."""
+    try:
+        return float(text_of(element, name) or "")
+    except ValueError:
+        return None

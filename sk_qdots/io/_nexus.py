@@ -1,0 +1,279 @@
+"""NeXus (HDF5): patterns in NXdata groups, as NXazint1d, NXmonopd and pyFAI write them.
+
+The signal, its axis and its errors are those that the attributes of the group name.
+Links to other files are not followed.
+
+References
+----------
+.. [1] https://manual.nexusformat.org/classes/applications/NXazint1d.html
+.. [2] https://manual.nexusformat.org/classes/applications/NXmonopd.html
+"""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..simulation.scattering_factors import HC_KEV_ANGSTROM
+from ._axis import axis_named, resolve
+from ._scan import MAX_POINTS, PatternError, Scan, Wavelength
+
+__all__ = ["read_nexus"]
+
+Array = npt.NDArray[Any]
+
+_MAX_SCANS = 100_000
+_MAX_VALUES = 20_000_000
+_MAX_NODES = 5_000
+_SIGNALS = ("I", "data", "intensity", "counts", "signal")
+_AXES = ("radial_axis", "polar_angle", "two_theta", "2theta", "tth", "Q", "q", "d")
+_ANGLES = ("polar_angle", "two_theta", "2theta", "tth", "twotheta", "radial_axis", "2th")
+_DEGREES = ("deg", "degree", "degrees", "°")
+_RADIANS = ("rad", "radian", "radians")
+
+
+def read_nexus(source: str, raw: bytes) -> list[Scan]:
+    """Read every pattern of the default NXdata group, or of the only one."""
+    import h5py
+
+    try:
+        with h5py.File(io.BytesIO(raw), "r") as file:
+            return _Reader(source, h5py).read(file)
+    except PatternError:
+        raise
+    except MemoryError:
+        raise PatternError(source, "asks for more memory than a pattern needs") from None
+    except Exception as error:  # h5py raises whatever the damaged bytes lead it to
+        said = " ".join(str(error).split())[:100]
+        raise PatternError(source, f"is a damaged HDF5 file ({said}); copy it again") from None
+
+
+class _Reader:
+    def __init__(self, source: str, h5py: Any) -> None:
+        self.source = source
+        self.h5py = h5py
+
+    def read(self, file: Any) -> list[Scan]:
+        groups = self._groups(file)
+        group = self._default(file, groups)
+        entry = file["/" + group.name.strip("/").split("/")[0]]
+        signal = self._signal(group)
+        if signal is None:
+            raise PatternError(self.source, f"{group.name} holds no signal")
+        axis = self._axis(group, signal)
+        x = self._values(axis).astype(np.float64)
+        intensity = np.atleast_2d(self._values(signal).astype(np.float64))
+        if len(x) == intensity.shape[1] + 1:  # edges of bins
+            x = 0.5 * (x[1:] + x[:-1])
+        if x.ndim != 1 or intensity.ndim != 2 or intensity.shape[1] != len(x):
+            raise PatternError(
+                self.source,
+                f"{signal.name} has shape {signal.shape} and {axis.name} {axis.shape}; expected "
+                "patterns over one axis",
+            )
+        esd = self._errors(group, signal, intensity.shape)
+        kind, words = self._kind(axis)
+        wavelength = self._wavelength(entry)
+        instrument = self._text(entry, "instrument/name")
+        scans = []
+        for k, row in enumerate(intensity):
+            known = np.isfinite(row)  # a bin without pixels is NaN: not measured
+            scans.append(
+                Scan(
+                    x[known],
+                    row[known],
+                    None if esd is None else esd[k][known],
+                    kind,
+                    words,
+                    wavelength,
+                    instrument,
+                )
+            )
+        return scans
+
+    def _groups(self, file: Any) -> list[Any]:
+        """Groups of class NXdata, and those of a plain HDF5 file that could be."""
+        found: list[Any] = []
+        seen = 0
+        queue = [(file, 0)]
+        while queue and seen < _MAX_NODES:
+            group, depth = queue.pop(0)
+            seen += 1
+            if self._attribute(group, "NX_class") == "NXdata" or "signal" in group.attrs:
+                found.append(group)
+            if depth < 8:
+                for name in list(group)[:_MAX_NODES]:
+                    child = self._child(group, name)
+                    if isinstance(child, self.h5py.Group):
+                        queue.append((child, depth + 1))
+        return found
+
+    def _default(self, file: Any, groups: list[Any]) -> Any:
+        group = file
+        for _ in range(8):
+            name = self._attribute(group, "default")
+            child = self._child(group, name) if name else None
+            if not isinstance(child, self.h5py.Group):
+                break
+            group = child
+        if group != file and self._signal(group) is not None:
+            return group
+        usable = [group for group in groups if self._is_pattern(group)]
+        if len(usable) == 1:
+            return usable[0]
+        if not usable:
+            raise PatternError(
+                self.source,
+                "is an HDF5 file without a pattern (a group NXdata with a signal over one axis)",
+            )
+        names = ", ".join(group.name for group in usable[:5])
+        raise PatternError(
+            self.source,
+            f"holds {len(usable)} groups of data ({names}) and names none as the default; export "
+            "the one you want as columns of text",
+        )
+
+    def _is_pattern(self, group: Any) -> bool:
+        try:
+            signal = self._signal(group)
+            return signal is not None and self._axis(group, signal) is not None
+        except PatternError:
+            return False
+
+    def _signal(self, group: Any) -> Any:
+        name = self._attribute(group, "signal")
+        names = [name] if name else []
+        names += [n for n in group if self._flag(group, n)]
+        names += [n for n in _SIGNALS if n in group]
+        for candidate in names:
+            child = self._child(group, candidate)
+            if isinstance(child, self.h5py.Dataset) and child.ndim in (1, 2):
+                return child
+        return None
+
+    def _flag(self, group: Any, name: str) -> bool:
+        child = self._child(group, name)
+        return isinstance(child, self.h5py.Dataset) and str(child.attrs.get("signal", "")) in (
+            "1",
+            "b'1'",
+        )
+
+    def _axis(self, group: Any, signal: Any) -> Any:
+        axes = group.attrs.get("axes", signal.attrs.get("axes", ()))
+        if isinstance(axes, bytes | str):
+            axes = axes.decode() if isinstance(axes, bytes) else axes
+            axes = axes.replace("[", "").replace("]", "").replace(",", ":").split(":")
+        names = [a.decode() if isinstance(a, bytes) else str(a) for a in np.ravel(axes)]
+        last = names[-1:] if len(names) in (1, signal.ndim) else []
+        for candidate in [*last, *_AXES]:
+            child = self._child(group, candidate.strip())
+            if (
+                isinstance(child, self.h5py.Dataset)
+                and child.ndim == 1
+                and child.shape[0] - signal.shape[-1] in (0, 1)
+            ):
+                return child
+        raise PatternError(self.source, f"{group.name} holds no axis for {signal.name}")
+
+    def _kind(self, axis: Any) -> tuple[str | None, str]:
+        """What the axis is, and the words that say so."""
+        name = axis.name.rpartition("/")[2]
+        units = self._attribute(axis, "units") or self._attribute(axis, "unit")
+        title = self._attribute(axis, "long_name")
+        words = " ".join(part for part in (name, title, units) if part)[:60]
+        known = resolve(units)
+        if known:
+            return known, words
+        if units.lower() in _RADIANS:
+            return "two_theta_rad", words
+        if units.lower() in _DEGREES and (name.lower() in _ANGLES or axis_named(title)):
+            return "two_theta", words
+        inverse = any(mark in units for mark in ("-1", "1/", "⁻", "^{-1}"))
+        length = axis_named(f"d [{units}]") if units else None
+        if length:
+            return (length.replace("d", "q", 1) if inverse else length), words
+        if not units and name.lower() in ("polar_angle", "two_theta", "2theta", "tth"):
+            return "two_theta", words
+        return axis_named(title), words
+
+    def _errors(self, group: Any, signal: Any, shape: tuple[int, ...]) -> Array | None:
+        name = signal.name.rpartition("/")[2]
+        named = self._attribute(signal, "uncertainties")
+        for candidate in (f"{name}_errors", f"{name}_error", named, "errors", "sigma"):
+            child = self._child(group, candidate) if candidate else None
+            if isinstance(child, self.h5py.Dataset) and child.shape == signal.shape:
+                return self._values(child).astype(np.float64).reshape(shape)
+        return None
+
+    def _wavelength(self, entry: Any) -> Wavelength | None:
+        """The one wavelength that the entry states; none where it states several."""
+        found: list[float] = []
+        queue = [(entry, 0)]
+        seen = 0
+        while queue and seen < _MAX_NODES:
+            group, depth = queue.pop(0)
+            seen += 1
+            for name in list(group)[:_MAX_NODES]:
+                child = self._child(group, name)
+                if isinstance(child, self.h5py.Group) and depth < 6:
+                    queue.append((child, depth + 1))
+                elif isinstance(child, self.h5py.Dataset) and child.size == 1:
+                    value = self._wavelength_of(name.lower(), child)
+                    if value is not None:
+                        found.append(value)
+        if found and max(found) / min(found) < 1.001:
+            return Wavelength(found[0], "as the file says")
+        return None
+
+    def _wavelength_of(self, name: str, dataset: Any) -> float | None:
+        if name not in ("wavelength", "incident_wavelength", "energy", "incident_energy"):
+            return None
+        if dataset.dtype.kind not in "fiu":
+            return None
+        value = float(np.ravel(dataset[()])[0])
+        units = self._attribute(dataset, "units").lower()
+        if name.endswith("energy"):
+            factor = {"kev": 1.0, "ev": 1e-3}.get(units)
+            if factor is None or value <= 0:
+                return None
+            value = HC_KEV_ANGSTROM / (value * factor)
+        elif units in ("m", "nm"):
+            value *= 1e10 if units == "m" else 10.0
+        elif not (units.startswith(("ang", "å")) or units == "a"):
+            return None
+        return value if 0.05 < value < 5.0 else None
+
+    def _values(self, dataset: Any) -> Array:
+        if dataset.dtype.kind not in "fiu":
+            raise PatternError(self.source, f"{dataset.name} holds no numbers")
+        if dataset.external or dataset.is_virtual:
+            raise PatternError(self.source, f"{dataset.name} lies in another file; export it whole")
+        if dataset.size > _MAX_VALUES or dataset.shape[-1] > MAX_POINTS:
+            raise PatternError(self.source, f"{dataset.name} is too large for patterns")
+        return np.asarray(dataset[()])
+
+    def _child(self, group: Any, name: str) -> Any:
+        """A member of a group, unless it lies in another file."""
+        try:
+            link = group.get(name, getlink=True)
+            if link is None or isinstance(link, self.h5py.ExternalLink):
+                return None
+            return group.get(name)
+        except (KeyError, ValueError, RuntimeError, OSError):
+            return None
+
+    def _attribute(self, node: Any, name: str) -> str:
+        value = node.attrs.get(name, "")
+        if isinstance(value, np.ndarray):
+            value = value.ravel()[0] if value.size == 1 else ""
+        return value.decode(errors="replace") if isinstance(value, bytes) else str(value)
+
+    def _text(self, group: Any, name: str) -> str:
+        try:
+            value = group[name][()]
+        except (KeyError, ValueError, RuntimeError, OSError, TypeError):
+            return ""
+        return value.decode(errors="replace") if isinstance(value, bytes) else str(value)[:80]

@@ -1,0 +1,403 @@
+"""A measured file in, a labelled pattern out."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+
+from .._patterns import two_theta_from_q
+from ..simulation.scattering_factors import HC_KEV_ANGSTROM
+from ._axis import AXES, impossible, reading, resolve, to_q
+from ._bruker import is_brml, read_brml, read_raw
+from ._gsas import is_gsas, read_gsas
+from ._members import Archive
+from ._nexus import read_nexus
+from ._rigaku import is_asc, is_ras, is_rasx, read_asc, read_ras, read_rasx
+from ._scan import PatternError, Scan, Wavelength, label_of
+from ._text import lines_of, read_columns
+from ._xrdml import read_xrdml
+
+__all__ = ["read_pattern"]
+
+Array = npt.NDArray[Any]
+
+_MAX_BYTES = 32 * 2**20
+_MIN_POINTS = 10
+_WAVELENGTHS = (0.05, 5.0)  # Angstrom: 250 keV to 2.5 keV
+_SAME_WAVELENGTH = 2e-3  # relative: K-alpha 1 and the mean of the doublet are closer
+
+
+def read_pattern(
+    path: str | os.PathLike[str],
+    wavelength: float | None = None,
+    energy: float | None = None,
+    x: str | None = None,
+    *,
+    scan: int | Literal["sum"] | None = None,
+) -> xr.DataArray:
+    """Read one measured pattern.
+
+    Columns of text (``.xy .xye .dat .csv .txt .asc``), ``.chi`` of FIT2D and pyFAI,
+    GSAS (``.gsa .fxye``), PANalytical ``.xrdml``, Bruker ``.brml`` and ``.raw``,
+    Rigaku ``.ras``, ``.rasx`` and ``.asc``, NeXus. The content decides, not the name.
+
+    Parameters
+    ----------
+    path : str or path-like
+        Columns of text are the abscissa, the intensity and, where there is a third,
+        its standard deviation, with any delimiter, decimal points or commas, in any
+        order of the rows. Headers and comments are read for what they say of the
+        axis and the wavelength.
+    wavelength : float, optional
+        In Angstrom; where the file does not say it.
+    energy : float, optional
+        Photon energy in keV, instead of the wavelength.
+    x : str, optional
+        What the abscissa is, where the file does not say it or says it wrongly:
+        ``"two_theta"`` (degrees), ``"two_theta_rad"``, ``"q"`` (1/Angstrom),
+        ``"q_nm"`` (1/nm), ``"d"`` (Angstrom), ``"d_nm"``, or pyFAI's name of the unit,
+        such as ``"q_nm^-1"``.
+    scan : int or "sum", optional
+        Which scan of a file that holds several, from 0, or their sum where they have
+        the same points.
+
+    Returns
+    -------
+    DataArray
+        Intensity over the dimension ``q`` (1/Angstrom, ascending), with the
+        coordinates ``two_theta`` (degrees, where the wavelength is known) and ``esd``
+        (where the file has it); ``attrs`` hold ``source``, ``format``, ``instrument``,
+        ``axis`` (what the abscissa was taken as), ``wavelength`` and
+        ``wavelength_label`` (which line of a tube, or which mean, where known).
+
+    Raises
+    ------
+    PatternError
+        If the file cannot be read, is of no known format, is damaged or cut short,
+        holds fewer than ten points, NaN, negative intensities or the same abscissa
+        twice, does not say what its abscissa is or says what cannot be, lacks a
+        wavelength, or states another one than the caller.
+
+    See Also
+    --------
+    sk_qdots.subtract_blank : Take a measured blank away.
+    sk_qdots.QStandardizer : Any pattern on one grid.
+
+    Notes
+    -----
+    Columns of text whose header does not name the abscissa are two-theta in degrees
+    where a wavelength is given. A K-alpha doublet that a file names is taken at the
+    mean of its lines, weighted by intensity, unless the file says that only K-alpha 1
+    was in the beam.
+
+    Giving ``x`` settles every contradiction: what the caller says is then true.
+
+    Examples
+    --------
+    >>> import sk_qdots as sq
+    >>> pattern = sq.read_pattern("sample.xye", wavelength=0.564162)  # doctest: +SKIP
+    >>> pattern = sq.read_pattern("sample.xrdml")  # doctest: +SKIP
+    """
+    source = os.fspath(path)
+    given = _given_wavelength(source, wavelength, energy)
+    axis = resolve(x)
+    if x is not None and axis is None:
+        raise PatternError(source, f"x is {x!r}; it must be one of {', '.join(map(repr, AXES))}")
+    with np.errstate(all="ignore"):  # damaged numbers are refused, not warned of
+        kind, scans = _scans(source, _content(source))
+        chosen = _choose(source, scans, scan)
+        return _pattern(source, kind, chosen, given, axis)
+
+
+def _content(source: str) -> bytes:
+    path = Path(source)
+    try:
+        if path.is_dir():
+            raise PatternError(source, "is a folder; give the files in it")
+        size = path.stat().st_size
+        if size <= _MAX_BYTES:
+            with path.open("rb") as stream:
+                raw = stream.read(_MAX_BYTES + 1)
+            size = len(raw)
+    except FileNotFoundError:
+        raise PatternError(source, "no such file; check the path") from None
+    except PermissionError:
+        raise PatternError(source, "may not be read; ask for read permission") from None
+    except (OSError, ValueError) as error:
+        raise PatternError(source, f"cannot be read: {error}") from None
+    if size > _MAX_BYTES:
+        raise PatternError(
+            source,
+            f"is {size / 2**20:.0f} MiB, and a pattern has at most {_MAX_BYTES // 2**20} MiB: is "
+            "this the right file?",
+        )
+    if not raw.strip():
+        raise PatternError(source, "is empty; export the pattern again")
+    return raw
+
+
+def _scans(source: str, raw: bytes) -> tuple[str, list[Scan]]:
+    """Format of a file, by its content, and its scans."""
+    if raw.startswith(b"\x89HDF\r\n\x1a\n"):
+        return "NeXus", read_nexus(source, raw)
+    if raw.startswith(b"PK\x03\x04"):
+        archive = Archive(source, raw)
+        if is_brml(archive.names):
+            return "Bruker BRML", read_brml(source, archive)
+        if is_rasx(archive.names):
+            return "Rigaku RASX", read_rasx(source, archive)
+        raise PatternError(source, "is a zip archive without a pattern; unpack it first")
+    if raw.startswith(b"RAW") and b"\0" in raw[:1000]:
+        return "Bruker RAW", read_raw(source, raw)
+    if raw.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] == b"<":
+        return "PANalytical XRDML", read_xrdml(source, raw)
+    lines = lines_of(source, raw)
+    if is_ras(lines):
+        return "Rigaku RAS", read_ras(source, lines)
+    if is_asc(lines):
+        return "Rigaku ASC", read_asc(source, lines)
+    if is_gsas(lines):
+        return "GSAS", read_gsas(source, lines)
+    return "text", read_columns(source, lines)
+
+
+def _choose(source: str, scans: list[Scan], scan: int | str | None) -> Scan:
+    if scan is None:
+        if len(scans) == 1:
+            return scans[0]
+        ranges = ", ".join(
+            f"{k}: {s.x.min():.4g} to {s.x.max():.4g}" for k, s in enumerate(scans[:4]) if len(s.x)
+        )
+        more = ", ..." if len(scans) > 4 else ""
+        raise PatternError(
+            source,
+            f"holds {len(scans)} scans ({ranges}{more}); choose one with scan=0 (--scan 0) and so "
+            "on, or add them up with scan='sum' (--scan sum)",
+        )
+    if scan == "sum":
+        first = scans[0]
+        if not all(
+            len(s.x) == len(first.x) and np.allclose(s.x, first.x, rtol=0.0, atol=1e-6)
+            for s in scans
+        ):
+            raise PatternError(source, "its scans have different points; choose one with scan=0")
+        esds = [s.esd for s in scans if s.esd is not None]
+        esd = np.sqrt(np.sum(np.square(esds), axis=0)) if len(esds) == len(scans) else None
+        return Scan(
+            first.x,
+            np.sum([s.intensity for s in scans], axis=0),
+            esd,
+            first.axis,
+            first.words,
+            first.wavelength,
+            first.instrument,
+        )
+    if isinstance(scan, bool) or not isinstance(scan, int | np.integer):
+        raise PatternError(source, f"scan is {scan!r}; it must be a number from 0, or 'sum'")
+    if not 0 <= scan < len(scans):
+        raise PatternError(
+            source, f"scan is {scan}, and the file holds scans 0 to {len(scans) - 1}"
+        )
+    return scans[int(scan)]
+
+
+def _pattern(
+    source: str, kind: str, scan: Scan, given: float | None, settled: str | None
+) -> xr.DataArray:
+    _check_values(source, scan)
+    wavelength = _wavelength(source, scan, given, settled)
+    value = None if wavelength is None else wavelength.value
+    axis = _axis(source, kind, scan, given, value, settled)
+    q = to_q(axis, scan.x, value)
+    order = np.argsort(q, kind="stable")
+    q = q[order]
+    repeated = np.flatnonzero(np.diff(q) <= 0)
+    if repeated.size:
+        one, other = sorted((int(order[repeated[0]]), int(order[repeated[0] + 1])))
+        raise PatternError(
+            source,
+            f"{scan.where(other)} repeats the abscissa {scan.x[other]:g} of {scan.where(one)}; "
+            "merge repeated points",
+        )
+    coords: dict[str, Any] = {"q": ("q", q, {"long_name": "Q", "units": "1/Angstrom"})}
+    if value is not None:
+        angles = scan.x[order] if axis == "two_theta" else two_theta_from_q(q, value)
+        coords["two_theta"] = ("q", angles, {"long_name": "2theta", "units": "degree"})
+    if scan.esd is not None:
+        about = {"long_name": "standard deviation of the intensity"}
+        coords["esd"] = ("q", scan.esd[order], about)
+    attrs: dict[str, Any] = {
+        "long_name": "intensity",
+        "source": source,
+        "format": kind,
+        "axis": AXES[axis],
+    }
+    if scan.instrument:
+        attrs["instrument"] = scan.instrument
+    if wavelength is not None:
+        attrs["wavelength"] = wavelength.value
+        if wavelength.label:
+            attrs["wavelength_label"] = wavelength.label
+    return xr.DataArray(
+        scan.intensity[order], dims="q", coords=coords, name="intensity", attrs=attrs
+    )
+
+
+def _given_wavelength(source: str, wavelength: float | None, energy: float | None) -> float | None:
+    for name, value in (("wavelength", wavelength), ("energy", energy)):
+        if not (value is None or isinstance(value, int | float | np.number)):
+            raise PatternError(source, f"{name} is {value!r}; it must be a number")
+    if wavelength is not None and energy is not None:
+        raise PatternError(source, "wavelength and energy are both given; give one of them")
+    if energy is not None:
+        if not (np.isfinite(energy) and energy > 0):
+            raise PatternError(source, f"energy is {energy} keV; it must be a positive number")
+        wavelength = HC_KEV_ANGSTROM / energy
+        said = f"energy is {energy:g} keV (wavelength {wavelength:.4g} Angstrom)"
+        remedy = "give the energy in keV"
+        if energy > 1000:
+            remedy += f"; if it is in eV, that is {energy / 1000:g} keV"
+    elif wavelength is not None:
+        said = f"wavelength is {wavelength:g} Angstrom"
+        remedy = "give the wavelength in Angstrom (or the energy in keV with --energy)"
+    else:
+        return None
+    if not _WAVELENGTHS[0] <= wavelength <= _WAVELENGTHS[1]:
+        raise PatternError(
+            source,
+            f"{said}, outside {_WAVELENGTHS[0]:g} to {_WAVELENGTHS[1]:g} Angstrom; {remedy}",
+        )
+    return float(wavelength)
+
+
+def _check_values(source: str, scan: Scan) -> None:
+    finite = np.isfinite(scan.x) & np.isfinite(scan.intensity)
+    if scan.esd is not None:
+        finite &= np.isfinite(scan.esd)
+    if not finite.all():
+        raise PatternError(
+            source,
+            f"{scan.where(int(np.argmin(finite)))} holds NaN or infinity; remove such rows "
+            "(what was not measured is treated as such)",
+        )
+    if len(scan.x) < _MIN_POINTS:
+        raise PatternError(
+            source, f"has {len(scan.x)} points; a pattern needs at least {_MIN_POINTS}"
+        )
+    negative = np.flatnonzero(scan.intensity < 0)
+    if negative.size:
+        raise PatternError(
+            source,
+            f"{scan.where(int(negative[0]))} has a negative intensity "
+            f"({scan.intensity[negative[0]]:g}; {negative.size} such points); give the counts as "
+            "measured, without subtracting a background",
+        )
+    if not scan.intensity.any():
+        raise PatternError(source, "every intensity is zero; was the shutter open?")
+    if scan.esd is not None and (scan.esd < 0).any():
+        raise PatternError(source, "the third column, the standard deviation, is negative")
+
+
+def _wavelength(
+    source: str, scan: Scan, given: float | None, settled: str | None
+) -> Wavelength | None:
+    """Wavelength of the file or of the caller; a contradiction is refused."""
+    if given is None:
+        return scan.wavelength
+    stated = scan.wavelength
+    if (
+        settled is None
+        and stated is not None
+        and abs(given / stated.value - 1.0) > _SAME_WAVELENGTH
+    ):
+        raise PatternError(
+            source,
+            f"the file says that the wavelength is {stated.value:.6g} Angstrom ({stated.label}), "
+            f"and {given:.6g} was given; leave it out (--wavelength, --energy), or, if the file is "
+            "wrong, say what the abscissa is as well: x='two_theta' (--x two_theta)",
+        )
+    return Wavelength(given, label_of(given))
+
+
+def _axis(
+    source: str,
+    kind: str,
+    scan: Scan,
+    given: float | None,
+    wavelength: float | None,
+    settled: str | None,
+) -> str:
+    """What the abscissa is: as the caller says, else as the file does, if it can be."""
+    named = scan.axis
+    if settled is not None and named is not None and not scan.words and settled != named:
+        raise PatternError(
+            source,
+            f"is a {kind} file, whose abscissa is {AXES[named]}; leave x={settled!r} out "
+            "(--x, --q)",
+        )
+    if settled is None and named is None and wavelength is None:
+        raise PatternError(
+            source,
+            "what is the abscissa? If it is two-theta give the wavelength in Angstrom "
+            "(--wavelength) or the energy in keV (--energy), if it is Q in 1/Angstrom say so "
+            "(--q; in Python x='q'); other axes: --x, x=",
+        )
+    axis = settled or named or "two_theta"
+    if axis.startswith("two_theta") and wavelength is None:
+        raise PatternError(
+            source,
+            "a two-theta axis needs a wavelength: give --wavelength (Angstrom) or --energy (keV)",
+        )
+    why = impossible(axis, scan.x, wavelength)
+    if settled is not None or not scan.words:
+        if why:
+            raise PatternError(
+                source,
+                f"{why}; check that the first column is {AXES[axis]}"
+                f"{_other(axis, scan, wavelength)}",
+            )
+        if not (axis == "two_theta" and settled is None and named is None):
+            return axis
+    # A program that writes one label over every axis is common: believe a header of
+    # free text only where nothing speaks against it.
+    stated = scan.wavelength
+    contradicted = (
+        named is not None
+        and not named.startswith("two_theta")
+        and given is not None
+        and (stated is None or abs(given / stated.value - 1.0) > _SAME_WAVELENGTH)
+    )
+    radians = axis == "two_theta" and not why and float(scan.x.max()) <= np.pi
+    if not (why or contradicted or radians):
+        return axis
+    other = "two_theta_rad" if radians else "two_theta" if named not in (None, axis) else ""
+    if not other:
+        other = "q_nm" if axis.startswith("two_theta") else "two_theta"
+    says = f"the header says {scan.words!r}, " if scan.words else ""
+    raise PatternError(
+        source,
+        f"{says}the abscissa goes from {scan.x.min():g} to {scan.x.max():g}: read as "
+        f"{reading(axis, scan.x, wavelength)}; read as {reading(other, scan.x, wavelength)}; say "
+        f"which with x={axis!r} or x={other!r} (--x {axis} or --x {other})",
+    )
+
+
+def _other(axis: str, scan: Scan, wavelength: float | None) -> str:
+    """Other readings that the numbers allow."""
+    words = [
+        f"{AXES[name]} ("
+        + ("--wavelength or --energy" if _needs(name, wavelength) else f"x={name!r}, --x {name}")
+        + ")"
+        for name in AXES
+        if name != axis and not impossible(name, scan.x, wavelength)
+    ]
+    return f"; the numbers could be {', or '.join(words[:3])}" if words else ""
+
+
+def _needs(axis: str, wavelength: float | None) -> bool:
+    return axis.startswith("two_theta") and wavelength is None

@@ -1,0 +1,134 @@
+"""What a reader hands over: the scans of a file, and what the file says of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .._radiation import ANODES, K_ALPHA_RATIO, k_alpha_mean
+
+__all__ = ["MAX_POINTS", "PatternError", "Scan", "Wavelength", "doublet", "label_of", "numbers"]
+
+Array = npt.NDArray[Any]
+
+MAX_POINTS = 500_000
+_SAME_LINE = 1.5e-4  # relative: closer wavelengths are one line of a tube
+
+
+class PatternError(ValueError):
+    """A pattern that cannot be used.
+
+    Parameters
+    ----------
+    source : str
+        The file, or what else the pattern is called.
+    reason : str
+        What is wrong and what to do, one line.
+    """
+
+    def __init__(self, source: str, reason: str) -> None:
+        super().__init__(f"{source}: {reason}")
+        self.source = source
+        self.reason = reason
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.source, self.reason)
+
+
+@dataclass(frozen=True)
+class Wavelength:
+    """A wavelength in Angstrom and what it is."""
+
+    value: float
+    label: str
+
+
+@dataclass(frozen=True)
+class Scan:
+    """One measurement of a file, as the file has it.
+
+    Parameters
+    ----------
+    x : ndarray of shape (n,)
+        Abscissa, in the file's units and order.
+    intensity : ndarray of shape (n,)
+    esd : ndarray of shape (n,) or None
+    axis : str or None
+        What the file says the abscissa is, one of ``AXES``.
+    words : str
+        How a header of free text says so; empty where the format itself does.
+    wavelength : Wavelength or None
+    instrument : str
+    lines : sequence of int or None
+        Line of the file that each point stands on.
+    """
+
+    x: Array
+    intensity: Array
+    esd: Array | None = None
+    axis: str | None = None
+    words: str = ""
+    wavelength: Wavelength | None = None
+    instrument: str = ""
+    lines: Sequence[int] | None = None
+
+    def where(self, k: int) -> str:
+        """How to find a point in the file."""
+        return f"point {k + 1}" if self.lines is None else f"line {self.lines[k]}"
+
+
+def doublet(
+    first: float | None,
+    second: float | None,
+    ratio: float | None = None,
+    anode: str = "",
+    intended: str = "",
+) -> Wavelength | None:
+    """Wavelength of a tube whose K-alpha lines a file names.
+
+    The mean of the two lines where both are in the beam, the first where only it is.
+    """
+    if first is None or not 0.05 < first < 5.0:
+        return None
+    tube = f"{anode.strip()} " if anode.strip() else ""
+    only_first = intended.lower().replace("-", "").replace(" ", "").endswith("1") or ratio == 0.0
+    if second is None or not first < second < 1.02 * first or only_first:
+        return Wavelength(first, f"{tube}K-alpha 1")
+    given = ratio is not None and 0.0 < ratio <= 1.0
+    used = ratio if given and ratio is not None else K_ALPHA_RATIO
+    note = "" if given else ", as the file gives none"
+    return Wavelength(
+        k_alpha_mean(first, second, used),
+        f"{tube}K-alpha mean of {first:.7g} and {second:.7g} (ratio {used:g}{note})",
+    )
+
+
+def label_of(wavelength: float) -> str:
+    """What a wavelength that a user gives is, where it is a line of a tube."""
+    for anode, (first, second) in ANODES.items():
+        named = {
+            "K-alpha 1": first,
+            "K-alpha 2": second,
+            "K-alpha mean": k_alpha_mean(first, second),
+        }
+        for name, line in named.items():
+            if abs(wavelength / line - 1.0) < _SAME_LINE:
+                return f"{anode} {name}"
+    return ""
+
+
+def numbers(source: str, text: str | None, what: str) -> Array:
+    """Numbers separated by blanks (or commas), of a field of a file."""
+    fields = (text or "").replace(",", " ").split()
+    if len(fields) > MAX_POINTS:
+        raise PatternError(source, f"{what}: {len(fields)} numbers; a pattern has fewer")
+    try:
+        return np.array([float(field) for field in fields])
+    except ValueError:
+        raise PatternError(
+            source, f"{what} holds what is no number; is the file damaged?"
+        ) from None

@@ -1,0 +1,109 @@
+"""PANalytical ``.xrdml``: XML, one or more scans.
+
+``intensities`` are corrected for beam attenuators by the instrument, ``counts`` are not
+and come with the factors. Positions of the two-theta axis are a list, or a start and an
+end with even steps.
+"""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ET
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ._members import find_all, local, number_of, parse_xml, text_of
+from ._scan import PatternError, Scan, Wavelength, doublet, numbers
+
+__all__ = ["read_xrdml"]
+
+Array = npt.NDArray[Any]
+
+
+def read_xrdml(source: str, raw: bytes) -> list[Scan]:
+    """Read every scan."""
+    root = parse_xml(source, raw)
+    if local(root) != "xrdMeasurements":
+        raise PatternError(source, f"is XML of {local(root)[:40]!r}, which is no diffractogram")
+    scans = []
+    for measurement in find_all(root, "xrdMeasurement"):
+        wavelength = _wavelength(measurement)
+        for scan in find_all(measurement, "scan"):
+            scans += [
+                _scan(source, points, wavelength, scan.get("scanAxis", ""))
+                for points in find_all(scan, "dataPoints")
+            ]
+    if not scans:
+        raise PatternError(source, "holds no scan; was the measurement finished?")
+    return scans
+
+
+def _wavelength(measurement: ET.Element) -> Wavelength | None:
+    for used in find_all(measurement, "usedWavelength"):
+        return doublet(
+            number_of(used, "kAlpha1"),
+            number_of(used, "kAlpha2"),
+            number_of(used, "ratioKAlpha2KAlpha1"),
+            text_of(measurement, "anodeMaterial") or "",
+            used.get("intended", ""),
+        )
+    return None
+
+
+def _scan(source: str, points: ET.Element, wavelength: Wavelength | None, scan_axis: str) -> Scan:
+    intensity = esd = None
+    for values in find_all(points, "intensities"):
+        intensity = numbers(source, values.text, "intensities")
+    if intensity is None:
+        for values in find_all(points, "counts"):
+            counts = numbers(source, values.text, "counts")
+            factor = _factors(source, points, "beamAttenuationFactors", len(counts))
+            if any(True for _ in find_all(points, "divergenceCorrections")):
+                raise PatternError(
+                    source,
+                    "its counts wait for a divergence correction; export it with corrected "
+                    "intensities, or with a fixed slit",
+                )
+            intensity = counts * factor
+            if not (factor == 1.0).all():
+                esd = np.sqrt(np.maximum(counts, 0.0)) * factor
+    if intensity is None:
+        raise PatternError(source, "a scan holds neither intensities nor counts")
+    times = _factors(source, points, "countingTimes", len(intensity))
+    if not (times > 0).all():
+        raise PatternError(source, "a scan has counting times that are not above zero")
+    if np.ptp(times) > 0:
+        # Points that were counted longer are brought to the mean time.
+        esd = (np.sqrt(np.maximum(intensity, 0.0)) if esd is None else esd) * times.mean() / times
+        intensity = intensity * times.mean() / times
+    x = _two_theta(source, points, len(intensity), scan_axis)
+    return Scan(x, intensity, esd, "two_theta", "", wavelength, "PANalytical")
+
+
+def _factors(source: str, points: ET.Element, name: str, n_points: int) -> Array:
+    for values in find_all(points, name):
+        factors = numbers(source, values.text, name)
+        if len(factors) != n_points:
+            raise PatternError(source, f"{name} holds {len(factors)} numbers for {n_points} points")
+        return factors
+    return np.ones(n_points)
+
+
+def _two_theta(source: str, points: ET.Element, n_points: int, scan_axis: str) -> Array:
+    for positions in find_all(points, "positions"):
+        if positions.get("axis") != "2Theta":
+            continue
+        unit = positions.get("unit", "deg")
+        if unit != "deg":
+            raise PatternError(source, f"its two-theta is in {unit[:20]!r}; expected degrees")
+        for listed in find_all(positions, "listPositions"):
+            x = numbers(source, listed.text, "listPositions")
+            if len(x) != n_points:
+                raise PatternError(source, f"has {len(x)} positions for {n_points} intensities")
+            return x
+        start, end = number_of(positions, "startPosition"), number_of(positions, "endPosition")
+        if start is not None and end is not None:
+            return np.linspace(start, end, n_points)
+    axis = scan_axis[:40] or "unknown"
+    raise PatternError(source, f"a scan does not move two-theta (its axis: {axis})")

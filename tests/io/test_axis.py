@@ -1,0 +1,273 @@
+"""Any axis gives the same standard pattern, and contradictions are reported, not guessed."""
+
+import numpy as np
+import pattern_files as files
+import pytest
+from pattern_files import ALPHA1, ALPHA2, NO_WAVELENGTH, TUBES, WRITERS
+
+import sk_qdots as sq
+
+WAVELENGTHS = [0.56, 0.7093, 1.5406]
+MEAN = (ALPHA1 + 0.5 * ALPHA2) / 1.5
+
+
+def simulated(two_theta, wavelength):
+    """What dots of 4 nm scatter at these angles, in counts."""
+    q = 4 * np.pi / wavelength * np.sin(np.deg2rad(two_theta / 2))
+    library = sq.simulate_library(
+        "PbS", diameters=[4.0], dispersions=[0.1], strains=[0.0], q=q, wavelength=0.56
+    )
+    values = library["intensity"].values.ravel().astype(float)
+    return q, values / values.max() * 90_000 + 2000
+
+
+def angles(wavelength):
+    return np.arange(8.0, 150.0 if wavelength > 1 else 100.0, 0.02)
+
+
+@pytest.fixture(scope="module")
+def patterns():
+    return {w: simulated(angles(w), w) for w in [*WAVELENGTHS, MEAN]}
+
+
+def standard(pattern):
+    return sq.QStandardizer().fit_transform([pattern])[0]
+
+
+def assert_same(pattern, q, values, tolerance=1e-3):
+    """As the pattern itself, without a file, inside the range that both have."""
+    import xarray as xr
+
+    direct = standard(xr.DataArray(values, dims="q", coords={"q": q}))
+    found = standard(pattern)
+    both = np.isfinite(direct) & np.isfinite(found)
+    assert both.sum() >= np.isfinite(direct).sum() - 2
+    assert np.abs(found - direct)[both].max() <= tolerance * np.nanmax(direct)
+
+
+AXES = {
+    "two_theta": lambda two_theta, q: two_theta,
+    "two_theta_rad": lambda two_theta, q: np.deg2rad(two_theta),
+    "q": lambda two_theta, q: q,
+    "q_nm": lambda two_theta, q: 10.0 * q,
+    "d": lambda two_theta, q: 2 * np.pi / q,
+    "d_nm": lambda two_theta, q: 0.2 * np.pi / q,
+}
+ALIASES = {
+    "two_theta": "2th_deg",
+    "two_theta_rad": "2th_rad",
+    "q": "q_A^-1",
+    "q_nm": "q_nm^-1",
+    "d": "d_A",
+    "d_nm": "d_nm",
+}
+
+
+@pytest.mark.parametrize("wavelength", WAVELENGTHS)
+@pytest.mark.parametrize("axis", AXES)
+@pytest.mark.parametrize("order", ["ascending", "descending", "shuffled"])
+def test_any_axis_in_any_order(tmp_path, patterns, wavelength, axis, order):
+    q, values = patterns[wavelength]
+    x = AXES[axis](angles(wavelength), q)
+    rows = {
+        "ascending": np.arange(len(x)),
+        "descending": np.arange(len(x))[::-1],
+        "shuffled": np.random.default_rng(0).permutation(len(x)),
+    }[order]
+    path = tmp_path / "a.xye"
+    path.write_bytes(files.columns(x[rows], values[rows], np.sqrt(values)[rows]))
+    pattern = sq.read_pattern(path, wavelength=wavelength, x=axis)
+    assert_same(pattern, q, values)
+    np.testing.assert_allclose(pattern["esd"], np.sqrt(values), rtol=1e-8)
+    np.testing.assert_allclose(pattern["two_theta"], angles(wavelength), rtol=1e-6)
+    assert pattern.identical(sq.read_pattern(path, wavelength=wavelength, x=ALIASES[axis]))
+    if not axis.startswith("two_theta"):
+        assert_same(sq.read_pattern(path, x=axis), q, values)
+
+
+@pytest.mark.parametrize("name", WRITERS)
+@pytest.mark.parametrize("wavelength", WAVELENGTHS)
+def test_any_format_at_any_wavelength(tmp_path, patterns, name, wavelength):
+    if name in TUBES:
+        wavelength = MEAN
+    q, values = patterns[wavelength]
+    path = tmp_path / name
+    path.write_bytes(
+        WRITERS[name](angles(wavelength), np.round(values), np.sqrt(values), wavelength)
+    )
+    options = {"wavelength": wavelength} if name in NO_WAVELENGTH else {}
+    assert_same(sq.read_pattern(path, **options), q, values)
+
+
+HEADERS = {
+    "2-Theta Angle (Degrees)": "two_theta",
+    "# 2theta  intensity": "two_theta",
+    "# tth counts": "two_theta",
+    "2θ (°);I": "two_theta",
+    "#2th_deg I": "two_theta",
+    "2theta (rad), I": "two_theta_rad",
+    "# 2th_rad  I": "two_theta_rad",
+    "# Q (1/Å)  I(Q)": "q",
+    "Q [A^-1],I": "q",
+    "q(Å⁻¹)\tI": "q",
+    "# x: q_A^-1": "q",
+    "Scattering vector (1/Angstrom)  I": "q",
+    "Q (Inverse Nanometres)": "q_nm",
+    "Q(inv.nm)": "q_nm",
+    "#q_nm^-1   I   sigma": "q_nm",
+    "q (1/nm)\tI (a.u.)": "q_nm",
+    "# d (Angstrom) I": "d",
+    "D-spacing (Angstroms)": "d",
+    "d-spacing [nm]  I": "d_nm",
+}
+
+
+@pytest.mark.parametrize("header", HEADERS)
+def test_what_the_header_says(tmp_path, header):
+    axis = HEADERS[header]
+    two_theta = np.arange(10.0, 90.0, 0.1)
+    q = 4 * np.pi / 0.7 * np.sin(np.deg2rad(two_theta / 2))
+    x = AXES[axis](two_theta, q)
+    values = 100 + np.arange(len(x)) % 7
+    path = tmp_path / "a.dat"
+    path.write_bytes(files.columns(x, values, header=header + "\n"))
+    options = {"wavelength": 0.7} if axis.startswith("two_theta") else {}
+    pattern = sq.read_pattern(path, **options)
+    np.testing.assert_allclose(pattern["q"], np.sort(q), rtol=1e-7)
+    assert sq.io._axis.AXES[axis] == pattern.attrs["axis"]
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "# dots of quantum size",
+        "# I Q",
+        "data 2024",
+        "# data (nm)",
+        "title d",
+        "# Q",
+        "x y",
+        "# theta",
+    ],
+)
+def test_what_names_no_axis(tmp_path, header):
+    path = tmp_path / "a.dat"
+    path.write_bytes(files.columns(np.arange(1.0, 20.0), np.ones(19), header=header + "\n"))
+    with pytest.raises(sq.PatternError, match="what is the abscissa"):
+        sq.read_pattern(path)
+    assert sq.read_pattern(path, wavelength=0.7).attrs["axis"] == "two-theta in degrees"
+
+
+WAVELENGTH_LINES = {
+    "# Wavelength: 5.600000e-11 m": 0.56,
+    "# wavelength = 0.5600": 0.56,
+    "# Wavelength (A): 0.56": 0.56,
+    "wavelength,0.056 nm": 0.56,
+    '# {"wavelength": 5.6e-11, "dist": 0.2}': 0.56,
+    "# lambda=0.56 Angstrom": 0.56,
+    "# Energy (keV) = 22.1400": 12.398419843320026 / 22.14,
+    "# photon energy: 22140 eV": 12.398419843320026 / 22.14,
+    "K-Alpha1 wavelength,0.7093\nK-Alpha2 wavelength,0.71359\nRatio K-Alpha2/K-Alpha1,0.5": (
+        0.7093 + 0.5 * 0.71359
+    )
+    / 1.5,
+}
+
+
+@pytest.mark.parametrize("line", WAVELENGTH_LINES)
+def test_what_the_header_says_of_the_wavelength(tmp_path, line):
+    path = tmp_path / "a.dat"
+    header = line + "\n# 2theta I\n"
+    path.write_bytes(files.columns(np.arange(10.0, 90.0), np.ones(80), header=header))
+    pattern = sq.read_pattern(path)
+    assert pattern.attrs["wavelength"] == pytest.approx(WAVELENGTH_LINES[line], rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    "line", ["# energy 22.14", "# wavelength: unknown", "# wavelength 800 nm", "# lambda 1064"]
+)
+def test_what_is_no_wavelength_of_x_rays(tmp_path, line):
+    path = tmp_path / "a.dat"
+    header = line + "\n# 2theta I\n"
+    path.write_bytes(files.columns(np.arange(10.0, 90.0), np.ones(80), header=header))
+    with pytest.raises(sq.PatternError, match="needs a wavelength"):
+        sq.read_pattern(path)
+
+
+CONTRADICTIONS = {
+    # header, abscissa, what the caller gives, the two readings
+    "angles called Q": ("Q (1/A)", (5, 90), {}, ("q", "two_theta")),
+    "angles called Q, wavelength": ("Q (1/A)", (5, 90), {"wavelength": 0.56}, ("q", "two_theta")),
+    "chi": ("Q(inv.nm)", (2, 140), {"wavelength": 1.5406}, ("q_nm", "two_theta")),
+    "chi, both possible": ("Q(inv.nm)", (2, 60), {"wavelength": 0.56}, ("q_nm", "two_theta")),
+    "Q called an angle": ("2theta", (2, 400), {"wavelength": 0.56}, ("two_theta", "q_nm")),
+    "radians": ("", (0.1, 1.5), {"wavelength": 0.56}, ("two_theta", "two_theta_rad")),
+    "radians called 2theta": ("2theta", (0.1, 1.5), {"energy": 20}, ("two_theta", "two_theta_rad")),
+}
+
+
+@pytest.mark.parametrize("kind", CONTRADICTIONS)
+def test_contradictions_are_reported_with_both_readings(tmp_path, kind):
+    header, (low, high), options, (one, other) = CONTRADICTIONS[kind]
+    path = tmp_path / "a.chi"
+    x = np.linspace(low, high, 500)
+    path.write_bytes(
+        files.fit2d(x, np.ones(500), None, None, label=header)
+        if header
+        else files.columns(x, np.ones(500))
+    )
+    with pytest.raises(sq.PatternError) as caught:
+        sq.read_pattern(path, **options)
+    reason = caught.value.reason
+    words = sq.io._axis.AXES
+    assert reason.count("read as") == 2
+    assert f"read as {words[one]}" in reason and f"read as {words[other]}" in reason
+    assert f"x={one!r} or x={other!r}" in reason and f"--x {one} or --x {other}" in reason
+    if header:
+        assert header[:5] in reason
+    settled = sq.read_pattern(path, wavelength=0.15, x=other)
+    assert settled.attrs["axis"] == words[other]
+
+
+def test_a_possible_header_is_believed(tmp_path):
+    path = tmp_path / "a.chi"
+    path.write_bytes(
+        files.fit2d(np.linspace(10, 150, 500), np.ones(500), None, None, "Q (Inverse Nanometres)")
+    )
+    assert sq.read_pattern(path)["q"][-1] == pytest.approx(15.0)
+    assert "wavelength" not in sq.read_pattern(path).attrs
+
+
+@pytest.mark.parametrize(
+    ("x", "values", "reason"),
+    [
+        ("q", (5, 90), "too much for Q"),
+        ("q", (-1, 9), "remove the rows below zero"),
+        ("d", (0, 9), "above zero"),
+        ("d", (0.1, 9), "too much for Q"),
+        ("two_theta", (5, 190), "180 degrees"),
+        ("two_theta_rad", (0.1, 4), "pi radians"),
+    ],
+)
+def test_what_the_axis_cannot_be(tmp_path, x, values, reason):
+    path = tmp_path / "a.xy"
+    path.write_bytes(files.columns(np.linspace(*values, 50), np.ones(50)))
+    with pytest.raises(sq.PatternError, match=reason):
+        sq.read_pattern(path, wavelength=0.56, x=x)
+
+
+@pytest.mark.parametrize(
+    ("wavelength", "label"),
+    [
+        (1.5406, "Cu K-alpha 1"),
+        (1.5418, "Cu K-alpha mean"),
+        (0.7107, "Mo K-alpha mean"),
+        (0.5594, "Ag K-alpha 1"),
+        (0.5642, None),
+    ],
+)
+def test_lines_of_tubes_are_labelled(tmp_path, wavelength, label):
+    path = tmp_path / "a.xy"
+    path.write_bytes(files.columns(np.arange(10.0, 90.0), np.ones(80)))
+    pattern = sq.read_pattern(path, wavelength=wavelength)
+    assert pattern.attrs.get("wavelength_label") == label
