@@ -175,3 +175,204 @@ def test_bad_patterns(item, message):
 def test_bad_grid():
     with pytest.raises(ValueError, match="below q_max"):
         sq.QStandardizer(q_min=5.0, q_max=4.0).fit([pattern(GRID)])
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_row_does_not_depend_on_its_neighbours(dtype):
+    """Chunks, holes of other rows and the order change no digit."""
+    rng = np.random.default_rng(0)
+    q = np.linspace(0.9, 15.1, 9000)
+    rows = rng.poisson(smooth(q), (300, 9000)).astype(dtype)
+    rows[7, 2000:2500] = np.nan
+    rows[290, :3000] = np.nan
+    rows[8] = np.where(rng.random(9000) < 0.1, np.nan, rows[8])
+    array = xr.DataArray(rows, dims=("sample", "q"), coords={"q": q})
+    together = sq.QStandardizer().fit_transform(array)
+    assert together.dtype == dtype
+    order = rng.permutation(300)
+    np.testing.assert_array_equal(sq.QStandardizer().fit_transform(array[order]), together[order])
+    for k in (0, 7, 8, 255, 256, 290):
+        np.testing.assert_array_equal(sq.QStandardizer().fit_transform(array[[k]])[0], together[k])
+
+
+def test_averaging_beats_a_spline_by_the_counts_that_it_keeps():
+    from scipy.interpolate import make_interp_spline
+
+    rng = np.random.default_rng(0)
+    q = np.linspace(0.93, 15.07, 23_000)
+    expected = smooth(q) / smooth(q).mean() * 100
+    counts = rng.poisson(expected, (10, 23_000)).astype(float)
+    array = xr.DataArray(counts, dims=("sample", "q"), coords={"q": q})
+    true = standardized(pattern(q, expected))
+    averaged = sq.QStandardizer().fit_transform(array)
+    splined = make_interp_spline(q, counts, k=3, axis=1)(GRID)
+    splined *= 1000 / np.trapezoid(splined, GRID, axis=1)[:, None]
+    gain = np.std(splined - true) / np.std(averaged - true)
+    assert gain == pytest.approx(np.sqrt(23_000 / 5004), rel=0.1)
+
+
+def test_fine_and_coarse_stretches_of_one_pattern():
+    """Even steps in d: 0.0002 1/Angstrom at one end, 0.04 at the other."""
+    q = np.sort(2 * np.pi / np.linspace(0.41, 7.0, 5004))
+    assert np.diff(q)[0] < 0.0003 and np.diff(q)[-1] > 0.04
+    np.testing.assert_allclose(standardized(pattern(q)), DIRECT, atol=1e-3 * DIRECT.max())
+
+
+@pytest.mark.parametrize("name", ["edge", "zero", "nan"])
+def test_nan_in_a_bare_array_is_not_measured(name):
+    rows = np.stack([smooth(GRID), smooth(GRID)])
+    rows[0, :500] = np.nan
+    bare = sq.QStandardizer(padding=name).fit_transform(rows)
+    labelled = sq.QStandardizer(padding=name).fit_transform(
+        xr.DataArray(rows, dims=("sample", "q"), coords={"q": GRID})
+    )
+    np.testing.assert_array_equal(bare, labelled)
+    assert np.isnan(bare).any() == (name == "nan")
+    assert sq.QStandardizer(padding=name).__sklearn_tags__().input_tags.allow_nan
+    with pytest.raises(ValueError, match="nothing measured"):
+        sq.QStandardizer(padding=name).fit_transform(np.full((2, 5004), np.nan))
+
+
+def test_inverse_transform_brings_a_row_back_to_its_pattern():
+    q = np.linspace(1.3, 12.0, 3000)
+    measured = pattern(q, 37.0 * smooth(q))
+    standardizer = sq.QStandardizer()
+    row = standardizer.fit_transform([measured])
+    back = standardizer.inverse_transform(row, measured)
+    assert back.coords.identical(measured.coords)
+    known = np.isfinite(back.values)
+    assert known.mean() > 0.999
+    np.testing.assert_allclose(back[known], measured[known], atol=2e-3 * measured.max())
+    as_list = standardizer.inverse_transform(np.vstack([row, row]), [measured, measured])
+    assert [item.identical(back) for item in as_list] == [True, True]
+
+
+def test_inverse_transform_of_a_bare_array():
+    q = np.linspace(0.5, 16.0, 3000)
+    rows = np.stack([smooth(q), 3 * smooth(q)])
+    standardizer = sq.QStandardizer(input_q=q)
+    back = standardizer.inverse_transform(standardizer.fit_transform(rows))
+    assert back.shape == rows.shape
+    inside = (q > 1.0) & (q < 14.9)
+    assert np.isnan(back[:, q < 0.98]).all()
+    shape = smooth(q) / smooth(q)[inside].max()
+    np.testing.assert_allclose(back[1, inside] / back[1, inside].max(), shape[inside], atol=2e-3)
+    standard = sq.QStandardizer().fit([pattern(GRID)])
+    np.testing.assert_array_equal(standard.inverse_transform(DIRECT[None]), DIRECT[None])
+
+
+@pytest.mark.parametrize(
+    ("rows", "patterns", "message"),
+    [
+        (np.ones((1, 7)), None, "expected rows of 5004"),
+        (np.ones(5004), None, "expected rows of 5004"),
+        (np.ones((2, 5004)), pattern(GRID), "2 rows and there are 1 patterns"),
+    ],
+)
+def test_bad_inverse(rows, patterns, message):
+    standardizer = sq.QStandardizer().fit([pattern(GRID)])
+    with pytest.raises(ValueError, match=message):
+        standardizer.inverse_transform(rows, patterns)
+
+
+BLANK_Q = np.linspace(0.7, 16.0, 1800)
+BLANK = xr.DataArray(
+    300.0 * np.exp(-(((BLANK_Q - 1.4) / 0.4) ** 2)) + 40.0, dims="q", coords={"q": BLANK_Q}
+)
+
+
+def blank_at(q):
+    return 300.0 * np.exp(-(((q - 1.4) / 0.4) ** 2)) + 40.0
+
+
+@pytest.mark.parametrize("n_points", [900, 5004, 20_000])
+def test_subtracting_a_blank_of_another_grid(n_points):
+    q = np.linspace(0.9, 15.1, n_points)
+    both = pattern(q, smooth(q) + 0.7 * blank_at(q))
+    found = sq.subtract_blank(both, BLANK, 0.7)
+    np.testing.assert_allclose(found, smooth(q), atol=0.2)
+    assert found.attrs["blank_scale"] == 0.7
+    assert "blank_scale" not in both.attrs
+    np.testing.assert_allclose(standardized(found), DIRECT, atol=3e-3 * DIRECT.max())
+
+
+def test_a_subtracted_pattern_may_fall_below_zero():
+    q = np.linspace(0.9, 15.1, 4000)
+    rng = np.random.default_rng(0)
+    counted = pattern(q, rng.poisson(smooth(q) + blank_at(q)).astype(float))
+    found = sq.subtract_blank(counted, BLANK, 1.0)
+    assert (found < 0).any()
+    row = standardized(found)
+    assert np.trapezoid(row, GRID) == pytest.approx(1000.0)
+    with pytest.raises(ValueError, match="subtract_blank"):
+        standardized(pattern(q, found.values))
+
+
+def test_the_largest_scale_leaves_nothing_below_zero():
+    q = np.linspace(0.9, 15.1, 4000)
+    counted = pattern(q, smooth(q) + 0.7 * blank_at(q))
+    found = sq.subtract_blank(counted, BLANK, "largest")
+    stretch = ((q - q[0]) / 0.1).astype(int)
+    sums = np.bincount(stretch, found.values)
+    assert sums.min() == pytest.approx(0.0, abs=0.01 * sums.max())
+    # The dots scatter everywhere, so that it is an upper limit.
+    assert 0.7 < found.attrs["blank_scale"] < 1.2
+
+
+def test_the_blank_and_its_standard_deviation():
+    q = np.linspace(0.9, 15.1, 1000)
+    counted = pattern(q, smooth(q) + blank_at(q)).assign_coords(esd=("q", np.full(1000, 3.0)))
+    with_esd = BLANK.assign_coords(esd=("q", np.full(1800, 8.0)))
+    found = sq.subtract_blank(counted, with_esd, 0.5)
+    np.testing.assert_allclose(found["esd"], 5.0)
+    assert "esd" not in sq.subtract_blank(counted, BLANK, 0.5).coords
+
+
+def test_where_the_blank_was_not_measured_nothing_is_known():
+    q = np.linspace(0.9, 15.1, 1000)
+    short = BLANK.isel(q=slice(200, None))
+    found = sq.subtract_blank(pattern(q), short, 0.1)
+    assert np.isnan(found[q < 2.3]).all() and np.isfinite(found[q > 2.5]).all()
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"scale": 0.0}, "positive number or 'largest'"),
+        ({"scale": -1}, "positive number or 'largest'"),
+        ({"scale": True}, "positive number or 'largest'"),
+        ({"scale": float("nan")}, "positive number or 'largest'"),
+        ({"scale": "most"}, "positive number or 'largest'"),
+        ({"blank": BLANK.assign_coords(q=BLANK_Q + 30)}, "do not overlap"),
+        ({"blank": 0 * BLANK, "scale": "largest"}, "no intensity"),
+        ({"blank": BLANK.assign_attrs(wavelength=0.7)}, "measured in the same way"),
+        ({"blank": BLANK.expand_dims(sample=2)}, "blank has 2 patterns"),
+    ],
+)
+def test_bad_blanks(changes, message):
+    counted = pattern(GRID).assign_attrs(wavelength=0.56)
+    arguments = {"pattern": counted, "blank": BLANK, "scale": 1.0} | changes
+    with pytest.raises(ValueError, match=message):
+        sq.subtract_blank(**arguments)
+
+
+def test_a_blank_must_have_an_axis():
+    with pytest.raises(TypeError, match="expected a DataArray"):
+        sq.subtract_blank(pattern(GRID), np.ones(5004), 1.0)
+
+
+def test_the_dots_are_sized_with_the_solvent_and_without():
+    """The sizer needs no subtraction, and stands one."""
+    q = np.linspace(0.95, 15.05, 6000)
+    library = sq.simulate_library("PbS", diameters=[4.5], dispersions=[0.1], strains=[0.0], q=q)
+    dots = library["intensity"].values.ravel().astype(float)
+    liquid = sq.load_solvent("toluene")
+    solvent = np.interp(q, liquid["q"], liquid)
+    solvent *= 3.0 * np.trapezoid(dots, q) / np.trapezoid(solvent, q)
+    rng = np.random.default_rng(0)
+    exposure = 3e7 / (dots + solvent).sum()
+    counted = pattern(q, rng.poisson(exposure * (dots + solvent)).astype(float))
+    blank = pattern(q, rng.poisson(exposure * solvent).astype(float))
+    sizer = sq.load_sizer("PbS")
+    assert sizer.size(counted).diameter == 4.5
+    assert sizer.size(sq.subtract_blank(counted, blank, 1.0)).diameter == 4.5

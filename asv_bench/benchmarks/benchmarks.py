@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import tempfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -157,6 +158,46 @@ class Batch:
 
     def time_perturb(self, laboratory):
         self.experiment.perturb(self.X, self.rng)
+
+
+class Standardize:
+    """10,000 patterns of 23,000 points onto the standard grid."""
+
+    number, repeat = 1, 3
+    timeout = 300
+    n_samples, n_points = 10_000, 23_000
+
+    def setup(self):
+        q = np.linspace(0.9, 15.1, self.n_points)
+        rng = np.random.default_rng(0)
+        values = np.empty((self.n_samples, self.n_points), np.float32)
+        for block in np.split(values, 20):
+            block[:] = rng.random(block.shape, dtype=np.float32) + 100.0 / q
+        self.X = xr.DataArray(values, dims=("sample", "q"), coords={"q": q})
+        self.standardizer = sq.QStandardizer().fit(self.X[:1])
+
+    def time_transform(self):
+        self.standardizer.transform(self.X)
+
+    def peakmem_transform(self):
+        self.standardizer.transform(self.X)
+
+
+class Read:
+    """A measured file of 20,000 points."""
+
+    def setup(self):
+        self.folder = tempfile.TemporaryDirectory()
+        two_theta = np.linspace(5.0, 90.0, 20_000)
+        self.path = Path(self.folder.name) / "sample.xye"
+        counts = 1000.0 + two_theta
+        np.savetxt(self.path, np.column_stack([two_theta, counts, counts**0.5]), fmt="%.5f")
+
+    def teardown(self):
+        self.folder.cleanup()
+
+    def time_columns(self):
+        sq.read_pattern(self.path, wavelength=0.56)
 
 
 class Patterns:

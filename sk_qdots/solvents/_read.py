@@ -22,8 +22,9 @@ def read_solvent(
     path: str | os.PathLike[str],
     wavelength: float | None = None,
     energy: float | None = None,
-    x: Literal["two_theta", "q"] | None = None,
+    x: str | None = None,
     *,
+    scan: int | Literal["sum"] | None = None,
     step: float = 0.02,
 ) -> xr.DataArray:
     """Read a measured blank (liquid, capillary, plate) as a solvent curve.
@@ -36,8 +37,10 @@ def read_solvent(
         In Angstrom.
     energy : float, optional
         Photon energy in keV, instead of the wavelength.
-    x : {"two_theta", "q"}, optional
-        What the abscissa is.
+    x : str, optional
+        What the abscissa is, as for :func:`sk_qdots.read_pattern`.
+    scan : int or "sum", optional
+        Which scan of a file that holds several.
     step : float, default=0.02
         Step of the curve in 1/Angstrom. Finer points are averaged over it, so that
         their counting noise is not taken for structure; a liquid has none so narrow.
@@ -66,7 +69,7 @@ def read_solvent(
     >>> sq.SolventMixer(blank, qd_fraction=0.2)  # doctest: +SKIP
     """
     step = positive("step", step, "1/Angstrom")
-    pattern = read_pattern(path, wavelength=wavelength, energy=energy, x=x)
+    pattern = read_pattern(path, wavelength=wavelength, energy=energy, x=x, scan=scan)
     q = pattern["q"].values
     grid = np.linspace(q[0], q[-1], max(round((q[-1] - q[0]) / step), 1) + 1)
     if len(q) < _LEAST_POINTS or len(grid) < _LEAST_POINTS:
