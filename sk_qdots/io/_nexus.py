@@ -12,6 +12,7 @@ References
 from __future__ import annotations
 
 import io
+import re
 from typing import Any
 
 import numpy as np
@@ -31,6 +32,7 @@ _MAX_NODES = 5_000
 _SIGNALS = ("I", "data", "intensity", "counts", "signal")
 _AXES = ("radial_axis", "polar_angle", "two_theta", "2theta", "tth", "Q", "q", "d")
 _ANGLES = ("polar_angle", "two_theta", "2theta", "tth", "twotheta", "radial_axis", "2th")
+_AZIMUTH = re.compile(r"azim|chi|eta(?!_?2)|psi|phi", re.IGNORECASE)
 _DEGREES = ("deg", "degree", "degrees", "°")
 _RADIANS = ("rad", "radian", "radians")
 
@@ -95,33 +97,37 @@ class _Reader:
         return scans
 
     def _groups(self, file: Any) -> list[Any]:
-        """Groups of class NXdata, and those of a plain HDF5 file that could be."""
-        found: list[Any] = []
-        seen = 0
-        queue = [(file, 0)]
-        while queue and seen < _MAX_NODES:
-            group, depth = queue.pop(0)
-            seen += 1
-            if self._attribute(group, "NX_class") == "NXdata" or "signal" in group.attrs:
-                found.append(group)
-            if depth < 8:
-                for name in list(group)[:_MAX_NODES]:
-                    child = self._child(group, name)
-                    if isinstance(child, self.h5py.Group):
-                        queue.append((child, depth + 1))
+        """Every group once, those near the root first."""
+        found, seen = [file], {file}
+        for group in found:  # grows on the way
+            if len(found) > _MAX_NODES:
+                break
+            for name in list(group)[:_MAX_NODES]:
+                child = self._child(group, name)
+                if isinstance(child, self.h5py.Group) and child not in seen:
+                    found.append(child)
+                    seen.add(child)
         return found
 
     def _default(self, file: Any, groups: list[Any]) -> Any:
-        group = file
-        for _ in range(8):
-            name = self._attribute(group, "default")
-            child = self._child(group, name) if name else None
-            if not isinstance(child, self.h5py.Group):
-                break
-            group = child
-        if group != file and self._signal(group) is not None:
-            return group
-        usable = [group for group in groups if self._is_pattern(group)]
+        """Group that the file shows by default, or else the only one with a pattern."""
+        entries = [g for g in groups if self._attribute(g, "NX_class") == "NXentry"]
+        for start in [file, *(entries if len(entries) == 1 else [])]:
+            group = start
+            for _ in range(8):
+                name = self._attribute(group, "default")
+                child = self._child(group, name) if name else None
+                if not isinstance(child, self.h5py.Group):
+                    break
+                group = child
+            if group != start and self._is_pattern(group):
+                return group
+        usable = [
+            group
+            for group in groups
+            if (self._attribute(group, "NX_class") == "NXdata" or "signal" in group.attrs)
+            and self._is_pattern(group)
+        ]
         if len(usable) == 1:
             return usable[0]
         if not usable:
@@ -151,8 +157,13 @@ class _Reader:
         for candidate in names:
             child = self._child(group, candidate)
             if isinstance(child, self.h5py.Dataset) and child.ndim in (1, 2):
-                return child
+                return None if self._is_cake(group, child) else child
         return None
+
+    def _is_cake(self, group: Any, signal: Any) -> bool:
+        """Whether the rows are sectors of one image, not patterns."""
+        names = self._axes(group, signal)
+        return signal.ndim == 2 and len(names) == 2 and bool(_AZIMUTH.search(names[0]))
 
     def _flag(self, group: Any, name: str) -> bool:
         child = self._child(group, name)
@@ -162,14 +173,10 @@ class _Reader:
         )
 
     def _axis(self, group: Any, signal: Any) -> Any:
-        axes = group.attrs.get("axes", signal.attrs.get("axes", ()))
-        if isinstance(axes, bytes | str):
-            axes = axes.decode() if isinstance(axes, bytes) else axes
-            axes = axes.replace("[", "").replace("]", "").replace(",", ":").split(":")
-        names = [a.decode() if isinstance(a, bytes) else str(a) for a in np.ravel(axes)]
+        names = self._axes(group, signal)
         last = names[-1:] if len(names) in (1, signal.ndim) else []
         for candidate in [*last, *_AXES]:
-            child = self._child(group, candidate.strip())
+            child = self._child(group, candidate)
             if (
                 isinstance(child, self.h5py.Dataset)
                 and child.ndim == 1
@@ -177,6 +184,17 @@ class _Reader:
             ):
                 return child
         raise PatternError(self.source, f"{group.name} holds no axis for {signal.name}")
+
+    def _axes(self, group: Any, signal: Any) -> list[str]:
+        """Names of the axes, as the group's or the signal's attribute has them."""
+        axes = group.attrs.get("axes", signal.attrs.get("axes", ()))
+        if isinstance(axes, bytes | str):
+            axes = axes.decode(errors="replace") if isinstance(axes, bytes) else axes
+            axes = axes.replace("[", "").replace("]", "").replace(",", ":").split(":")
+        return [
+            (name.decode(errors="replace") if isinstance(name, bytes) else str(name)).strip()
+            for name in np.ravel(axes)
+        ]
 
     def _kind(self, axis: Any) -> tuple[str | None, str]:
         """What the axis is, and the words that say so."""
@@ -210,32 +228,28 @@ class _Reader:
 
     def _wavelength(self, entry: Any) -> Wavelength | None:
         """The one wavelength that the entry states; none where it states several."""
-        found: list[float] = []
-        queue = [(entry, 0)]
-        seen = 0
-        while queue and seen < _MAX_NODES:
-            group, depth = queue.pop(0)
-            seen += 1
+        found: dict[str, list[float]] = {"wavelength": [], "energy": []}
+        for group in self._groups(entry):
             for name in list(group)[:_MAX_NODES]:
+                quantity = name.lower().removeprefix("incident_")
+                if quantity not in found:
+                    continue
                 child = self._child(group, name)
-                if isinstance(child, self.h5py.Group) and depth < 6:
-                    queue.append((child, depth + 1))
-                elif isinstance(child, self.h5py.Dataset) and child.size == 1:
-                    value = self._wavelength_of(name.lower(), child)
+                if isinstance(child, self.h5py.Dataset) and child.size == 1:
+                    value = self._wavelength_of(quantity, child)
                     if value is not None:
-                        found.append(value)
-        if found and max(found) / min(found) < 1.001:
-            return Wavelength(found[0], "as the file says")
+                        found[quantity].append(value)
+        values = found["wavelength"] or found["energy"]
+        if values and max(values) / min(values) < 1.001:
+            return Wavelength(values[0], "as the file says")
         return None
 
-    def _wavelength_of(self, name: str, dataset: Any) -> float | None:
-        if name not in ("wavelength", "incident_wavelength", "energy", "incident_energy"):
-            return None
+    def _wavelength_of(self, quantity: str, dataset: Any) -> float | None:
         if dataset.dtype.kind not in "fiu":
             return None
         value = float(np.ravel(dataset[()])[0])
         units = self._attribute(dataset, "units").lower()
-        if name.endswith("energy"):
+        if quantity == "energy":
             factor = {"kev": 1.0, "ev": 1e-3}.get(units)
             if factor is None or value <= 0:
                 return None

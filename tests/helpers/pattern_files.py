@@ -350,6 +350,72 @@ def monopd(x, intensity, esd, wavelength):
     )
 
 
+def nexus_of_pyfai(x, intensity, esd, wavelength):
+    """As pyFAI.io.nexus.save_NXmonopd lays it out."""
+    import h5py
+
+    buffer = io.BytesIO()
+    with h5py.File(buffer, "w") as file:
+        file.attrs.update(NX_class="NXroot", default="entry")
+        entry = file.create_group("entry")
+        entry.attrs["NX_class"] = "NXentry"
+        entry["definition"] = "NXmonopd"
+        mono = entry.create_group("beamline/monochromator")
+        mono["wavelength"] = wavelength
+        mono["wavelength"].attrs["units"] = "angstrom"
+        detector = entry.create_group("beamline/Pilatus")
+        detector["polar_angle"] = q_nm_of(x, wavelength)
+        detector["polar_angle"].attrs.update(
+            axis="1", units="q_nm^-1", long_name="Scattering vector $q$ ($nm^{-1}$)"
+        )
+        detector["data"] = np.asarray(intensity, float)
+        detector["data"].attrs["signal"] = "1"
+        detector["raw"] = 100.0 * np.asarray(intensity, float)
+        results = entry.create_group("results")
+        results.attrs.update(NX_class="NXdata", signal="data", polar_angle_indices=0)
+        results.attrs["axes"] = ["polar_angle"]
+        results["polar_angle"], results["data"] = detector["polar_angle"], detector["data"]
+        results["errors"] = esd
+        results["title"] = "Powder diffraction pattern"
+        entry.attrs["default"] = "results"
+    return buffer.getvalue()
+
+
+def nexus_of_azint(x, intensity, esd, wavelength):
+    """As the writer of MAX IV lays it out, with the sectors beside the pattern."""
+    import h5py
+
+    buffer = io.BytesIO()
+    with h5py.File(buffer, "w") as file:
+        entry = file.create_group("ENTRY")
+        entry.attrs.update(NX_class="NXentry", default="DATA")
+        instrument = entry.create_group("INSTRUMENT")
+        instrument["name"] = np.bytes_("DanMAX")
+        mono = instrument.create_group("MONOCHROMATOR")
+        mono["wavelength"] = wavelength
+        mono["wavelength"].attrs["units"] = "angstrom"
+        mono["energy"] = 12.398 / wavelength
+        mono["energy"].attrs["units"] = "keV"
+        for name, axes in (
+            ("azint1d", [".", "radial_axis"]),
+            ("azint2d", [".", "azimuthal_axis", "radial_axis"]),
+        ):
+            sub_entry = entry.create_group(name)
+            sub_entry.attrs.update(NX_class="NXsubentry", default="DATA")
+            sub_entry["INSTRUMENT"] = h5py.SoftLink("/ENTRY/INSTRUMENT")
+            data = sub_entry.create_group("DATA")
+            data.attrs.update(NX_class="NXdata", signal="I")
+            data.attrs["axes"] = axes
+            data["radial_axis"] = q_nm_of(x, wavelength) / 10.0
+            data["radial_axis"].attrs.update(long_name="q", units="1/angstrom")
+            rows = np.asarray(intensity, float)[None]
+            data["I"] = rows if name == "azint1d" else np.stack([rows, rows], axis=1)
+            if name == "azint1d":
+                data["I_errors"] = np.asarray(esd, float)[None]
+        entry["DATA"] = h5py.SoftLink("/ENTRY/azint1d/DATA")
+    return buffer.getvalue()
+
+
 # name of the file -> writer(x, intensity, esd, wavelength), x being two-theta in degrees
 WRITERS = {
     "fit2d.chi": fit2d,
@@ -366,6 +432,8 @@ WRITERS = {
     "sample.asc": asc,
     "azint1d.nxs": nexus,
     "monopd.nxs": monopd,
+    "pyfai.h5": nexus_of_pyfai,
+    "azint.h5": nexus_of_azint,
 }
 TUBES = {  # those that name a copper tube
     "sample.xrdml",

@@ -45,7 +45,7 @@ def test_what_goes_in_comes_out(tmp_path, name):
     assert pattern.attrs["wavelength"] == pytest.approx(wavelength_of(name), rel=1e-6)
     if name in TUBES:
         assert "mean" in pattern.attrs["wavelength_label"]
-    if name in ("pyfai.chi", "sample.fxye", "esd.gsa", "azint1d.nxs", "monopd.nxs"):
+    if name in ("pyfai.chi", "sample.fxye", "esd.gsa", "azint1d.nxs", "pyfai.h5", "azint.h5"):
         np.testing.assert_allclose(pattern["esd"], ESD, rtol=1e-4)
 
 
@@ -75,7 +75,7 @@ def test_another_wavelength_than_the_file_says_is_refused(tmp_path, name):
     path = made(tmp_path, name)
     with pytest.raises(sq.PatternError, match=r"the file says .* and 0\.56 was given"):
         sq.read_pattern(path, wavelength=0.56)
-    if name not in ("pyfai.chi", "azint1d.nxs"):
+    if name not in ("pyfai.chi", "azint1d.nxs", "pyfai.h5", "azint.h5"):
         settled = sq.read_pattern(path, wavelength=0.56, x="two_theta")
         assert settled.attrs["wavelength"] == 0.56
 
@@ -307,6 +307,16 @@ def test_nexus_series(tmp_path):
     with pytest.raises(sq.PatternError, match="holds 2 scans"):
         sq.read_pattern(path)
     np.testing.assert_allclose(sq.read_pattern(path, scan=1), 2 * COUNTS)
+
+
+def test_sectors_of_an_image_are_no_patterns(tmp_path):
+    import h5py
+
+    path = write(tmp_path, "a.nxs", files.nexus(ANGLES, np.stack([COUNTS, COUNTS]), None, 0.7))
+    with h5py.File(path, "r+") as file:
+        file["entry/data"].attrs["axes"] = ["azimuthal_axis", "radial_axis"]
+    with pytest.raises(sq.PatternError, match="without a pattern"):
+        sq.read_pattern(path)
 
 
 def test_hdf5_without_a_pattern(tmp_path):
