@@ -33,6 +33,8 @@ _COLUMNS = (
     "q_max",
     "agreement",
     "model",
+    "axis",
+    "wavelength",
 )
 
 
@@ -171,7 +173,7 @@ def _size(options: argparse.Namespace) -> int:
             status = _BAD_INPUT
             continue
         sized.append((pattern, sizing))
-        writer.write(_record(sizing))
+        writer.write(_record(sizing, pattern))
     writer.close()
     if options.plot and sized:
         sys.stdout.flush()  # the sizes first: drawing takes a moment and may fail
@@ -186,7 +188,7 @@ def _complain(message: str) -> None:
     print(f"sk-qdots: {' '.join(message.split())}", file=sys.stderr)
 
 
-def _record(sizing: Sizing) -> dict[str, Any]:
+def _record(sizing: Sizing, pattern: xr.DataArray) -> dict[str, Any]:
     values = (
         sizing.source,
         sizing.diameter,
@@ -198,6 +200,8 @@ def _record(sizing: Sizing) -> dict[str, Any]:
         round(sizing.q_range[1], 4),
         None if math.isnan(sizing.agreement) else round(sizing.agreement, 3),
         sizing.model,
+        pattern.attrs["axis"],
+        pattern.attrs.get("wavelength"),
     )
     record: dict[str, Any] = dict(zip(_COLUMNS, values, strict=True))
     record["probabilities"] = {

@@ -183,3 +183,48 @@ def test_installed_command(example):
         [*command, "--version"], capture_output=True, text=True, check=True
     ).stdout
     assert version.startswith("sk_qdots ")
+
+
+def test_vendor_files_need_no_options(capsys, tmp_path):
+    """Scans of a copper tube, in a format that says so, beside one that asks a question."""
+    import pattern_files as files
+
+    two_theta = np.arange(12.0, 140.0, 0.02)
+    wavelength = (files.ALPHA1 + 0.5 * files.ALPHA2) / 1.5
+    q = 4 * np.pi / wavelength * np.sin(np.deg2rad(two_theta / 2))
+    library = sq.simulate_library("PbS", diameters=[3.5], dispersions=[0.1], strains=[0.0], q=q)
+    intensity = library["intensity"].values.ravel().astype(float)
+    counts = np.random.default_rng(0).poisson(intensity / intensity.mean() * 2000)
+    (tmp_path / "a.xrdml").write_bytes(files.xrdml(two_theta, counts, None, None))
+    (tmp_path / "a.brml").write_bytes(files.brml(two_theta, counts, None, None))
+    (tmp_path / "two.ras").write_bytes(files.ras(two_theta, counts, None, None, scans=2))
+    (tmp_path / "a.chi").write_bytes(
+        files.fit2d(10 * q, counts, None, None, label="Q (Inverse Nanometres)")
+    )
+    names = ("a.xrdml", "a.brml", "two.ras", "a.chi")
+    status, out, err = run(capsys, *(tmp_path / name for name in names), "--format", "csv")
+    assert status == 2
+    rows = list(csv.DictReader(io.StringIO(out)))
+    assert [Path(row["file"]).name for row in rows] == ["a.xrdml", "a.brml", "a.chi"]
+    assert {float(row["diameter_nm"]) for row in rows} == {3.5}
+    assert [row["axis"] for row in rows] == [*["two-theta in degrees"] * 2, "Q in 1/nm"]
+    assert [row["wavelength"][:6] for row in rows] == ["1.5418", "1.5418", ""]
+    assert len(err.splitlines()) == 1 and "--scan 0" in err and "--scan sum" in err
+    status, out, _ = run(capsys, tmp_path / "two.ras", "--scan", "sum", "--format", "csv")
+    assert status == 0 and ",3.5," in out
+    (tmp_path / "bare.xy").write_bytes(files.columns(10 * q, counts))
+    status, out, _ = run(capsys, tmp_path / "bare.xy", "--x", "q_nm", "--format", "csv")
+    assert status == 0 and ",3.5," in out
+
+
+@pytest.mark.parametrize("options", [["--scan", "first"], ["--q", "--x", "d"]])
+def test_bad_options_are_usage(capsys, example, options):
+    with pytest.raises(SystemExit) as caught:
+        main(["size", str(example / "q.xy"), *options])
+    assert caught.value.code == 2
+    assert "Traceback" not in capsys.readouterr().err
+
+
+def test_an_unknown_axis_is_one_line(capsys, example):
+    status, _, err = run(capsys, example / "q.xy", "--x", "theta")
+    assert status == 2 and len(err.splitlines()) == 1 and "'two_theta', 'two_theta_rad'" in err
