@@ -8,7 +8,7 @@ References
 
 from __future__ import annotations
 
-__all__ = ["ANODES", "K_ALPHA_RATIO", "k_alpha_mean"]
+__all__ = ["ANODES", "K_ALPHA_RATIO", "k_alpha_mean", "same_beam"]
 
 ANODES = {  # K-alpha 1 and 2, Angstrom
     "Ag": (0.5594075, 0.5637980),
@@ -17,9 +17,15 @@ ANODES = {  # K-alpha 1 and 2, Angstrom
     "Cu": (1.5405929, 1.5444274),
     "Mo": (0.7093000, 0.7135900),
 }
+_SAME_BEAM = 2e-3  # relative: K-alpha 1 and the mean of the doublet are closer
 K_ALPHA_RATIO = 0.5  # intensity of K-alpha 2 over that of K-alpha 1: two electrons to four
 
 
 def k_alpha_mean(first: float, second: float, ratio: float = K_ALPHA_RATIO) -> float:
     """Mean wavelength of a doublet, weighted by intensity."""
     return (first + ratio * second) / (1.0 + ratio)
+
+
+def same_beam(one: float, other: float) -> bool:
+    """Whether two wavelengths can be the same beam, called by one line or by the mean."""
+    return abs(one / other - 1.0) <= _SAME_BEAM

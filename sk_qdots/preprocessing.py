@@ -17,6 +17,7 @@ import xarray as xr
 from sklearn.base import BaseEstimator, TransformerMixin
 
 from ._patterns import area, check_axis, is_subtracted, q_of, rows_of
+from ._radiation import same_beam
 from ._resampling import resample
 from ._validation import Interval, StrOptions, check_is_fitted, fit_context, validate_data
 
@@ -27,7 +28,6 @@ Array = npt.NDArray[Any]
 _EDGE_POINTS = 5
 _CHUNK = 256  # rows at a time: what is in between fits the memory of a laptop
 _STRETCH = 0.1  # 1/Angstrom: counts enough in each, and no wider than a peak
-_SAME_WAVELENGTH = 2e-3  # relative: lines of one doublet are closer
 _NOTHING = 1e-9  # an area that is rounding, where the largest value of the pattern is 1
 
 
@@ -390,7 +390,7 @@ def subtract_blank(
     _check_is_pattern("pattern", pattern)
     _check_is_pattern("blank", blank)
     waves = [float(item.attrs.get("wavelength", np.nan)) for item in (pattern, blank)]
-    if abs(waves[0] / waves[1] - 1.0) > _SAME_WAVELENGTH:
+    if np.isfinite(waves).all() and not same_beam(*waves):
         raise ValueError(
             f"the pattern was measured at {waves[0]:.5g} Angstrom and the blank at "
             f"{waves[1]:.5g}; a blank must be measured in the same way"

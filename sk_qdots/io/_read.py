@@ -11,6 +11,7 @@ import numpy.typing as npt
 import xarray as xr
 
 from .._patterns import two_theta_from_q
+from .._radiation import same_beam
 from ..simulation.scattering_factors import HC_KEV_ANGSTROM
 from ._axis import AXES, impossible, reading, resolve, to_q
 from ._bruker import is_brml, read_brml, read_raw
@@ -29,7 +30,6 @@ Array = npt.NDArray[Any]
 _MAX_BYTES = 32 * 2**20
 _MIN_POINTS = 10
 _WAVELENGTHS = (0.05, 5.0)  # Angstrom: 250 keV to 2.5 keV
-_SAME_WAVELENGTH = 2e-3  # relative: K-alpha 1 and the mean of the doublet are closer
 
 
 def read_pattern(
@@ -310,11 +310,7 @@ def _wavelength(
     if given is None:
         return scan.wavelength
     stated = scan.wavelength
-    if (
-        settled is None
-        and stated is not None
-        and abs(given / stated.value - 1.0) > _SAME_WAVELENGTH
-    ):
+    if settled is None and stated is not None and not same_beam(given, stated.value):
         raise PatternError(
             source,
             f"the file says that the wavelength is {stated.value:.6g} Angstrom ({stated.label}), "
@@ -370,7 +366,7 @@ def _axis(
         named is not None
         and not named.startswith("two_theta")
         and given is not None
-        and (stated is None or abs(given / stated.value - 1.0) > _SAME_WAVELENGTH)
+        and (stated is None or not same_beam(given, stated.value))
     )
     radians = axis == "two_theta" and not why and float(scan.x.max()) <= np.pi
     if not (why or contradicted or radians):
