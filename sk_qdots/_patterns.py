@@ -10,6 +10,13 @@ import xarray as xr
 
 Array = npt.NDArray[Any]
 
+_Q_UNITS = dict.fromkeys(
+    ("", "1/Angstrom", "1/angstrom", "1/A", "1/Å", "A^-1", "Å^-1", "Å⁻¹", "angstrom^-1"), 1.0
+) | dict.fromkeys(("1/nm", "nm^-1", "nm⁻¹"), 0.1)
+_ANGLE_UNITS = dict.fromkeys(("", "degree", "degrees", "deg", "°"), 1.0) | dict.fromkeys(
+    ("radian", "radians", "rad"), float(np.rad2deg(1.0))
+)
+
 __all__ = [
     "area",
     "check_axis",
@@ -40,7 +47,7 @@ def q_of(pattern: xr.DataArray) -> Array:
         If the pattern carries neither.
     """
     if "q" in pattern.coords:
-        return np.asarray(pattern.coords["q"].values, dtype=np.float64)
+        return _in_units(pattern.coords["q"], _Q_UNITS)
     if "two_theta" in pattern.coords:
         wavelength = pattern.attrs.get("wavelength")
         if wavelength is None:
@@ -48,13 +55,27 @@ def q_of(pattern: xr.DataArray) -> Array:
                 "the pattern has a two_theta axis but no wavelength: "
                 "set pattern.attrs['wavelength'] in Angstrom"
             )
-        return q_from_two_theta(
-            np.asarray(pattern.coords["two_theta"].values, dtype=np.float64), float(wavelength)
-        )
+        if not 0 < float(wavelength) < np.inf:
+            raise ValueError(f"attrs['wavelength'] is {wavelength}; it must be in Angstrom")
+        angles = _in_units(pattern.coords["two_theta"], _ANGLE_UNITS)
+        return q_from_two_theta(angles, float(wavelength))
     raise ValueError(
         "the pattern has no axis: it needs a coordinate 'q' (1/Angstrom), or 'two_theta' "
         "(degrees) with attrs['wavelength'] (Angstrom)"
     )
+
+
+def _in_units(axis: xr.DataArray, units: dict[str, float]) -> Array:
+    """Values of an axis in 1/Angstrom or degrees, from the units that it says."""
+    if axis.ndim != 1:
+        raise ValueError(f"the coordinate {axis.name!r} has dimensions {axis.dims}; expected one")
+    said = str(axis.attrs.get("units", "")).replace(" ", "")
+    if said not in units:
+        raise ValueError(
+            f"the coordinate {axis.name!r} is in {said!r}; bring it to one of "
+            f"{', '.join(unit for unit in units if unit)}"
+        )
+    return np.asarray(axis.values, dtype=np.float64) * units[said]
 
 
 def rows_of(patterns: xr.DataArray) -> Array:
@@ -74,7 +95,7 @@ def rows_of(patterns: xr.DataArray) -> Array:
 
 def is_subtracted(pattern: xr.DataArray) -> bool:
     """Whether a blank was subtracted, so that intensities may be below zero."""
-    return "blank_scale" in pattern.attrs
+    return "subtracted" in pattern.attrs
 
 
 def check_axis(q: Array, n_points: int) -> None:

@@ -28,4 +28,4 @@ def k_alpha_mean(first: float, second: float, ratio: float = K_ALPHA_RATIO) -> f
 
 def same_beam(one: float, other: float) -> bool:
     """Whether two wavelengths can be the same beam, called by one line or by the mean."""
-    return abs(one / other - 1.0) <= _SAME_BEAM
+    return abs(one - other) <= _SAME_BEAM * other

@@ -106,7 +106,7 @@ class ReferencePatterns:
             patterns=patterns.reshape(*intensity.shape[:2], -1).astype(np.float32),
         )
 
-    def match(self, q: Array, row: Array, diameter: int) -> Match:
+    def match(self, q: Array, row: Array, diameter: int, *, subtracted: bool = False) -> Match:
         """Find the dispersion and strain that agree best, at one diameter.
 
         Parameters
@@ -117,6 +117,8 @@ class ReferencePatterns:
             A pattern; NaN is not measured.
         diameter : int
             In picometres; one of ``diameters``.
+        subtracted : bool, default=False
+            Whether a blank was subtracted.
 
         Returns
         -------
@@ -125,9 +127,10 @@ class ReferencePatterns:
         on_grid = resample(q, row[None, :].astype(np.float64), self.q)[0]
         seen = np.isfinite(on_grid)
         x, measured = self.q[seen], on_grid[seen]
-        # Where a blank was subtracted, the mean may be below zero here and there.
+        # Where a blank was subtracted, the counts below tell nothing of the noise.
         level = uniform_filter1d(measured, _SMOOTH, mode="nearest")
-        sigma = np.sqrt(np.maximum(level, 0.01 * abs(measured.mean())))
+        floor = (1.0 if subtracted else 0.01) * abs(measured.mean())
+        sigma = np.sqrt(np.maximum(level, floor))
         smooth = _smooth_basis(x) / sigma[:, None]
         orthonormal, triangle = np.linalg.qr(smooth)
         target = measured / sigma

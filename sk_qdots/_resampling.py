@@ -1,4 +1,4 @@
-"""From any Q axis to a grid: averages where the data are finer, splines where coarser."""
+"""From any Q axis to another: averages where the data are finer, splines where coarser."""
 
 from __future__ import annotations
 
@@ -7,20 +7,21 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from scipy.interpolate import make_interp_spline
-from scipy.ndimage import median_filter
-from scipy.sparse import csr_array
 
-__all__ = ["resample"]
+__all__ = ["Resampler", "resample"]
 
 Array = npt.NDArray[Any]
 
 _FINE = 0.75  # data steps below this many grid steps are averaged
-_GAP_STEPS = 5.0  # a step this many times its neighbours' is a hole in the data ...
-_GAP_WIDTH = 0.03  # ... if it is also this wide, in 1/Angstrom: half a peak of the largest dots
-_NEIGHBOURS = 21  # steps that the running median looks at
+_GAP_STEPS = 2.5  # a step this many times those beside it is a hole in the data ...
+_GAP_WIDTH = 0.02  # ... if it is also this wide, in 1/Angstrom: a third of a 10 nm peak
+_WIDEST = 0.25  # 1/Angstrom: a wider step is a hole, whatever is beside it
+_BESIDE = 10  # steps that are looked at on either side
+_TWINS = 0.25  # points closer than this many of the steps around them are one point
 _MARGIN = (
     20  # points beyond a coarse stretch that its spline sees: their influence decays as 0.27^n
 )
+_ROWS = 8  # at a time, so that what is in between stays in the processor's cache
 
 
 def resample(q: Array, rows: Array, grid: Array) -> Array:
@@ -45,20 +46,58 @@ def resample(q: Array, rows: Array, grid: Array) -> Array:
     ValueError
         If there are fewer than two points.
     """
-    missing = np.isnan(rows)
-    same_grid = len(q) == len(grid) and np.allclose(q, grid, rtol=0.0, atol=1e-9)
-    to_do = _holes(missing) if same_grid else np.ones(len(rows), dtype=bool)
-    if same_grid and not to_do.any():
-        return rows
-    result = rows.copy() if same_grid else np.empty((len(rows), len(grid)), dtype=rows.dtype)
-    for chosen, measured in _alike(missing, np.flatnonzero(to_do)):
-        if measured.all() and len(chosen) == len(rows):
-            return _resample_measured(q, rows, grid)
-        if measured.sum() < 2 and not measured.all():
-            result[chosen] = np.nan
+    return Resampler(q, grid)(rows)
+
+
+class Resampler:
+    """What :func:`resample` does, prepared for one axis and one grid.
+
+    Parameters
+    ----------
+    q, grid : ndarray
+        As for :func:`resample`.
+    """
+
+    def __init__(self, q: Array, grid: Array) -> None:
+        if len(q) < 2:
+            raise ValueError("a pattern has one point; it cannot be put on a grid")
+        self.q, self.grid = q, grid
+        self._same = len(q) == len(grid) and np.allclose(q, grid, rtol=0.0, atol=1e-9)
+        self._segments: list[_Segment] | None = None
+
+    def __call__(self, rows: Array) -> Array:
+        """Patterns on the grid."""
+        missing = np.isnan(rows)
+        if self._same:
+            to_do = _holes(missing)
+            if not to_do.any():
+                return rows
+            result = rows.copy()
         else:
-            result[chosen] = _resample_measured(q[measured], rows[np.ix_(chosen, measured)], grid)
-    return result
+            to_do = np.ones(len(rows), dtype=bool)
+            result = np.full((len(rows), len(self.grid)), np.nan, dtype=rows.dtype)
+        for chosen, measured in _alike(missing, np.flatnonzero(to_do)):
+            if measured.all():
+                self._fill(result, chosen, rows)
+            elif measured.sum() < 2:
+                result[chosen] = np.nan
+            else:
+                part = Resampler(self.q[measured], self.grid)
+                part._fill(result, chosen, rows[np.ix_(chosen, measured)])
+        return result
+
+    def _fill(self, result: Array, chosen: Array, rows: Array) -> None:
+        """Resample rows, all of them or those that are chosen, into their places."""
+        if self._segments is None:
+            self._segments = _segments(self.q, self.grid)
+        every = len(rows) != len(chosen)
+        for start in range(0, len(chosen), _ROWS):
+            some = slice(start, start + _ROWS)
+            places = chosen[some]
+            values = rows[places if every else some]
+            result[places] = np.nan
+            for segment in self._segments:
+                result[places, segment.chosen] = segment.values(values)
 
 
 def _holes(missing: Array) -> Array:
@@ -71,83 +110,126 @@ def _holes(missing: Array) -> Array:
 
 def _alike(missing: Array, chosen: Array) -> list[tuple[Array, Array]]:
     """Rows that miss the same points, and which points they have."""
+    if not missing.any():
+        return [(chosen, ~missing[0])] if len(chosen) else []
     groups: dict[bytes, list[int]] = {}
     for k in chosen:
         groups.setdefault(np.packbits(missing[k]).tobytes(), []).append(int(k))
     return [(np.array(group), ~missing[group[0]]) for group in groups.values()]
 
 
-def _resample_measured(q: Array, rows: Array, grid: Array) -> Array:
-    if len(q) < 2:
-        raise ValueError("a pattern has one point; it cannot be put on a grid")
-    # A point of the grid stands for the bin around it.
-    middles = 0.5 * (grid[1:] + grid[:-1])
-    low = np.concatenate([[1.5 * grid[0] - 0.5 * grid[1]], middles])
-    high = np.concatenate([middles, [1.5 * grid[-1] - 0.5 * grid[-2]]])
-    inside = (high >= q[0]) & (low <= q[-1])
+def _segments(q: Array, grid: Array) -> list[_Segment]:
+    """Stretches of the data without holes, that reach the grid."""
+    steps = np.diff(grid)
+    # A point of the grid stands for the bin around it, and no more of a hole beside it.
+    left, right = np.r_[steps[0], steps], np.r_[steps, steps[-1]]
+    low = grid - 0.5 * np.minimum(left, 2.0 * right)
+    high = grid + 0.5 * np.minimum(right, 2.0 * left)
+    found = []
+    for part in np.split(np.arange(len(q)), _gaps(q, float(steps.max())) + 1):
+        start, stop = int(part[0]), int(part[-1]) + 1
+        # Bins that the stretch reaches into.
+        first = int(np.searchsorted(high, q[start]))
+        last = int(np.searchsorted(low, q[stop - 1], side="right"))
+        if first < last:
+            chosen = slice(first, last)
+            found.append(_Segment(q, slice(start, stop), grid, chosen, low[chosen], high[chosen]))
+    return found
+
+
+def _gaps(q: Array, grid_step: float) -> npt.NDArray[np.intp]:
+    """Points after which a hole begins."""
     steps = np.diff(q)
-    if steps.max() > max(_GAP_STEPS * steps.min(), _GAP_WIDTH):
-        usual = median_filter(steps, size=min(_NEIGHBOURS, len(steps)), mode="nearest")
-        for k in np.flatnonzero(steps > np.maximum(_GAP_STEPS * usual, _GAP_WIDTH)):
-            inside &= (low <= q[k]) | (high >= q[k + 1])
-    result = np.full((len(rows), len(grid)), np.nan, dtype=rows.dtype)
-    fine = inside & (np.interp(grid, q[:-1] + 0.5 * steps, _smooth(steps)) < _FINE * (high - low))
-    coarse = inside & ~fine
-    if fine.any():
-        weights = _bin_weights(q, grid[fine], low[fine], high[fine])
-        first, last = weights.indices.min(), weights.indices.max() + 1
-        # Column by column: the sum over a row's points does not depend on the other rows.
-        columns = np.ascontiguousarray(rows[:, first:last].T, dtype=np.float64)
-        result[:, fine] = (weights[:, first:last] @ columns).T
-    if coarse.any():
-        result[:, coarse] = _spline(q, rows, grid[coarse])
-    return result
+    gaps = []
+    for k in np.flatnonzero(steps > _GAP_WIDTH):
+        before, after = steps[max(k - _BESIDE, 0) : k], steps[k + 1 : k + 1 + _BESIDE]
+        beside = max((float(np.median(s)) for s in (before, after) if len(s)), default=np.inf)
+        if steps[k] > min(_GAP_STEPS * beside, max(_WIDEST, 1.5 * grid_step)):
+            gaps.append(k)
+    return np.array(gaps, dtype=np.intp)
 
 
-def _smooth(steps: Array) -> Array:
-    """Steps as they usually are nearby; one odd step does not change the method."""
-    size = min(_NEIGHBOURS, len(steps))
-    return np.asarray(median_filter(steps, size=size, mode="nearest"))
+class _Segment:
+    """A stretch of data without holes, and the points of the grid that it gives."""
+
+    def __init__(
+        self, q: Array, points: slice, grid: Array, chosen: slice, low: Array, high: Array
+    ) -> None:
+        self.points, self.chosen = points, chosen
+        self.q, self.grid = q[points], grid[chosen]
+        self.fine = np.zeros(len(self.grid), dtype=bool)
+        self.single = len(self.q) == 1
+        if self.single:
+            return
+        local = _local_step(self.q)
+        self.fine = np.interp(self.grid, self.q, local) < _FINE * (high - low)
+        if self.fine.any():
+            self._prepare_means(low[self.fine], high[self.fine])
+        if not self.fine.all():
+            self._prepare_spline(local)
+
+    def values(self, rows: Array) -> Array:
+        """Intensities at the chosen points of the grid."""
+        values = rows[:, self.points].astype(np.float64)
+        if self.single:
+            return np.repeat(values, len(self.grid), axis=1)
+        found = np.empty((len(rows), len(self.grid)))
+        if self.fine.any():
+            found[:, self.fine] = self._means(values)
+        if not self.fine.all():
+            found[:, ~self.fine] = self._spline(values)
+        return found
+
+    def _prepare_means(self, low: Array, high: Array) -> None:
+        low, high = np.clip(low, *self.q[[0, -1]]), np.clip(high, *self.q[[0, -1]])
+        self.width = high - low
+        self.thin = np.flatnonzero(self.width <= 1e-9 * self.width.max(initial=1e-300))
+        self.width[self.thin] = 1.0
+        edges = np.concatenate([low, high])
+        self.left = np.clip(np.searchsorted(self.q, edges, side="right") - 1, 0, len(self.q) - 2)
+        self.t = edges - self.q[self.left]
+
+    def _means(self, values: Array) -> Array:
+        """Means, over bins, of the straight lines that join the points."""
+        steps = np.diff(self.q)
+        integral = np.zeros_like(values)
+        np.cumsum(0.5 * (values[:, 1:] + values[:, :-1]) * steps, axis=1, out=integral[:, 1:])
+        at, after = values[:, self.left], values[:, self.left + 1]
+        slope = (after - at) / steps[self.left]
+        to_edges = integral[:, self.left] + (at + 0.5 * slope * self.t) * self.t
+        low, high = np.split(to_edges, 2, axis=1)
+        means = (high - low) / self.width
+        # Bins that only an end of the data touches.
+        means[:, self.thin] = (at + slope * self.t)[:, self.thin]
+        return np.asarray(means)
+
+    def _prepare_spline(self, local: Array) -> None:
+        """Points that the spline goes through: those around, twins taken together."""
+        at = self.grid[~self.fine]
+        low = max(int(np.searchsorted(self.q, at[0])) - _MARGIN, 0)
+        high = min(int(np.searchsorted(self.q, at[-1])) + _MARGIN, len(self.q))
+        self.seen = slice(min(low, max(high - 4, 0)), high)
+        q = self.q[self.seen]
+        apart = np.diff(q) >= _TWINS * local[self.seen][1:]
+        self.first = np.flatnonzero(np.r_[True, apart])
+        self.count = np.diff(np.r_[self.first, len(q)])
+        self.knots = np.add.reduceat(q, self.first) / self.count
+        self.at = np.clip(at, self.knots[0], self.knots[-1])
+
+    def _spline(self, values: Array) -> Array:
+        """Cubic splines through the points."""
+        through = np.add.reduceat(values[:, self.seen], self.first, axis=1) / self.count
+        if len(self.knots) == 1:
+            return np.repeat(through, len(self.at), axis=1)
+        spline = make_interp_spline(self.knots, through, k=min(3, len(self.knots) - 1), axis=1)
+        # A spline may swing beyond its points beside a sharp peak; below zero counts cannot go.
+        floor = np.minimum(values.min(axis=1, keepdims=True), 0.0)
+        return np.asarray(np.maximum(spline(self.at), floor))
 
 
-def _spline(q: Array, rows: Array, at: Array) -> Array:
-    """Cubic splines through the points."""
-    low = max(int(np.searchsorted(q, at[0])) - _MARGIN, 0)
-    high = min(int(np.searchsorted(q, at[-1])) + _MARGIN, len(q))
-    low = min(low, max(high - 4, 0))
-    q, values = q[low:high], rows[:, low:high].astype(np.float64)
-    spline = make_interp_spline(q, values, k=min(3, len(q) - 1), axis=1)
-    # A spline may swing beyond its points beside a sharp peak; below zero counts cannot go.
-    floor = np.minimum(rows.min(axis=1, keepdims=True), 0.0)
-    return np.asarray(np.maximum(spline(np.clip(at, q[0], q[-1])), floor))
-
-
-def _bin_weights(q: Array, centres: Array, low: Array, high: Array) -> csr_array:
-    """Weights of the points in the means, over bins, of the straight lines that join them."""
-    width = high - low
-    low, high = np.clip(low, q[0], q[-1]), np.clip(high, q[0], q[-1])
-    thin = high - low <= 1e-9 * width
-    low[thin], high[thin] = np.clip(centres[thin], q[0], q[-1]), np.inf
-    # The lines bend at the data and are cut at the edges of the bins: a trapezium each.
-    knots = np.unique(np.concatenate([q, low, high[~thin]]))
-    value = _interpolation(q, knots)
-    left = np.searchsorted(low, knots, side="right") - 1
-    inside = (left >= 0) & ~thin[left] & (knots < high[left])
-    bins, k = left[inside], np.flatnonzero(inside)
-    half = 0.5 * np.diff(knots)[k] / (high - low)[bins]
-    shape = (len(centres), len(knots))
-    means = csr_array((half, (bins, k)), shape) + csr_array((half, (bins, k + 1)), shape)
-    where = np.flatnonzero(thin)
-    points = csr_array(
-        (np.ones(len(where)), (where, np.searchsorted(knots, low[thin]))), shape=shape
-    )
-    return csr_array((means + points) @ value)
-
-
-def _interpolation(q: Array, at: Array) -> csr_array:
-    """Weights of the points in a linear interpolation."""
-    left = np.clip(np.searchsorted(q, at, side="right") - 1, 0, len(q) - 2)
-    t = (at - q[left]) / (q[left + 1] - q[left])
-    rows = np.arange(len(at))
-    shape = (len(at), len(q))
-    return csr_array((1.0 - t, (rows, left)), shape) + csr_array((t, (rows, left + 1)), shape)
+def _local_step(q: Array) -> Array:
+    """Mean step around each point: over the points beside it, however they are paired."""
+    n = len(q)
+    index = np.arange(n)
+    low, high = np.maximum(index - _BESIDE, 0), np.minimum(index + _BESIDE, n - 1)
+    return np.asarray((q[high] - q[low]) / (high - low))

@@ -142,6 +142,11 @@ def _parser() -> argparse.ArgumentParser:
         metavar="OUT.png",
         help="draw each pattern with its simulation, all in one picture",
     )
+    size.add_argument(
+        "--subtracted",
+        action="store_true",
+        help="a background was subtracted before: intensities may be negative",
+    )
     size.set_defaults(run=_size)
     return parser
 
@@ -166,6 +171,7 @@ def _size(options: argparse.Namespace) -> int:
                 energy=options.energy,
                 x="q" if options.q else options.x,
                 scan=options.scan,
+                subtracted=options.subtracted,
             )
             sizing = sizer.size(pattern)
         except ValueError as error:  # a PatternError names the file itself

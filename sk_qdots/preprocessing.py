@@ -7,7 +7,8 @@ outside the measured range are padded.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Iterator, Sequence
 from numbers import Integral, Real
 from typing import Any, ClassVar, Literal, Self
 
@@ -18,16 +19,18 @@ from sklearn.base import BaseEstimator, TransformerMixin
 
 from ._patterns import area, check_axis, is_subtracted, q_of, rows_of
 from ._radiation import same_beam
-from ._resampling import resample
+from ._resampling import Resampler, resample
 from ._validation import Interval, StrOptions, check_is_fitted, fit_context, validate_data
 
 __all__ = ["QStandardizer", "subtract_blank"]
 
 Array = npt.NDArray[Any]
 
+_N_POINTS = 5004
 _EDGE_POINTS = 5
-_CHUNK = 256  # rows at a time: what is in between fits the memory of a laptop
+_CHUNK = 256
 _STRETCH = 0.1  # 1/Angstrom: counts enough in each, and no wider than a peak
+_LEAST_NET = 0.05  # share of the absolute area that a difference must leave
 _NOTHING = 1e-9  # an area that is rounding, where the largest value of the pattern is 1
 
 
@@ -44,7 +47,8 @@ class QStandardizer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         What stands where nothing was measured: NaN (not measured), the mean of
         the five measured points at that edge, or zero.
     area : float, default=1000.0
-        Trapezoidal integral of each pattern over its measured part.
+        Trapezoidal integral of each row: over its measured part with ``padding="nan"``
+        or ``"zero"``, over the whole grid with ``"edge"``.
     input_q : array-like of shape (n_features,), optional
         Q of the columns of a bare array, in 1/Angstrom, ascending. Without it the
         columns of a bare array are taken to be on the standard grid already: they
@@ -90,7 +94,7 @@ class QStandardizer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         self,
         q_min: float = 0.99,
         q_max: float = 14.9984,
-        n_points: int = 5004,
+        n_points: int = _N_POINTS,
         padding: Literal["nan", "edge", "zero"] = "nan",
         area: float = 1000.0,
         input_q: npt.ArrayLike | None = None,
@@ -119,12 +123,23 @@ class QStandardizer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         if not self.q_min < self.q_max:
             raise ValueError(f"q_min is {self.q_min}; it must be below q_max, {self.q_max}")
         grid = np.linspace(self.q_min, self.q_max, self.n_points)
+        if self.input_q is not None:
+            check_axis(self._input_axis(), np.size(self.input_q))
         if _has_axis(X):
-            self.n_features_in_ = self.n_points  # what a bare array must have
+            # What a bare array must have.
+            self.n_features_in_ = self.n_points if self.input_q is None else np.size(self.input_q)
+            self.__dict__.pop("feature_names_in_", None)
         else:
             values = self._validated(X, reset=True)
             if self.input_q is None and values.shape[1] != self.n_points:
+                if self.n_points != _N_POINTS:
+                    raise ValueError(
+                        f"X has {values.shape[1]} columns and n_points is {self.n_points}: say "
+                        "where the columns lie with input_q, such as input_q=default_q_grid()"
+                    )
                 grid = np.linspace(self.q_min, self.q_max, values.shape[1])
+            elif self.input_q is not None:
+                check_axis(self._input_axis(), values.shape[1])
         self.q_ = grid
         return self
 
@@ -148,11 +163,22 @@ class QStandardizer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         check_is_fitted(self)
         if _has_axis(X):
             parts = [X] if isinstance(X, xr.DataArray) else list(X)
-            rows = [self._standardize_pattern(part) for part in parts]
+            rows = []
+            resampler = None
+            for part in parts:
+                q = q_of(part)
+                check_axis(q, rows_of(part).shape[1])
+                # Patterns of one instrument share their axis.
+                if resampler is None or not np.array_equal(resampler.q, q):
+                    resampler = Resampler(q, self.q_)
+                rows.append(self._standardize_pattern(part, resampler))
             return rows[0] if len(rows) == 1 else np.concatenate(rows)
         values = self._validated(X, reset=False)
-        # A bare array may hold anything; for intensities |I| is I.
-        return self._standardize(self._input_axis(), values, signed=False)
+        resampler = Resampler(self._input_axis(), self.q_)
+        standard = np.empty((len(values), len(self.q_)), dtype=values.dtype)
+        for chunk in _chunks(values):
+            standard[chunk] = self._scaled(self._on_grid(values[chunk], resampler))
+        return standard
 
     def inverse_transform(self, X: npt.ArrayLike, patterns: Any = None) -> Any:
         """Put standardised rows back beside what was measured, to draw both.
@@ -168,9 +194,10 @@ class QStandardizer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         Returns
         -------
         ndarray of shape (n_samples, n_features), DataArray or list of DataArray
-            As ``patterns``, whose coordinates are kept; without them rows of area
+            As ``patterns``, whose coordinates are kept but for ``esd``; without them rows of area
             ``area`` on ``input_q``, or on the grid where there is none. NaN where the
-            row holds none or does not reach.
+            row holds none or does not reach, and everywhere where row and pattern share
+            no range.
 
         Raises
         ------
@@ -187,6 +214,8 @@ class QStandardizer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         if patterns is None:
             return _interpolate(self.q_, rows, self._input_axis())
         parts = [patterns] if isinstance(patterns, xr.DataArray) else list(patterns)
+        for part in parts:
+            _check_is_pattern("an item of patterns", part)
         counts = [len(rows_of(part)) for part in parts]
         if sum(counts) != len(rows):
             raise ValueError(f"X has {len(rows)} rows and there are {sum(counts)} patterns")
@@ -195,10 +224,10 @@ class QStandardizer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             q, values = q_of(part), rows_of(part)
             found = _interpolate(self.q_, rows[end - len(values) : end], q)
             both = np.isfinite(found) & np.isfinite(values)
-            ratio = _ratio(
-                area(np.where(both, values, np.nan), q), area(np.where(both, found, np.nan), q)
-            )
-            back.append(part.copy(data=(found * ratio[:, None]).reshape(part.shape)))
+            one, other = (area(np.where(both, item, np.nan), q) for item in (values, found))
+            ratio = np.divide(one, other, out=np.full_like(one, np.nan), where=other > 0)
+            measured = part.drop_vars("esd", errors="ignore")
+            back.append(measured.copy(data=(found * ratio[:, None]).reshape(part.shape)))
         return back[0] if isinstance(patterns, xr.DataArray) else back
 
     def get_feature_names_out(self, input_features: Any = None) -> Array:
@@ -214,54 +243,66 @@ class QStandardizer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         ndarray of shape (n_points,) of str
         """
         check_is_fitted(self)
-        return np.array([f"q{value:.4f}" for value in self.q_], dtype=object)
+        # Digits enough to tell neighbours apart.
+        digits = max(4, 1 - math.floor(math.log10(self.q_[1] - self.q_[0])))
+        return np.array([f"q{value:.{digits}f}" for value in self.q_], dtype=object)
 
     def _input_axis(self) -> Array:
         if self.input_q is None:
             return self.q_
-        return np.asarray(self.input_q, dtype=np.float64)
+        try:
+            return np.asarray(self.input_q, dtype=np.float64)
+        except (TypeError, ValueError):
+            raise ValueError("input_q must be numbers, Q in 1/Angstrom") from None
 
-    def _standardize_pattern(self, pattern: xr.DataArray) -> Array:
+    def _standardize_pattern(self, pattern: xr.DataArray, resampler: Resampler) -> Array:
         source = pattern.attrs.get("source", "pattern")
         rows = rows_of(pattern)
-        standard = self._standardize(
-            q_of(pattern), rows, signed=True, check=lambda part: _check_rows(part, pattern, source)
-        )
-        if not all(np.nanmax(part) > 0 for part in standard):
-            raise ValueError(f"{source}: no intensity inside the grid")
-        return standard
-
-    def _standardize(
-        self,
-        q: Array,
-        rows: Array,
-        *,
-        signed: bool,
-        check: Callable[[Array], None] = lambda part: None,
-    ) -> Array:
-        check_axis(q, rows.shape[1])
         dtype = np.float32 if rows.dtype == np.float32 else np.float64
         standard = np.empty((len(rows), len(self.q_)), dtype=dtype)
-        for start in range(0, len(rows), _CHUNK):
-            part = rows[start : start + _CHUNK].astype(dtype, copy=False)
-            check(part)
-            on_grid = resample(q, _unit_maximum(part), self.q_)
-            measured = np.isfinite(on_grid)
-            if not measured.any(axis=1).all():
+        for chunk in _chunks(rows):
+            part = rows[chunk].astype(dtype, copy=False)
+            _check_rows(part, pattern, source)
+            on_grid = self._on_grid(part, resampler)
+            if not (np.nanmax(on_grid, axis=1) > 0).all():
+                raise ValueError(f"{source}: no intensity inside the grid")
+            net, gross = area(on_grid, self.q_), area(np.abs(on_grid), self.q_)
+            if (net < _LEAST_NET * gross).any():
                 raise ValueError(
-                    f"a pattern ({q.min():.3g} to {q.max():.3g} 1/Angstrom) has nothing measured "
-                    f"inside the grid ({self.q_[0]:.3g} to {self.q_[-1]:.3g} 1/Angstrom)"
+                    f"{source}: next to nothing is left inside the grid (net area "
+                    f"{(net / gross).min():.0%} of the absolute one): the blank was subtracted "
+                    "with too large a scale"
                 )
-            if self.padding != "nan" and not measured.all():
-                on_grid = _pad(on_grid, measured, self.padding)
-            total = area(on_grid if signed else np.abs(on_grid), self.q_)
-            scale = np.divide(
-                float(self.area), total, out=np.zeros_like(total), where=total > _NOTHING
-            )
-            np.multiply(on_grid, scale[:, None].astype(dtype), out=standard[start : start + _CHUNK])
+            standard[chunk] = self._scaled(on_grid)
         return standard
 
+    def _on_grid(self, rows: Array, resampler: Resampler) -> Array:
+        on_grid = resampler(_unit_maximum(rows))
+        measured = np.isfinite(on_grid)
+        if not measured.any(axis=1).all():
+            q = resampler.q
+            raise ValueError(
+                f"a pattern ({q[0]:.3g} to {q[-1]:.3g} 1/Angstrom) has nothing measured "
+                f"inside the grid ({self.q_[0]:.3g} to {self.q_[-1]:.3g} 1/Angstrom)"
+            )
+        if self.padding != "nan" and not measured.all():
+            on_grid = _pad(on_grid, measured, self.padding)
+        return on_grid
+
+    def _scaled(self, on_grid: Array) -> Array:
+        total, absolute = area(on_grid, self.q_), area(np.abs(on_grid), self.q_)
+        # A bare array may hold anything, such as numbers that are no intensities.
+        total = np.where(total > _LEAST_NET * absolute, total, absolute)
+        scale = np.divide(float(self.area), total, out=np.zeros_like(total), where=total > _NOTHING)
+        return np.asarray(on_grid * scale[:, None].astype(on_grid.dtype))
+
     def _validated(self, X: Any, *, reset: bool) -> Array:
+        if isinstance(X, xr.Dataset):
+            raise TypeError("X is a Dataset; give a DataArray of patterns over q")
+        if isinstance(X, Sequence) and len(X) == 0:
+            raise ValueError("X is an empty list; expected patterns")
+        if isinstance(X, np.ma.MaskedArray):
+            X = np.ma.filled(X.astype(np.float64), np.nan)
         return np.asarray(
             validate_data(
                 self,
@@ -291,6 +332,11 @@ def _has_axis(X: Any) -> bool:
     return all(with_axis)
 
 
+def _chunks(rows: Array) -> Iterator[slice]:
+    """Some rows at a time: what is in between fits the memory of a laptop."""
+    return (slice(start, start + _CHUNK) for start in range(0, len(rows), _CHUNK))
+
+
 def _unit_maximum(rows: Array) -> Array:
     """Rows scaled to a largest value of 1, so that no sum over- or underflows."""
     largest = np.nanmax(np.abs(rows), axis=1, keepdims=True, initial=0.0).astype(np.float64)
@@ -300,13 +346,15 @@ def _unit_maximum(rows: Array) -> Array:
 def _check_rows(rows: Array, pattern: xr.DataArray, source: str) -> None:
     if np.isinf(rows).any():
         raise ValueError(f"{source}: infinite intensities; check how they were computed")
+    if np.isnan(rows).all(axis=1).any():
+        raise ValueError(f"{source}: nothing measured; every point is NaN")
     if np.nanmin(rows, initial=0.0) < 0 and not is_subtracted(pattern):
         raise ValueError(
             f"{source}: negative intensities; give the counts as measured, or subtract a blank "
             "with subtract_blank"
         )
     if not (np.nanmax(rows, axis=1, initial=0.0) > 0).all():
-        raise ValueError(f"{source}: no intensity; every measured point is zero")
+        raise ValueError(f"{source}: no intensity; no measured point is above zero")
 
 
 def _interpolate(grid: Array, rows: Array, q: Array) -> Array:
@@ -317,10 +365,6 @@ def _interpolate(grid: Array, rows: Array, q: Array) -> Array:
     found = np.stack([np.interp(q, grid, row) for row in rows])
     found[:, (q < grid[0] - 0.5 * step) | (q > grid[-1] + 0.5 * step)] = np.nan
     return found
-
-
-def _ratio(one: Array, other: Array) -> Array:
-    return np.divide(one, other, out=np.ones_like(one), where=other != 0)
 
 
 def _pad(on_grid: Array, measured: Array, padding: str) -> Array:
@@ -339,7 +383,9 @@ def _pad(on_grid: Array, measured: Array, padding: str) -> Array:
 
 
 def subtract_blank(
-    pattern: xr.DataArray, blank: xr.DataArray, scale: float | Literal["largest"]
+    pattern: xr.DataArray,
+    blank: xr.DataArray,
+    scale: float | npt.ArrayLike | Literal["largest"],
 ) -> xr.DataArray:
     """Take a measured blank away: pattern - scale * blank.
 
@@ -352,26 +398,28 @@ def subtract_blank(
         One pattern, or sample-first patterns, with a Q axis.
     blank : DataArray
         The pure solvent, the empty capillary or the bare substrate, measured in the
-        same way, with a Q axis of its own.
-    scale : float or "largest"
+        same way, with a Q axis of its own. Where it is finer, it is averaged over the
+        pattern's steps.
+    scale : float, array-like of shape (n_samples,) or "largest"
         What the blank is multiplied by: the ratio of the exposures, times that of the
         transmissions, times the solvent's share of the volume. ``"largest"`` takes the
-        largest scale at which no stretch of 0.1 1/Angstrom of a pattern falls below
-        zero: an upper limit, as it leaves the dots nothing there.
+        smallest ratio of pattern and blank over stretches of 0.1 1/Angstrom: the
+        difference then touches zero. Too much where the dots scatter everywhere, too
+        little where few counts let a ratio stray.
 
     Returns
     -------
     DataArray
         With the coordinates of ``pattern``, NaN where the blank was not measured;
-        ``attrs["blank_scale"]`` holds the scale (the first pattern's). ``esd`` is
-        propagated where both have it and left out otherwise. Counting noise may leave
-        values below zero; :class:`QStandardizer` and the sizers take them from here.
+        ``attrs`` hold ``blank_scale`` and ``subtracted``. ``esd`` is propagated where
+        both have it and left out otherwise. Counting noise may leave values below
+        zero; :class:`QStandardizer` and the sizers take them from here.
 
     Raises
     ------
     ValueError
-        If the scale is not a positive number, the wavelengths differ, or the ranges
-        do not overlap.
+        If the scale is not a positive number, the wavelengths differ, the ranges do
+        not overlap, or an intensity is infinite.
 
     See Also
     --------
@@ -389,51 +437,69 @@ def subtract_blank(
     """
     _check_is_pattern("pattern", pattern)
     _check_is_pattern("blank", blank)
-    waves = [float(item.attrs.get("wavelength", np.nan)) for item in (pattern, blank)]
-    if np.isfinite(waves).all() and not same_beam(*waves):
+    one, other = (item.attrs.get("wavelength") for item in (pattern, blank))
+    if one is not None and other is not None and not same_beam(float(one), float(other)):
         raise ValueError(
-            f"the pattern was measured at {waves[0]:.5g} Angstrom and the blank at "
-            f"{waves[1]:.5g}; a blank must be measured in the same way"
+            f"the pattern was measured at {float(one):.5g} Angstrom and the blank at "
+            f"{float(other):.5g}; a blank must be measured in the same way"
         )
-    if scale != "largest" and not (_is_number(scale) and 0 < float(scale) < np.inf):
-        raise ValueError(f"scale is {scale!r}; it must be a positive number or 'largest'")
-    if len(rows_of(blank)) != 1:
-        raise ValueError(f"blank has {len(rows_of(blank))} patterns; expected one")
+    rows, single = (rows_of(item).astype(np.float64) for item in (pattern, blank))
+    if len(single) != 1:
+        raise ValueError(f"blank has {len(single)} patterns; expected one")
+    if np.isinf(rows).any() or np.isinf(single).any():
+        raise ValueError("an intensity of the pattern or of the blank is infinite")
     q, q_blank = q_of(pattern), q_of(blank)
-    rows = rows_of(pattern).astype(np.float64)
     check_axis(q, rows.shape[1])
-    check_axis(q_blank, rows_of(blank).shape[1])
-    below = resample(q_blank, rows_of(blank).astype(np.float64), q)[0]
+    check_axis(q_blank, single.shape[1])
+    if min(len(q), len(q_blank)) < 2:
+        raise ValueError("the pattern and the blank need two points or more")
+    below = resample(q_blank, single, q)[0]
     if not (np.isfinite(below) & np.isfinite(rows)).any(axis=1).all():
         raise ValueError(
             f"the blank ({q_blank[0]:.3g} to {q_blank[-1]:.3g} 1/Angstrom) and the pattern "
             f"({q[0]:.3g} to {q[-1]:.3g}) do not overlap"
         )
-    if scale == "largest":
-        scales = np.array([_largest_scale(q, row, below) for row in rows])
-    else:
-        scales = np.full(len(rows), float(scale))
+    scales = _scales(q, rows, below, scale)
     result = pattern.copy(data=(rows - scales[:, None] * below).reshape(pattern.shape))
-    result.attrs |= {
-        "blank_scale": float(scales[0]),
-        "blank": str(blank.attrs.get("source", blank.name or "blank")),
+    result.attrs = {
+        **pattern.attrs,
+        "subtracted": str(blank.attrs.get("source", blank.name or "a blank")),
+        "blank_scale": float(scales[0]) if pattern.ndim == 1 else scales.tolist(),
     }
-    if "esd" in result.coords:
+    if "esd" in pattern.coords:
         result = result.drop_vars("esd")
-        if "esd" in blank.coords and pattern.ndim == 1:
-            noise = np.interp(q, q_blank, blank.coords["esd"].values)
-            total = np.hypot(pattern.coords["esd"].values, scales[0] * noise)
-            result = result.assign_coords(esd=(pattern.dims[0], total))
+        esd = pattern.coords["esd"]
+        if "esd" in blank.coords and esd.dims == pattern.dims:
+            noise = _esd_at(q, q_blank, blank.coords["esd"].values)
+            total = np.hypot(esd.values.reshape(rows.shape), scales[:, None] * noise)
+            result = result.assign_coords(esd=(pattern.dims, total.reshape(pattern.shape)))
     return result
+
+
+def _scales(q: Array, rows: Array, blank: Array, scale: Any) -> Array:
+    """Scale of each row."""
+    if isinstance(scale, str) and scale == "largest":
+        return np.array([_largest_scale(q, row, blank) for row in rows])
+    try:
+        scales = np.asarray(scale, dtype=np.float64)
+    except (TypeError, ValueError):
+        scales = np.array(np.nan)
+    if isinstance(scale, bool) or not ((scales > 0) & np.isfinite(scales)).all():
+        raise ValueError(f"scale is {scale!r}; it must be a positive number or 'largest'")
+    if scales.ndim > 1 or scales.size not in (1, len(rows)):
+        raise ValueError(f"scale has shape {scales.shape}; expected one number, or one a pattern")
+    return np.broadcast_to(scales.ravel(), len(rows))
+
+
+def _esd_at(q: Array, q_blank: Array, esd: Array) -> Array:
+    """Standard deviation of a blank that was interpolated, or averaged where it is finer."""
+    width = np.interp(q, q_blank, np.gradient(q_blank)) / np.gradient(q)
+    return np.asarray(np.interp(q, q_blank, esd) * np.sqrt(np.minimum(width, 1.0)))
 
 
 def _check_is_pattern(what: str, item: object) -> None:
     if not isinstance(item, xr.DataArray):
         raise TypeError(f"{what} is a {type(item).__name__}; expected a DataArray")
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, Real) and not isinstance(value, bool)
 
 
 def _largest_scale(q: Array, row: Array, blank: Array) -> float:

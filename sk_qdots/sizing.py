@@ -17,7 +17,7 @@ import numpy.typing as npt
 import xarray as xr
 from sklearn.pipeline import Pipeline
 
-from ._patterns import q_of, rows_of
+from ._patterns import is_subtracted, q_of, rows_of
 from ._reference import Match, ReferencePatterns
 from ._sizer_files import SizerError, read_sizer, shipped_sizers, write_sizer
 from ._training_facts import augmentation_facts, trained_limits, transformers_of
@@ -316,7 +316,8 @@ class Sizer:
             n_points=len(self.reference.q),
         )
         row = coarse.fit_transform([pattern.squeeze()])[0]
-        return self.reference.match(coarse.q_, row, int(diameter))
+        subtracted = is_subtracted(pattern)
+        return self.reference.match(coarse.q_, row, int(diameter), subtracted=subtracted)
 
     def save(self, path: str | Path, *, overwrite: bool = False) -> None:
         """Write the sizer into a folder: ``manifest.json`` and ``weights.npz``.

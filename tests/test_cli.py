@@ -72,7 +72,7 @@ BAD = {
     "text.xy": (b"Dear all,\nplease find attached\n", "no numbers", "expected two columns"),
     "one_column.xy": (b"1\n2\n3\n", "one column", "expected abscissa and intensity"),
     "nan.xy": (b"5 1\n6 nan\n" + rows(range(7, 40)), "line 2 holds NaN", "remove"),
-    "repeated.xy": (rows([5, 6, 6, *range(7, 40)]), "line 3", "merge repeated"),
+    "repeated.xy": (rows([5, 6, 6, *range(7, 40)]), "line 3", "keep one row of each"),
     "above_180.xy": (rows(range(5, 300, 5)), "180 degrees", "check that the first column"),
     "negative.xy": (b"5 1\n6 -1\n" + rows(range(7, 40)), "negative intensity", "as measured"),
     "misses_range.xy": (

@@ -320,12 +320,18 @@ def test_the_largest_scale_leaves_nothing_below_zero():
 
 
 def test_the_blank_and_its_standard_deviation():
-    q = np.linspace(0.9, 15.1, 1000)
-    counted = pattern(q, smooth(q) + blank_at(q)).assign_coords(esd=("q", np.full(1000, 3.0)))
+    q = np.linspace(0.9, 15.1, 3000)
+    counted = pattern(q, smooth(q) + blank_at(q)).assign_coords(esd=("q", np.full(3000, 3.0)))
     with_esd = BLANK.assign_coords(esd=("q", np.full(1800, 8.0)))
     found = sq.subtract_blank(counted, with_esd, 0.5)
     np.testing.assert_allclose(found["esd"], 5.0)
     assert "esd" not in sq.subtract_blank(counted, BLANK, 0.5).coords
+    # A finer blank is averaged, and the better for it.
+    n_averaged = 4
+    fine_q = np.linspace(0.9, 15.1, n_averaged * 3000)
+    fine = pattern(fine_q, blank_at(fine_q))
+    fine = fine.assign_coords(esd=("q", np.full(len(fine_q), 8.0 * np.sqrt(n_averaged))))
+    np.testing.assert_allclose(sq.subtract_blank(counted, fine, 0.5)["esd"], 5.0, rtol=1e-3)
 
 
 def test_where_the_blank_was_not_measured_nothing_is_known():
@@ -347,6 +353,10 @@ def test_where_the_blank_was_not_measured_nothing_is_known():
         ({"blank": 0 * BLANK, "scale": "largest"}, "no intensity"),
         ({"blank": BLANK.assign_attrs(wavelength=0.7)}, "measured in the same way"),
         ({"blank": BLANK.expand_dims(sample=2)}, "blank has 2 patterns"),
+        ({"blank": BLANK.where(BLANK < 300, np.inf)}, "infinite"),
+        ({"blank": BLANK[:1]}, "two points or more"),
+        ({"scale": [0.5, 0.6]}, "one a pattern"),
+        ({"scale": "0.5x"}, "positive number or 'largest'"),
     ],
 )
 def test_bad_blanks(changes, message):
@@ -376,3 +386,199 @@ def test_the_dots_are_sized_with_the_solvent_and_without():
     sizer = sq.load_sizer("PbS")
     assert sizer.size(counted).diameter == 4.5
     assert sizer.size(sq.subtract_blank(counted, blank, 1.0)).diameter == 4.5
+
+
+def test_each_pattern_its_own_scale():
+    q = np.linspace(0.9, 15.1, 2000)
+    scales = np.array([0.3, 0.9, 2.0])
+    rows = smooth(q) + scales[:, None] * blank_at(q)
+    several = xr.DataArray(rows, dims=("sample", "q"), coords={"q": q})
+    for scale in (scales, scales.tolist()):
+        found = sq.subtract_blank(several, BLANK, scale)
+        np.testing.assert_allclose(found, np.broadcast_to(smooth(q), rows.shape), atol=0.5)
+        assert found.attrs["blank_scale"] == [0.3, 0.9, 2.0]
+    largest = sq.subtract_blank(several, BLANK, "largest").attrs["blank_scale"]
+    assert largest == sorted(largest) and largest[0] < 0.6 and largest[2] > 2.0
+
+
+def test_too_large_a_scale_is_said():
+    q = np.linspace(0.9, 15.1, 2000)
+    counted = pattern(q, smooth(q) + blank_at(q))
+    level = float(np.trapezoid(smooth(q) + blank_at(q), q) / np.trapezoid(blank_at(q), q))
+    for scale in (level, 1.5 * level):
+        with pytest.raises(ValueError, match="too large a scale|no intensity"):
+            standardized(sq.subtract_blank(counted, BLANK, scale))
+
+
+def test_a_difference_is_the_same_with_its_axis_and_without():
+    q = np.linspace(0.9, 15.1, 4000)
+    rng = np.random.default_rng(0)
+    values = rng.poisson(30 * np.exp(-q / 3) + 10) - 10.0
+    labelled = pattern(q, values).assign_attrs(subtracted="before")
+    bare = sq.QStandardizer(input_q=q).fit_transform(values[None])[0]
+    np.testing.assert_array_equal(standardized(labelled), bare)
+
+
+# Dots of 10 nm have the narrowest peaks that are met: 0.06 1/Angstrom.
+FINE_Q = np.arange(0.95, 15.05, 0.0005)
+
+
+@pytest.fixture(scope="module")
+def narrow():
+    library = sq.simulate_library(
+        "PbS", diameters=[10.0], dispersions=[0.05], strains=[0.0], q=FINE_Q, progress=False
+    )
+    values = library["intensity"].values.ravel().astype(float)
+    return lambda q: np.interp(q, FINE_Q, values)
+
+
+@pytest.mark.parametrize(
+    ("step", "limit"), [(0.001, 1e-3), (0.004, 1e-3), (0.01, 1e-3), (0.02, 3e-3), (0.03, 0.02)]
+)
+def test_narrow_peaks_at_any_step(narrow, step, limit):
+    q = np.arange(0.95 + 0.3 * step, 15.05, step)
+    direct = standardized(pattern(FINE_Q, narrow(FINE_Q)))
+    found = standardized(pattern(q, narrow(q)))
+    assert np.nanmax(np.abs(found - direct)) <= limit * np.nanmax(direct)
+
+
+@pytest.mark.parametrize(
+    ("step", "n_missing", "bridged"),
+    [(0.001, 10, True), (0.001, 40, False), (0.02, 1, True), (0.02, 3, False), (0.05, 4, False)],
+)
+@pytest.mark.parametrize("how", ["nan", "removed"])
+def test_holes_are_not_filled(narrow, step, n_missing, bridged, how):
+    q = np.arange(0.95, 15.05, step)
+    values = narrow(q)
+    start = int(np.searchsorted(q, 2.11)) - n_missing // 2
+    missing = np.zeros(len(q), dtype=bool)
+    missing[start : start + n_missing] = True
+    if how == "nan":
+        item = pattern(q, np.where(missing, np.nan, values))
+    else:
+        item = pattern(q[~missing], values[~missing])
+    found = standardized(item)
+    low, high = q[start] - 0.4 * step + 0.0015, q[start + n_missing - 1] + 0.4 * step - 0.0015
+    inside = (low < GRID) & (high > GRID)
+    assert np.isfinite(found[inside]).all() == bridged
+    assert np.isnan(found[inside]).all() == (not bridged)
+
+
+def test_far_points_are_no_pattern():
+    found = standardized(pattern(np.array([0.9, 2.0, 8.0, 15.1])))
+    assert np.isnan(found).mean() > 0.99
+
+
+@pytest.mark.parametrize("distance", [1e-13, 1e-6, 1e-4])
+def test_points_next_to_each_other_do_not_make_a_spline_swing(distance):
+    """Two ranges that meet, and two scans that interleave."""
+    rng = np.random.default_rng(0)
+    first = np.arange(0.9, 15.1, 0.02)
+    joint = np.sort(np.r_[first, first[300] + distance])
+    interleaved = np.sort(np.r_[first, first + distance])
+    for q in (joint, interleaved):
+        counts = rng.poisson(3000 * smooth(q)).astype(float)
+        found = standardized(pattern(q, counts))
+        assert np.nanmax(np.abs(found - DIRECT)) < 0.03 * DIRECT.max()
+
+
+def test_a_blank_beside_a_hole_of_the_pattern():
+    q = np.linspace(0.9, 15.1, 4000)
+    kept = (q < 4.0) | (q > 5.0)
+    line = 1000.0 * np.exp(-(((BLANK_Q - 4.2) / 0.1) ** 2)) + 10.0
+    blank = BLANK.copy(data=line)
+    below = 1000.0 * np.exp(-(((q - 4.2) / 0.1) ** 2)) + 10.0
+    found = sq.subtract_blank(pattern(q[kept], below[kept] + 50.0), blank, 1.0)
+    np.testing.assert_allclose(found, 50.0, atol=1.0)
+
+
+@pytest.mark.parametrize(
+    ("units", "factor"), [("1/nm", 10.0), ("nm^-1", 10.0), ("Å⁻¹", 1.0), ("1/Angstrom", 1.0)]
+)
+def test_units_of_a_coordinate(units, factor):
+    item = pattern(GRID).assign_coords(q=("q", factor * GRID, {"units": units}))
+    np.testing.assert_allclose(standardized(item), DIRECT, rtol=1e-9)
+
+
+def test_unknown_units_are_refused():
+    item = pattern(GRID).assign_coords(q=("q", GRID, {"units": "furlong"}))
+    with pytest.raises(ValueError, match="'furlong'; bring it to one of"):
+        standardized(item)
+    with pytest.raises(ValueError, match="in Angstrom"):
+        angles = xr.DataArray(
+            np.ones(50),
+            dims="two_theta",
+            coords={"two_theta": np.arange(50.0)},
+            attrs={"wavelength": 0},
+        )
+        standardized(angles)
+
+
+def test_masked_columns_are_not_measured():
+    rows = np.ma.masked_array(np.stack([smooth(GRID)]), mask=GRID[None] < 2.0)
+    found = sq.QStandardizer().fit_transform(rows)[0]
+    assert np.isnan(found[GRID < 2.0]).all() and np.isfinite(found[GRID > 2.01]).all()
+
+
+def test_columns_without_an_axis_and_another_number_of_points():
+    with pytest.raises(ValueError, match="say where the columns lie with input_q"):
+        sq.QStandardizer(n_points=1000).fit(np.ones((2, 5004)))
+    found = sq.QStandardizer(n_points=1000, input_q=GRID).fit_transform(smooth(GRID)[None])
+    assert found.shape == (1, 1000)
+
+
+@pytest.mark.parametrize("q", [GRID[::-1], GRID[:7], np.full(5004, np.nan), ["a"] * 5004])
+def test_input_q_is_checked_when_fitting(q):
+    with pytest.raises(ValueError, match=r"axis|numbers"):
+        sq.QStandardizer(input_q=q).fit(np.ones((1, 5004)))
+
+
+def test_input_q_counts_for_bare_arrays_after_a_labelled_fit():
+    q = np.linspace(0.9, 15.1, 3000)
+    standardizer = sq.QStandardizer(input_q=q).fit([pattern(GRID)])
+    assert standardizer.n_features_in_ == 3000
+    np.testing.assert_allclose(
+        standardizer.transform(smooth(q)[None])[0], DIRECT, atol=1e-3 * DIRECT.max()
+    )
+
+
+def test_refitting_forgets_the_names_of_the_columns():
+    import pandas as pd
+
+    frame = pd.DataFrame(smooth(GRID)[None], columns=[f"c{k}" for k in range(5004)])
+    standardizer = sq.QStandardizer().fit(frame)
+    assert hasattr(standardizer, "feature_names_in_")
+    standardizer.fit([pattern(GRID)])
+    assert not hasattr(standardizer, "feature_names_in_")
+    standardizer.fit(frame).transform(frame)
+
+
+def test_names_tell_neighbours_apart():
+    names = sq.QStandardizer(q_min=1.0, q_max=1.1).fit([pattern(GRID)]).get_feature_names_out()
+    assert len(set(names)) == 5004
+
+
+def test_inverse_without_a_common_range_is_nan():
+    row = np.where(GRID < 5.0, 1.0, np.nan)[None]
+    measured = pattern(np.linspace(8.0, 12.0, 500))
+    standardizer = sq.QStandardizer().fit([measured])
+    assert np.isnan(standardizer.inverse_transform(row, measured)).all()
+    with pytest.raises(TypeError, match="expected a DataArray"):
+        standardizer.inverse_transform(row, [np.ones(500)])
+
+
+@pytest.mark.parametrize(("X", "message"), [([], "empty list"), (xr.Dataset(), "is a Dataset")])
+def test_what_is_no_pattern(X, message):
+    with pytest.raises((TypeError, ValueError), match=message):
+        sq.QStandardizer().fit(X)
+
+
+def test_a_subtraction_before_reading(tmp_path):
+    q = np.linspace(0.9, 15.1, 4000)
+    rng = np.random.default_rng(0)
+    values = rng.poisson(smooth(q) + 40.0) - 40.0
+    np.savetxt(tmp_path / "a.xy", np.column_stack([q, values]))
+    with pytest.raises(sq.PatternError, match="--subtracted"):
+        sq.read_pattern(tmp_path / "a.xy", x="q")
+    item = sq.read_pattern(tmp_path / "a.xy", x="q", subtracted=True)
+    assert np.trapezoid(standardized(item), GRID) == pytest.approx(1000.0)

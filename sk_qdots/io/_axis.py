@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 import numpy as np
@@ -10,7 +9,7 @@ import numpy.typing as npt
 
 from .._patterns import q_from_two_theta
 
-__all__ = ["AXES", "axis_named", "impossible", "reading", "resolve", "to_q"]
+__all__ = ["AXES", "impossible", "reading", "resolve", "to_q"]
 
 Array = npt.NDArray[Any]
 
@@ -32,43 +31,11 @@ _PYFAI = {
 }
 _MAX_Q = 40.0  # 1/Angstrom: beyond any diffractometer
 
-_TWO_THETA = r"(?:2\s*[-_ ]?\s*(?:th(?:eta)?|θ|ϑ)|two[-_ ]?theta|tth)"
-_Q = r"(?:q(?![a-z])|(?:scattering|wave|momentum)[-_ ]?(?:vector|transfer))"
-_D = r"d(?:[-_ ]?spacings?)?(?![a-z])"
-_START = r"^[\s#!%;'\"*/]*(?:(?:x|x[-_ ]?axis|axis|unit|columns?)\s*[:=]\s*)?"
-_NM = re.compile(r"nm|nanom", re.IGNORECASE)
-_ANGSTROM = re.compile(r"å|angs?t?|(?<![a-z])a(?![a-z])", re.IGNORECASE)
-_LABELS = {
-    "two_theta": re.compile(_START + _TWO_THETA + r"(?P<rest>.{0,30})", re.IGNORECASE),
-    "q": re.compile(_START + _Q + r"(?P<rest>.{0,30})", re.IGNORECASE),
-    "d": re.compile(_START + _D + r"(?P<rest>.{0,30})", re.IGNORECASE),
-}
-
 
 def resolve(x: object) -> str | None:
     """Name in ``AXES`` of what a caller calls the abscissa; None where there is none."""
     name = _PYFAI.get(x, x) if isinstance(x, str) else None
     return name if name in AXES else None
-
-
-def axis_named(label: str) -> str | None:
-    """Abscissa that a label such as ``2theta (deg)`` or ``Q [1/nm]`` names.
-
-    Q or d without a unit name none: 1/Angstrom and 1/nm are both in use.
-    """
-    found = _LABELS["two_theta"].match(label)
-    if found:
-        return "two_theta_rad" if re.match(r"[^a-z]*rad", found["rest"], re.I) else "two_theta"
-    for kind in ("q", "d"):
-        found = _LABELS[kind].match(label)
-        if found:
-            # Up to the next column: Q (1/nm), I (a.u.)
-            unit = re.split(r"[,;\t]|\s{2,}|(?<=[)\]])", found["rest"].lstrip(" \t,;"))[0]
-            if _NM.search(unit):
-                return f"{kind}_nm"
-            if _ANGSTROM.search(unit):
-                return kind
-    return None
 
 
 def to_q(axis: str, x: Array, wavelength: float | None) -> Array:
@@ -109,7 +76,7 @@ def impossible(axis: str, x: Array, wavelength: float | None) -> str:
 def reading(axis: str, x: Array, wavelength: float | None) -> str:
     """What the numbers are if the abscissa is this: one half of a question."""
     if axis.startswith("two_theta") and wavelength is None:
-        return f"{AXES[axis]} they are no Q without a wavelength"
+        return f"{AXES[axis]} they need a wavelength"
     why = impossible(axis, x, wavelength)
     if why:
         return f"{AXES[axis]} they are impossible ({why})"

@@ -23,15 +23,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ._members import Archive, find_all, number_of, parse_xml, text_of
-from ._scan import MAX_POINTS, PatternError, Scan, Wavelength, doublet
+from ._members import Archive, find_all, number_of, parse_xml, text_of, wavelength_of
+from ._scan import MAX_POINTS, MAX_SCANS, PatternError, Scan, Wavelength, doublet
 
 __all__ = ["is_brml", "read_brml", "read_raw"]
 
 Array = npt.NDArray[Any]
 
 _RAW_DATA = re.compile(r"RawData(\d*)\.xml$")
-_MAX_SCANS = 50
 _TYPE = "{http://www.w3.org/2001/XMLSchema-instance}type"
 _COUPLED = ("lockedcoupled", "unlockedcoupled", "detectorscan", "coupledtwotheta/theta")
 _EXPORT = "export it as .brml, .xy or RAW version 4"
@@ -48,7 +47,7 @@ def read_brml(source: str, archive: Archive) -> list[Scan]:
         (name for name in archive.names if _RAW_DATA.search(name)),
         key=lambda name: (name.rpartition("/")[0], int(_number_in(name) or 0)),
     )
-    if len(members) > _MAX_SCANS:
+    if len(members) > MAX_SCANS:
         raise PatternError(source, f"holds {len(members)} scans: a map, not a pattern")
     scans: list[Scan] = []
     for name in members:
@@ -70,12 +69,17 @@ def _number_in(name: str) -> str:
 
 
 def _brml_wavelength(root: ET.Element) -> Wavelength | None:
-    return doublet(
-        number_of(root, "WaveLengthAlpha1"),
-        number_of(root, "WaveLengthAlpha2"),
+    anode = text_of(root, "TubeMaterial") or ""
+    average = wavelength_of(root, "WaveLengthAverage")
+    tube = doublet(
+        wavelength_of(root, "WaveLengthAlpha1"),
+        wavelength_of(root, "WaveLengthAlpha2"),
         number_of(root, "WaveLengthRatio"),
-        text_of(root, "TubeMaterial") or "",
+        anode,
     )
+    if tube is None and average is not None and 0.05 < average < 5.0:
+        return Wavelength(average, f"{anode} K-alpha mean, as the file says".strip())
+    return tube
 
 
 def _route(source: str, route: ET.Element) -> Scan:
@@ -219,8 +223,8 @@ def _raw4(source: str, raw: bytes) -> Iterator[Scan]:
             if n_ranges and not any(raw[at:]):
                 return  # padding
             n_ranges += 1
-            if n_ranges > _MAX_SCANS:
-                raise PatternError(source, f"holds more than {_MAX_SCANS} scans: not a pattern")
+            if n_ranges > MAX_SCANS:
+                raise PatternError(source, f"holds more than {MAX_SCANS} scans: not a pattern")
             scan, at = _raw4_range(source, raw, at)
             yield replace(scan, wavelength=wavelength)
             continue
@@ -280,7 +284,7 @@ def _leading_floats(raw: bytes, at: int, n_points: int, size: int) -> Array:
 
 def _raw3(source: str, raw: bytes) -> Iterator[Scan]:
     n_ranges = _unpack(raw, "I", 12)
-    if not 0 < n_ranges <= _MAX_SCANS:
+    if not 0 < n_ranges <= MAX_SCANS:
         raise PatternError(source, f"announces {n_ranges} ranges; is it damaged, or a map?")
     wavelength = doublet(
         float(_unpack(raw, "d", 624)),

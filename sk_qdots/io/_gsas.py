@@ -20,14 +20,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ._scan import MAX_POINTS, PatternError, Scan, numbers
-from ._text import Header
+from ._header import Header
+from ._scan import MAX_POINTS, MAX_SCANS, PatternError, Scan, numbers
 
 __all__ = ["is_gsas", "read_gsas"]
 
 Array = npt.NDArray[Any]
 
-_BANK = re.compile(r"BANK\s+\d+\s")
+_BANK = re.compile(
+    r"\s*BANK\s+\d+\s.*\b(?:CONS|CONST|COND|LOG6|LPSD|RALF|SLOG|TIME_MAP)\b", re.IGNORECASE
+)
 _FIELD = 8
 _HEADER_LINES = 200
 
@@ -40,6 +42,8 @@ def is_gsas(lines: list[str]) -> bool:
 def read_gsas(source: str, lines: list[str]) -> list[Scan]:
     """Read every bank."""
     starts = [k for k, line in enumerate(lines) if _BANK.match(line)]
+    if len(starts) > MAX_SCANS:
+        raise PatternError(source, f"holds {len(starts)} banks; expected a pattern")
     header = Header()
     for line in lines[: starts[0]]:
         header.read(line)
@@ -53,13 +57,14 @@ def read_gsas(source: str, lines: list[str]) -> list[Scan]:
 def _bank(source: str, opening: str, lines: list[str], first: int, header: Header) -> Scan:
     fields = opening.split()
     try:
-        n_points, steps = int(fields[2]), fields[4].upper()
+        n_points, steps = int(float(fields[2])), fields[4].upper()
         start, step = float(fields[5]) / 100.0, float(fields[6]) / 100.0
-    except (IndexError, ValueError):
+    except (IndexError, ValueError, OverflowError):
         raise PatternError(
             source, f"line {first - 1} is not a complete BANK line: {opening.strip()[:60]!r}"
         ) from None
-    kind = fields[9].upper() if len(fields) > 9 else "STD"
+    words = [field.upper() for field in fields[5:] if field[:1].isalpha()]
+    kind = words[0] if words else "STD"
     if steps not in ("CONST", "CONS"):
         raise PatternError(
             source,
@@ -79,6 +84,12 @@ def _bank(source: str, opening: str, lines: list[str], first: int, header: Heade
         width = len(kind) - 1
         table = _columns(source, rows[:n_points], width)
         x, intensity = table[:, 0] / 100.0, table[:, 1]
+        if len(x) and abs(x[0] - start) > max(abs(step), 0.01):
+            raise PatternError(
+                source,
+                f"its BANK line starts at {100 * start:g} hundredths of a degree and its first row "
+                f"at {table[0, 0]:g}; correct the one that is wrong",
+            )
         esd = table[:, 2] if width == 3 else None
         numbered = [k for k, _ in rows[:n_points]]
     elif kind in ("ESD", "STD"):
@@ -94,7 +105,8 @@ def _bank(source: str, opening: str, lines: list[str], first: int, header: Heade
             f"holds {len(intensity)} of the {n_points} points that its BANK line announces; it is "
             "cut short: copy it again",
         )
-    return Scan(x, intensity, esd, "two_theta", "", header.wavelength, lines=numbered)
+    facts = header.facts() | {"axis": "two_theta", "words": "", "other_words": ""}
+    return Scan(x, intensity, esd, lines=numbered, **facts)
 
 
 def _columns(source: str, rows: list[tuple[int, str]], width: int) -> Array:
@@ -111,6 +123,7 @@ def _fixed(
     source: str, rows: list[tuple[int, str]], n_points: int, kind: str
 ) -> tuple[Array, Array]:
     """Intensities and standard deviations of fields of eight characters."""
+    used: set[str] = set()
     first: list[float] = []
     second: list[float] = []
     for k, line in rows:
@@ -128,8 +141,10 @@ def _fixed(
                 first += values[0::2]
                 second += values[1::2]
             else:
-                counters = [float(text[:2].strip() or 1) for text in texts]
+                marks = [text[:2].strip() for text in texts]
+                counters = [float(mark or 1) for mark in marks]
                 values = [float(text[2:]) for text in texts]
+                used.update(marks)
                 first += values
                 second += [
                     float(np.sqrt(max(value, 0.0) / max(counter, 1.0)))
@@ -139,6 +154,12 @@ def _fixed(
             raise PatternError(
                 source, f"line {k} is not a row of numbers ({line[:40]!r})"
             ) from None
+    if len(used) > 1:
+        raise PatternError(
+            source,
+            "its STD fields begin with different numbers of counters, or their counts fill all "
+            "eight characters; export it as FXYE or as columns of text",
+        )
     if len(second) < len(first):
         raise PatternError(source, "an intensity lacks its standard deviation; is the file cut?")
     return np.array(first[:n_points]), np.array(second[:n_points])

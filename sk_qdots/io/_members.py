@@ -11,7 +11,16 @@ from collections.abc import Iterator
 
 from ._scan import PatternError
 
-__all__ = ["Archive", "find_all", "local", "number_of", "parse_xml", "text_of"]
+__all__ = [
+    "Archive",
+    "children",
+    "find_all",
+    "local",
+    "number_of",
+    "parse_xml",
+    "text_of",
+    "wavelength_of",
+]
 
 MAX_XML = 12 * 2**20
 _DECLARED = re.compile(rb"<!(DOCTYPE|ENTITY)", re.IGNORECASE)
@@ -57,17 +66,27 @@ def parse_xml(source: str, raw: bytes, what: str = "it") -> ET.Element:
     """Root of an XML document that declares no entities."""
     if len(raw) > MAX_XML:
         raise PatternError(source, f"{what} is too large for the XML of a pattern")
-    if _DECLARED.search(raw) or b"\0" in raw[:1000]:
+    if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
+        text = raw.decode("utf-16", errors="replace")
+        raw = re.sub(r"^<\?xml[^>]*\?>", "", text.lstrip("\ufeff")).encode()
+    if _DECLARED.search(raw) or b"\0" in raw:
         raise PatternError(source, f"{what} is not the XML of a diffractometer")
     try:
         return ET.fromstring(raw)
     except (ET.ParseError, ValueError, LookupError, RecursionError) as error:
-        raise PatternError(source, f"{what} is damaged XML ({error}); copy it again") from None
+        raise PatternError(
+            source, f"{what} is damaged XML ({error}), or not XML; copy it again"
+        ) from None
 
 
 def local(element: ET.Element) -> str:
     """Name of an element without its namespace, which changes with the version."""
     return element.tag.rpartition("}")[2] if isinstance(element.tag, str) else ""
+
+
+def children(element: ET.Element, name: str) -> Iterator[ET.Element]:
+    """Elements of a name right below one, in any namespace."""
+    return (child for child in element if local(child) == name)
 
 
 def find_all(element: ET.Element, name: str) -> Iterator[ET.Element]:
@@ -89,3 +108,14 @@ def number_of(element: ET.Element, name: str) -> float | None:
         return float(text_of(element, name) or "")
     except ValueError:
         return None
+
+
+def wavelength_of(element: ET.Element, name: str) -> float | None:
+    """Wavelength in Angstrom in the first element of a name, which brings its unit."""
+    value = number_of(element, name)
+    for child in find_all(element, name):
+        unit = (child.get("unit") or child.get("Unit") or "A").strip().lower()
+        if value is None or unit == "nm":
+            return None if value is None else 10.0 * value
+        return value if unit in ("å", "a") or unit.startswith("ang") else None
+    return None

@@ -19,19 +19,29 @@ import numpy as np
 import numpy.typing as npt
 
 from ..simulation.scattering_factors import HC_KEV_ANGSTROM
-from ._axis import axis_named, resolve
+from ._axis import resolve
+from ._header import axis_named, unit_of
 from ._scan import MAX_POINTS, PatternError, Scan, Wavelength
 
 __all__ = ["read_nexus"]
 
 Array = npt.NDArray[Any]
 
-_MAX_SCANS = 100_000
 _MAX_VALUES = 20_000_000
 _MAX_NODES = 5_000
 _SIGNALS = ("I", "data", "intensity", "counts", "signal")
 _AXES = ("radial_axis", "polar_angle", "two_theta", "2theta", "tth", "Q", "q", "d")
-_ANGLES = ("polar_angle", "two_theta", "2theta", "tth", "twotheta", "radial_axis", "2th")
+_ANGLES = ("polar_angle", "two_theta", "2theta", "tth", "twotheta", "2th")
+_UNITS = {
+    ("q", "A^-1"): "q",
+    ("q", "nm^-1"): "q_nm",
+    ("d", "A"): "d",
+    ("d", "nm"): "d_nm",
+    # An inverse length without a name can be no other axis.
+    ("", "A^-1"): "q",
+    ("", "nm^-1"): "q_nm",
+}
+_NOT_THE_BEAM = re.compile(r"detector|threshold|laser|fluor|edge", re.IGNORECASE)
 _AZIMUTH = re.compile(r"azim|chi|eta(?!_?2)|psi|phi", re.IGNORECASE)
 _DEGREES = ("deg", "degree", "degrees", "°")
 _RADIANS = ("rad", "radian", "radians")
@@ -82,7 +92,7 @@ class _Reader:
         instrument = self._text(entry, "instrument/name")
         scans = []
         for k, row in enumerate(intensity):
-            known = np.isfinite(row)  # a bin without pixels is NaN: not measured
+            known = ~np.isnan(row)  # a bin without pixels is NaN: not measured
             scans.append(
                 Scan(
                     x[known],
@@ -205,17 +215,21 @@ class _Reader:
         known = resolve(units)
         if known:
             return known, words
-        if units.lower() in _RADIANS:
-            return "two_theta_rad", words
-        if units.lower() in _DEGREES and (name.lower() in _ANGLES or axis_named(title)):
-            return "two_theta", words
-        inverse = any(mark in units for mark in ("-1", "1/", "⁻", "^{-1}"))
-        length = axis_named(f"d [{units}]") if units else None
-        if length:
-            return (length.replace("d", "q", 1) if inverse else length), words
-        if not units and name.lower() in ("polar_angle", "two_theta", "2theta", "tth"):
-            return "two_theta", words
-        return axis_named(title), words
+        quantity = self._quantity(name, title)
+        unit = unit_of(units) or units.lower()
+        if quantity == "two_theta" and unit in ("deg", "rad", ""):
+            return ("two_theta_rad" if unit == "rad" else "two_theta"), words
+        return _UNITS.get(
+            (quantity, unit), f"{quantity}?" if quantity in ("q", "d") else "other"
+        ), words
+
+    def _quantity(self, name: str, title: str) -> str:
+        """What the names of an axis say that it is: two_theta, q, d or nothing."""
+        for label in (title, name):
+            named = axis_named(label) if label and label != "radial_axis" else None
+            if named is not None:
+                return named.split("_rad")[0].split("_nm")[0].rstrip("?")
+        return "two_theta" if name.lower() in _ANGLES else ""
 
     def _errors(self, group: Any, signal: Any, shape: tuple[int, ...]) -> Array | None:
         name = signal.name.rpartition("/")[2]
@@ -230,6 +244,9 @@ class _Reader:
         """The one wavelength that the entry states; none where it states several."""
         found: dict[str, list[float]] = {"wavelength": [], "energy": []}
         for group in self._groups(entry):
+            sort = self._attribute(group, "NX_class")
+            if sort == "NXdetector" or _NOT_THE_BEAM.search(group.name):
+                continue
             for name in list(group)[:_MAX_NODES]:
                 quantity = name.lower().removeprefix("incident_")
                 if quantity not in found:

@@ -28,7 +28,9 @@ __all__ = ["read_pattern"]
 Array = npt.NDArray[Any]
 
 _MAX_BYTES = 32 * 2**20
+_XML_UTF_16 = ("<?".encode("utf-16-le"), "<?".encode("utf-16-be"))  # behind the mark
 _MIN_POINTS = 10
+_SAME_POINT = 1e-4  # of the usual step: what is closer was rounded differently
 _WAVELENGTHS = (0.05, 5.0)  # Angstrom: 250 keV to 2.5 keV
 
 
@@ -39,6 +41,7 @@ def read_pattern(
     x: str | None = None,
     *,
     scan: int | Literal["sum"] | None = None,
+    subtracted: bool = False,
 ) -> xr.DataArray:
     """Read one measured pattern.
 
@@ -65,6 +68,8 @@ def read_pattern(
     scan : int or "sum", optional
         Which scan of a file that holds several, from 0, or their sum where they have
         the same points.
+    subtracted : bool, default=False
+        Whether a background was subtracted before, so that intensities may be negative.
 
     Returns
     -------
@@ -103,7 +108,7 @@ def read_pattern(
     >>> pattern = sq.read_pattern("sample.xye", wavelength=0.564162)  # doctest: +SKIP
     >>> pattern = sq.read_pattern("sample.xrdml")  # doctest: +SKIP
     """
-    source = os.fspath(path)
+    source = os.fsdecode(path)
     given = _given_wavelength(source, wavelength, energy)
     axis = resolve(x)
     if x is not None and axis is None:
@@ -111,16 +116,20 @@ def read_pattern(
     with np.errstate(all="ignore"):  # damaged numbers are refused, not warned of
         kind, scans = _scans(source, _content(source))
         chosen = _choose(source, scans, scan)
-        return _pattern(source, kind, chosen, given, axis)
+        _check_values(source, chosen, subtracted)
+        pattern = _pattern(source, kind, chosen, given, axis)
+    if subtracted:
+        pattern.attrs["subtracted"] = "before it was read"
+    return pattern
 
 
 def _content(source: str) -> bytes:
     path = Path(source)
+    raw = b""
     try:
-        if path.is_dir():
-            raise PatternError(source, "is a folder; give the files in it")
+        folder = path.is_dir()
         size = path.stat().st_size
-        if size <= _MAX_BYTES:
+        if size <= _MAX_BYTES and not folder:
             with path.open("rb") as stream:
                 raw = stream.read(_MAX_BYTES + 1)
             size = len(raw)
@@ -130,6 +139,8 @@ def _content(source: str) -> bytes:
         raise PatternError(source, "may not be read; ask for read permission") from None
     except (OSError, ValueError) as error:
         raise PatternError(source, f"cannot be read: {error}") from None
+    if folder:
+        raise PatternError(source, "is a folder; give the files in it")
     if size > _MAX_BYTES:
         raise PatternError(
             source,
@@ -154,7 +165,7 @@ def _scans(source: str, raw: bytes) -> tuple[str, list[Scan]]:
         raise PatternError(source, "is a zip archive without a pattern; unpack it first")
     if raw.startswith(b"RAW") and b"\0" in raw[:1000]:
         return "Bruker RAW", read_raw(source, raw)
-    if raw.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] == b"<":
+    if raw.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] == b"<" or raw[2:6] in _XML_UTF_16:
         return "PANalytical XRDML", read_xrdml(source, raw)
     lines = lines_of(source, raw)
     if is_ras(lines):
@@ -209,20 +220,21 @@ def _choose(source: str, scans: list[Scan], scan: int | str | None) -> Scan:
 def _pattern(
     source: str, kind: str, scan: Scan, given: float | None, settled: str | None
 ) -> xr.DataArray:
-    _check_values(source, scan)
     wavelength = _wavelength(source, scan, given, settled)
     value = None if wavelength is None else wavelength.value
     axis = _axis(source, kind, scan, given, value, settled)
     q = to_q(axis, scan.x, value)
     order = np.argsort(q, kind="stable")
     q = q[order]
-    repeated = np.flatnonzero(np.diff(q) <= 0)
+    steps = np.diff(q)
+    repeated = np.flatnonzero(steps <= _SAME_POINT * np.median(steps))
     if repeated.size:
         one, other = sorted((int(order[repeated[0]]), int(order[repeated[0] + 1])))
         raise PatternError(
             source,
             f"{scan.where(other)} repeats the abscissa {scan.x[other]:g} of {scan.where(one)}; "
-            "merge repeated points",
+            "keep one row of each, their mean if they are one measurement, and check the decimal "
+            "marks",
         )
     coords: dict[str, Any] = {"q": ("q", q, {"long_name": "Q", "units": "1/Angstrom"})}
     if value is not None:
@@ -250,8 +262,11 @@ def _pattern(
 
 def _given_wavelength(source: str, wavelength: float | None, energy: float | None) -> float | None:
     for name, value in (("wavelength", wavelength), ("energy", energy)):
-        if not (value is None or isinstance(value, int | float | np.number)):
-            raise PatternError(source, f"{name} is {value!r}; it must be a number")
+        if value is None:
+            continue
+        number = isinstance(value, int | float | np.integer | np.floating)
+        if not number or isinstance(value, bool) or abs(value) >= 1e300:
+            raise PatternError(source, f"{name} is {str(value)[:40]!r}; it must be a number")
     if wavelength is not None and energy is not None:
         raise PatternError(source, "wavelength and energy are both given; give one of them")
     if energy is not None:
@@ -275,7 +290,7 @@ def _given_wavelength(source: str, wavelength: float | None, energy: float | Non
     return float(wavelength)
 
 
-def _check_values(source: str, scan: Scan) -> None:
+def _check_values(source: str, scan: Scan, subtracted: bool) -> None:
     finite = np.isfinite(scan.x) & np.isfinite(scan.intensity)
     if scan.esd is not None:
         finite &= np.isfinite(scan.esd)
@@ -290,15 +305,15 @@ def _check_values(source: str, scan: Scan) -> None:
             source, f"has {len(scan.x)} points; a pattern needs at least {_MIN_POINTS}"
         )
     negative = np.flatnonzero(scan.intensity < 0)
-    if negative.size:
+    if negative.size and not subtracted:
         raise PatternError(
             source,
             f"{scan.where(int(negative[0]))} has a negative intensity "
             f"({scan.intensity[negative[0]]:g}; {negative.size} such points); give the counts as "
-            "measured, without subtracting a background",
+            "measured, or say that a background was subtracted: subtracted=True (--subtracted)",
         )
-    if not scan.intensity.any():
-        raise PatternError(source, "every intensity is zero; was the shutter open?")
+    if not (scan.intensity > 0).any():
+        raise PatternError(source, "every intensity is zero or less; was the shutter open?")
     if scan.esd is not None and (scan.esd < 0).any():
         raise PatternError(source, "the third column, the standard deviation, is negative")
 
@@ -307,17 +322,25 @@ def _wavelength(
     source: str, scan: Scan, given: float | None, settled: str | None
 ) -> Wavelength | None:
     """Wavelength of the file or of the caller; a contradiction is refused."""
-    if given is None:
-        return scan.wavelength
     stated = scan.wavelength
-    if settled is None and stated is not None and not same_beam(given, stated.value):
-        raise PatternError(
-            source,
-            f"the file says that the wavelength is {stated.value:.6g} Angstrom ({stated.label}), "
-            f"and {given:.6g} was given; leave it out (--wavelength, --energy), or, if the file is "
-            "wrong, say what the abscissa is as well: x='two_theta' (--x two_theta)",
-        )
-    return Wavelength(given, label_of(given))
+    if given is None or settled is None:
+        other = scan.other_wavelength
+        if stated is not None and other is not None:
+            raise PatternError(
+                source,
+                f"its header states two wavelengths, {stated.value:.6g} and {other:.6g} Angstrom; "
+                "give the right one (--wavelength) and what the abscissa is: x='two_theta' "
+                "(--x two_theta)",
+            )
+        if given is not None and stated is not None and not same_beam(given, stated.value):
+            raise PatternError(
+                source,
+                f"the file says that the wavelength is {stated.value:.6g} Angstrom "
+                f"({stated.label}), and {given:.6g} was given; leave it out (--wavelength, "
+                "--energy), or, if the file is wrong, say what the abscissa is as well: "
+                "x='two_theta' (--x two_theta)",
+            )
+    return stated if given is None else Wavelength(given, label_of(given))
 
 
 def _axis(
@@ -330,56 +353,87 @@ def _axis(
 ) -> str:
     """What the abscissa is: as the caller says, else as the file does, if it can be."""
     named = scan.axis
-    if settled is not None and named is not None and not scan.words and settled != named:
+    certain = named is not None and not scan.words  # the format itself says so
+    if settled is not None and certain and settled != named:
         raise PatternError(
             source,
-            f"is a {kind} file, whose abscissa is {AXES[named]}; leave x={settled!r} out "
+            f"is a {kind} file, whose abscissa is {AXES[str(named)]}; leave x={settled!r} out "
             "(--x, --q)",
         )
-    if settled is None and named is None and wavelength is None:
-        raise PatternError(
-            source,
-            "what is the abscissa? If it is two-theta give the wavelength in Angstrom "
-            "(--wavelength) or the energy in keV (--energy), if it is Q in 1/Angstrom say so "
-            "(--q; in Python x='q'); other axes: --x, x=",
-        )
+    if settled is None and named not in AXES:
+        _refuse_unknown(source, scan, wavelength)
     axis = settled or named or "two_theta"
     if axis.startswith("two_theta") and wavelength is None:
+        seen = f"; of it the file says only {scan.mentioned!r}" if scan.mentioned else ""
         raise PatternError(
             source,
-            "a two-theta axis needs a wavelength: give --wavelength (Angstrom) or --energy (keV)",
+            "a two-theta axis needs a wavelength: give --wavelength (Angstrom) or --energy (keV)"
+            + seen,
+        )
+    if np.ptp(scan.x) == 0.0:
+        raise PatternError(
+            source, f"the abscissa is {scan.x[0]:g} everywhere; is this a scan of two-theta?"
         )
     why = impossible(axis, scan.x, wavelength)
-    if settled is not None or not scan.words:
-        if why:
-            raise PatternError(
-                source,
-                f"{why}; check that the first column is {AXES[axis]}"
-                f"{_other(axis, scan, wavelength)}",
-            )
-        if not (axis == "two_theta" and settled is None and named is None):
-            return axis
+    if why and (settled is not None or not scan.words):
+        raise PatternError(
+            source,
+            f"{why}; check that the first column is {AXES[axis]}{_other(axis, scan, wavelength)}",
+        )
+    if settled is not None or certain:
+        return axis
     # A program that writes one label over every axis is common: believe a header of
     # free text only where nothing speaks against it.
     stated = scan.wavelength
     contradicted = (
-        named is not None
-        and not named.startswith("two_theta")
+        not axis.startswith("two_theta")
         and given is not None
         and (stated is None or not same_beam(given, stated.value))
     )
-    radians = axis == "two_theta" and not why and float(scan.x.max()) <= np.pi
-    if not (why or contradicted or radians):
-        return axis
-    other = "two_theta_rad" if radians else "two_theta" if named not in (None, axis) else ""
-    if not other:
-        other = "q_nm" if axis.startswith("two_theta") else "two_theta"
-    says = f"the header says {scan.words!r}, " if scan.words else ""
+    small = axis == "two_theta" and float(scan.x.max()) <= np.pi
+    if scan.other_words:
+        raise PatternError(
+            source,
+            f"its header names the abscissa twice, {scan.words!r} and {scan.other_words!r}; say "
+            f"what it is with x= (--x), {', '.join(map(repr, AXES))}",
+        )
+    if why or contradicted or small:
+        likely = {"two_theta": "two_theta_rad" if small else "q_nm"}.get(axis, "two_theta")
+        _ask(source, scan, axis, likely, wavelength)
+    return axis
+
+
+def _refuse_unknown(source: str, scan: Scan, wavelength: float | None) -> None:
+    """Refuse an abscissa that the file does not name, or does not name fully."""
+    if scan.axis in ("q?", "d?"):
+        kind = scan.axis[0]
+        _ask(source, scan, kind, f"{kind}_nm", wavelength, " without a unit")
+    if scan.axis is not None:
+        raise PatternError(
+            source,
+            f"its abscissa is called {scan.words!r}, which is none of {', '.join(AXES.values())}; "
+            "if it is one of them, say which with x= (--x): " + ", ".join(AXES),
+        )
+    if wavelength is None:
+        seen = f"; the file says {scan.mentioned!r}" if scan.mentioned else ""
+        raise PatternError(
+            source,
+            "what is the abscissa? If it is two-theta give the wavelength in Angstrom "
+            "(--wavelength) or the energy in keV (--energy), if it is Q in 1/Angstrom say so "
+            f"(--q; in Python x='q'); other axes: --x, x={seen}",
+        )
+
+
+def _ask(
+    source: str, scan: Scan, one: str, other: str, wavelength: float | None, note: str = ""
+) -> None:
+    """Refuse an abscissa that may be two things, with both readings."""
+    says = f"the header says {scan.words!r}{note}, " if scan.words else ""
     raise PatternError(
         source,
         f"{says}the abscissa goes from {scan.x.min():g} to {scan.x.max():g}: read as "
-        f"{reading(axis, scan.x, wavelength)}; read as {reading(other, scan.x, wavelength)}; say "
-        f"which with x={axis!r} or x={other!r} (--x {axis} or --x {other})",
+        f"{reading(one, scan.x, wavelength)}; read as {reading(other, scan.x, wavelength)}; say "
+        f"which with x={one!r} or x={other!r} (--x {one} or --x {other})",
     )
 
 

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ._members import Archive, find_all, parse_xml
-from ._scan import MAX_POINTS, PatternError, Scan, Wavelength, doublet, numbers
+from ._scan import MAX_POINTS, MAX_SCANS, PatternError, Scan, Wavelength, doublet, numbers
 
 __all__ = ["is_asc", "is_ras", "is_rasx", "read_asc", "read_ras", "read_rasx"]
 
@@ -24,18 +24,23 @@ _PROFILE = re.compile(r"(?:^|/)(Data\d+)/Profile(\d+)\.txt$")
 _KEY = re.compile(r"\*(\S+)\s+\"?(.*?)\"?\s*$")
 _ASC_KEY = re.compile(r"\*([A-Z_0-9]+)\s*=\s*(.*?)\s*$")
 _TWO_THETA = re.compile(r"2\s*[-_]?\s*(theta|θ)|two[-_ ]?theta", re.IGNORECASE)
-_MAX_SCANS = 50
 _WHOLE = 1e-3  # how far from whole numbers counts may be
 
 
 def is_ras(lines: list[str]) -> bool:
     """Whether the first line is that of a ``.ras``."""
-    return lines[0].startswith("*RAS_")
+    return _first(lines).startswith("*RAS_")
 
 
 def is_asc(lines: list[str]) -> bool:
     """Whether the lines are those of an ``.asc``."""
-    return lines[0].startswith("*TYPE") and any(line.startswith("*COUNT") for line in lines[:500])
+    return _first(lines).startswith("*TYPE") and any(
+        line.lstrip().startswith("*COUNT") for line in lines[:500]
+    )
+
+
+def _first(lines: list[str]) -> str:
+    return next((line.lstrip() for line in lines[:100] if line.strip()), "")
 
 
 def is_rasx(names: list[str]) -> bool:
@@ -49,13 +54,13 @@ def read_ras(source: str, lines: list[str]) -> list[Scan]:
     keys: dict[str, str] = {}
     rows: list[str] | None = None
     ended = False
-    for line in lines:
+    for line in map(str.strip, lines):
         if line.startswith("*RAS_HEADER_START"):
             keys = {}
         elif line.startswith("*RAS_INT_START"):
             rows = []
         elif line.startswith("*RAS_INT_END"):
-            if rows is None or len(scans) >= _MAX_SCANS:
+            if rows is None or len(scans) >= MAX_SCANS:
                 raise PatternError(source, "has sections out of order, or too many; is it damaged?")
             scans.append(_scan(source, rows, keys))
             rows = None
@@ -78,7 +83,7 @@ def read_ras(source: str, lines: list[str]) -> list[Scan]:
 def read_rasx(source: str, archive: Archive) -> list[Scan]:
     """Read every profile of a ``.rasx``."""
     profiles = [(name, found) for name in archive.names if (found := _PROFILE.search(name))]
-    if len(profiles) > _MAX_SCANS:
+    if len(profiles) > MAX_SCANS:
         raise PatternError(source, f"holds {len(profiles)} scans: a map, not a pattern")
     scans = []
     for name, found in profiles:
@@ -190,7 +195,7 @@ def read_asc(source: str, lines: list[str]) -> list[Scan]:
             )
         scans.append(_group(source, keys, intensity))
 
-    for number, line in enumerate(lines, start=1):
+    for number, line in enumerate(map(str.strip, lines), start=1):
         found = _ASC_KEY.match(line)
         if found:
             if values:
@@ -205,7 +210,7 @@ def read_asc(source: str, lines: list[str]) -> list[Scan]:
         elif line.strip() and not line.startswith(("*", "#")) and expected:
             values.append(numbers(source, line, f"line {number}"))
     close()
-    if not scans or len(scans) > _MAX_SCANS:
+    if not scans or len(scans) > MAX_SCANS:
         raise PatternError(source, f"holds {len(scans)} scans; expected one pattern")
     return scans
 

@@ -11,11 +11,21 @@ import numpy.typing as npt
 
 from .._radiation import ANODES, K_ALPHA_RATIO, k_alpha_mean
 
-__all__ = ["MAX_POINTS", "PatternError", "Scan", "Wavelength", "doublet", "label_of", "numbers"]
+__all__ = [
+    "MAX_POINTS",
+    "MAX_SCANS",
+    "PatternError",
+    "Scan",
+    "Wavelength",
+    "doublet",
+    "label_of",
+    "numbers",
+]
 
 Array = npt.NDArray[Any]
 
-MAX_POINTS = 500_000
+MAX_POINTS = 250_000
+MAX_SCANS = 50
 _SAME_LINE = 1.5e-4  # relative: closer wavelengths are one line of a tube
 
 
@@ -65,6 +75,12 @@ class Scan:
     instrument : str
     lines : sequence of int or None
         Line of the file that each point stands on.
+    mentioned : str
+        Words of a header on the wavelength, in case they were not understood.
+    other_words : str
+        Words of a header that say otherwise of the abscissa.
+    other_wavelength : float or None
+        Wavelength that a header states besides, in Angstrom.
     """
 
     x: Array
@@ -75,6 +91,9 @@ class Scan:
     wavelength: Wavelength | None = None
     instrument: str = ""
     lines: Sequence[int] | None = None
+    mentioned: str = ""
+    other_words: str = ""
+    other_wavelength: float | None = None
 
     def where(self, k: int) -> str:
         """How to find a point in the file."""

@@ -6,18 +6,17 @@ of FIT2D (four lines of header) and those of pyFAI (comments).
 
 from __future__ import annotations
 
+import csv
 import re
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from ..simulation.scattering_factors import HC_KEV_ANGSTROM
-from ._axis import axis_named
-from ._scan import MAX_POINTS, PatternError, Scan, Wavelength, doublet
+from ._header import Header, column_names, role_of
+from ._scan import MAX_POINTS, PatternError, Scan
 
-__all__ = ["Header", "lines_of", "read_columns"]
+__all__ = ["lines_of", "read_columns"]
 
 Array = npt.NDArray[Any]
 
@@ -26,79 +25,12 @@ _MAX_HEADER = 5_000  # lines
 _COMMENT = re.compile(r"""\s*([#!%;'"*]|//)""")
 _DECIMAL_COMMA = re.compile(r"[+-]?(\d+(,\d*)?|,\d+)([eE][+-]?\d+)?")
 _FORTRAN = re.compile(r"([+-]?[\d.,]+)[dD]([+-]?\d+)")
-_THREE_DIGITS = re.compile(r"\d{3}")
+_THREE_DIGITS = re.compile(r"\d{3}(\.\d+)?")
 _SHORT_INTEGER = re.compile(r"[+-]?\d{1,3}")
 _GROUPED = re.compile(r"[+-]?\d{1,3}[.,]\d{3}")
-_COUNT = re.compile(r"\s*(\d+)(\s+\d+)?\s*")
-_NO_ESD = re.compile(r"calc|fit|diff|resid|back|bkg|obs|blank|q\b", re.IGNORECASE)
+_POINTS = re.compile(r"\s*\[(scan points|data)\]\s*$", re.IGNORECASE)
+_COUNT = re.compile(r"\s*(\d{1,9})(\s+\d)?\s*")
 _DECIMALS = "write decimal points, and no separators between thousands"
-
-_NUMBER = r"([-+]?\d*\.?\d+(?:[eE][-+]?\d+)?)"
-_WAVELENGTH = re.compile(
-    r"(?P<line>alpha[-_ ]?1|alpha[-_ ]?2|beta)?\W{0,3}(?:wave[-_ ]?length|lambda|λ)"
-    r"[-_ ]?(?P<after>alpha[-_ ]?1|alpha[-_ ]?2|beta|1|2)?"
-    r"[\s\"']*(?:[(\[](?P<in>[^)\]]{1,10})[)\]])?[\s\"']*[:=,]?[\s\"']*"
-    + _NUMBER.replace("(", "(?P<value>", 1)
-    + r"\s*(?P<unit>Å|A\b|ang\w*|nm\b|m\b)?",
-    re.IGNORECASE,
-)
-_RATIO = re.compile(r"ratio\b.{0,40}?[,:=\s]" + _NUMBER + r"\s*$", re.IGNORECASE)
-_ENERGY = re.compile(
-    r"energy\W{0,6}(?:\(?(?P<in>k?eV)\)?)?\W{0,4}"
-    + _NUMBER.replace("(", "(?P<value>", 1)
-    + r"\s*(?P<unit>k?eV)?",
-    re.IGNORECASE,
-)
-
-
-@dataclass
-class Header:
-    """What the lines before the data say."""
-
-    axis: str | None = None
-    words: str = ""
-    lines: dict[str, float] = field(default_factory=dict)
-
-    def read(self, line: str) -> None:
-        """Take from a line what it says of the axis and of the wavelength."""
-        if len(line) > _MAX_LINE:
-            return
-        axis = axis_named(line)
-        if axis is not None:
-            self.axis, self.words = axis, " ".join(line.strip(" \t#!%;'\"*/").split())[:40]
-        found = _WAVELENGTH.search(line)
-        if found:
-            named = (found["line"] or found["after"] or "").lower()
-            which = named[-1] if named else "0"  # 0, 1, 2 or the a of beta
-            value = _in_angstrom(float(found["value"]), found["unit"] or found["in"] or "")
-            if value is not None and which != "a":
-                self.lines.setdefault(which, value)
-        ratio = _RATIO.search(line)
-        if ratio and "alpha" in line.lower():
-            self.lines.setdefault("ratio", float(ratio[1]))
-        energy = _ENERGY.search(line)
-        if energy and (energy["unit"] or energy["in"]):
-            value = float(energy["value"])
-            if (energy["unit"] or energy["in"]).lower() == "ev":
-                value /= 1000.0
-            if value > 0.0 and 0.05 < HC_KEV_ANGSTROM / value < 5.0:
-                self.lines.setdefault("0", HC_KEV_ANGSTROM / value)
-
-    @property
-    def wavelength(self) -> Wavelength | None:
-        """The wavelength that was read."""
-        if "0" in self.lines:
-            return Wavelength(self.lines["0"], "as the header says")
-        return doublet(self.lines.get("1"), self.lines.get("2"), self.lines.get("ratio"))
-
-
-def _in_angstrom(value: float, unit: str) -> float | None:
-    unit = unit.strip().lower()
-    factor = {"nm": 10.0, "m": 1e10}.get(unit, 1.0)
-    if not unit and 0.0 < value < 1e-8:
-        factor = 1e10  # metres, as pyFAI keeps them
-    value *= factor
-    return value if 0.05 < value < 5.0 else None
 
 
 def lines_of(source: str, raw: bytes) -> list[str]:
@@ -114,7 +46,10 @@ def lines_of(source: str, raw: bytes) -> list[str]:
         try:
             text = raw.decode("utf-8-sig")
         except UnicodeDecodeError:
-            text = raw.decode("cp1252", errors="replace")
+            # Rigaku's programs write Shift-JIS on Japanese machines.
+            rigaku = raw.lstrip()[:5] in (b"*RAS_", b"*TYPE")
+            text = raw.decode("cp932" if rigaku else "cp1252", errors="replace")
+    text = text.replace("\u2212", "-")  # the minus sign of typographers
     lines = re.split(r"\r\n|\r|\n", text)
     if len(lines) > MAX_POINTS:
         raise PatternError(
@@ -129,10 +64,14 @@ def read_columns(source: str, lines: list[str]) -> list[Scan]:
     """Read the one pattern of a table of text."""
     header = Header()
     start, declared = _fit2d(lines)
+    marker = next((k for k, line in enumerate(lines[:_MAX_HEADER]) if _POINTS.match(line)), None)
+    if marker is not None:
+        start = marker + 1
     for line in lines[:start]:
         header.read(line)
-    table = _Table(source)
-    label = ""
+        if declared is not None:
+            header.finish()  # FIT2D labels its abscissa on a line of its own
+    table = _Table(source, header)
     for number, line in enumerate(lines[start:], start=start + 1):
         if not line.strip():
             continue
@@ -143,11 +82,8 @@ def read_columns(source: str, lines: list[str]) -> list[Scan]:
         if _COMMENT.match(line) and not _is_quoted_row(line):
             if not table.rows:
                 header.read(line)
-                label = line
-            continue
-        if not table.add(number, line):
+        elif not table.add(number, line):
             header.read(line)
-            label = line
     values = table.finish()
     if declared is not None and len(values) != declared:
         raise PatternError(
@@ -155,16 +91,13 @@ def read_columns(source: str, lines: list[str]) -> list[Scan]:
             f"holds {len(values)} points, and its fourth line announces {declared}; is it cut "
             "short? Copy it again",
         )
-    _check_third(source, label, values.shape[1])
     return [
         Scan(
             values[:, 0],
             values[:, 1],
             values[:, 2] if values.shape[1] == 3 else None,
-            header.axis,
-            header.words,
-            header.wavelength,
             lines=table.numbers,
+            **header.facts(),
         )
     ]
 
@@ -176,7 +109,9 @@ def _fit2d(lines: list[str]) -> tuple[int, int | None]:
     if any(_numbers(re.split(r"[\s,;]+", line.strip())) is not None for line in lines[1:3]):
         return 0, None
     found = _COUNT.fullmatch(lines[3][:80])
-    if found is None or _numbers(lines[4].split()) is None or _COMMENT.match(lines[1]):
+    if found is None or int(found[1]) < 10 or _COMMENT.match(lines[1]):
+        return 0, None
+    if _numbers(lines[4].split()) is None:
         return 0, None
     return 4, int(found[1])
 
@@ -189,14 +124,17 @@ def _is_quoted_row(line: str) -> bool:
 class _Table:
     """Rows of numbers, one line after the other."""
 
-    def __init__(self, source: str) -> None:
+    def __init__(self, source: str, header: Header) -> None:
         self.source = source
+        self.header = header
         self.rows: list[list[float]] = []
         self.numbers: list[int] = []
+        self.columns: list[int] | None = None  # those that are kept, of more than three
+        self.width = 0
+        self.empty: tuple[int, ...] = ()  # columns that hold nothing
         self.decimal = ""  # point or comma, once a number has shown which
-        self.by_comma = False
-        self.third: list[str] = []
         self.second: list[str] = []
+        self.third: list[str] = []
         self.commas_in_first = False
 
     def add(self, number: int, line: str) -> bool:
@@ -206,7 +144,9 @@ class _Table:
             return True
         values = self._values(number, fields, by_comma)
         if values is None:
-            if self.rows or self._values(number, fields[:1], by_comma) is not None:
+            lettered = any(any(c.isalpha() for c in field) for field in fields[1:] or fields)
+            begun = self._values(number, fields[:1], by_comma) is not None
+            if self.rows or (begun and not lettered) or not _is_worded(line):
                 raise PatternError(
                     self.source,
                     f"line {number} is not a row of numbers ({' '.join(fields)[:40]!r}); "
@@ -215,18 +155,20 @@ class _Table:
             return False
         if not self.rows:
             self._check_first(number, len(values), by_comma)
-            self.by_comma = by_comma
-        elif len(values) != len(self.rows[0]):
+        elif len(values) != self.width:
             raise PatternError(
                 self.source,
                 f"line {number} has {len(values)} columns where line {self.numbers[0]} has "
-                f"{len(self.rows[0])}; is the file cut short?",
+                f"{self.width}; is the file cut short?",
             )
+        if self.columns is not None:
+            values = [values[k] for k in self.columns]
+            fields = [fields[k] for k in self.columns]
         self.rows.append(values)
         self.numbers.append(number)
         self.second.append(fields[1])
         self.commas_in_first |= "," in fields[0]
-        if len(fields) == 3 and by_comma:
+        if len(fields) == 3:
             self.third.append(fields[2])
         return True
 
@@ -246,20 +188,38 @@ class _Table:
         Tabs and semicolons separate before blanks, and commas only where they can be
         nothing else.
         """
-        line = line.strip().replace('"', "").replace("'", "")
+        line = line.strip()
+        quoted = '"' in line
         if "\t" in line or ";" in line:
-            fields = re.split(r"[\t;]", line)
-        elif "," in line:
-            fields = line.split()
-            if len(fields) < 2 or not all(_DECIMAL_COMMA.fullmatch(f) for f in fields):
-                if len(fields) > 1 and all(_numbers([f.replace(",", "")]) for f in fields):
-                    inner = [f for f in fields if "," in f.strip(",")]
-                    if inner:
-                        self._refuse(number, inner[0])
-                return [f.strip() for f in line.rstrip(", ").split(",")], True
-        else:
-            fields = line.split()
-        return [f.strip() for f in fields if f.strip()], False
+            return self._without_empty(number, re.split(r"[\t;]", line.replace('"', ""))), False
+        if "," not in line:
+            return line.replace('"', "").replace("'", "").split(), False
+        fields = line.replace('"', "").split()
+        if not quoted and len(fields) > 1:
+            if all(_DECIMAL_COMMA.fullmatch(f) for f in fields):
+                return fields, False
+            if all(_numbers([f.replace(",", "")]) for f in fields):
+                inner = [f for f in fields if "," in f.strip(",")]
+                if inner:
+                    self._refuse(number, inner[0])
+        fields = next(csv.reader([line], skipinitialspace=True)) if quoted else line.split(",")
+        return self._without_empty(number, fields), not (quoted and any("," in f for f in fields))
+
+    def _without_empty(self, number: int, fields: list[str]) -> list[str]:
+        """Fields without those that are empty in every row; one that is empty once is missing."""
+        fields = [field.strip() for field in fields]
+        while fields and not fields[-1]:
+            fields.pop()
+        empty = tuple(k for k, field in enumerate(fields) if not field)
+        if not empty and not self.empty:
+            return fields
+        kept = [field for field in fields if field]
+        if not self.rows:
+            if _numbers([field.replace(",", ".") for field in kept]) is not None:
+                self.empty = empty
+        elif empty != self.empty:
+            raise PatternError(self.source, f"line {number} has an empty field; fill or remove it")
+        return kept
 
     def _values(self, number: int, fields: list[str], by_comma: bool) -> list[float] | None:
         values = _numbers(fields)
@@ -291,13 +251,18 @@ class _Table:
         )
 
     def _check_first(self, number: int, width: int, by_comma: bool) -> None:
+        """Settle which columns are what, from how many there are and what they are called."""
+        self.width = width
         if width == 1:
             raise PatternError(
                 self.source,
                 f"line {number} has one column; expected abscissa and intensity "
                 "(and a standard deviation)",
             )
-        if width > 3:
+        names = column_names(self.header.label, width)
+        if names is not None:
+            self._check_names(names)
+        if width > 3 and self.columns is None:
             raise PatternError(
                 self.source,
                 f"line {number} has {width} columns; expected abscissa and intensity "
@@ -305,9 +270,39 @@ class _Table:
                 + (f", and {_DECIMALS}" if by_comma else ""),
             )
 
+    def _check_names(self, names: list[str]) -> None:
+        """Refuse columns that their names call something else than what they would be."""
+        roles = [role_of(name) for name in names]
+        if len(names) > 3 and roles[0] == "axis" and roles.count("intensity") == 1:
+            errors = [k for k, role in enumerate(roles) if role == "error"]
+            self.columns = [0, roles.index("intensity"), *errors[:1]]
+            return
+        misplaced = [
+            name for name, role in zip(names[1:], roles[1:], strict=True) if role == "axis"
+        ]
+        if misplaced or not names[0]:
+            first = names[0] or "a row number"
+            raise PatternError(
+                self.source,
+                f"its columns are called {', '.join(names)[:60]!r}: keep the abscissa first "
+                f"(the first is {first[:20]!r}), then the intensity",
+            )
+        if roles[1] == "error" or (len(names) == 3 and roles[2] != "error"):
+            which = 1 if roles[1] == "error" else 2
+            expected = "the intensity" if which == 1 else "a standard deviation"
+            raise PatternError(
+                self.source,
+                f"column {which + 1} is called {names[which][:30]!r}, which is not {expected}; "
+                "keep abscissa and intensity (and a standard deviation, called esd)",
+            )
+
     def _check_thousands(self) -> None:
         """Refuse columns that look like grouped thousands: 1,007 or 1.007 for 1007."""
-        if self.third and all(map(_THREE_DIGITS.fullmatch, self.third)):
+        if (
+            self.third
+            and all(map(_THREE_DIGITS.fullmatch, self.third))
+            and all(map(_SHORT_INTEGER.fullmatch, self.second))
+        ):
             raise PatternError(
                 self.source,
                 f"the third column always has three digits ({self.third[0]}): are they "
@@ -341,13 +336,6 @@ def _numbers(fields: list[str]) -> list[float] | None:
         return None
 
 
-def _check_third(source: str, label: str, width: int) -> None:
-    """Refuse a third column that its label calls something else than an error."""
-    names = re.split(r"[\t;,]|\s{2,}|\s", label.strip(" \t#!%;'\"*/\r\n"))
-    names = [name.strip("\"' ") for name in names if name.strip("\"' ")]
-    if width == 3 and len(names) == 3 and _NO_ESD.search(names[2]):
-        raise PatternError(
-            source,
-            f"the third column is called {names[2][:30]!r}, which is no standard deviation; keep "
-            "abscissa and intensity",
-        )
+def _is_worded(line: str) -> bool:
+    """Whether a line has words: a header, not a row that is spoiled."""
+    return re.search(r"[^\W\d_]{2}|(?<![\d.eE+-])[^\W\d_](?![\d.+-])", line) is not None

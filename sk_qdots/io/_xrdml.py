@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ._members import find_all, local, number_of, parse_xml, text_of
-from ._scan import PatternError, Scan, Wavelength, doublet, numbers
+from ._members import children, find_all, local, number_of, parse_xml, text_of, wavelength_of
+from ._scan import MAX_SCANS, PatternError, Scan, Wavelength, doublet, numbers
 
 __all__ = ["read_xrdml"]
 
@@ -26,27 +26,37 @@ def read_xrdml(source: str, raw: bytes) -> list[Scan]:
     root = parse_xml(source, raw)
     if local(root) != "xrdMeasurements":
         raise PatternError(source, f"is XML of {local(root)[:40]!r}, which is no diffractogram")
-    scans = []
-    for measurement in find_all(root, "xrdMeasurement"):
-        wavelength = _wavelength(measurement)
-        for scan in find_all(measurement, "scan"):
+    scans: list[Scan] = []
+    for measurement in children(root, "xrdMeasurement"):
+        wavelength = _wavelength(source, measurement)
+        for scan in children(measurement, "scan"):
+            if len(scans) >= MAX_SCANS:
+                raise PatternError(source, f"holds more than {MAX_SCANS} scans: not a pattern")
             scans += [
                 _scan(source, points, wavelength, scan.get("scanAxis", ""))
-                for points in find_all(scan, "dataPoints")
+                for points in children(scan, "dataPoints")
             ]
     if not scans:
         raise PatternError(source, "holds no scan; was the measurement finished?")
     return scans
 
 
-def _wavelength(measurement: ET.Element) -> Wavelength | None:
-    for used in find_all(measurement, "usedWavelength"):
+def _wavelength(source: str, measurement: ET.Element) -> Wavelength | None:
+    for used in children(measurement, "usedWavelength"):
+        anode = text_of(measurement, "anodeMaterial") or ""
+        intended = used.get("intended", "K-Alpha")
+        plain = intended.lower().replace("-", "").replace(" ", "")
+        if plain == "kbeta":
+            beta = wavelength_of(used, "kBeta")
+            return None if beta is None else Wavelength(beta, f"{anode} K-beta".strip())
+        if plain not in ("kalpha", "kalpha1", "kalpha1&2"):
+            raise PatternError(source, f"does not say which line was used ({intended[:30]!r})")
         return doublet(
-            number_of(used, "kAlpha1"),
-            number_of(used, "kAlpha2"),
+            wavelength_of(used, "kAlpha1"),
+            wavelength_of(used, "kAlpha2"),
             number_of(used, "ratioKAlpha2KAlpha1"),
-            text_of(measurement, "anodeMaterial") or "",
-            used.get("intended", ""),
+            anode,
+            intended,
         )
     return None
 

@@ -1,5 +1,7 @@
 """Any axis gives the same standard pattern, and contradictions are reported, not guessed."""
 
+import re
+
 import numpy as np
 import pattern_files as files
 import pytest
@@ -119,6 +121,18 @@ HEADERS = {
     "# d (Angstrom) I": "d",
     "D-spacing (Angstroms)": "d",
     "d-spacing [nm]  I": "d_nm",
+    "Q\tI\n1/A\ta.u.": "q",
+    "#S 1\n#L Q(1/A) I": "q",
+    "[DEFAULT]\ndataformat = QA\n#### start data": "q",
+    "dataformat = Qnm": "q_nm",
+    "# Units: q_nm^-1": "q_nm",
+    "# column 1: Q (nm^-1)": "q_nm",
+    "Pos. [°2Th.],Iobs [cts]": "two_theta",
+    "Angle,Intensity": "two_theta",
+    "[Scan points]\nAngle,Intensity": "two_theta",
+    "2 Theta Intensity": "two_theta",
+    "2theta in degrees": "two_theta",
+    "q / nm^{-1}  I": "q_nm",
 }
 
 
@@ -137,25 +151,73 @@ def test_what_the_header_says(tmp_path, header):
     assert sq.io._axis.AXES[axis] == pattern.attrs["axis"]
 
 
-@pytest.mark.parametrize(
-    "header",
-    [
-        "# dots of quantum size",
-        "# I Q",
-        "data 2024",
-        "# data (nm)",
-        "title d",
-        "# Q",
-        "x y",
-        "# theta",
-    ],
-)
+NO_AXIS = [
+    "# dots of quantum size",
+    "data 2024",
+    "# data (nm)",
+    "title d",
+    "x y",
+    "# d = 4 nm (TEM)",
+    "# Q dots 4 nm",
+    "# d50 = 4 nm",
+    "# q_min = 0.5 nm",
+    "# D/teX Ultra 250 A",
+    "# Q range 0.5-5 1/A used",
+    "# D: 4 nm dots",
+    "5 nm PbS dots",
+    "300 K",
+]
+
+
+@pytest.mark.parametrize("header", NO_AXIS)
 def test_what_names_no_axis(tmp_path, header):
     path = tmp_path / "a.dat"
-    path.write_bytes(files.columns(np.arange(1.0, 20.0), np.ones(19), header=header + "\n"))
+    path.write_bytes(files.columns(np.arange(5.0, 24.0), np.ones(19), header=header + "\n"))
     with pytest.raises(sq.PatternError, match="what is the abscissa"):
         sq.read_pattern(path)
     assert sq.read_pattern(path, wavelength=0.7).attrs["axis"] == "two-theta in degrees"
+    # Nor does it take the place of what does.
+    header = f"# 2theta (deg) I\n{header}\n"
+    path.write_bytes(files.columns(np.arange(5.0, 24.0), np.ones(19), header=header))
+    assert sq.read_pattern(path, wavelength=0.7).attrs["axis"] == "two-theta in degrees"
+
+
+NOT_SETTLED = {
+    "# Q": "without a unit",
+    "# Q I(Q)": "without a unit",
+    "q,I": "without a unit",
+    "# d I": "without a unit",
+    "# Q (a.u.) I": "without a unit",
+    "# theta I": "is called 'theta",
+    "# Theta (deg)  I": "is called 'Theta",
+    "# r_mm I": "is called 'r_mm",
+    "# chi_deg I": "is called 'chi_deg",
+    "# qx_nm^-1 I": "is called 'qx_nm",
+    "# d*2_A^-2 I": "is called 'd",
+    "# log10(q.m)_None I": "is called 'log",
+    "Radial Distance (mm)": "is called 'Radial",
+    "r (A) G(r)": "is called 'r (A)",
+    "Energy (keV), counts": "is called 'Energy",
+    "channel counts": "is called 'channel",
+    "2theta (mrad) I": "is called '2theta",
+    "# I Q": "keep the abscissa first",
+    "Intensity 2theta": "keep the abscissa first",
+    "# 2theta (deg) I\n# Q (1/A) I": "names the abscissa twice",
+}
+
+
+@pytest.mark.parametrize("header", NOT_SETTLED)
+def test_what_the_header_leaves_open(tmp_path, header):
+    """Nothing is taken for two-theta because a wavelength is known."""
+    path = tmp_path / "a.dat"
+    text = f"# Wavelength: 5.6e-11 m\n{header}\n"
+    path.write_bytes(files.columns(np.arange(5.0, 24.0), np.ones(19), header=text))
+    with pytest.raises(sq.PatternError, match=re.escape(NOT_SETTLED[header])) as caught:
+        sq.read_pattern(path)
+    if "first" not in NOT_SETTLED[header]:
+        assert "--x" in caught.value.reason
+        settled = sq.read_pattern(path, x="two_theta")
+        assert settled.attrs["axis"] == "two-theta in degrees"
 
 
 WAVELENGTH_LINES = {
@@ -167,6 +229,21 @@ WAVELENGTH_LINES = {
     "# lambda=0.56 Angstrom": 0.56,
     "# Energy (keV) = 22.1400": 12.398419843320026 / 22.14,
     "# photon energy: 22140 eV": 12.398419843320026 / 22.14,
+    "# wavelength 1.5406": 1.5406,
+    "# lambda 1.54": 1.54,
+    "CuKa1 wavelength 1.54056": 1.54056,
+    "_diffrn_radiation_wavelength 1.5406": 1.5406,
+    "PbS, wavelength 1.1, 300 K": 1.1,
+    "# Wavelength is 0.56 Å": 0.56,
+    "wavelength: 0,5600 Å": 0.56,
+    "wavelength_nm 0.056": 0.56,
+    "Wavelength;0.56;A": 0.56,
+    "energy_keV = 22.14": 12.398419843320026 / 22.14,
+    "E = 22.14 keV": 12.398419843320026 / 22.14,
+    "# threshold energy = 6.0 keV\n# wavelength 0.56": 0.56,
+    "# Energy = 22.14 keV\n# Calibrated wavelength = 0.560002": 0.560002,
+    '# {"dist": 0.2, "detector": "Pilatus", "wavelength": 5.6e-11}': 0.56,
+    "# K-Alpha1 wavelength 0.7093\n# K-Alpha2 wavelength 0.71359": (0.7093 + 0.5 * 0.71359) / 1.5,
     "K-Alpha1 wavelength,0.7093\nK-Alpha2 wavelength,0.71359\nRatio K-Alpha2/K-Alpha1,0.5": (
         0.7093 + 0.5 * 0.71359
     )
@@ -184,14 +261,40 @@ def test_what_the_header_says_of_the_wavelength(tmp_path, line):
 
 
 @pytest.mark.parametrize(
-    "line", ["# energy 22.14", "# wavelength: unknown", "# wavelength 800 nm", "# lambda 1064"]
+    "line",
+    [
+        "# energy 22.14",
+        "# wavelength: unknown",
+        "# wavelength 800 nm",
+        "# lambda 1064",
+        "# lambda 1 of 3",
+        "# emission wavelength 1.1 um",
+        "# threshold energy = 6.0 keV",
+        "# energy cutoff: 10 keV",
+        "# monochromator lambda = 2.4 mm",
+    ],
 )
 def test_what_is_no_wavelength_of_x_rays(tmp_path, line):
     path = tmp_path / "a.dat"
     header = line + "\n# 2theta I\n"
     path.write_bytes(files.columns(np.arange(10.0, 90.0), np.ones(80), header=header))
-    with pytest.raises(sq.PatternError, match="needs a wavelength"):
+    with pytest.raises(sq.PatternError, match="needs a wavelength") as caught:
         sq.read_pattern(path)
+    assert line[2:9] in caught.value.reason  # what the file does say
+
+
+@pytest.mark.parametrize(
+    "header",
+    ["# wavelength: 0.5 A\n# energy: 12.4 keV\n", "# wavelength 0.5\n# wavelength 1.54\n"],
+)
+def test_two_wavelengths_of_one_header(tmp_path, header):
+    path = tmp_path / "a.dat"
+    path.write_bytes(files.columns(np.arange(10.0, 90.0), np.ones(80), header=header))
+    for options in ({}, {"wavelength": 0.5}):
+        with pytest.raises(sq.PatternError, match="states two wavelengths"):
+            sq.read_pattern(path, **options)
+    settled = sq.read_pattern(path, wavelength=0.5, x="two_theta")
+    assert settled.attrs["wavelength"] == 0.5
 
 
 CONTRADICTIONS = {
