@@ -59,10 +59,10 @@ class Resampler:
     """
 
     def __init__(self, q: Array, grid: Array) -> None:
-        if len(q) < 2:
-            raise ValueError("a pattern has one point; it cannot be put on a grid")
         self.q, self.grid = q, grid
         self._same = len(q) == len(grid) and np.allclose(q, grid, rtol=0.0, atol=1e-9)
+        if len(q) < 2 and not self._same:
+            raise ValueError("a pattern has one point; it cannot be put on a grid")
         self._segments: list[_Segment] | None = None
 
     def __call__(self, rows: Array) -> Array:
@@ -78,7 +78,7 @@ class Resampler:
             result = np.full((len(rows), len(self.grid)), np.nan, dtype=rows.dtype)
         for chosen, measured in _alike(missing, np.flatnonzero(to_do)):
             if measured.all():
-                self._fill(result, chosen, rows)
+                self._fill(result, chosen, rows if len(chosen) == len(rows) else rows[chosen])
             elif measured.sum() < 2:
                 result[chosen] = np.nan
             else:
@@ -87,17 +87,15 @@ class Resampler:
         return result
 
     def _fill(self, result: Array, chosen: Array, rows: Array) -> None:
-        """Resample rows, all of them or those that are chosen, into their places."""
+        """Resample rows into their places."""
         if self._segments is None:
             self._segments = _segments(self.q, self.grid)
-        every = len(rows) != len(chosen)
         for start in range(0, len(chosen), _ROWS):
             some = slice(start, start + _ROWS)
             places = chosen[some]
-            values = rows[places if every else some]
             result[places] = np.nan
             for segment in self._segments:
-                result[places, segment.chosen] = segment.values(values)
+                result[places, segment.chosen] = segment.values(rows[some])
 
 
 def _holes(missing: Array) -> Array:

@@ -406,7 +406,7 @@ def test_too_large_a_scale_is_said():
     counted = pattern(q, smooth(q) + blank_at(q))
     level = float(np.trapezoid(smooth(q) + blank_at(q), q) / np.trapezoid(blank_at(q), q))
     for scale in (level, 1.5 * level):
-        with pytest.raises(ValueError, match="too large a scale|no intensity"):
+        with pytest.raises(ValueError, match=r"too large a scale|no intensity"):
             standardized(sq.subtract_blank(counted, BLANK, scale))
 
 
