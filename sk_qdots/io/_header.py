@@ -1,8 +1,9 @@
 """What the lines before the data say of the columns and of the wavelength.
 
-Only what is certain is taken: a label that begins a line and brings its unit, or that
-stands right above the data; a wavelength or a photon energy with its unit or as a number
-that can be nothing else. What is said but not understood is kept, to be quoted.
+The row of names right above the data decides; where there is none, a label further up
+that begins its line and brings its unit. Of wavelengths and photon energies those are
+taken that have their unit or can be nothing else. What is said but not understood is
+kept, to be quoted.
 """
 
 from __future__ import annotations
@@ -13,26 +14,47 @@ from typing import Any
 
 from .._radiation import same_beam
 from ..simulation.scattering_factors import HC_KEV_ANGSTROM
+from ._axis import AXES
 from ._scan import Wavelength, doublet
 
 __all__ = ["Header", "axis_named", "column_names", "role_of", "unit_of"]
 
 _MAX_LINE = 300
 _MAX_JSON = 20_000
-_MAX_WORDS = 5  # of the other columns' labels, behind the first
+_NEAR = 4  # lines above the data among which the row of names is
 _MARKS = " \t#!%;'\"*/\ufeff"
 _PREFIX = re.compile(
-    r"(?:L\s+|(?:x|x[-_ ]?axis|axis|units?|columns?(?: 1)?|abscissa)\s*[:=]\s*)", re.IGNORECASE
+    r"(?:L\s+|1\. |(?:x|x[-_ ]?axis|axis|units?|(?:data )?col(?:umn)?s?[ _]?1?|abscissa)"
+    r"\s*[:=]\s*)",
+    re.IGNORECASE,
+)
+_PYFAI = {
+    "2th_deg": "two_theta",
+    "2th_rad": "two_theta_rad",
+    "q_a^-1": "q",
+    "q_nm^-1": "q_nm",
+    "d_a": "d",
+    "d_nm": "d_nm",
+}
+_PYFAI_UNIT = re.compile(
+    r"unit\w*[\"' ]*[:=][\"' ]*(2th_deg|2th_rad|q_A\^-1|q_nm\^-1|d_A|d_nm)(?!\w)", re.IGNORECASE
+)
+_INVERSE_LENGTH = re.compile(
+    r"1 ?/ ?(?:å|a|nm)(?![a-z])|(?<![a-z])(?:å|a|nm|ang\w*)(?: ?\^? ?\{?\(?[-⁻] ?[1¹])"
+    r"|inverse (?:ang|nano)",
+    re.IGNORECASE,
 )
 
 _NAMES = {
     "two_theta": r"(?:2 ?[-_]? ?(?:theta|th|θ|ϑ)(?![a-z])|two[-_ ]?theta|tth(?![a-z])"
     r"|(?:scattering|diffraction) angle|angle(?![a-z])|pos(?:ition|\.)(?= ?\[ ?° ?2))",
-    "q": r"(?:q(?![a-z0-9])"
-    r"|(?:scattering|wave|momentum)[-_ ]?(?:vector|transfer)(?: q)?(?! ?[xyz]))",
+    "q": r"(?:\|?q\|?(?![a-z0-9^-])|q[-_ ]?vec(?:tor)?(?![a-z])"
+    r"|(?:scattering|wave|momentum)[-_ ]?(?:vector|transfer)?(?: q)(?! ?[xyz])"
+    r"|(?:scattering|wave|momentum)[-_ ]?(?:vector|transfer)(?! ?[xyz]))",
     "d": r"(?:d[-_ ]?spacings?|d(?![a-z0-9*]))",
     "other": r"(?:azimuth\w*|radial\w*|log\S*|d\*\S*|(?:theta|th|omega|chi|phi|psi|radius|r|pixels?"
-    r"|channels?|time|energy|temperature|frame|q[xyz]|s|index|bin)(?![a-z]))",
+    r"|channels?|time|energy|temperature|frame|q[xyz]|s|index|bin|θ|tof|e)(?![a-z0-9])|sin|q\^2"
+    r"|bragg)",
 }
 _NAME = {kind: re.compile(pattern, re.IGNORECASE) for kind, pattern in _NAMES.items()}
 _UNIT = re.compile(
@@ -40,20 +62,25 @@ _UNIT = re.compile(
     r"|(?:/ ?|_|, ?| in )(?P<bare>\S{1,16})| (?P<loose>(?:1/)?[ÅA](?:ngstroms?)?[-^⁻{}1¹()+]*"
     r"|1/nm|nm[-^⁻{}1¹()+]+|deg(?:rees?|\.)?|rad(?:ians?)?|°)(?![\w/]))"
 )
-_INTENSITY = re.compile(r"(?:i|int\.?|intensit\w*|counts?|cps|y|yobs|i\(q\)|signal)", re.IGNORECASE)
+_INTENSITY = re.compile(
+    r"(?:[iy](?:[-_ ]?(?:obs|exp|tot|abs))?|int\.?|intensit\w*|counts?|cps|[sifg]\([qr]\)|signal)",
+    re.IGNORECASE,
+)
 _ERROR = re.compile(
-    r"(?:e\.?s\.?d\.?s?|sig(?:ma)?(?:_?[iy])?|σ|std\w*|st\.?dev\.?|standard.?deviation|err(?:or)?s?"
-    r"|unc\w*|d_?i|Δi|delta.?i|e|s|dy|[iy]_?(?:err(?:or)?s?|sigma|std))",
+    r"(?:(?:[iy]|int\w*\.?)?[-_ ]?(?:e\.?s\.?d\.?s?|sig(?:ma)?|std\w*|std?\.? ?dev\w*\.?"
+    r"|err(?:or)?s?|unc\w*)\.?(?:_?[iy])?|σ|standard.?deviation|d_?i(?:\(q\))?|Δi|delta.?i|e|s|dy|sem"
+    r"|sqrt(?:\(i\))?)",
     re.IGNORECASE,
 )
 
 _NUMBER = r"(?P<value>\d+(?:[.,]\d+)?(?:[eE][-+]?\d+)?)(?![\d.,]*\d)"
 _LINE = r"k?[-_ ]?(?:alpha|α|a)[-_ ]?"
 _WAVELENGTH = re.compile(
-    rf"(?:{_LINE}(?P<before>[12]|beta)[ _-]*)?(?:wave[-_ ]?length|lambda|λ|(?<=_)WL)"
+    rf"(?:{_LINE}(?P<before>[12]|beta)[ _-]*)?(?:wave[-_ ]?length|(?<![a-z])lambda|λ|(?<=_)WL)"
     rf"(?:[-_ ]?(?:{_LINE})?(?P<after>[12])(?![\d.,]))?"
     r"(?: is| of (?:the )?beam)?[ _/]*[(\[]?(?P<inside>Å|A|ang\w*|nm|pm|m)?(?![a-z])[)\]]?"
-    rf"[\"' ]*[:=,;]?[\"' ]*{_NUMBER}[ ;,]*(?P<unit>[^\W\d]+)?",
+    rf"[\"' ]*[:=,;]?[\"' ]*{_NUMBER}"
+    r"(?:[ ;,]+(?P<second>\d\.\d{3,})(?:[ ;,]+(?P<ratio>0?\.\d+))?)?[ ;,]*(?P<unit>[^\W\d]+)?",
     re.IGNORECASE,
 )
 _JSON = re.compile(rf'"wavelength" ?: ?{_NUMBER}')  # pyFAI writes its geometry so
@@ -66,8 +93,8 @@ _ENERGY = re.compile(
     re.IGNORECASE,
 )
 _NOT_THE_BEAM = re.compile(
-    r"threshold|cut-?off|detector|ring|electron|storage|emission|excitation|laser|fluoresc|absor"
-    r"|filter|resolution|range|edge",
+    r"thresh|trim|lower|upper|eiger|pilatus|cut-?off|detector|ring|electron|storage|emission|excit"
+    r"|laser|fluoresc|lumin|\bPL\b|absor|filter|resolution|range|edge|delta|\bd ?lambda",
     re.IGNORECASE,
 )
 _FORMATS = {"qa": "q", "qnm": "q_nm", "twotheta": "two_theta"}  # of PDFgetX3 and its kin
@@ -80,11 +107,12 @@ class Header:
 
     axis: str | None = None
     words: str = ""
-    others: list[tuple[str, str]] = field(default_factory=list)
-    label: str = ""
+    other_words: str = ""
     mentioned: str = ""
+    names: list[str] | None = None
+    _lines: list[str] = field(default_factory=list)
+    _strong: list[tuple[str, str]] = field(default_factory=list)
     _waves: list[tuple[str, float]] = field(default_factory=list)
-    _weak: tuple[str, str, bool] | None = None
 
     def read(self, line: str) -> None:
         """Take from a line what it says."""
@@ -92,37 +120,64 @@ class Header:
         if not text:
             return
         self._read_beam(line, text)
+        self._lines = [*self._lines[1 - _NEAR :], line]
         declared = _FORMAT.search(text)
         if declared and declared[1].lower() in _FORMATS:
-            self._name(_FORMATS[declared[1].lower()], text)
-            return
-        unit = unit_of(text.split("\t")[0].split(";")[0]) if self._weak else None
-        if self._weak and unit and not any(c.isdigit() for c in text.replace("1/", "")):
-            self._name(_with_unit(self._weak[0], unit), f"{self._weak[1]} {text}")  # a row of units
-            self._weak = None
-            return
-        if self._weak and not self._weak[2]:
-            self._weak = None
+            self._strong.append((_FORMATS[declared[1].lower()], text))
+        unit = _PYFAI_UNIT.search(text)
+        if unit:
+            self._strong.append((_PYFAI[unit[1].lower()], text))
         found = _label(text)
-        self.label = line
-        if found is None:
-            return
-        kind, unit = found
-        if unit is None:
-            # A bare name counts right above the data, or beside the intensity's.
-            beside = any(role_of(word) == "intensity" for word in re.split(r"[ ,;\t]+", text)[1:])
-            self._weak = (kind, text, beside)
-        else:
-            self._name(_with_unit(kind, unit), text)
+        if found is not None and found[1] is not None and found[0] != "other":
+            self._strong.append((_with_unit(found[0], found[1]), text))
 
-    def finish(self) -> None:
-        """Decide what the last line was: called where the data begin."""
-        if self._weak is not None:
-            kind, text, _ = self._weak
-            if self.axis is None:
-                named = {"two_theta": "two_theta", "other": "other"}.get(kind, f"{kind}?")
-                self._name(named, text)
-            self._weak = None
+    def settle(self, width: int) -> None:
+        """Decide, once it is known how many columns there are."""
+        rows = [column_names(line, width) for line in self._lines]
+        candidates = [k for k, names in enumerate(rows) if names is not None]
+        # One that names an intensity is believed before one that only begins with an axis.
+        for k in sorted(candidates, key=lambda k: (_has_intensity(rows[k]), k))[-1:]:
+            self.names = rows[k]
+            below = self._lines[k + 1 : k + 2]
+            unit = unit_of(re.split(r"[\t;,]", below[0])[0]) if below else None
+            self._take_row(self._lines[k], unit)
+        if self.axis is None and self._strong:
+            self._name(*self._strong[-1])
+        if self.axis is None and self._lines:
+            text = _plain(self._lines[-1])
+            found = _label(text)
+            if found is not None and found[0] == "q" and len(text.split()) == 1:
+                self._name("q?", text)
+            elif _INVERSE_LENGTH.search(text) and unit_of(text) is None:
+                self._name("other", text)  # of Q in some words, not understood
+
+    def settle_label(self, line: str) -> None:
+        """Take the label of an abscissa that has a line of its own."""
+        text = _plain(line)
+        found = _label(text)
+        if found is not None:
+            self._strong.append((_with_unit(found[0], found[1] or ""), text))
+        self._lines = []
+
+    def _take_row(self, line: str, unit: str | None) -> None:
+        """Take the abscissa from the row of names, and its unit from there or from below."""
+        text = _plain(line)
+        found = _label(text)
+        if found is None:
+            if _INVERSE_LENGTH.search(text):
+                self._name("other", text)
+            return
+        kind, own = found
+        axis = _with_unit(kind, own or unit or "")
+        self._name(axis, text)
+        # Another row of names, that says otherwise.
+        for other, words in self._strong:
+            names = column_names(words, len(self.names or ()))
+            if other != axis and axis in AXES and _has_intensity(names):
+                self.other_words = " ".join(words.split())[:40]
+
+    def _name(self, axis: str, text: str) -> None:
+        self.axis, self.words = axis, " ".join(text.split())[:40]
 
     @property
     def wavelength(self) -> Wavelength | None:
@@ -146,23 +201,15 @@ class Header:
 
     def facts(self) -> dict[str, Any]:
         """What goes into a scan: axis, wavelength, and what contradicts itself."""
-        self.finish()
         beam = self.contradiction
         return {
             "axis": self.axis,
             "words": self.words,
             "wavelength": self.wavelength,
             "mentioned": self.mentioned,
-            "other_words": self.others[0][1] if self.others else "",
+            "other_words": self.other_words,
             "other_wavelength": None if beam is None else beam[1],
         }
-
-    def _name(self, axis: str, text: str) -> None:
-        words = " ".join(text.split())[:40]
-        if self.axis is None:
-            self.axis, self.words = axis, words
-        elif axis != self.axis:
-            self.others.append((axis, words))
 
     def _read_beam(self, line: str, text: str) -> None:
         for pair in _JSON.finditer(line[:_MAX_JSON]):
@@ -178,7 +225,12 @@ class Header:
             unit = groups.get("inside") or groups["unit"] or ""
             value = _in_angstrom(groups["value"], unit)
             line = groups.get("before") or groups.get("after") or ""
-            if value is not None and line != "beta":
+            second = groups.get("second")
+            if value is not None and second and value < float(second) < 1.02 * value:
+                self._waves += [("1", value), ("2", float(second))]
+                if groups["ratio"]:
+                    self._waves.append(("ratio", float(groups["ratio"])))
+            elif value is not None and line != "beta":
                 self._waves.append((line or "wavelength", value))
         ratio = _RATIO.search(text)
         if ratio and "alpha" in text.lower():
@@ -222,22 +274,34 @@ def unit_of(text: str) -> str | None:
 
 
 def column_names(label: str, width: int) -> list[str] | None:
-    """Names of the columns from the line above them; None where they are not as many."""
-    line = label.lstrip(" #").rstrip("\r\n ")
+    """Names of the columns from the line above them; None where it is no row of names.
+
+    As many names as columns, of which the first is that of an axis or another that of
+    an intensity.
+    """
+    line = label.strip("#!%'/* \r\n").lstrip(";")
     for separator in ("\t", ";", ","):
         if separator in line:
             names = [name.strip(" \"'") for name in line.split(separator)]
-            if len(names) == width and any(any(c.isalpha() for c in name) for name in names):
+            if len(names) == width and _are_names(names):
                 return names
     text = _plain(label)
     span = _first_label(text)
-    rest = re.sub(r" ?[(\[][^)\]]*[)\]]", "", text[span:])  # I (a.u.) is one name
-    names = re.split(r"[ ,]+", rest.strip(" ,"))
-    if span:
-        names = [text[:span], *(name for name in names if name)]
-    elif role_of(names[0]) != "intensity":
-        return None  # a title, perhaps
-    return names if len(names) == width else None
+    rest = re.sub(r" [(\[][^)\]]*[)\]]", "", text[span:])  # I (a.u.) is one name
+    names = [name for name in re.split(r"[ ,;]+", rest) if name]
+    names = [text[:span], *names] if span else names
+    return names if len(names) == width and _are_names(names) else None
+
+
+def _has_intensity(names: list[str] | None) -> bool:
+    return names is not None and "intensity" in map(role_of, names)
+
+
+def _are_names(names: list[str]) -> bool:
+    roles = [role_of(name) for name in names]
+    if "intensity" in roles[1:] or roles[0] == "intensity":
+        return True
+    return roles[0] == "axis" and axis_named(names[0]) not in ("other", "q?", "d?")
 
 
 def _first_label(text: str) -> int:
@@ -248,17 +312,20 @@ def _first_label(text: str) -> int:
             more = re.match(r" (?:angle|axis|vector)", text[name.end() :], re.IGNORECASE)
             end = name.end() + (more.end() if more else 0)
             unit = _UNIT.match(text[end:])
-            return end + (unit.end() if unit else 0)
+            if unit and (unit["round"] or unit["square"] or unit_of(_inside(unit))):
+                return end + unit.end()
+            tail = re.match(r"_\S*", text[end:])  # r_mm
+            return end + (tail.end() if tail else 0)
     return 0
 
 
 def role_of(name: str) -> str:
     """What a column is by its name: axis, intensity, error or unknown."""
-    bare = re.sub(r" ?[(\[].*", "", name).strip()
-    if _ERROR.fullmatch(bare):
-        return "error"
-    if _INTENSITY.fullmatch(bare):
-        return "intensity"
+    for bare in (name.strip(), re.sub(r" ?[(\[/].*", "", name).strip()):
+        if _ERROR.fullmatch(bare):
+            return "error"
+        if _INTENSITY.fullmatch(bare):
+            return "intensity"
     kind = axis_named(name)
     return "axis" if kind is not None else "unknown"
 
@@ -271,35 +338,32 @@ def _plain(line: str) -> str:
 
 def _label(text: str) -> tuple[str, str | None] | None:
     """Kind and unit (None where it has none) of the label that begins a line."""
-    for kind in ("two_theta", "q", "d", "other"):
-        name = _NAME[kind].match(text)
+    for kind, pattern in _NAME.items():
+        name = pattern.match(text)
         if name is None:
             continue
         rest = text[name.end() :]
         if kind == "two_theta" and re.match(r" ?\[ ?°", rest):
-            kind_unit, rest = "deg", re.sub(r"^ ?\[[^\]]*\]", "", rest)
-            return (kind, kind_unit) if _are_labels(rest) else None
+            return kind, "deg"
+        if re.match(r" ?[(\[] ?(?:2 ?-?theta|2θ|two.?theta|tth)", rest, re.IGNORECASE):
+            return ("two_theta", None) if kind in ("two_theta", "other") else None
         unit = _UNIT.match(rest)
         if unit is not None:
-            text_of_unit = next(group for group in unit.groups() if group is not None)
-            known = unit_of(text_of_unit)
-            if known and _are_labels(rest[unit.end() :]):
-                return kind, known
-            strange = unit["round"] is not None or unit["square"] is not None
-            if strange and kind != "other" and _are_labels(rest[unit.end() :]):
-                return ("other", "strange") if kind == "two_theta" else (kind, None)
-        if kind == "other" and unit is not None and _are_labels(rest[unit.end() :]):
-            return kind, "strange"
-        return (kind, None) if _are_labels(rest) else None
+            known = unit_of(_inside(unit))
+            if known:
+                # With its unit it is a label, whatever follows.
+                return (kind, known) if kind != "other" else (kind, "strange")
+            if unit["round"] is not None or unit["square"] is not None:
+                angle = unit_of(_inside(unit)) is None and kind == "two_theta"
+                strange = re.match(r"m ?rad|µ ?rad|centi", _inside(unit), re.IGNORECASE)
+                return ("other", "strange") if angle and strange else (kind, None)
+        return kind, None
     return None
 
 
-def _are_labels(rest: str) -> bool:
-    """Whether what follows the first label can be the labels of other columns."""
-    words = re.sub(r"[(\[][^)\]]*[)\]]", " ", rest).replace(",", " ").replace(";", " ").split()
-    return len(words) <= _MAX_WORDS and not any(
-        any(c.isdigit() for c in word) or word in ("=", ":") for word in words
-    )
+def _inside(unit: re.Match[str]) -> str:
+    """Words of a unit, without its brackets."""
+    return next((group for group in unit.groups() if group is not None), "")
 
 
 def _with_unit(kind: str, unit: str) -> str:

@@ -177,10 +177,7 @@ class _Reader:
 
     def _flag(self, group: Any, name: str) -> bool:
         child = self._child(group, name)
-        return isinstance(child, self.h5py.Dataset) and str(child.attrs.get("signal", "")) in (
-            "1",
-            "b'1'",
-        )
+        return isinstance(child, self.h5py.Dataset) and self._attribute(child, "signal") == "1"
 
     def _axis(self, group: Any, signal: Any) -> Any:
         names = self._axes(group, signal)
@@ -197,7 +194,11 @@ class _Reader:
 
     def _axes(self, group: Any, signal: Any) -> list[str]:
         """Names of the axes, as the group's or the signal's attribute has them."""
-        axes = group.attrs.get("axes", signal.attrs.get("axes", ()))
+        axes: Any = ()
+        for node in (group, signal):
+            if self._is_plain(node, "axes"):
+                axes = node.attrs["axes"]
+                break
         if isinstance(axes, bytes | str):
             axes = axes.decode(errors="replace") if isinstance(axes, bytes) else axes
             axes = axes.replace("[", "").replace("]", "").replace(",", ":").split(":")
@@ -296,15 +297,25 @@ class _Reader:
         except (KeyError, ValueError, RuntimeError, OSError):
             return None
 
+    def _is_plain(self, node: Any, name: str) -> bool:
+        """Whether an attribute is text or a number: what damage made of it may end the process."""
+        if name not in node.attrs:
+            return False
+        h5t = self.h5py.h5t
+        kind = self.h5py.h5a.open(node.id, name.encode()).get_type().get_class()
+        return kind in (h5t.STRING, h5t.INTEGER, h5t.FLOAT)
+
     def _attribute(self, node: Any, name: str) -> str:
-        value = node.attrs.get(name, "")
+        value = node.attrs[name] if self._is_plain(node, name) else ""
         if isinstance(value, np.ndarray):
             value = value.ravel()[0] if value.size == 1 else ""
         return value.decode(errors="replace") if isinstance(value, bytes) else str(value)
 
     def _text(self, group: Any, name: str) -> str:
-        try:
-            value = group[name][()]
-        except (KeyError, ValueError, RuntimeError, OSError, TypeError):
+        dataset = group.get(name)
+        if not isinstance(dataset, self.h5py.Dataset) or dataset.shape != ():
             return ""
+        if dataset.id.get_type().get_class() != self.h5py.h5t.STRING:
+            return ""
+        value = dataset[()]
         return value.decode(errors="replace") if isinstance(value, bytes) else str(value)[:80]

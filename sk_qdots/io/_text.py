@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ._header import Header, column_names, role_of
+from ._header import Header, axis_named, role_of
 from ._scan import MAX_POINTS, PatternError, Scan
 
 __all__ = ["lines_of", "read_columns"]
@@ -29,6 +29,7 @@ _THREE_DIGITS = re.compile(r"\d{3}(\.\d+)?")
 _SHORT_INTEGER = re.compile(r"[+-]?\d{1,3}")
 _GROUPED = re.compile(r"[+-]?\d{1,3}[.,]\d{3}")
 _POINTS = re.compile(r"\s*\[(scan points|data)\]\s*$", re.IGNORECASE)
+_DATE = re.compile(r"\d{1,4}[-./]\d{1,2}[-./]\d{1,4}|\d+:\d\d")
 _COUNT = re.compile(r"\s*(\d{1,9})(\s+\d)?\s*")
 _DECIMALS = "write decimal points, and no separators between thousands"
 
@@ -69,8 +70,8 @@ def read_columns(source: str, lines: list[str]) -> list[Scan]:
         start = marker + 1
     for line in lines[:start]:
         header.read(line)
-        if declared is not None:
-            header.finish()  # FIT2D labels its abscissa on a line of its own
+    if declared is not None:
+        header.settle_label(lines[1])
     table = _Table(source, header)
     for number, line in enumerate(lines[start:], start=start + 1):
         if not line.strip():
@@ -113,6 +114,9 @@ def _fit2d(lines: list[str]) -> tuple[int, int | None]:
         return 0, None
     if _numbers(lines[4].split()) is None:
         return 0, None
+    # A label that is not known proves nothing; then the count must be that of the rows.
+    if axis_named(lines[1]) is None and int(found[1]) != sum(map(bool, map(str.strip, lines[4:]))):
+        return 0, None
     return 4, int(found[1])
 
 
@@ -129,6 +133,7 @@ class _Table:
         self.header = header
         self.rows: list[list[float]] = []
         self.numbers: list[int] = []
+        self.spoiled: tuple[int, list[str]] | None = None  # what may have been a row
         self.columns: list[int] | None = None  # those that are kept, of more than three
         self.width = 0
         self.empty: tuple[int, ...] = ()  # columns that hold nothing
@@ -144,16 +149,14 @@ class _Table:
             return True
         values = self._values(number, fields, by_comma)
         if values is None:
-            lettered = any(any(c.isalpha() for c in field) for field in fields[1:] or fields)
             begun = self._values(number, fields[:1], by_comma) is not None
-            if self.rows or (begun and not lettered) or not _is_worded(line):
-                raise PatternError(
-                    self.source,
-                    f"line {number} is not a row of numbers ({' '.join(fields)[:40]!r}); "
-                    "remove it or mark it with #",
-                )
+            if self.rows or (begun and not any(c.isalpha() for c in line)):
+                self._refuse_row(number, fields)
+            self.spoiled = (number, fields) if _may_be_row(line, fields) else None
             return False
         if not self.rows:
+            if self.spoiled is not None and len(self.spoiled[1]) == len(values):
+                self._refuse_row(*self.spoiled)
             self._check_first(number, len(values), by_comma)
         elif len(values) != self.width:
             raise PatternError(
@@ -171,6 +174,13 @@ class _Table:
         if len(fields) == 3:
             self.third.append(fields[2])
         return True
+
+    def _refuse_row(self, number: int, fields: list[str]) -> None:
+        raise PatternError(
+            self.source,
+            f"line {number} is not a row of numbers ({' '.join(fields)[:40]!r}); remove it or mark "
+            "it with #",
+        )
 
     def finish(self) -> Array:
         """Return all rows, checked for numbers that may be read in two ways."""
@@ -259,9 +269,9 @@ class _Table:
                 f"line {number} has one column; expected abscissa and intensity "
                 "(and a standard deviation)",
             )
-        names = column_names(self.header.label, width)
-        if names is not None:
-            self._check_names(names)
+        self.header.settle(width)
+        if self.header.names is not None:
+            self._check_names(self.header.names)
         if width > 3 and self.columns is None:
             raise PatternError(
                 self.source,
@@ -336,6 +346,8 @@ def _numbers(fields: list[str]) -> list[float] | None:
         return None
 
 
-def _is_worded(line: str) -> bool:
-    """Whether a line has words: a header, not a row that is spoiled."""
-    return re.search(r"[^\W\d_]{2}|(?<![\d.eE+-])[^\W\d_](?![\d.+-])", line) is not None
+def _may_be_row(line: str, fields: list[str]) -> bool:
+    """Whether a line that is no row has a number in each field, and is no date."""
+    numbered = all(any(c.isdigit() for c in field) for field in fields)
+    wordless = not any(c.isalpha() for c in line)
+    return numbered and wordless and len(fields) > 1 and _DATE.search(line) is None
