@@ -11,8 +11,12 @@ import xarray as xr
 Array = npt.NDArray[Any]
 
 _Q_UNITS = dict.fromkeys(
-    ("", "1/Angstrom", "1/angstrom", "1/A", "1/Å", "A^-1", "Å^-1", "Å⁻¹", "angstrom^-1"), 1.0
-) | dict.fromkeys(("1/nm", "nm^-1", "nm⁻¹"), 0.1)
+    [
+        *["", "1/angstrom", "1/a", "1/å", "a^-1", "å^-1", "å⁻¹", "angstrom^-1", "a-1", "å-1"],
+        *["angstrom-1", "inverseangstrom", "a^{-1}", "å^{-1}", r"$\aa^{-1}$", r"\aa^{-1}"],
+    ],
+    1.0,
+) | dict.fromkeys(["1/nm", "nm^-1", "nm⁻¹", "nm-1", "nm^{-1}"], 0.1)
 _ANGLE_UNITS = dict.fromkeys(("", "degree", "degrees", "deg", "°"), 1.0) | dict.fromkeys(
     ("radian", "radians", "rad"), float(np.rad2deg(1.0))
 )
@@ -25,6 +29,7 @@ __all__ = [
     "q_of",
     "rows_of",
     "two_theta_from_q",
+    "wavelength_of",
 ]
 
 
@@ -49,27 +54,49 @@ def q_of(pattern: xr.DataArray) -> Array:
     if "q" in pattern.coords:
         return _in_units(pattern.coords["q"], _Q_UNITS)
     if "two_theta" in pattern.coords:
-        wavelength = pattern.attrs.get("wavelength")
+        wavelength = wavelength_of(pattern)
         if wavelength is None:
             raise ValueError(
                 "the pattern has a two_theta axis but no wavelength: "
                 "set pattern.attrs['wavelength'] in Angstrom"
             )
-        if not 0 < float(wavelength) < np.inf:
-            raise ValueError(f"attrs['wavelength'] is {wavelength}; it must be in Angstrom")
         angles = _in_units(pattern.coords["two_theta"], _ANGLE_UNITS)
-        return q_from_two_theta(angles, float(wavelength))
+        if len(angles) and np.nanmax(angles) > 180.0:
+            raise ValueError(f"two_theta reaches {np.nanmax(angles):g}; it ends at 180 degrees")
+        return q_from_two_theta(angles, wavelength)
     raise ValueError(
         "the pattern has no axis: it needs a coordinate 'q' (1/Angstrom), or 'two_theta' "
         "(degrees) with attrs['wavelength'] (Angstrom)"
     )
 
 
+def wavelength_of(pattern: xr.DataArray) -> float | None:
+    """Wavelength of a pattern in Angstrom, from its attribute; None where it has none.
+
+    Raises
+    ------
+    ValueError
+        If it is not a positive number.
+    """
+    said = pattern.attrs.get("wavelength")
+    if said is None:
+        return None
+    try:
+        value = float(said)
+    except (TypeError, ValueError):
+        value = float("nan")
+    if not 0 < value < np.inf:
+        raise ValueError(f"attrs['wavelength'] is {said!r}; it must be in Angstrom")
+    return value
+
+
 def _in_units(axis: xr.DataArray, units: dict[str, float]) -> Array:
     """Values of an axis in 1/Angstrom or degrees, from the units that it says."""
     if axis.ndim != 1:
         raise ValueError(f"the coordinate {axis.name!r} has dimensions {axis.dims}; expected one")
-    said = str(axis.attrs.get("units", "")).replace(" ", "")
+    if axis.dtype.kind not in "iuf":
+        raise ValueError(f"the coordinate {axis.name!r} holds {axis.dtype}; expected numbers")
+    said = str(axis.attrs.get("units") or "").replace(" ", "").lower()
     if said not in units:
         raise ValueError(
             f"the coordinate {axis.name!r} is in {said!r}; bring it to one of "

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.interpolate import make_interp_spline
+from scipy.interpolate import PchipInterpolator, make_interp_spline
 
 __all__ = ["Resampler", "resample"]
 
@@ -17,7 +17,7 @@ _GAP_STEPS = 2.5  # a step this many times those beside it is a hole in the data
 _GAP_WIDTH = 0.02  # ... if it is also this wide, in 1/Angstrom: a third of a 10 nm peak
 _WIDEST = 0.25  # 1/Angstrom: a wider step is a hole, whatever is beside it
 _BESIDE = 10  # steps that are looked at on either side
-_TWINS = 0.25  # points closer than this many of the steps around them are one point
+_TWINS = 0.5  # points closer than this many of the steps around them are one point
 _MARGIN = (
     20  # points beyond a coarse stretch that its spline sees: their influence decays as 0.27^n
 )
@@ -129,7 +129,8 @@ def _segments(q: Array, grid: Array) -> list[_Segment]:
         # Bins that the stretch reaches into.
         first = int(np.searchsorted(high, q[start]))
         last = int(np.searchsorted(low, q[stop - 1], side="right"))
-        if first < last:
+        # A lone point between holes is no pattern.
+        if first < last and len(part) > 1:
             chosen = slice(first, last)
             found.append(_Segment(q, slice(start, stop), grid, chosen, low[chosen], high[chosen]))
     return found
@@ -155,10 +156,6 @@ class _Segment:
     ) -> None:
         self.points, self.chosen = points, chosen
         self.q, self.grid = q[points], grid[chosen]
-        self.fine = np.zeros(len(self.grid), dtype=bool)
-        self.single = len(self.q) == 1
-        if self.single:
-            return
         local = _local_step(self.q)
         self.fine = np.interp(self.grid, self.q, local) < _FINE * (high - low)
         if self.fine.any():
@@ -169,8 +166,6 @@ class _Segment:
     def values(self, rows: Array) -> Array:
         """Intensities at the chosen points of the grid."""
         values = rows[:, self.points].astype(np.float64)
-        if self.single:
-            return np.repeat(values, len(self.grid), axis=1)
         found = np.empty((len(rows), len(self.grid)))
         if self.fine.any():
             found[:, self.fine] = self._means(values)
@@ -213,12 +208,20 @@ class _Segment:
         self.count = np.diff(np.r_[self.first, len(q)])
         self.knots = np.add.reduceat(q, self.first) / self.count
         self.at = np.clip(at, self.knots[0], self.knots[-1])
+        steps = np.diff(self.knots)
+        ratio = steps[1:] / steps[:-1]
+        # Through points at random a spline would swing.
+        self.uneven = (
+            bool(np.mean((ratio > 3.0) | (ratio < 1.0 / 3.0)) > 0.1) if len(ratio) else False
+        )
 
     def _spline(self, values: Array) -> Array:
         """Cubic splines through the points."""
         through = np.add.reduceat(values[:, self.seen], self.first, axis=1) / self.count
         if len(self.knots) == 1:
             return np.repeat(through, len(self.at), axis=1)
+        if self.uneven:
+            return np.asarray(PchipInterpolator(self.knots, through, axis=1)(self.at))
         spline = make_interp_spline(self.knots, through, k=min(3, len(self.knots) - 1), axis=1)
         # A spline may swing beyond its points beside a sharp peak; below zero counts cannot go.
         floor = np.minimum(values.min(axis=1, keepdims=True), 0.0)

@@ -17,7 +17,7 @@ import numpy.typing as npt
 import xarray as xr
 from sklearn.base import BaseEstimator, TransformerMixin
 
-from ._patterns import area, check_axis, is_subtracted, q_of, rows_of
+from ._patterns import area, check_axis, is_subtracted, q_of, rows_of, wavelength_of
 from ._radiation import same_beam
 from ._resampling import Resampler, resample
 from ._validation import Interval, StrOptions, check_is_fitted, fit_context, validate_data
@@ -267,6 +267,8 @@ class QStandardizer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             if not (np.nanmax(on_grid, axis=1) > 0).all():
                 raise ValueError(f"{source}: no intensity inside the grid")
             net, gross = area(on_grid, self.q_), area(np.abs(on_grid), self.q_)
+            if not (gross > 0).all():
+                raise ValueError(f"{source}: fewer than two neighbouring points inside the grid")
             if (net < _LEAST_NET * gross).any():
                 raise ValueError(
                     f"{source}: next to nothing is left inside the grid (net area "
@@ -282,8 +284,8 @@ class QStandardizer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         if not measured.any(axis=1).all():
             q = resampler.q
             raise ValueError(
-                f"a pattern ({q[0]:.3g} to {q[-1]:.3g} 1/Angstrom) has nothing measured "
-                f"inside the grid ({self.q_[0]:.3g} to {self.q_[-1]:.3g} 1/Angstrom)"
+                f"a pattern ({_range(q)}) has nothing measured inside the grid "
+                f"({self.q_[0]:.3g} to {self.q_[-1]:.3g} 1/Angstrom)"
             )
         if self.padding != "nan" and not measured.all():
             on_grid = _pad(on_grid, measured, self.padding)
@@ -437,11 +439,11 @@ def subtract_blank(
     """
     _check_is_pattern("pattern", pattern)
     _check_is_pattern("blank", blank)
-    one, other = (item.attrs.get("wavelength") for item in (pattern, blank))
-    if one is not None and other is not None and not same_beam(float(one), float(other)):
+    one, other = wavelength_of(pattern), wavelength_of(blank)
+    if one is not None and other is not None and not same_beam(one, other):
         raise ValueError(
-            f"the pattern was measured at {float(one):.5g} Angstrom and the blank at "
-            f"{float(other):.5g}; a blank must be measured in the same way"
+            f"the pattern was measured at {one:.5g} Angstrom and the blank at {other:.5g}; a blank "
+            "must be measured in the same way"
         )
     rows, single = (rows_of(item).astype(np.float64) for item in (pattern, blank))
     if len(single) != 1:
@@ -456,8 +458,7 @@ def subtract_blank(
     below = resample(q_blank, single, q)[0]
     if not (np.isfinite(below) & np.isfinite(rows)).any(axis=1).all():
         raise ValueError(
-            f"the blank ({q_blank[0]:.3g} to {q_blank[-1]:.3g} 1/Angstrom) and the pattern "
-            f"({q[0]:.3g} to {q[-1]:.3g}) do not overlap"
+            f"the blank ({_range(q_blank)}) and the pattern ({_range(q)}) do not overlap"
         )
     scales = _scales(q, rows, below, scale)
     result = pattern.copy(data=(rows - scales[:, None] * below).reshape(pattern.shape))
@@ -469,8 +470,8 @@ def subtract_blank(
     if "esd" in pattern.coords:
         result = result.drop_vars("esd")
         esd = pattern.coords["esd"]
-        if "esd" in blank.coords and esd.dims == pattern.dims:
-            noise = _esd_at(q, q_blank, blank.coords["esd"].values)
+        if "esd" in blank.coords and esd.dims == pattern.dims and blank["esd"].dims == blank.dims:
+            noise = _esd_at(q, q_blank, blank.coords["esd"].values.ravel())
             total = np.hypot(esd.values.reshape(rows.shape), scales[:, None] * noise)
             result = result.assign_coords(esd=(pattern.dims, total.reshape(pattern.shape)))
     return result
@@ -482,10 +483,10 @@ def _scales(q: Array, rows: Array, blank: Array, scale: Any) -> Array:
         return np.array([_largest_scale(q, row, blank) for row in rows])
     try:
         scales = np.asarray(scale, dtype=np.float64)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         scales = np.array(np.nan)
-    if isinstance(scale, bool) or not ((scales > 0) & np.isfinite(scales)).all():
-        raise ValueError(f"scale is {scale!r}; it must be a positive number or 'largest'")
+    if np.asarray(scale).dtype.kind == "b" or not ((scales > 0) & np.isfinite(scales)).all():
+        raise ValueError(f"scale is {str(scale)[:40]!r}; it must be a positive number or 'largest'")
     if scales.ndim > 1 or scales.size not in (1, len(rows)):
         raise ValueError(f"scale has shape {scales.shape}; expected one number, or one a pattern")
     return np.broadcast_to(scales.ravel(), len(rows))
@@ -497,9 +498,15 @@ def _esd_at(q: Array, q_blank: Array, esd: Array) -> Array:
     return np.asarray(np.interp(q, q_blank, esd) * np.sqrt(np.minimum(width, 1.0)))
 
 
+def _range(q: Array) -> str:
+    return f"{q[0]:.3g} to {q[-1]:.3g} 1/Angstrom, step {np.median(np.diff(q)):.3g}"
+
+
 def _check_is_pattern(what: str, item: object) -> None:
     if not isinstance(item, xr.DataArray):
         raise TypeError(f"{what} is a {type(item).__name__}; expected a DataArray")
+    if item.dtype.kind not in "iuf":
+        raise TypeError(f"{what} holds {item.dtype}; expected real numbers")
 
 
 def _largest_scale(q: Array, row: Array, blank: Array) -> float:

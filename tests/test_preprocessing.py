@@ -357,6 +357,10 @@ def test_where_the_blank_was_not_measured_nothing_is_known():
         ({"blank": BLANK[:1]}, "two points or more"),
         ({"scale": [0.5, 0.6]}, "one a pattern"),
         ({"scale": "0.5x"}, "positive number or 'largest'"),
+        ({"scale": [True]}, "positive number or 'largest'"),
+        ({"scale": 10**400}, "positive number or 'largest'"),
+        ({"blank": BLANK.assign_attrs(wavelength="a")}, "must be in Angstrom"),
+        ({"blank": BLANK[::40]}, r"step 0\.34.* do not overlap"),
     ],
 )
 def test_bad_blanks(changes, message):
@@ -465,11 +469,24 @@ def test_holes_are_not_filled(narrow, step, n_missing, bridged, how):
 
 
 def test_far_points_are_no_pattern():
-    found = standardized(pattern(np.array([0.9, 2.0, 8.0, 15.1])))
-    assert np.isnan(found).mean() > 0.99
+    for q in (np.array([0.9, 2.0, 8.0, 15.1]), np.arange(0.9, 12.0, 0.3)):
+        with pytest.raises(ValueError, match="nothing measured"):
+            standardized(pattern(q))
+    found = standardized(pattern(np.geomspace(0.5, 15.0, 100)))
+    assert 5.0 < GRID[np.isfinite(found)].max() < 8.0  # where the steps pass 0.25
+    assert np.trapezoid(found[np.isfinite(found)], GRID[np.isfinite(found)]) == pytest.approx(1000)
 
 
-@pytest.mark.parametrize("distance", [1e-13, 1e-6, 1e-4])
+def test_points_at_random_do_not_make_a_spline_swing():
+    rng = np.random.default_rng(0)
+    q = np.sort(rng.uniform(0.9, 15.1, 1000))
+    counts = rng.poisson(100.0, len(q)).astype(float)
+    row = np.array(standardized(pattern(q, counts)))
+    row /= np.nanmean(row)
+    assert np.nanmax(row) < 1.5 and np.nanstd(row) < 0.12
+
+
+@pytest.mark.parametrize("distance", [1e-13, 1e-6, 1e-4, 0.0024, 0.004])
 def test_points_next_to_each_other_do_not_make_a_spline_swing(distance):
     """Two ranges that meet, and two scans that interleave."""
     rng = np.random.default_rng(0)
@@ -493,7 +510,7 @@ def test_a_blank_beside_a_hole_of_the_pattern():
 
 
 @pytest.mark.parametrize(
-    ("units", "factor"), [("1/nm", 10.0), ("nm^-1", 10.0), ("Å⁻¹", 1.0), ("1/Angstrom", 1.0)]
+    ("units", "factor"), [("1/nm", 10.0), ("nm^-1", 10.0), ("Å⁻¹", 1.0), ("A-1", 1.0), (None, 1.0)]
 )
 def test_units_of_a_coordinate(units, factor):
     item = pattern(GRID).assign_coords(q=("q", factor * GRID, {"units": units}))

@@ -24,8 +24,8 @@ _MAX_JSON = 20_000
 _NEAR = 4  # lines above the data among which the row of names is
 _MARKS = " \t#!%;'\"*/\ufeff"
 _PREFIX = re.compile(
-    r"(?:L\s+|1\. |(?:x|x[-_ ]?axis|axis|units?|(?:data )?col(?:umn)?s?[ _]?1?|abscissa)"
-    r"\s*[:=]\s*)",
+    r"(?:L\s+|1[.:] |(?:fields|names|x|x[-_ ]?axis|axis|units?|(?:data )?col(?:umn)?s?[ _]?1?"
+    r"|abscissa)\s*[:=]\s*)",
     re.IGNORECASE,
 )
 _PYFAI = {
@@ -51,9 +51,9 @@ _NAMES = {
     "q": r"(?:\|?q\|?(?![a-z0-9^-])|q[-_ ]?vec(?:tor)?(?![a-z])"
     r"|(?:scattering|wave|momentum)[-_ ]?(?:vector|transfer)?(?: q)(?! ?[xyz])"
     r"|(?:scattering|wave|momentum)[-_ ]?(?:vector|transfer)(?! ?[xyz]))",
-    "d": r"(?:d[-_ ]?spacings?|d(?![a-z0-9*]))",
+    "d": r"(?:d[-_ ]?(?:spacings?|space|values?)(?![a-z])|d(?![a-z0-9*]))",
     "other": r"(?:azimuth\w*|radial\w*|log\S*|d\*\S*|(?:theta|th|omega|chi|phi|psi|radius|r|pixels?"
-    r"|channels?|time|energy|temperature|frame|q[xyz]|s|index|bin|θ|tof|e)(?![a-z0-9])|sin|q\^2"
+    r"|chan(?:nels?)?|kanal|strip|tof|time|energy|temperature|frame|q[xyz]|s|index|bin|θ|e)(?![a-z0-9])|sin|q\w+|q\^2"
     r"|bragg)",
 }
 _NAME = {kind: re.compile(pattern, re.IGNORECASE) for kind, pattern in _NAMES.items()}
@@ -68,7 +68,7 @@ _INTENSITY = re.compile(
 )
 _ERROR = re.compile(
     r"(?:(?:[iy]|int\w*\.?)?[-_ ]?(?:e\.?s\.?d\.?s?|sig(?:ma)?|std\w*|std?\.? ?dev\w*\.?"
-    r"|err(?:or)?s?|unc\w*)\.?(?:_?[iy])?|σ|standard.?deviation|d_?i(?:\(q\))?|Δi|delta.?i|e|s|dy|sem"
+    r"|dev|err(?:or)?s?|unc\w*)\.?(?:_?[iy])?|σ|standard.?deviation|d_?i(?:\(q\))?|Δi|delta.?i|e|s|dy|sem"
     r"|sqrt(?:\(i\))?)",
     re.IGNORECASE,
 )
@@ -259,7 +259,7 @@ def axis_named(label: str) -> str | None:
 
 def unit_of(text: str) -> str | None:
     """``deg``, ``rad``, ``A`` or ``nm``, with ``^-1`` where it is inverse; else None."""
-    text = text.strip(" ()[]{}\"'").lower().replace("\\", "").replace("$", "")
+    text = text.strip(" ()[]{}\"':").lower().replace("\\", "").replace("$", "")
     if re.fullmatch(r"(?:°|º|deg\w*\.?|2th_deg)(?: ?2 ?th\w*\.?| ?2θ)?", text):
         return "deg"
     if re.fullmatch(r"rad(?:ians?)?\.?", text):
@@ -283,7 +283,9 @@ def column_names(label: str, width: int) -> list[str] | None:
     for separator in ("\t", ";", ","):
         if separator in line:
             names = [name.strip(" \"'") for name in line.split(separator)]
-            if len(names) == width and _are_names(names):
+            # Titles have commas, but hardly tabs or semicolons.
+            columns = separator != "," and role_of(names[0]) == "axis"
+            if len(names) == width and (columns or _are_names(names)):
                 return names
     text = _plain(label)
     span = _first_label(text)
@@ -299,6 +301,8 @@ def _has_intensity(names: list[str] | None) -> bool:
 
 def _are_names(names: list[str]) -> bool:
     roles = [role_of(name) for name in names]
+    if any(name.endswith((":", "=")) for name in names):
+        return False
     if "intensity" in roles[1:] or roles[0] == "intensity":
         return True
     return roles[0] == "axis" and axis_named(names[0]) not in ("other", "q?", "d?")

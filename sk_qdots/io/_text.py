@@ -133,6 +133,7 @@ class _Table:
         self.header = header
         self.rows: list[list[float]] = []
         self.numbers: list[int] = []
+        self.lone = 0  # a line of one number
         self.spoiled: tuple[int, list[str]] | None = None  # what may have been a row
         self.columns: list[int] | None = None  # those that are kept, of more than three
         self.width = 0
@@ -154,6 +155,9 @@ class _Table:
                 self._refuse_row(number, fields)
             self.spoiled = (number, fields) if _may_be_row(line, fields) else None
             return False
+        if not self.rows and len(values) == 1:
+            self.lone = self.lone or number  # the number of points, say, above the rows
+            return True
         if not self.rows:
             if self.spoiled is not None and len(self.spoiled[1]) == len(values):
                 self._refuse_row(*self.spoiled)
@@ -184,6 +188,12 @@ class _Table:
 
     def finish(self) -> Array:
         """Return all rows, checked for numbers that may be read in two ways."""
+        if not self.rows and self.lone:
+            raise PatternError(
+                self.source,
+                f"line {self.lone} has one column; expected abscissa and intensity "
+                "(and a standard deviation)",
+            )
         if not self.rows:
             raise PatternError(
                 self.source,
@@ -263,12 +273,6 @@ class _Table:
     def _check_first(self, number: int, width: int, by_comma: bool) -> None:
         """Settle which columns are what, from how many there are and what they are called."""
         self.width = width
-        if width == 1:
-            raise PatternError(
-                self.source,
-                f"line {number} has one column; expected abscissa and intensity "
-                "(and a standard deviation)",
-            )
         self.header.settle(width)
         if self.header.names is not None:
             self._check_names(self.header.names)
