@@ -143,7 +143,7 @@ def _gaps(q: Array, grid_step: float) -> npt.NDArray[np.intp]:
     for k in np.flatnonzero(steps > _GAP_WIDTH):
         before, after = steps[max(k - _BESIDE, 0) : k], steps[k + 1 : k + 1 + _BESIDE]
         beside = max((float(np.median(s)) for s in (before, after) if len(s)), default=np.inf)
-        if steps[k] > min(_GAP_STEPS * beside, max(_WIDEST, 1.5 * grid_step)):
+        if steps[k] > min(_GAP_STEPS * beside, max(_WIDEST, _GAP_STEPS * grid_step)):
             gaps.append(k)
     return np.array(gaps, dtype=np.intp)
 
