@@ -16,10 +16,11 @@ from .augmentation import (
     augment_library,
     library_samples,
 )
+from .blank import subtract_blank
 from .inspection import SizingDisplay
 from .io import PatternError, read_pattern
 from .neural_network import AllCNN, AllCNNClassifier
-from .preprocessing import QStandardizer, subtract_blank
+from .preprocessing import QStandardizer
 from .simulation import Crystal, default_q_grid, simulate_library
 from .sizing import Sizer, SizerError, Sizing, load_sizer, make_sizing_pipeline
 from .solvents import load_solvent, read_solvent

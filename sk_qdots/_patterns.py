@@ -24,9 +24,11 @@ _ANGLE_UNITS = dict.fromkeys(("", "degree", "degrees", "deg", "°"), 1.0) | dict
 __all__ = [
     "area",
     "check_axis",
+    "check_is_pattern",
     "is_subtracted",
     "q_from_two_theta",
     "q_of",
+    "range_of",
     "rows_of",
     "two_theta_from_q",
     "wavelength_of",
@@ -131,6 +133,19 @@ def check_axis(q: Array, n_points: int) -> None:
         raise ValueError(f"the Q axis has {q.size} points and the patterns have {n_points}")
     if not np.isfinite(q).all() or np.any(np.diff(q) <= 0):
         raise ValueError("the Q axis must be finite and strictly ascending; sort the points")
+
+
+def check_is_pattern(what: str, item: object) -> None:
+    """Refuse what is no DataArray of real numbers."""
+    if not isinstance(item, xr.DataArray):
+        raise TypeError(f"{what} is a {type(item).__name__}; expected a DataArray")
+    if item.dtype.kind not in "iuf":
+        raise TypeError(f"{what} holds {item.dtype}; expected real numbers")
+
+
+def range_of(q: Array) -> str:
+    """Range and step of an axis, in words."""
+    return f"{q[0]:.3g} to {q[-1]:.3g} 1/Angstrom, step {np.median(np.diff(q)):.3g}"
 
 
 def area(rows: Array, q: Array) -> Array:
