@@ -14,7 +14,7 @@ from typing import Any
 
 from .._radiation import same_beam
 from ..simulation.scattering_factors import HC_KEV_ANGSTROM
-from ._axis import AXES
+from ._axis import AXES, resolve
 from ._scan import Wavelength, doublet
 
 __all__ = ["Header", "axis_named", "column_names", "role_of", "unit_of"]
@@ -28,17 +28,7 @@ _PREFIX = re.compile(
     r"|abscissa)\s*[:=]\s*)",
     re.IGNORECASE,
 )
-_PYFAI = {
-    "2th_deg": "two_theta",
-    "2th_rad": "two_theta_rad",
-    "q_a^-1": "q",
-    "q_nm^-1": "q_nm",
-    "d_a": "d",
-    "d_nm": "d_nm",
-}
-_PYFAI_UNIT = re.compile(
-    r"unit\w*[\"' ]*[:=][\"' ]*(2th_deg|2th_rad|q_A\^-1|q_nm\^-1|d_A|d_nm)(?!\w)", re.IGNORECASE
-)
+_PYFAI_UNIT = re.compile(r"[Uu]nit\w*[\"' ]*[:=][\"' ]*([\w^-]+)")
 _INVERSE_LENGTH = re.compile(
     r"1 ?/ ?(?:å|a|nm)(?![a-z])|(?<![a-z])(?:å|a|nm|ang\w*)(?: ?\^? ?\{?\(?[-⁻] ?[1¹])"
     r"|inverse (?:ang|nano)",
@@ -125,8 +115,9 @@ class Header:
         if declared and declared[1].lower() in _FORMATS:
             self._strong.append((_FORMATS[declared[1].lower()], text))
         unit = _PYFAI_UNIT.search(text)
-        if unit:
-            self._strong.append((_PYFAI[unit[1].lower()], text))
+        named = resolve(unit[1]) if unit else None
+        if named:
+            self._strong.append((named, text))
         found = _label(text)
         if found is not None and found[1] is not None and found[0] != "other":
             self._strong.append((_with_unit(found[0], found[1]), text))
@@ -357,10 +348,9 @@ def _label(text: str) -> tuple[str, str | None] | None:
             if known:
                 # With its unit it is a label, whatever follows.
                 return (kind, known) if kind != "other" else (kind, "strange")
-            if unit["round"] is not None or unit["square"] is not None:
-                angle = unit_of(_inside(unit)) is None and kind == "two_theta"
-                strange = re.match(r"m ?rad|µ ?rad|centi", _inside(unit), re.IGNORECASE)
-                return ("other", "strange") if angle and strange else (kind, None)
+            strange = re.match(r"m ?rad|µ ?rad|centi", _inside(unit), re.IGNORECASE)
+            if kind == "two_theta" and strange:
+                return "other", "strange"
         return kind, None
     return None
 

@@ -155,8 +155,8 @@ class _Table:
                 self._refuse_row(number, fields)
             self.spoiled = (number, fields) if _may_be_row(line, fields) else None
             return False
-        if not self.rows and len(values) == 1:
-            self.lone = self.lone or number  # the number of points, say, above the rows
+        if not self.rows and len(values) == 1 and not self.lone:
+            self.lone = number  # the number of points, say, above the rows
             return True
         if not self.rows:
             if self.spoiled is not None and len(self.spoiled[1]) == len(values):
@@ -186,14 +186,17 @@ class _Table:
             "it with #",
         )
 
+    def _refuse_lone(self, number: int) -> None:
+        raise PatternError(
+            self.source,
+            f"line {number} has one column; expected abscissa and intensity "
+            "(and a standard deviation)",
+        )
+
     def finish(self) -> Array:
         """Return all rows, checked for numbers that may be read in two ways."""
         if not self.rows and self.lone:
-            raise PatternError(
-                self.source,
-                f"line {self.lone} has one column; expected abscissa and intensity "
-                "(and a standard deviation)",
-            )
+            self._refuse_lone(self.lone)
         if not self.rows:
             raise PatternError(
                 self.source,
@@ -272,6 +275,8 @@ class _Table:
 
     def _check_first(self, number: int, width: int, by_comma: bool) -> None:
         """Settle which columns are what, from how many there are and what they are called."""
+        if width == 1:
+            self._refuse_lone(number)
         self.width = width
         self.header.settle(width)
         if self.header.names is not None:
