@@ -27,7 +27,7 @@ __all__ = ["read_nexus"]
 
 Array = npt.NDArray[Any]
 
-_MAX_VALUES = 20_000_000
+_MAX_VALUES = 5_000_000
 _MAX_NODES = 5_000
 _SIGNALS = ("I", "data", "intensity", "counts", "signal")
 _AXES = ("radial_axis", "polar_angle", "two_theta", "2theta", "tth", "Q", "q", "d")

@@ -13,11 +13,11 @@ import xarray as xr
 from .._patterns import two_theta_from_q
 from .._radiation import same_beam
 from ..simulation.scattering_factors import HC_KEV_ANGSTROM
+from ._apart import read_apart
 from ._axis import AXES, impossible, reading, resolve, to_q
 from ._bruker import is_brml, read_brml, read_raw
 from ._gsas import is_gsas, read_gsas
 from ._members import Archive
-from ._nexus import read_nexus
 from ._rigaku import is_asc, is_ras, is_rasx, read_asc, read_ras, read_rasx
 from ._scan import PatternError, Scan, Wavelength, label_of
 from ._text import lines_of, read_columns
@@ -155,7 +155,7 @@ def _content(source: str) -> bytes:
 def _scans(source: str, raw: bytes) -> tuple[str, list[Scan]]:
     """Format of a file, by its content, and its scans."""
     if raw.startswith(b"\x89HDF\r\n\x1a\n"):
-        return "NeXus", read_nexus(source, raw)
+        return "NeXus", read_apart(source, raw)
     if raw.startswith(b"PK\x03\x04"):
         archive = Archive(source, raw)
         if is_brml(archive.names):

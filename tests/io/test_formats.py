@@ -367,3 +367,36 @@ def test_fairmat_readers_xrd_reads_the_same(tmp_path, name):
     np.testing.assert_allclose(other["2Theta"].magnitude, ours["two_theta"], atol=2e-4)
     np.testing.assert_allclose(other["intensity"].magnitude, ours, rtol=1e-6)
     assert float(other["metadata"]["source"]["kAlpha1"].magnitude) == ALPHA1
+
+
+def test_hdf5_that_takes_too_long_is_refused(tmp_path, monkeypatch):
+    """HDF5 is read in a second process: what hangs or ends it is a damaged file."""
+    from sk_qdots.io import _apart
+
+    path = write(tmp_path, "a.nxs", files.nexus(ANGLES, COUNTS, ESD, 0.7))
+    sq.read_pattern(path)
+    monkeypatch.setattr(_apart, "_READ", 0.0)
+    with pytest.raises(sq.PatternError, match="cannot be read to its end"):
+        sq.read_pattern(path)
+    monkeypatch.undo()
+    np.testing.assert_allclose(sq.read_pattern(path), COUNTS)
+
+
+def test_hdf5_that_ends_its_reader_is_refused(tmp_path, monkeypatch):
+    from sk_qdots.io import _apart
+
+    path = write(tmp_path, "a.nxs", files.nexus(ANGLES, COUNTS, ESD, 0.7))
+    sq.read_pattern(path)
+    reader = _apart._Reader.current()
+    send = _apart._send
+
+    def send_and_die(stream, message):
+        reader.process.kill()
+        send(stream, message)
+
+    monkeypatch.setattr(_apart, "_send", send_and_die)
+    with pytest.raises(sq.PatternError, match="cannot be read to its end"):
+        sq.read_pattern(path)
+    monkeypatch.undo()
+    assert reader.process.poll() is not None
+    np.testing.assert_allclose(sq.read_pattern(path), COUNTS)
