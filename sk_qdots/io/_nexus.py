@@ -43,8 +43,6 @@ _UNITS = {
 }
 _NOT_THE_BEAM = re.compile(r"detector|threshold|laser|fluor|edge", re.IGNORECASE)
 _AZIMUTH = re.compile(r"azim|chi|eta(?!_?2)|psi|phi", re.IGNORECASE)
-_DEGREES = ("deg", "degree", "degrees", "°")
-_RADIANS = ("rad", "radian", "radians")
 
 
 def read_nexus(source: str, raw: bytes) -> list[Scan]:
