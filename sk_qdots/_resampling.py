@@ -1,4 +1,4 @@
-"""From any Q axis to another: averages where the data are finer, splines where coarser."""
+"""From any Q axis to another: averages of finer data, splines or points of coarser."""
 
 from __future__ import annotations
 
@@ -8,14 +8,15 @@ import numpy as np
 import numpy.typing as npt
 from scipy.interpolate import PchipInterpolator, make_interp_spline
 
-__all__ = ["Resampler", "resample"]
+__all__ = ["WIDEST", "Resampler", "resample"]
 
 Array = npt.NDArray[Any]
 
 _FINE = 0.75  # data steps below this many grid steps are averaged
+_COARSE = 1.5  # data steps above this many grid steps may be left as points
 _GAP_STEPS = 2.5  # a step this many times those beside it is a hole in the data ...
 _GAP_WIDTH = 0.02  # ... if it is also this wide, in 1/Angstrom: a third of a 10 nm peak
-_WIDEST = 0.25  # 1/Angstrom: a wider step is a hole, whatever is beside it
+WIDEST = 0.25  # 1/Angstrom: a wider step is a hole, whatever is beside it
 _BESIDE = 10  # steps that are looked at on either side
 _TWINS = 0.5  # points closer than this many of the steps around them are one point
 _MARGIN = (
@@ -24,7 +25,7 @@ _MARGIN = (
 _ROWS = 8  # at a time, so that what is in between stays in the processor's cache
 
 
-def resample(q: Array, rows: Array, grid: Array) -> Array:
+def resample(q: Array, rows: Array, grid: Array, coarse: str = "spline") -> Array:
     """Patterns on a grid, NaN where they were not measured.
 
     Parameters
@@ -35,6 +36,9 @@ def resample(q: Array, rows: Array, grid: Array) -> Array:
         NaN is a point that was not measured.
     grid : ndarray of shape (n_grid,)
         Strictly ascending, in 1/Angstrom.
+    coarse : {"spline", "points"}, default="spline"
+        What becomes of data that are coarser than the grid: a cubic spline through
+        them, or each point on the grid point nearest to it and NaN between.
 
     Returns
     -------
@@ -46,7 +50,7 @@ def resample(q: Array, rows: Array, grid: Array) -> Array:
     ValueError
         If there are fewer than two points.
     """
-    return Resampler(q, grid)(rows)
+    return Resampler(q, grid, coarse)(rows)
 
 
 class Resampler:
@@ -55,11 +59,12 @@ class Resampler:
     Parameters
     ----------
     q, grid : ndarray
+    coarse : str
         As for :func:`resample`.
     """
 
-    def __init__(self, q: Array, grid: Array) -> None:
-        self.q, self.grid = q, grid
+    def __init__(self, q: Array, grid: Array, coarse: str = "spline") -> None:
+        self.q, self.grid, self.coarse = q, grid, coarse
         self._same = len(q) == len(grid) and np.allclose(q, grid, rtol=0.0, atol=1e-9)
         if len(q) < 2 and not self._same:
             raise ValueError("a pattern has one point; it cannot be put on a grid")
@@ -82,14 +87,14 @@ class Resampler:
             elif measured.sum() < 2:
                 result[chosen] = np.nan
             else:
-                part = Resampler(self.q[measured], self.grid)
+                part = Resampler(self.q[measured], self.grid, self.coarse)
                 part._fill(result, chosen, rows[np.ix_(chosen, measured)])
         return result
 
     def _fill(self, result: Array, chosen: Array, rows: Array) -> None:
         """Resample rows into their places."""
         if self._segments is None:
-            self._segments = _segments(self.q, self.grid)
+            self._segments = _segments(self.q, self.grid, self.coarse)
         for start in range(0, len(chosen), _ROWS):
             some = slice(start, start + _ROWS)
             places = chosen[some]
@@ -116,7 +121,7 @@ def _alike(missing: Array, chosen: Array) -> list[tuple[Array, Array]]:
     return [(np.array(group), ~missing[group[0]]) for group in groups.values()]
 
 
-def _segments(q: Array, grid: Array) -> list[_Segment]:
+def _segments(q: Array, grid: Array, coarse: str) -> list[_Segment]:
     """Stretches of the data without holes, that reach the grid."""
     steps = np.diff(grid)
     # A point of the grid stands for the bin around it, and no more of a hole beside it.
@@ -132,7 +137,8 @@ def _segments(q: Array, grid: Array) -> list[_Segment]:
         # A lone point between holes is no pattern.
         if first < last and len(part) > 1:
             chosen = slice(first, last)
-            found.append(_Segment(q, slice(start, stop), grid, chosen, low[chosen], high[chosen]))
+            bins = (low[chosen], high[chosen])
+            found.append(_Segment(q, slice(start, stop), grid, chosen, *bins, coarse=coarse))
     return found
 
 
@@ -143,7 +149,7 @@ def _gaps(q: Array, grid_step: float) -> npt.NDArray[np.intp]:
     for k in np.flatnonzero(steps > _GAP_WIDTH):
         before, after = steps[max(k - _BESIDE, 0) : k], steps[k + 1 : k + 1 + _BESIDE]
         beside = max((float(np.median(s)) for s in (before, after) if len(s)), default=np.inf)
-        if steps[k] > min(_GAP_STEPS * beside, max(_WIDEST, _GAP_STEPS * grid_step)):
+        if steps[k] > min(_GAP_STEPS * beside, max(WIDEST, _GAP_STEPS * grid_step)):
             gaps.append(k)
     return np.array(gaps, dtype=np.intp)
 
@@ -152,25 +158,44 @@ class _Segment:
     """A stretch of data without holes, and the points of the grid that it gives."""
 
     def __init__(
-        self, q: Array, points: slice, grid: Array, chosen: slice, low: Array, high: Array
+        self,
+        q: Array,
+        points: slice,
+        grid: Array,
+        chosen: slice,
+        low: Array,
+        high: Array,
+        *,
+        coarse: str,
     ) -> None:
         self.points, self.chosen = points, chosen
         self.q, self.grid = q[points], grid[chosen]
         local = _local_step(self.q)
-        self.fine = np.interp(self.grid, self.q, local) < _FINE * (high - low)
+        step = np.interp(self.grid, self.q, local) / (high - low)
+        self.fine = step < _FINE
+        apart = (step > _COARSE) & (coarse == "points")
+        self.smooth = ~(self.fine | apart)
         if self.fine.any():
             self._prepare_means(low[self.fine], high[self.fine])
-        if not self.fine.all():
+        if self.smooth.any():
             self._prepare_spline(local)
+        # Each point on the point of the grid whose bin it lies in.
+        place = np.clip(np.searchsorted(high, self.q), 0, len(self.grid) - 1)
+        self.apart = np.flatnonzero(apart[place] & (self.q >= low[place]) & (self.q <= high[place]))
+        found = np.unique(place[self.apart], return_index=True, return_counts=True)
+        self.places, self.starts, self.together = found
 
     def values(self, rows: Array) -> Array:
         """Intensities at the chosen points of the grid."""
         values = rows[:, self.points].astype(np.float64)
-        found = np.empty((len(rows), len(self.grid)))
+        found = np.full((len(rows), len(self.grid)), np.nan)
         if self.fine.any():
             found[:, self.fine] = self._means(values)
-        if not self.fine.all():
-            found[:, ~self.fine] = self._spline(values)
+        if self.smooth.any():
+            found[:, self.smooth] = self._spline(values)
+        if self.places.size:
+            sums = np.add.reduceat(values[:, self.apart], self.starts, axis=1)
+            found[:, self.places] = sums / self.together
         return found
 
     def _prepare_means(self, low: Array, high: Array) -> None:
@@ -198,7 +223,7 @@ class _Segment:
 
     def _prepare_spline(self, local: Array) -> None:
         """Points that the spline goes through: those around, twins taken together."""
-        at = self.grid[~self.fine]
+        at = self.grid[self.smooth]
         low = max(int(np.searchsorted(self.q, at[0])) - _MARGIN, 0)
         high = min(int(np.searchsorted(self.q, at[-1])) + _MARGIN, len(self.q))
         self.seen = slice(min(low, max(high - 4, 0)), high)

@@ -27,6 +27,7 @@ import numpy.typing as npt
 
 from ._reference import ReferencePatterns
 from .neural_network import AllCNNClassifier
+from .neural_network._encoding import N_NUISANCES, Encoding
 from .preprocessing import QStandardizer
 
 __all__ = ["SizerError", "read_sizer", "shipped_sizers", "write_sizer"]
@@ -34,22 +35,31 @@ __all__ = ["SizerError", "read_sizer", "shipped_sizers", "write_sizer"]
 Array = npt.NDArray[Any]
 
 _FORMAT = "sk_qdots sizer"
-_FORMAT_VERSION = 1
+_FORMAT_VERSION = 2
 _MANIFEST = "manifest.json"
 _WEIGHTS = "weights.npz"
 _MAX_MANIFEST = 2**20
 _MAX_WEIGHTS = 64 * 2**20
-_STANDARDIZER_PARAMETERS = ("q_min", "q_max", "n_points", "padding", "area")
+_STANDARDIZER_PARAMETERS = ("q_min", "q_max", "n_points", "padding", "coarse", "area")
 _CLASSIFIER_PARAMETERS = (
+    "preset",
     "n_filters",
     "kernel_sizes",
-    "batch_norm",
     "channels",
+    "batch_norm",
+    "n_linear",
+    "q_bias",
     "lr",
+    "schedule",
     "weight_decay",
     "batch_size",
     "max_epochs",
+    "steps_per_epoch",
+    "early_stopping",
+    "validation_fraction",
+    "n_iter_no_change",
 )
+_TUPLES = ("n_filters", "kernel_sizes", "channels")
 
 
 _NAME = re.compile(r"[\w .+()-]{1,80}", flags=re.ASCII)
@@ -93,7 +103,9 @@ def write_sizer(
             raise SizerError(f"{folder}: holds a sizer already; pass overwrite=True to replace it")
     arrays: dict[str, Array] = {
         "classes": classifier.classes_,
-        "mean": classifier.mean_.astype(np.float32),
+        "mean": classifier.encoding_.mean,
+        "noise": classifier.encoding_.noise,
+        "nuisance": classifier.encoding_.nuisance,
     }
     for k, (weight, bias) in enumerate(classifier.layers_):
         arrays[f"weight{k}"], arrays[f"bias{k}"] = weight, bias
@@ -114,7 +126,8 @@ def write_sizer(
         **facts,
         "standardizer": {p: getattr(standardizer, p) for p in _STANDARDIZER_PARAMETERS},
         "classifier": {p: getattr(classifier, p) for p in _CLASSIFIER_PARAMETERS},
-        "scale": list(classifier.scale_),
+        "level": classifier.encoding_.level,
+        "scale": list(classifier.encoding_.scale),
         "versions": {p: version(p) for p in ("sk_qdots", "numpy", "scikit-learn", "torch")},
         "weights_sha256": hashlib.sha256(weights).hexdigest(),
     }
@@ -246,35 +259,46 @@ def _build(
         standardizer.fit(np.ones((1, standardizer.n_points)))
     given = manifest["classifier"]
     parameters = {p: given[p] for p in _CLASSIFIER_PARAMETERS}
-    parameters["kernel_sizes"] = tuple(parameters["kernel_sizes"])
-    parameters["channels"] = tuple(parameters["channels"])
+    for name in _TUPLES:
+        if isinstance(parameters[name], list):
+            parameters[name] = tuple(parameters[name])
     classifier = AllCNNClassifier(**parameters)
     classifier._validate_params()
-    classifier._check_layout()
-
-    n_layers = len(classifier.kernel_sizes)
-    widths = [len(classifier.channels)] + [classifier.n_filters] * n_layers
+    architecture = classifier._architecture()
+    n_points = int(standardizer.n_points)
+    widths = (len(architecture.channels), *architecture.widths)
+    lengths = architecture.lengths(n_points)
     classes = _array(arrays, "classes", (None,), np.integer)
     if len(classes) < 2 or np.any(np.diff(classes) <= 0):
         raise ValueError("the classes do not ascend")
     layers = []
-    for k in range(n_layers + 1):
-        if k < n_layers:
-            n_in, n_out = widths[k] * classifier.kernel_sizes[k], widths[k + 1]
-        else:
-            n_in, n_out = widths[-1], len(classes)
-        weight = _array(arrays, f"weight{k}", (n_in, n_out), np.floating)
-        layers.append((weight, _array(arrays, f"bias{k}", (n_out,), np.floating)))
+    for k, kernel in enumerate(architecture.kernel_sizes):
+        weight = _array(arrays, f"weight{k}", (widths[k] * kernel, widths[k + 1]), np.floating)
+        shape = (lengths[k], widths[k + 1]) if architecture.q_bias else (widths[k + 1],)
+        layers.append((weight, _array(arrays, f"bias{k}", shape, np.floating)))
+    last = len(layers)
+    weight = _array(arrays, f"weight{last}", (widths[-1], len(classes)), np.floating)
+    layers.append((weight, _array(arrays, f"bias{last}", (len(classes),), np.floating)))
     classifier.classes_ = classes
+    classifier.architecture_ = architecture
     classifier.layers_ = layers
-    mean = _array(arrays, "mean", (standardizer.n_points,), np.floating)
-    classifier.mean_ = mean.astype(np.float64)
-    deviation, level = (float(value) for value in manifest["scale"])
-    if not (0 < deviation < math.inf and 0 < level < math.inf):
-        raise ValueError("scale must be positive and finite")
-    classifier.scale_ = (deviation, level)
-    classifier.n_features_in_ = int(standardizer.n_points)
+    classifier.encoding_ = _encoding(manifest, arrays, n_points)
+    classifier.n_features_in_ = n_points
     return standardizer, classifier
+
+
+def _encoding(manifest: Mapping[str, Any], arrays: Mapping[str, Array], n_points: int) -> Encoding:
+    level, *scale = (float(value) for value in (manifest["level"], *manifest["scale"]))
+    noise = _array(arrays, "noise", (n_points,), np.floating)
+    nuisance = _array(arrays, "nuisance", (None, None), np.floating)
+    if len(scale) != 2 or not all(0 < value < math.inf for value in (level, *scale)):
+        raise ValueError("level and scale must be positive and finite")
+    if noise.min() <= 0:
+        raise ValueError("the noise must be positive")
+    if not 1 <= len(nuisance) <= n_points or nuisance.shape[1] > N_NUISANCES:
+        raise ValueError(f"array nuisance has shape {nuisance.shape}")
+    mean = _array(arrays, "mean", (n_points,), np.floating)
+    return Encoding(mean, noise, nuisance, level, (scale[0], scale[1]))
 
 
 def _facts(manifest: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,8 +1,8 @@
 """Any instrument's pattern on one Q grid.
 
 A pattern finer than the grid is averaged over each grid step, so that no count
-is thrown away; a coarser one is interpolated by a cubic spline. Grid points
-outside the measured range are padded.
+is thrown away; a coarser one is interpolated by a cubic spline, or its points are
+left alone. Grid points outside the measured range are padded.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from ._patterns import (
     range_of,
     rows_of,
 )
-from ._resampling import Resampler
+from ._resampling import WIDEST, Resampler
 from ._validation import Interval, StrOptions, check_is_fitted, fit_context, validate_data
 
 __all__ = ["QStandardizer"]
@@ -52,6 +52,11 @@ class QStandardizer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     padding : {"nan", "edge", "zero"}, default="nan"
         What stands where nothing was measured: NaN (not measured), the mean of
         the five measured points at that edge, or zero.
+    coarse : {"spline", "points"}, default="spline"
+        What becomes of a pattern whose steps are wider than 1.5 of the grid's: a cubic
+        spline through it, or each point on the grid point nearest to it and NaN
+        between, which needs ``padding="nan"``. A spline hides which points were
+        counted: a classifier that knows them sees more in a very coarse pattern.
     area : float, default=1000.0
         Trapezoidal integral of each row: over its measured part with ``padding="nan"``
         or ``"zero"``, over the whole grid with ``"edge"``.
@@ -92,6 +97,7 @@ class QStandardizer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         "q_max": [Interval(Real, 0, None, closed="neither")],
         "n_points": [Interval(Integral, 2, None, closed="left")],
         "padding": [StrOptions({"nan", "edge", "zero"})],
+        "coarse": [StrOptions({"spline", "points"})],
         "area": [Interval(Real, 0, None, closed="neither")],
         "input_q": ["array-like", None],
     }
@@ -102,6 +108,7 @@ class QStandardizer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         q_max: float = 14.9984,
         n_points: int = _N_POINTS,
         padding: Literal["nan", "edge", "zero"] = "nan",
+        coarse: Literal["spline", "points"] = "spline",
         area: float = 1000.0,
         input_q: npt.ArrayLike | None = None,
     ) -> None:
@@ -109,6 +116,7 @@ class QStandardizer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         self.q_max = q_max
         self.n_points = n_points
         self.padding = padding
+        self.coarse = coarse
         self.area = area
         self.input_q = input_q
 
@@ -128,6 +136,10 @@ class QStandardizer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         """
         if not self.q_min < self.q_max:
             raise ValueError(f"q_min is {self.q_min}; it must be below q_max, {self.q_max}")
+        if self.coarse == "points" and self.padding != "nan":
+            raise ValueError(
+                'coarse="points" leaves NaN between the points: it needs padding="nan"'
+            )
         grid = np.linspace(self.q_min, self.q_max, self.n_points)
         if self.input_q is not None:
             check_axis(self._input_axis(), np.size(self.input_q))
@@ -176,11 +188,11 @@ class QStandardizer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
                 check_axis(q, rows_of(part).shape[1])
                 # Patterns of one instrument share their axis.
                 if resampler is None or not np.array_equal(resampler.q, q):
-                    resampler = Resampler(q, self.q_)
+                    resampler = Resampler(q, self.q_, self.coarse)
                 rows.append(self._standardize_pattern(part, resampler))
             return rows[0] if len(rows) == 1 else np.concatenate(rows)
         values = self._validated(X, reset=False)
-        resampler = Resampler(self._input_axis(), self.q_)
+        resampler = Resampler(self._input_axis(), self.q_, self.coarse)
         standard = np.empty((len(values), len(self.q_)), dtype=values.dtype)
         for chunk in _chunks(values):
             standard[chunk] = self._scaled(self._on_grid(values[chunk], resampler))
@@ -272,7 +284,7 @@ class QStandardizer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             on_grid = self._on_grid(part, resampler)
             if not (np.nanmax(on_grid, axis=1) > 0).all():
                 raise ValueError(f"{source}: no intensity inside the grid")
-            net, gross = area(on_grid, self.q_), area(np.abs(on_grid), self.q_)
+            net, gross = self._area(on_grid), self._area(np.abs(on_grid))
             if not (gross > 0).all():
                 raise ValueError(f"{source}: fewer than two neighbouring points inside the grid")
             if (net < _LEAST_NET * gross).any():
@@ -297,8 +309,23 @@ class QStandardizer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             on_grid = _pad(on_grid, measured, self.padding)
         return on_grid
 
+    def _area(self, on_grid: Array) -> Array:
+        """Area of the measured part; lines join the points of a coarse pattern."""
+        if self.coarse == "spline":
+            return area(on_grid, self.q_)
+        joined = on_grid.copy()
+        missing = np.isnan(on_grid)
+        for k in np.flatnonzero(missing.any(axis=1)):
+            known = np.flatnonzero(~missing[k])
+            if known.size:
+                between = np.arange(known[0], known[-1] + 1)
+                joined[k, between] = np.interp(between, known, on_grid[k, known])
+                for hole in np.flatnonzero(np.diff(self.q_[known]) > WIDEST):
+                    joined[k, known[hole] + 1 : known[hole + 1]] = np.nan
+        return area(joined, self.q_)
+
     def _scaled(self, on_grid: Array) -> Array:
-        total, absolute = area(on_grid, self.q_), area(np.abs(on_grid), self.q_)
+        total, absolute = self._area(on_grid), self._area(np.abs(on_grid))
         # A bare array may hold anything, such as numbers that are no intensities.
         total = np.where(total > _LEAST_NET * absolute, total, absolute)
         scale = np.divide(float(self.area), total, out=np.zeros_like(total), where=total > _NOTHING)

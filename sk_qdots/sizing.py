@@ -31,6 +31,7 @@ Array = npt.NDArray[Any]
 
 _RANGE_TOLERANCE = 0.02  # 1/Angstrom
 _COVERAGE = 0.95  # share of the required range that must be measured
+_HOLE = 1.5  # of the coarsest step: a wider one was not measured
 _POOR_AGREEMENT = 0.5  # below it a pattern is refused
 _LARGEST_STRAIN = 0.011  # above it too; the model card tells how often both happen
 
@@ -105,9 +106,11 @@ def make_sizing_pipeline(
     >>> list(pipe.named_steps)
     ['qstandardizer', 'allcnn']
     """
+    # Where NaN may stand, the points of a coarse pattern are left as they were counted.
+    coarse: Literal["spline", "points"] = "points" if padding == "nan" else "spline"
     return Pipeline(
         [
-            ("qstandardizer", QStandardizer(padding=padding)),
+            ("qstandardizer", QStandardizer(padding=padding, coarse=coarse)),
             ("allcnn", AllCNNClassifier(augmenter=augmenter, random_state=random_state)),
         ]
     )
@@ -368,7 +371,8 @@ class Sizer:
         start, end = self.required_range
         for k, measured in enumerate(np.isfinite(rows)):
             q = self.q_[measured]
-            share = measured[(self.q_ >= start) & (self.q_ <= end)].mean()
+            gaps = np.diff(q[(q >= start) & (q <= end)])
+            share = 1.0 - gaps[gaps > _HOLE * self.coarsest_step].sum() / (end - start)
             if (
                 q[0] > start + _RANGE_TOLERANCE
                 or q[-1] < end - _RANGE_TOLERANCE

@@ -2,9 +2,10 @@
 
     python tools/train_pbs.py
 
-writes ``sk_qdots/pretrained/PbS/`` (manifest, weights, model card). Everything
-follows from the seed; the thread count of the matrix products changes the last
-digits of the weights. ``--evaluate-only`` judges the sizer that is there again.
+writes ``sk_qdots/pretrained/PbS/`` (manifest, weights, model card). What was trained
+is kept in ``train_pbs.checkpoint``: after an interruption the same command goes on.
+Everything follows from the seed; the thread count of the matrix products changes
+the last digits of the weights. ``--evaluate-only`` judges the sizer that is there.
 """
 
 from __future__ import annotations
@@ -12,70 +13,36 @@ from __future__ import annotations
 import argparse
 import os
 import platform
-import time
+import subprocess
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 import xarray as xr
+from evaluate_pbs import Bench, evaluate, table, test_liquids
 
 import sk_qdots as sq
 
 ROOT = Path(__file__).resolve().parent.parent
-DIAMETERS = np.arange(2.0, 10.5, 0.5)
-TRAINING = {"dispersions": [0.05, 0.08, 0.11, 0.14, 0.17, 0.20], "strains": (-0.0025, 0.0051, 19)}
-# Other strains than in training, and two other dispersions; other noise and other liquids.
-TRAINING_SOLVENTS = ["chloroform", "cyclohexane", "hexane", "octane", "tetrachloroethylene"]
-TEST_SOLVENTS = ["octadecene", "toluene"]
-TEST = {"dispersions": [0.05, 0.10, 0.15, 0.20], "strains": (-0.0023, 0.0049, 8)}
-DILUTION = {"qd_fraction": (0.08, 1.0)}
-FIXED = {**DILUTION, "full_range_share": 1.0, "fine_share": 1.0, "dry_share": 0.0}
-CUT = {
-    **DILUTION,
-    "full_range_share": 0.0,
-    "fine_share": 1.0,
-    "dry_share": 0.2,
-    "q_min": (0.99, 0.99),
+CLASSES = np.arange(2000, 10_500, 500)  # pm
+# Three sizes between two classes: a label between two counts to both.
+DIAMETERS = np.linspace(2.0, 10.0, 65)
+DISPERSIONS = [0.05, 0.08, 0.11, 0.14, 0.17, 0.20]
+STRAINS = np.linspace(-0.0025, 0.0051, 13)
+SOLVENTS = ["chloroform", "cyclohexane", "hexane", "octane", "tetrachloroethylene", "toluene"]
+# Short ranges, coarse steps and dilute colloids are drawn more often than they are met.
+EXPERIMENT = {
+    "qd_fraction": (0.04, 1.0),
+    "dry_share": 0.1,
+    "full_range_share": 0.4,
+    "q_min": (0.99, 1.8),
+    "q_max": (2.4, 13.0),
+    "fine_share": 0.5,
+    "coarsening": (2.0, 22.0),
 }
-ROWS = {
-    "dry": {**FIXED, "dry_share": 1.0},
-    "qd_fraction 0.15 to 1, whole range": {**FIXED, "qd_fraction": (0.15, 1.0), "dry_share": 0.25},
-    "qd_fraction 0.15, k = 3": {**FIXED, "qd_fraction": (0.15, 0.15), "scale": (3.0, 3.0)},
-    "qd_fraction 0.15, k = 200": {**FIXED, "qd_fraction": (0.15, 0.15), "scale": (200.0, 200.0)},
-    "qd_fraction 0.08": {**FIXED, "qd_fraction": (0.08, 0.08)},
-    "Qmax 7": {**CUT, "q_max": (7.0, 7.0)},
-    "Qmax 4.4": {**CUT, "q_max": (4.4, 4.4)},
-    "Qmin 1.7": {**CUT, "q_min": (1.7, 1.7), "q_max": (15.0, 15.0)},
-    "1251 points of 5004": {**FIXED, "dry_share": 0.2, "fine_share": 0.0, "coarsening": (4.0, 4.0)},
-    "everything drawn, qd_fraction 0.08 to 1": DILUTION,
-}
-COMPUTED = f"liquids drawn around computed ones ({', '.join(TRAINING_SOLVENTS)})"
-INVENTED = "invented hydrocarbon liquids, by a formula that is no longer part of the package"
-BETWEEN = "diameters between the classes"
-N_TEST = 3000
+STEPS_PER_EPOCH = 200
 N_WRONG = 500  # patterns for each wrong wavelength
-
-
-def simulate(settings: dict, diameters: np.ndarray, progress: bool) -> xr.Dataset:
-    return sq.simulate_library(
-        "PbS",
-        diameters=diameters,
-        dispersions=settings["dispersions"],
-        strains=np.linspace(*settings["strains"]),
-        n_jobs=-1,
-        progress=progress,
-    )
-
-
-def draw(library: xr.Dataset, experiment: dict, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Fresh test patterns on the standard grid and their diameters in nm."""
-    X, y, _ = sq.library_samples(library)
-    X = sq.QStandardizer().fit_transform(X)
-    rng = np.random.default_rng(seed)
-    rows = rng.choice(len(X), N_TEST)
-    augmenter = sq.RandomExperiment("ideal", solvents=TEST_SOLVENTS, **experiment).fit(X)
-    return augmenter.perturb(X[rows], rng), y[rows] / 1000.0
 
 
 def refused(sizer: sq.Sizer, X: np.ndarray, q_factor: float = 1.0) -> float:
@@ -90,72 +57,49 @@ def refused(sizer: sq.Sizer, X: np.ndarray, q_factor: float = 1.0) -> float:
     return round(count / len(X), 4)
 
 
-def evaluate_refusals(sizer: sq.Sizer, library: xr.Dataset, seed: int) -> dict[str, float]:
+def evaluate_refusals(sizer: sq.Sizer, bench: Bench, seed: int) -> dict[str, float]:
     """How often right patterns are refused, and patterns with a wrong wavelength."""
-    X, _ = draw(library, DILUTION, seed)
-    scores = {"right": refused(sizer, X)}
+    X = bench.clean[0]
+    rng = np.random.default_rng(seed)
+
+    def draw(n: int, **ranges: tuple[float, float]) -> np.ndarray:
+        drawn = {**EXPERIMENT, "full_range_share": 0.5, **ranges}
+        augmenter = sq.RandomExperiment("ideal", solvents=bench.liquids, **drawn).fit(X)
+        return augmenter.perturb(X[rng.choice(len(X), n)], rng)
+
+    scores = {"right": refused(sizer, draw(bench.n_test))}
     # Ranges with room at both ends: what is refused is the wavelength, not the range.
-    X, _ = draw(library, {**DILUTION, "q_min": (0.99, 1.4), "q_max": (6.0, 15.0)}, seed + 1)
+    wrong = draw(N_WRONG, q_min=(0.99, 1.4), q_max=(6.0, 15.0))
     for percent in (0.5, 1, 1.5, 2, 3, 5, 10, 20):
         name = f"wavelength {percent} % too long"
-        scores[name] = refused(sizer, X[:N_WRONG], 1.0 / (1.0 + percent / 100.0))
+        scores[name] = refused(sizer, wrong, 1.0 / (1.0 + percent / 100.0))
     print(scores, flush=True)
-    return scores
-
-
-def evaluate(sizer: sq.Sizer, seed: int) -> dict[str, dict[str, float | None]]:
-    library = simulate(TEST, DIAMETERS, progress=False)
-    tenths = np.round(np.arange(2.1, 9.95, 0.1), 1)
-    between = simulate(TEST, tenths[~np.isin(tenths, DIAMETERS)], progress=False)
-    classes = sizer.classes_ / 1000.0
-    scores = {}
-    cases = [(name, library, experiment) for name, experiment in ROWS.items()]
-    cases.append((BETWEEN, between, {**FIXED, "dry_share": 0.2}))
-    for k, (name, source, experiment) in enumerate(cases):
-        X, truth = draw(source, experiment, seed + k)
-        probabilities = sizer.predict_proba(X)
-        predicted = classes[probabilities.argmax(axis=1)]
-        error = np.abs(probabilities @ classes - truth)
-        exact = round(float(np.mean(np.abs(predicted - truth) < 1e-6)), 4)
-        scores[name] = {
-            "accuracy": None if name == BETWEEN else exact,
-            "within_half_nm": round(float(np.mean(np.abs(predicted - truth) < 0.5 + 1e-6)), 4),
-            "mean_absolute_error_nm": round(float(error.mean()), 4),
-        }
-        print(f"{name:40s} {scores[name]}", flush=True)
     return scores
 
 
 def model_card(sizer: sq.Sizer) -> str:
     facts = sizer.training
-    lines = []
-    for name, row in facts["scores"].items():
-        exact = "" if row["accuracy"] is None else f"{row['accuracy']:.3f}"
-        lines.append(
-            f"| {name} | {exact} | {row['within_half_nm']:.3f} "
-            f"| {row['mean_absolute_error_nm']:.3f} |"
-        )
-    table = "\n".join(lines)
     refused = "\n".join(f"| {name} | {value:.3f} |" for name, value in facts["refused"].items())
     start, end = sizer.required_range
     low = sizer.augmentation["qd_fraction"][0]
     return f"""# Model card: PbS
 
-Number-average diameter of PbS quantum dots, 2.0 to 10.0 nm in 17 classes of 0.5 nm, from one
-wide-angle X-ray pattern.
+Number-average diameter of PbS quantum dots, 2.0 to 10.0 nm in {len(CLASSES)} classes of 0.5 nm,
+from one wide-angle X-ray pattern.
 
-**Made by** `{facts["command"]}` on
-{facts["date"]} ({facts["minutes"]:.0f} minutes, {facts["machine"]}; sk_qdots {version("sk_qdots")},
-numpy {version("numpy")}, torch {version("torch")}).
+**Made by** `{facts["command"]}` on {facts["date"]} ({facts["minutes"]:.0f} minutes of training,
+{facts["machine"]}; sk_qdots {version("sk_qdots")} at commit {facts["commit"]}, numpy
+{version("numpy")}, torch {version("torch")}).
 
-**Trained on** {facts["n_patterns"]} simulated patterns (spheres cut from the bulk lattice,
-`fill="{sizer.simulation.get("fill", "cells")}"`, Debye scattering equation, lognormal dispersions
-5 to 20 %, isotropic strains -0.25 to +0.51 %, wavelength
-{sizer.simulation["wavelength"]} Angstrom), every batch perturbed afresh by
-`RandomExperiment`: 20 % dry, the others in
-{facts.get("liquids", INVENTED)},
-share of the dots in the intensity {100 * low:g} to 100 %, counting noise, shorter ranges, coarser
-steps. No measured solvent was used, and no measured pattern of quantum dots.
+**Trained on** {facts["n_patterns"]} simulated patterns of {len(DIAMETERS)} diameters (spheres cut
+from the bulk lattice, `fill="{sizer.simulation.get("fill", "cells")}"`, Debye scattering equation,
+lognormal dispersions 5 to 20 %, isotropic strains -0.25 to +0.51 %, wavelength
+{sizer.simulation["wavelength"]} Angstrom), every batch perturbed afresh by `RandomExperiment`:
+{100 * sizer.augmentation["dry_share"]:g} % dry, the others in liquids drawn around computed ones
+({", ".join(SOLVENTS)}), share of the dots in the intensity {100 * low:g} to 100 %, counting
+noise, shorter ranges, coarser steps; {facts["n_drawn"]} patterns in all. A diameter between two
+classes counts to both: the probabilities' mean is the expected diameter. No measured solvent was
+used, and no measured pattern of quantum dots.
 
 **Needs** a pattern from {start:g} 1/Angstrom or below to {end:g} 1/Angstrom or above with a step of
 {sizer.coarsest_step:.3f} 1/Angstrom or less, as counted (no background subtracted). A pattern whose
@@ -167,20 +111,18 @@ all of these: take such a size with care.
 
 ## Scores
 
-{N_TEST} fresh patterns a row (`fill="volume"`); other strains and noise than in training, and
-liquids drawn around others ({" and ".join(TEST_SOLVENTS)}, computed too). Expected diameter:
+{facts["n_test"]} fresh patterns a row; other strains, dispersions and noise than in training, and
+other liquids (octadecene, and toluene of another force field, computed too). Expected diameter:
 mean of the classes weighted by their probabilities.
 
-| test | exact class | within 0.5 nm | mean abs. error of the expected diameter, nm |
-|---|---|---|---|
-{table}
+{table(facts["scores"])}
 
 ## What is refused
 
 `Sizer.size` and the command compare a pattern with the simulated one of its size, and refuse it
 where the agreement is below 0.5 of 1 or the peaks lie more than 1.1 % off. Share refused, of
-{N_TEST} right patterns drawn as in training, and of {N_WRONG} with a wrong wavelength, half of
-which are cut to a range that starts at 0.99 to 1.4 and ends at 6 to 15 1/Angstrom:
+{facts["n_test"]} right patterns drawn as in training, and of {N_WRONG} with a wrong wavelength,
+half of which are cut to a range that starts at 0.99 to 1.4 and ends at 6 to 15 1/Angstrom:
 
 | patterns | refused |
 |---|---|
@@ -188,30 +130,59 @@ which are cut to a range that starts at 0.99 to 1.4 and ends at 6 to 15 1/Angstr
 """
 
 
+def commit() -> str:
+    """The commit that this runs on, if it is one."""
+    try:
+        found = subprocess.run(
+            ["git", "describe", "--always", "--dirty"],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+    return found.stdout.strip()
+
+
 def train(arguments: argparse.Namespace) -> sq.Sizer:
     """Simulate and train; the sizer is saved before it is judged, so that nothing is lost."""
-    start = time.monotonic()
-    library = simulate(TRAINING, DIAMETERS, progress=True)
+    library = sq.simulate_library(
+        "PbS",
+        diameters=DIAMETERS,
+        dispersions=DISPERSIONS,
+        strains=STRAINS,
+        n_jobs=-1,
+        progress=True,
+    )
     X, y, _ = sq.library_samples(library)
-    augmenter = sq.RandomExperiment("ideal", solvents=TRAINING_SOLVENTS, qd_fraction=(0.06, 1.0))
+    augmenter = sq.RandomExperiment("ideal", solvents=SOLVENTS, **EXPERIMENT)
     pipeline = sq.make_sizing_pipeline(augmenter=augmenter, random_state=arguments.seed)
     pipeline.set_params(
-        allcnn__n_filters=64, allcnn__max_epochs=arguments.epochs, allcnn__verbose=True
+        allcnn__classes=CLASSES,
+        allcnn__max_epochs=arguments.epochs,
+        allcnn__steps_per_epoch=STEPS_PER_EPOCH,
+        allcnn__checkpoint=arguments.checkpoint,
+        allcnn__n_workers=arguments.workers,
+        allcnn__verbose=True,
     )
     pipeline.fit(X, y)
-    net = pipeline.named_steps["allcnn"].net_
+    classifier = pipeline.named_steps["allcnn"]
+    history = classifier.history_
     training = {
         "command": f"python tools/train_pbs.py --seed {arguments.seed} --epochs {arguments.epochs}",
         "seed": arguments.seed,
-        "liquids": COMPUTED,
         "epochs": arguments.epochs,
+        "commit": commit(),
         "date": datetime.now(UTC).date().isoformat(),
-        "minutes": round((time.monotonic() - start) / 60.0, 1),
-        "machine": f"{os.cpu_count()} cores {platform.machine()}, device {net.device}",
+        "minutes": round(float(history["seconds"].sum()) / 60.0, 1),
+        "machine": f"{os.cpu_count()} cores {platform.machine()}, device {classifier.net_.device}",
         "n_patterns": len(y),
-        "final_loss": round(float(net.history[-1]["train_loss"]), 4),
+        "n_drawn": arguments.epochs * STEPS_PER_EPOCH * classifier.batch_size,
+        "final_loss": round(float(history["train_loss"].iloc[-1]), 4),
     }
-    sizer = sq.Sizer(pipeline, library, name="PbS", training=training)
+    judged = library.sel(diameter=CLASSES / 1000.0)
+    sizer = sq.Sizer(pipeline, judged, name="PbS", training=training)
     sizer.save(arguments.out, overwrite=True)
     return sizer
 
@@ -219,15 +190,17 @@ def train(arguments: argparse.Namespace) -> sq.Sizer:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, default=ROOT / "sk_qdots/pretrained/PbS")
-    parser.add_argument("--epochs", type=int, default=500)
+    parser.add_argument("--checkpoint", type=Path, default=Path("train_pbs.checkpoint"))
+    parser.add_argument("--epochs", type=int, default=150)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--workers", type=int, default=1, help="processes that draw batches")
     parser.add_argument("--evaluate-only", action="store_true")
     arguments = parser.parse_args()
     sizer = sq.load_sizer(arguments.out) if arguments.evaluate_only else train(arguments)
-    seed = 10_000 + sizer.training["seed"]
-    sizer.training["scores"] = evaluate(sizer, seed)
-    library = simulate(TEST, DIAMETERS, progress=False)
-    sizer.training["refused"] = evaluate_refusals(sizer, library, seed + 100)
+    bench = Bench(test_liquids(), 10_000 + sizer.training["seed"])
+    sizer.training["n_test"] = bench.n_test
+    sizer.training["scores"] = evaluate(sizer, bench)
+    sizer.training["refused"] = evaluate_refusals(sizer, bench, bench.seed + 100)
     sizer.save(arguments.out, overwrite=True)
     (arguments.out / "model_card.md").write_text(model_card(sizer), encoding="utf-8")
     print(f"wrote {arguments.out}")

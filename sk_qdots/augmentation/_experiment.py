@@ -12,7 +12,7 @@ import numpy.typing as npt
 import xarray as xr
 
 from .._patterns import area
-from .._validation import Interval
+from .._validation import Interval, StrOptions
 from ..simulation import Crystal
 from ..solvents import known_backgrounds, load_background
 from ._background import smooth_backgrounds
@@ -37,6 +37,7 @@ _LEAST_POINTS = 400  # on which liquids and holders are drawn
 _BLOCK = 0.35  # 1/Angstrom, that share one resolution
 _END = 0.02  # 1/Angstrom below the limiting sphere, where curves may end
 _HOLDER_CHANGE = 0.05  # relative, of a shipped background
+_SPLINED = {"points": 0.0, "both": 0.25, "spline": 1.0}  # share of the coarse patterns
 _OVERRIDES = (
     "qd_fraction",
     "dry_share",
@@ -75,6 +76,10 @@ class RandomExperiment(Augmenter):
         Range to take instead of the laboratory's.
     dry_share, full_range_share, fine_share : float, optional
         Share to take instead of the laboratory's.
+    coarse : {"both", "points", "spline"}, default="both"
+        What becomes of patterns with coarser steps than 1.5 of the grid's, as in
+        :class:`sk_qdots.QStandardizer`; with ``"both"`` one in four comes as a spline,
+        as from a program that interpolates.
     q : array-like of shape (n_q,), optional
         Grid of bare arrays, in 1/Angstrom; a DataArray brings its own.
     random_state : int, RandomState instance or None, default=None
@@ -120,6 +125,7 @@ class RandomExperiment(Augmenter):
         "full_range_share": [Interval(Real, 0.0, 1.0, closed="both"), None],
         "coarsening": [tuple, None],
         "fine_share": [Interval(Real, 0.0, 1.0, closed="both"), None],
+        "coarse": [StrOptions(set(_SPLINED))],
         "q": ["array-like", None],
         "random_state": ["random_state"],
     }
@@ -140,6 +146,7 @@ class RandomExperiment(Augmenter):
         full_range_share: float | None = None,
         coarsening: tuple[float, float] | None = None,
         fine_share: float | None = None,
+        coarse: str = "both",
         q: npt.ArrayLike | None = None,
         random_state: int | np.random.RandomState | None = None,
     ) -> None:
@@ -157,6 +164,7 @@ class RandomExperiment(Augmenter):
         self.full_range_share = full_range_share
         self.coarsening = coarsening
         self.fine_share = fine_share
+        self.coarse = coarse
         self.q = q
         self.random_state = random_state
 
@@ -308,6 +316,7 @@ class RandomExperiment(Augmenter):
         missed = high < low  # the drawn range lies outside the pattern: all of it is measured
         low, high = np.where(missed, start, low), np.where(missed, stop, high)
         first = draw.phase * draw.step * (draw.step > 1.0)
+        splined = draw.splined < _SPLINED[self.coarse]
         result = np.empty_like(X)
         shared = all(rng is rngs[0] for rng in rngs)
         parts = [slice(None)] if shared else [slice(row, row + 1) for row in range(len(X))]
@@ -318,6 +327,7 @@ class RandomExperiment(Augmenter):
                 self._stride,
                 first[part],
                 draw.step[part],
+                splined[part],
                 low[part],
                 high[part],
                 rngs[part.start or 0],
@@ -344,7 +354,7 @@ def _column(values: Array) -> Array:
 class _Draw:
     """The parameters of one experiment a row, from that row's generator."""
 
-    _N_UNIFORM = 25 + 2 * CurveFamily.n_uniform
+    _N_UNIFORM = 26 + 2 * CurveFamily.n_uniform
     _N_NORMAL = 2 * CurveFamily.n_normal + _N_SMOOTH
 
     def __init__(self, distributions: dict[str, Array], weights: Array, rngs: Generators) -> None:
@@ -393,3 +403,4 @@ class _Draw:
         self.polarised = happens("polarised_share")
         self.march, self.facet = within("march", log=True), next(columns)
         self.textured = happens("texture_share")
+        self.splined = next(columns)

@@ -151,6 +151,7 @@ def count_smooth(
     stride: int,
     first: Any,
     step: Any,
+    splined: Any,
     low: Any,
     high: Any,
     rng: Any,
@@ -160,10 +161,11 @@ def count_smooth(
 
     All lengths are in steps of the grid. Row by row, the not-a-knot cubic spline
     through ``nodes``, which lie ``stride`` apart, is counted at ``first + j step``
-    between the points ``low`` and ``high``; where ``step`` is above 1 the counts are
-    brought back onto the grid by the spline that :class:`QStandardizer` takes, its
-    outermost values held. Outside the range, and where nodes are NaN, the result is
-    NaN.
+    between the points ``low`` and ``high``. Where ``step`` is above 1 the counts are
+    brought back onto the grid as :class:`QStandardizer` does it: by a spline, the
+    outermost values held, or, where the row is not ``splined`` and ``step`` above 1.5,
+    each at the nearest point, NaN between. Outside the range, and where nodes are NaN,
+    the result is NaN.
     """
     n = counted.shape[1]
     expected = np.empty(n)
@@ -193,6 +195,13 @@ def count_smooth(
         for j in range(n_points):
             mean = points[j]
             points[j] = poisson(mean, rng) * unit if mean == mean else 0.0
+        if h > 1.5 and not splined[row]:
+            counted[row, start : stop + 1] = np.nan
+            for j in range(n_points):
+                place = int(start + first[row] + j * h + 0.5)
+                if not math.isnan(values[min(place // stride, last + 1)]):
+                    counted[row, min(place, stop)] = points[j]
+            continue
         curve = _spline_moments(points)
         counted[row, start : stop + 1] = points[n_points - 1]
         lower = 1.0 / h

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .._resampling import resample
-from .._validation import Interval
+from .._validation import Interval, StrOptions
 from ._base import Augmenter, Generators
 
 __all__ = ["QCoarsening", "QTruncation"]
@@ -92,6 +92,8 @@ class QCoarsening(Augmenter):
     factor : int, default=4
         Step of the kept points in steps of the grid; the published robustness test
         goes from 1 (5004 points) to 20 (251 points).
+    coarse : {"spline", "points"}, default="spline"
+        What becomes of the kept points, as in :class:`sk_qdots.QStandardizer`.
     q : array-like of shape (n_q,), optional
         Grid of bare arrays, in 1/Angstrom; a DataArray brings its own.
 
@@ -109,7 +111,7 @@ class QCoarsening(Augmenter):
     Notes
     -----
     Noise comes before: points that are not kept take their counts with them. The
-    kept ones are interpolated by the cubic spline of :class:`sk_qdots.QStandardizer`.
+    kept ones are brought back as :class:`sk_qdots.QStandardizer` does it.
 
     Examples
     --------
@@ -123,17 +125,25 @@ class QCoarsening(Augmenter):
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         "factor": [Interval(Integral, 1, None, closed="left")],
+        "coarse": [StrOptions({"spline", "points"})],
         "q": ["array-like", None],
     }
 
-    def __init__(self, factor: int = 4, q: npt.ArrayLike | None = None) -> None:
+    def __init__(
+        self, factor: int = 4, coarse: str = "spline", q: npt.ArrayLike | None = None
+    ) -> None:
         self.factor = factor
+        self.coarse = coarse
         self.q = q
 
     def _apply(self, X: Array, rngs: Generators) -> Array:
         kept = slice(None, None, int(self.factor))
         if self.factor == 1 or len(self.q_[kept]) < 2:
             return X.copy()
+        if self.coarse == "points":
+            result = np.full_like(X, np.nan)
+            result[:, kept] = X[:, kept]
+            return result
         result = resample(self.q_[kept], X[:, kept], self.q_).astype(X.dtype)
         # The last points lie beyond the last kept one: its value is held.
         last = (len(self.q_) - 1) // int(self.factor) * int(self.factor)

@@ -6,14 +6,16 @@ a handful of matrices, ``layers_``, and ``predict_proba`` multiplies them.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from numbers import Integral, Real
+from os import PathLike
+from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
 from scipy.special import softmax
-from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.preprocessing import LabelEncoder
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.utils.multiclass import check_classification_targets
 
 from .._validation import (
@@ -27,14 +29,16 @@ from .._validation import (
 from ..augmentation import perturb
 from ..augmentation._base import check_augmenter
 from ..simulation import default_q_grid
+from ._encoding import Encoding, fit_encoding
+from ._presets import PRESETS, Architecture
 
 __all__ = ["AllCNNClassifier"]
 
 Array = npt.NDArray[Any]
 
-_CHANNELS = ("deviation", "pattern", "mask")
-_PREDICT_BATCH = 512
-_REFERENCE_ROWS = 2048  # augmented rows that the mean pattern is taken over
+_PREDICT_BATCH = 256
+_REFERENCE_ROWS = 8192  # augmented rows that the encoding is learnt from
+_ARCHITECTURE = ("n_filters", "kernel_sizes", "channels", "batch_norm", "n_linear", "q_bias")
 
 
 class AllCNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
@@ -46,28 +50,63 @@ class AllCNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     Parameters
     ----------
-    n_filters : int, default=32
-        Filters of every convolution.
-    kernel_sizes : tuple of int, default=(10, 5, 4, 3, 2)
-        Kernel size, and stride, of each convolution.
-    batch_norm : bool, default=True
-        Whether to use batch normalisation.
-    channels : tuple of str, default=("deviation", "pattern", "mask")
-        What the network sees at each point: the deviation from the mean training
-        pattern, the pattern itself, whether the point was measured.
+    preset : {"robust", "paper"}, default="robust"
+        Architecture: ``"paper"`` is the published network, five convolutions of 32
+        filters and global average pooling; ``"robust"`` also sees which points were
+        measured and what a matched filter would see, and its last convolution spans
+        the whole range.
+    n_filters : int or tuple of int, optional
+        Filters of every convolution, or of each, instead of the preset's.
+    kernel_sizes : tuple of int, optional
+        Kernel size, and stride, of each convolution, instead of the preset's.
+    channels : tuple of str, optional
+        What the network sees at each point, instead of the preset's: of
+        ``"deviation"`` from the mean training pattern, ``"residual"``, that deviation
+        without what varies within a class, the ``"pattern"`` itself, the ``"mask"``
+        of measured points.
+    batch_norm : bool, optional
+        Whether to use batch normalisation, instead of the preset's.
+    n_linear : int, optional
+        How many of the first convolutions have no ReLU, instead of the preset's.
+    q_bias : bool, optional
+        Whether the biases depend on Q, instead of the preset's.
+    classes : array-like of numbers, optional
+        Ascending classes. A label between two of them counts to both, to each the more
+        the nearer it lies: the mean of the classes weighted by their probabilities
+        then estimates the label. By default every label is a class.
     lr : float, default=5e-3
-        Peak of the one-cycle learning rate.
+        Peak of the learning rate.
+    schedule : {"one-cycle", "cosine", "constant"}, default="one-cycle"
+        Course of the learning rate: up over the first fifth and down along a cosine;
+        down along a cosine; as it is.
     weight_decay : float, default=1e-4
         Of AdamW.
     batch_size : int, default=256
-        Patterns in a batch; a little larger where the last batch would have one.
+        Patterns in a batch; up to twice as many where the last batch would be short.
     max_epochs : int, default=30
-        Passes over the training patterns.
+        Epochs, at most.
+    steps_per_epoch : int, optional
+        Batches in an epoch; by default each pattern is seen once. With an augmenter
+        no two epochs are alike, and few patterns can make long ones.
+    early_stopping : bool, default=False
+        Whether to set patterns aside, to stop when the loss on them no longer falls,
+        and to keep the weights of the best epoch.
+    validation_fraction : float, default=0.1
+        Share that is set aside, of every class.
+    n_iter_no_change : int, default=20
+        Epochs without a better loss before it stops.
     augmenter : transformer, Pipeline of transformers or None, default=None
         Of :mod:`sk_qdots.augmentation`, such as ``RandomExperiment()``; its
         ``perturb`` draws every batch afresh.
+    warm_start : bool, default=False
+        Whether to go on from the weights of the last ``fit``; the encoding stays.
+    checkpoint : str, path-like or None, default=None
+        File that the state is kept in during training, every 20 seconds at most.
+        Calling ``fit`` again with the same patterns and parameters goes on from it.
     device : {"auto", "cpu", "cuda"}, default="auto"
         Where to train; "auto" takes a GPU if there is one.
+    n_workers : int, default=0
+        Processes that draw batches while another trains. The result is the same.
     verbose : bool, default=False
         Whether to show a progress bar.
     random_state : int, RandomState instance or None, default=None
@@ -79,14 +118,17 @@ class AllCNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         Labels.
     net_ : skorch.NeuralNetClassifier
         The trained network; absent in a classifier that was loaded from a file.
+    history_ : DataFrame
+        A row for each epoch: epoch, train_loss, lr, seconds, and with early stopping
+        valid_loss and valid_accuracy. Absent in a classifier that was loaded.
+    architecture_ : Architecture
+        The preset with what was given instead.
+    encoding_ : Encoding
+        What turns patterns into what the network sees.
     augmenter_ : transformer or None
         The fitted augmenter.
     layers_ : list of tuple of ndarray
         Folded weights and biases that ``predict_proba`` uses.
-    mean_ : ndarray of shape (n_features,)
-        Mean training pattern.
-    scale_ : tuple of 2 float
-        Root mean square of the deviations from the mean pattern, and of the patterns.
     n_features_in_ : int
         Number of points of a pattern.
 
@@ -110,45 +152,81 @@ class AllCNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     """
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
-        "n_filters": [Interval(Integral, 1, None, closed="left")],
-        "kernel_sizes": [tuple, list],
-        "batch_norm": ["boolean"],
-        "channels": [tuple, list],
+        "preset": [StrOptions(set(PRESETS))],
+        "n_filters": [Interval(Integral, 1, None, closed="left"), tuple, list, None],
+        "kernel_sizes": [tuple, list, None],
+        "channels": [tuple, list, None],
+        "batch_norm": ["boolean", None],
+        "n_linear": [Interval(Integral, 0, None, closed="left"), None],
+        "q_bias": ["boolean", None],
+        "classes": ["array-like", None],
         "lr": [Interval(Real, 0, None, closed="neither")],
+        "schedule": [StrOptions({"one-cycle", "cosine", "constant"})],
         "weight_decay": [Interval(Real, 0, None, closed="left")],
         "batch_size": [Interval(Integral, 2, None, closed="left")],
         "max_epochs": [Interval(Integral, 1, None, closed="left")],
+        "steps_per_epoch": [Interval(Integral, 1, None, closed="left"), None],
+        "early_stopping": ["boolean"],
+        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+        "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
         "augmenter": "no_validation",
+        "warm_start": ["boolean"],
+        "checkpoint": [str, PathLike, None],
         "device": [StrOptions({"auto", "cpu", "cuda"})],
+        "n_workers": [Interval(Integral, 0, None, closed="left")],
         "verbose": ["boolean"],
         "random_state": ["random_state"],
     }
 
     def __init__(
         self,
-        n_filters: int = 32,
-        kernel_sizes: tuple[int, ...] = (10, 5, 4, 3, 2),
-        batch_norm: bool = True,
-        channels: tuple[str, ...] = _CHANNELS,
+        preset: str = "robust",
+        n_filters: int | tuple[int, ...] | None = None,
+        kernel_sizes: tuple[int, ...] | None = None,
+        channels: tuple[str, ...] | None = None,
+        batch_norm: bool | None = None,
+        n_linear: int | None = None,
+        q_bias: bool | None = None,
+        classes: npt.ArrayLike | None = None,
         lr: float = 5e-3,
+        schedule: str = "one-cycle",
         weight_decay: float = 1e-4,
         batch_size: int = 256,
         max_epochs: int = 30,
+        steps_per_epoch: int | None = None,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 20,
         augmenter: Any = None,
+        warm_start: bool = False,
+        checkpoint: str | PathLike[str] | None = None,
         device: str = "auto",
+        n_workers: int = 0,
         verbose: bool = False,
         random_state: int | np.random.RandomState | None = None,
     ) -> None:
+        self.preset = preset
         self.n_filters = n_filters
         self.kernel_sizes = kernel_sizes
-        self.batch_norm = batch_norm
         self.channels = channels
+        self.batch_norm = batch_norm
+        self.n_linear = n_linear
+        self.q_bias = q_bias
+        self.classes = classes
         self.lr = lr
+        self.schedule = schedule
         self.weight_decay = weight_decay
         self.batch_size = batch_size
         self.max_epochs = max_epochs
+        self.steps_per_epoch = steps_per_epoch
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
         self.augmenter = augmenter
+        self.warm_start = warm_start
+        self.checkpoint = checkpoint
         self.device = device
+        self.n_workers = n_workers
         self.verbose = verbose
         self.random_state = random_state
 
@@ -166,44 +244,59 @@ class AllCNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         Returns
         -------
         self
-        """
-        from ._training import train
 
-        self._check_layout()
+        Raises
+        ------
+        KeyboardInterrupt
+            If it was interrupted; with a checkpoint, ``fit`` again goes on.
+        ValueError
+            If the checkpoint belongs to another training, or is damaged.
+        """
+        import pandas as pd
+
+        from ._training import Plan, train
+
+        architecture = self._architecture()
         X, y = validate_data(
             self, X, y, dtype=[np.float32, np.float64], ensure_all_finite="allow-nan"
         )
         check_classification_targets(y)
-        encoder = LabelEncoder().fit(y)
-        self.classes_ = encoder.classes_
-        if len(self.classes_) < 2:
-            raise ValueError(
-                f"Classifier can't train when only one class is present: {self.classes_[0]!r}"
-            )
+        classes, positions = self._positions(y)
+        weights = self._weights_to_go_on_from(architecture, classes) if self.warm_start else None
+        self.classes_ = classes
+        self.architecture_ = architecture
         random_state = check_random_state(self.random_state)
         seed = int(random_state.randint(np.iinfo(np.int32).max))
-        rng = np.random.default_rng(seed)
-        augmenter = None
-        self.augmenter_ = None
-        reference = X
-        if self.augmenter is not None:
-            from sklearn.base import clone
-
-            check_augmenter(self.augmenter)
-            augmenter = clone(self.augmenter)
-            if "random_state" in augmenter.get_params() and augmenter.random_state is None:
-                augmenter.set_params(random_state=seed)
-            if getattr(augmenter, "q", True) is None and X.shape[1] != len(default_q_grid()):
-                raise ValueError(
-                    f"the patterns have {X.shape[1]} points, not those of default_q_grid(): give "
-                    f"the augmenter its grid, {type(augmenter).__name__}(q=...)"
-                )
-            augmenter.fit(X)
-            rows = rng.choice(len(X), min(_REFERENCE_ROWS, 4 * len(X)))
-            reference = perturb(augmenter, X[rows], rng)
-            self.augmenter_ = augmenter
-        self._set_encoding(reference)
-        self.net_ = train(self, X, encoder.transform(y).astype(np.int64), augmenter, seed)
+        self.augmenter_ = self._fitted_augmenter(X, seed)
+        train_set, valid_set = self._split(X.astype(np.float32, copy=False), positions, seed)
+        if weights is None:
+            self.encoding_ = self._fitted_encoding(train_set[0], train_set[1], seed)
+        plan = Plan(
+            architecture=architecture,
+            lr=self.lr,
+            weight_decay=self.weight_decay,
+            schedule=self.schedule,
+            batch_size=self.batch_size,
+            max_epochs=self.max_epochs,
+            steps_per_epoch=self.steps_per_epoch,
+            n_iter_no_change=self.n_iter_no_change if self.early_stopping else None,
+            device=self.device,
+            n_workers=self.n_workers,
+            verbose=self.verbose,
+            seed=seed,
+        )
+        training = train(
+            plan,
+            self.encoding_,
+            self.augmenter_,
+            train_set,
+            valid_set,
+            n_classes=len(classes),
+            checkpoint=None if self.checkpoint is None else Path(self.checkpoint),
+            weights=weights,
+        )
+        self.net_ = training.net
+        self.history_ = pd.DataFrame(training.rows)
         self.layers_ = self.net_.module_.folded_layers()
         return self
 
@@ -254,66 +347,110 @@ class AllCNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         -------
         ndarray of shape (n_samples, n_features, n_channels), float32
         """
-        X = X.astype(np.float32, copy=False)
-        mean = self.mean_.astype(np.float32)
-        measured = np.isfinite(X)
-        values = X
-        if not measured.all():
-            values = np.where(measured, X, np.float32(0.0))
-            own = values.sum(axis=1, dtype=np.float64)
-            expected = measured @ self.mean_
-            usable = (own > 0) & (expected > 0) & ~measured.all(axis=1)
-            factor = np.divide(expected, own, out=np.ones_like(own), where=usable)
-            values *= factor[:, None].astype(np.float32)
-            np.copyto(values, mean, where=~measured)
-        deviation, level = (np.float32(value) for value in self.scale_)
-        encoded = np.empty((*X.shape, len(self.channels)), dtype=np.float32)
-        for k, channel in enumerate(self.channels):
-            if channel == "deviation":
-                encoded[:, :, k] = (values - mean) / deviation
-            elif channel == "pattern":
-                encoded[:, :, k] = values / level
-            else:
-                encoded[:, :, k] = measured
-        return encoded
-
-    def _set_encoding(self, reference: Array) -> None:
-        measured = np.isfinite(reference)
-        counts = np.maximum(measured.sum(axis=0), 1)
-        self.mean_ = np.where(measured, reference, 0.0).sum(axis=0, dtype=np.float64) / counts
-        deviation = np.where(measured, reference - self.mean_, 0.0)
-        level = np.where(measured, reference, 0.0)
-        n_measured = max(int(measured.sum()), 1)
-        rms = [
-            float(np.sqrt((v**2).sum(dtype=np.float64) / n_measured)) for v in (deviation, level)
-        ]
-        self.scale_ = (rms[0] or 1.0, rms[1] or 1.0)
+        check_is_fitted(self, "encoding_")
+        encoding: Encoding = self.encoding_
+        return encoding(X, self.architecture_.channels)
 
     def _logits(self, encoded: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         hidden = encoded
-        for kernel, (weight, bias) in zip(self.kernel_sizes, self.layers_[:-1], strict=True):
+        for k, (weight, bias) in enumerate(self.layers_[:-1]):
+            kernel = self.architecture_.kernel_sizes[k]
             n_samples, length, channels = hidden.shape
             missing = -length % kernel
             if missing:
                 before = missing // 2
                 hidden = np.pad(hidden, ((0, 0), (before, missing - before), (0, 0)))
             hidden = hidden.reshape(-1, kernel * channels) @ weight
-            hidden += bias
-            np.maximum(hidden, 0.0, out=hidden)
             hidden = hidden.reshape(n_samples, (length + missing) // kernel, -1)
+            hidden += bias
+            if k >= self.architecture_.n_linear:
+                np.maximum(hidden, 0.0, out=hidden)
         weight, bias = self.layers_[-1]
         return np.asarray(hidden.mean(axis=1) @ weight + bias)
 
-    def _check_layout(self) -> None:
-        if not self.kernel_sizes or not all(
-            isinstance(k, int | np.integer) and k >= 1 for k in self.kernel_sizes
-        ):
-            raise ValueError(f"kernel_sizes is {self.kernel_sizes}; it must hold integers >= 1")
-        unknown = [c for c in self.channels if c not in _CHANNELS]
-        if unknown or not self.channels:
-            raise ValueError(f"channels is {self.channels}; choose from {_CHANNELS}")
+    def _architecture(self) -> Architecture:
+        given = {name: getattr(self, name) for name in _ARCHITECTURE}
+        chosen = {name: _plain(value) for name, value in given.items() if value is not None}
+        return replace(PRESETS[self.preset], **chosen)
 
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.input_tags.allow_nan = True
-        return tags
+    def _positions(self, y: Array) -> tuple[Array, Array]:
+        """The classes, and where among them each label lies."""
+        if self.classes is None:
+            classes, indices = np.unique(y, return_inverse=True)
+            if len(classes) < 2:
+                raise ValueError(
+                    f"Classifier can't train when only one class is present: {classes[0]!r}"
+                )
+            return classes, indices.astype(np.float64)
+        classes = np.asarray(self.classes)
+        numbers = classes.ndim == 1 and len(classes) > 1 and classes.dtype.kind in "iuf"
+        if not numbers or not np.all(np.diff(classes) > 0):
+            raise ValueError(f"classes is {self.classes!r}; it must hold ascending numbers")
+        if y.dtype.kind not in "iuf" or y.min() < classes[0] or y.max() > classes[-1]:
+            raise ValueError(
+                f"with classes given, labels must be numbers from {classes[0]} to {classes[-1]}"
+            )
+        return classes, np.interp(y, classes, np.arange(len(classes)))
+
+    def _weights_to_go_on_from(self, architecture: Architecture, classes: Array) -> Any:
+        """State of the network that is there, if there is one."""
+        if not hasattr(self, "classes_"):
+            return None
+        if not hasattr(self, "net_"):
+            raise ValueError(
+                "warm_start needs a network that was trained here; one that was loaded from a "
+                "file predicts only"
+            )
+        if not np.array_equal(classes, self.classes_) or architecture != self.architecture_:
+            raise ValueError(
+                "warm_start needs the classes and the architecture of the last fit; set "
+                "warm_start=False to train afresh"
+            )
+        return self.net_.module_.state_dict()
+
+    def _fitted_augmenter(self, X: Array, seed: int) -> Any:
+        if self.augmenter is None:
+            return None
+        check_augmenter(self.augmenter)
+        augmenter = clone(self.augmenter)
+        if "random_state" in augmenter.get_params() and augmenter.random_state is None:
+            augmenter.set_params(random_state=seed)
+        if getattr(augmenter, "q", True) is None and X.shape[1] != len(default_q_grid()):
+            raise ValueError(
+                f"the patterns have {X.shape[1]} points, not those of default_q_grid(): give "
+                f"the augmenter its grid, {type(augmenter).__name__}(q=...)"
+            )
+        return augmenter.fit(X)
+
+    def _split(self, X: Array, positions: Array, seed: int) -> tuple[Any, Any]:
+        """What to train on, and what to set aside for early stopping."""
+        from sklearn.model_selection import train_test_split
+
+        if not self.early_stopping:
+            return (X, positions), None
+        try:
+            train_rows, valid_rows = train_test_split(
+                np.arange(len(X)),
+                test_size=self.validation_fraction,
+                stratify=np.rint(positions),
+                random_state=seed,
+            )
+        except ValueError as error:
+            raise ValueError(f"early_stopping cannot set patterns aside: {error}") from None
+        return (X[train_rows], positions[train_rows]), (X[valid_rows], positions[valid_rows])
+
+    def _fitted_encoding(self, X: Array, positions: Array, seed: int) -> Encoding:
+        """The encoding of patterns as the network will get them."""
+        rng = np.random.default_rng([seed, 3])
+        if self.augmenter_ is None:
+            rows = rng.permutation(len(X))[:_REFERENCE_ROWS]
+            return fit_encoding(X[rows], positions[rows])
+        rows = rng.choice(len(X), min(_REFERENCE_ROWS, 4 * len(X)))
+        return fit_encoding(perturb(self.augmenter_, X[rows], rng), positions[rows])
+
+
+def _plain(value: Any) -> Any:
+    """A parameter that a grid search may have given as a list or a numpy number."""
+    if isinstance(value, tuple | list):
+        return tuple(_plain(item) for item in value)
+    return value.item() if isinstance(value, np.generic) else value

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import nn
+
+from ._presets import PRESETS, Architecture
 
 __all__ = ["AllCNN"]
 
@@ -22,19 +24,23 @@ class AllCNN(nn.Module):
         Number of outputs (logits).
     n_channels : int, default=1
         Channels of the input.
-    n_filters : int, default=32
-        Filters of every convolution.
+    n_filters : int or sequence of int, default=32
+        Filters of every convolution, or of each.
     kernel_sizes : sequence of int, default=(10, 5, 4, 3, 2)
         Kernel size of each convolution, which is also its stride.
-    batch_norm : bool, default=True
+    batch_norm : bool, default=False
         Whether each convolution is followed by batch normalisation.
+    n_linear : int, default=0
+        How many of the first convolutions have no ReLU behind them.
+    n_points : int, optional
+        Points of a pattern. Where given, the biases depend on the position.
 
     Notes
     -----
     Where the kernel equals the stride, a convolution with 'same' padding is one
     matrix product over non-overlapping patches. The layers are linear maps of
     patches therefore: the same function as ``torch.nn.Conv1d``, several times
-    faster on a CPU.
+    faster on a CPU. The defaults are the published network.
 
     References
     ----------
@@ -48,27 +54,71 @@ class AllCNN(nn.Module):
     >>> from sk_qdots.neural_network import AllCNN
     >>> AllCNN(n_classes=17)(torch.zeros(2, 5004, 1)).shape
     torch.Size([2, 17])
+    >>> robust = AllCNN.from_preset("robust", n_classes=17, n_points=5004)
+    >>> robust(torch.zeros(2, 5004, 3)).shape
+    torch.Size([2, 17])
     """
 
     def __init__(
         self,
         n_classes: int,
         n_channels: int = 1,
-        n_filters: int = 32,
+        n_filters: int | Sequence[int] = 32,
         kernel_sizes: Sequence[int] = (10, 5, 4, 3, 2),
-        batch_norm: bool = True,
+        batch_norm: bool = False,
+        n_linear: int = 0,
+        n_points: int | None = None,
     ) -> None:
         super().__init__()
-        self.kernel_sizes = tuple(kernel_sizes)
-        widths = [n_channels] + [n_filters] * len(self.kernel_sizes)
+        layout = Architecture(
+            n_filters=n_filters if isinstance(n_filters, int) else tuple(n_filters),
+            kernel_sizes=tuple(kernel_sizes),
+            channels=PRESETS["paper"].channels,
+            batch_norm=batch_norm,
+            n_linear=n_linear,
+            q_bias=n_points is not None,
+        )
+        self.kernel_sizes = layout.kernel_sizes
+        self.n_linear = n_linear
+        self.n_points = n_points
+        widths = (n_channels, *layout.widths)
         self.convolutions = nn.ModuleList(
-            nn.Linear(k * width, n_filters)
-            for k, width in zip(self.kernel_sizes, widths, strict=False)
+            nn.Linear(kernel * n_in, n_out)
+            for kernel, n_in, n_out in zip(self.kernel_sizes, widths, widths[1:], strict=False)
         )
         self.norms = nn.ModuleList(
-            nn.BatchNorm1d(n_filters) if batch_norm else nn.Identity() for _ in self.kernel_sizes
+            nn.BatchNorm1d(width) if batch_norm else nn.Identity() for width in layout.widths
         )
-        self.output = nn.Linear(n_filters, n_classes)
+        lengths = () if n_points is None else layout.lengths(n_points)
+        self.q_biases = nn.ParameterList(
+            nn.Parameter(torch.zeros(length, width))
+            for length, width in zip(lengths, layout.widths, strict=False)
+        )
+        self.output = nn.Linear(widths[-1], n_classes)
+
+    @classmethod
+    def from_preset(cls, preset: str, *, n_classes: int, n_points: int) -> Self:
+        """Network of a named architecture.
+
+        Parameters
+        ----------
+        preset : {"paper", "robust"}
+        n_classes : int
+        n_points : int
+            Points of a pattern.
+
+        Returns
+        -------
+        AllCNN
+
+        Raises
+        ------
+        ValueError
+            If there is no such preset.
+        """
+        if preset not in PRESETS:
+            raise ValueError(f"unknown preset {preset!r}; known: {', '.join(PRESETS)}")
+        return cls(n_classes, **arguments(PRESETS[preset], n_points))
 
     def forward(self, X: torch.Tensor) -> torch.Tensor:
         """Logits of patterns.
@@ -81,12 +131,15 @@ class AllCNN(nn.Module):
         -------
         Tensor of shape (n_samples, n_classes)
         """
-        for kernel, convolution, norm in zip(
-            self.kernel_sizes, self.convolutions, self.norms, strict=True
+        for k, (kernel, convolution, norm) in enumerate(
+            zip(self.kernel_sizes, self.convolutions, self.norms, strict=True)
         ):
             X = convolution(_patches(X, kernel))
             X = norm(X.flatten(0, 1)).unflatten(0, X.shape[:2])
-            X = torch.relu(X)
+            if self.n_points is not None:
+                X = X + self.q_biases[k]
+            if k >= self.n_linear:
+                X = torch.relu(X)
         logits: torch.Tensor = self.output(X.mean(dim=1))
         return logits
 
@@ -96,10 +149,11 @@ class AllCNN(nn.Module):
         Returns
         -------
         list of tuple of ndarray
-            (weight of shape (n_in, n_out), bias of shape (n_out,)) for each layer.
+            (weight of shape (n_in, n_out), bias of shape (n_out,), or
+            (n_positions, n_out) where it depends on the position) for each layer.
         """
         layers = []
-        for convolution, norm in zip(self.convolutions, self.norms, strict=True):
+        for k, (convolution, norm) in enumerate(zip(self.convolutions, self.norms, strict=True)):
             assert isinstance(convolution, nn.Linear)
             weight, bias = convolution.weight.detach().double(), convolution.bias.detach().double()
             if isinstance(norm, nn.BatchNorm1d):
@@ -107,9 +161,23 @@ class AllCNN(nn.Module):
                 gain = norm.weight.detach() / torch.sqrt(norm.running_var.double() + norm.eps)
                 weight = weight * gain[:, None]
                 bias = (bias - norm.running_mean) * gain + norm.bias.detach()
+            if self.n_points is not None:
+                bias = bias + self.q_biases[k].detach().double()
             layers.append((weight, bias))
         layers.append((self.output.weight.detach(), self.output.bias.detach()))
         return [(_to_numpy(weight.T), _to_numpy(bias)) for weight, bias in layers]
+
+
+def arguments(architecture: Architecture, n_points: int) -> dict[str, Any]:
+    """What an architecture gives the network, for patterns of so many points."""
+    return {
+        "n_channels": len(architecture.channels),
+        "n_filters": architecture.widths,
+        "kernel_sizes": architecture.kernel_sizes,
+        "batch_norm": architecture.batch_norm,
+        "n_linear": architecture.n_linear,
+        "n_points": n_points if architecture.q_bias else None,
+    }
 
 
 def _patches(X: torch.Tensor, kernel: int) -> torch.Tensor:

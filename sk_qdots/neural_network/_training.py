@@ -1,120 +1,351 @@
-"""The training loop: a skorch net, fed with freshly augmented batches."""
+"""The training loop: a skorch net, fed with freshly augmented batches.
+
+What an epoch does follows from the seed and its number alone, so that a training
+that was interrupted goes on from its checkpoint as if nothing had happened, and the
+number of worker processes changes nothing.
+"""
 
 from __future__ import annotations
 
+import copy
+import math
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from skorch import NeuralNetClassifier
-from skorch.callbacks import Callback, LRScheduler
-from skorch.dataset import Dataset
+from skorch.callbacks import Callback
+from skorch.helper import predefined_split
 from tqdm import tqdm
 
 from ..augmentation import perturb
-from ._module import AllCNN
+from ._checkpoint import Checkpoint
+from ._encoding import Encoding
+from ._module import AllCNN, arguments
+from ._presets import Architecture
 
-__all__ = ["train"]
+__all__ = ["Plan", "Training", "train"]
 
 Array = npt.NDArray[Any]
 
+_WARM_UP = 0.2  # of a one-cycle schedule
+_START = 1 / 25  # of the peak learning rate
+_END = 1e-4
 
-class _Collate:
-    """Turn rows into one batch of what the network sees, augmented on the way."""
 
-    def __init__(self, classifier: Any, augmenter: Any = None, seed: int = 0) -> None:
-        self.classifier = classifier
-        self.augmenter = augmenter
-        self.rng = np.random.default_rng([seed, 1])
+@dataclass(frozen=True)
+class Plan:
+    """How to train; the parameters of :class:`AllCNNClassifier` of the same names."""
 
-    def __call__(self, items: list[tuple[Array, Any]]) -> tuple[torch.Tensor, torch.Tensor]:
-        rows = np.stack([np.asarray(x) for x, _ in items])
-        labels = torch.as_tensor(np.array([int(y) for _, y in items]))
+    architecture: Architecture
+    lr: float
+    weight_decay: float
+    schedule: str
+    batch_size: int
+    max_epochs: int
+    steps_per_epoch: int | None
+    n_iter_no_change: int | None
+    device: str
+    n_workers: int
+    verbose: bool
+    seed: int
+
+
+@dataclass
+class Training:
+    """Where a training stands after its last whole epoch.
+
+    Parameters
+    ----------
+    net : NeuralNetClassifier
+    rows : list of dict
+        What each epoch gave.
+    best : dict, optional
+        Weights of the best validation loss.
+    stopped : bool
+        Whether it stopped early.
+    """
+
+    net: NeuralNetClassifier
+    rows: list[dict[str, float]] = field(default_factory=list)
+    best: dict[str, torch.Tensor] | None = None
+    stopped: bool = False
+
+
+class _Batches(torch.utils.data.Dataset[tuple[torch.Tensor, torch.Tensor]]):
+    """The batches of an epoch, each as the network gets it."""
+
+    def __init__(
+        self,
+        X: Array,
+        positions: Array,
+        n_classes: int,
+        encoding: Encoding,
+        augmenter: Any,
+        plan: Plan,
+        *,
+        fixed: bool = False,
+    ) -> None:
+        self.X, self.positions, self.n_classes = X, positions, n_classes
+        self.encoding, self.augmenter = encoding, augmenter
+        self.channels, self.seed, self.fixed = plan.architecture.channels, plan.seed, fixed
+        # No batch of one, which batch normalisation cannot take.
+        self.n_batches, self.n_drawn = max(1, len(X) // plan.batch_size), len(X)
+        if plan.steps_per_epoch is not None and not fixed:
+            self.n_batches = plan.steps_per_epoch
+            self.n_drawn = self.n_batches * min(plan.batch_size, len(X))
+        self.set_epoch(0)
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the rows of an epoch."""
+        self.epoch = epoch
+        order = np.arange(len(self.X))
+        if not self.fixed:
+            rng = np.random.default_rng([self.seed, 0, epoch])
+            passes = -(-self.n_drawn // len(self.X))
+            order = np.concatenate([rng.permutation(len(self.X)) for _ in range(passes)])
+            order = order[: self.n_drawn]
+        self.order = np.array_split(order, self.n_batches)
+
+    def __len__(self) -> int:
+        return self.n_batches
+
+    def __getitem__(self, k: int) -> tuple[torch.Tensor, torch.Tensor]:
+        rows = self.order[k]
+        X = self.X[rows]
         if self.augmenter is not None:
-            rows = perturb(self.augmenter, rows, self.rng)
-        return torch.from_numpy(self.classifier.encode(rows)), labels
+            rng = np.random.default_rng([self.seed, 2 if self.fixed else 1, self.epoch, k])
+            X = perturb(self.augmenter, X, rng)
+        encoded = self.encoding(X, self.channels)
+        return torch.from_numpy(encoded), torch.from_numpy(self._targets(self.positions[rows]))
+
+    def _targets(self, positions: Array) -> npt.NDArray[np.float32]:
+        """Probabilities: a position between two classes belongs to both."""
+        lower = np.minimum(positions.astype(int), self.n_classes - 2)
+        part = positions - lower
+        targets = np.zeros((len(positions), self.n_classes), dtype=np.float32)
+        rows = np.arange(len(positions))
+        targets[rows, lower], targets[rows, lower + 1] = 1.0 - part, part
+        return targets
+
+
+class _Schedule(Callback):  # type: ignore[misc]
+    """Epochs and learning rates by number: nothing to remember."""
+
+    def __init__(self, plan: Plan, training: Training, batches: _Batches) -> None:
+        self.plan, self.training, self.batches = plan, training, batches
+
+    def on_epoch_begin(self, net: Any, **kwargs: Any) -> None:
+        self.batches.set_epoch(len(self.training.rows))
+        self.step = len(self.training.rows) * len(self.batches)
+
+    def on_batch_begin(self, net: Any, batch: Any = None, training: bool = False) -> None:
+        if training:
+            done = self.step / max(1, self.plan.max_epochs * len(self.batches) - 1)
+            self.rate = self.plan.lr * _relative_rate(self.plan.schedule, done)
+            for group in net.optimizer_.param_groups:
+                group["lr"] = self.rate
+            self.step += 1
+
+
+def _relative_rate(schedule: str, done: float) -> float:
+    """Learning rate relative to its peak, when so much of the training is done."""
+    if schedule == "constant":
+        return 1.0
+    if schedule == "one-cycle" and done < _WARM_UP:
+        return _between(_START, 1.0, done / _WARM_UP)
+    left = done if schedule == "cosine" else (done - _WARM_UP) / (1.0 - _WARM_UP)
+    return _between(1.0, _END, left)
+
+
+def _between(first: float, last: float, done: float) -> float:
+    return last + (first - last) * 0.5 * (1.0 + math.cos(math.pi * min(done, 1.0)))
+
+
+class _Record(Callback):  # type: ignore[misc]
+    """Write down what each epoch gave."""
+
+    def __init__(self, training: Training, schedule: _Schedule) -> None:
+        self.training, self.schedule = training, schedule
+
+    def on_epoch_begin(self, net: Any, **kwargs: Any) -> None:
+        self.right = self.seen = 0
+
+    def on_batch_end(
+        self,
+        net: Any,
+        batch: Any = None,
+        training: bool = False,
+        y_pred: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        if not training:
+            labels = batch[1].argmax(dim=1).to(y_pred.device)
+            self.right += int((y_pred.argmax(dim=1) == labels).sum())
+            self.seen += len(labels)
+
+    def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
+        last = net.history[-1]
+        row = {
+            "epoch": len(self.training.rows) + 1,
+            "train_loss": float(last["train_loss"]),
+            "lr": float(self.schedule.rate),
+            "seconds": float(last["dur"]),
+        }
+        if self.seen:
+            row["valid_loss"] = float(last["valid_loss"])
+            row["valid_accuracy"] = self.right / self.seen
+        self.training.rows.append(row)
+
+
+class _EarlyStopping(Callback):  # type: ignore[misc]
+    """Keep the weights of the best validation loss; stop when it no longer falls."""
+
+    def __init__(self, training: Training, patience: int) -> None:
+        self.training, self.patience = training, patience
+
+    def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
+        losses = [row["valid_loss"] for row in self.training.rows]
+        best = int(np.argmin(losses))
+        if best == len(losses) - 1:
+            self.training.best = copy.deepcopy(net.module_.state_dict())
+        self.training.stopped = len(losses) - 1 - best >= self.patience
+
+    def on_train_end(self, net: Any, **kwargs: Any) -> None:
+        if self.training.best is not None:
+            net.module_.load_state_dict(self.training.best)
 
 
 class _Progress(Callback):  # type: ignore[misc]
     """A progress bar over epochs, with the running loss."""
 
+    def __init__(self, training: Training, n_epochs: int) -> None:
+        self.training, self.n_epochs = training, n_epochs
+
     def on_train_begin(self, net: Any, **kwargs: Any) -> None:
-        self.bar_ = tqdm(total=net.max_epochs, desc="training", unit="epoch")
+        done = len(self.training.rows)
+        self.bar = tqdm(total=self.n_epochs, initial=done, desc="training", unit="epoch")
 
     def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
-        self.bar_.set_postfix(loss=f"{net.history[-1, 'train_loss']:.3f}", refresh=False)
-        self.bar_.update()
+        row = self.training.rows[-1]
+        losses = {"loss": f"{row['train_loss']:.3f}"}
+        if "valid_loss" in row:
+            losses["valid_loss"] = f"{row['valid_loss']:.3f}"
+        self.bar.set_postfix(losses, refresh=False)
+        self.bar.update()
 
     def on_train_end(self, net: Any, **kwargs: Any) -> None:
-        self.bar_.close()
+        self.bar.close()
+
+
+class _Stop(Callback):  # type: ignore[misc]
+    """Last in line: skorch's own way to end the loop."""
+
+    def __init__(self, training: Training) -> None:
+        self.training = training
+
+    def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
+        if self.training.stopped:
+            raise KeyboardInterrupt
 
 
 def train(
-    classifier: Any, X: Array, y: npt.NDArray[np.int64], augmenter: Any, seed: int
-) -> NeuralNetClassifier:
+    plan: Plan,
+    encoding: Encoding,
+    augmenter: Any,
+    train_set: tuple[Array, Array],
+    valid_set: tuple[Array, Array] | None,
+    *,
+    n_classes: int,
+    checkpoint: Path | None = None,
+    weights: Any = None,
+) -> Training:
     """Build and train the net of a classifier.
 
     Parameters
     ----------
-    classifier : AllCNNClassifier
-        With its parameters and its encoding set.
-    X : ndarray of shape (n_samples, n_features)
-    y : ndarray of shape (n_samples,)
-        Class indices.
+    plan : Plan
+    encoding : Encoding
     augmenter : transformer or None
         Fitted.
-    seed : int
+    train_set, valid_set : tuple of ndarray
+        Patterns of shape (n_samples, n_features), and where among the classes they lie,
+        from 0 to n_classes - 1, of shape (n_samples,).
+    n_classes : int
+    checkpoint : Path, optional
+        File to go on from, and to keep the state in.
+    weights : dict, optional
+        State of a module to start from.
 
     Returns
     -------
-    skorch.NeuralNetClassifier
-        Trained.
+    Training
+
+    Raises
+    ------
+    KeyboardInterrupt
+        If it was interrupted; the checkpoint holds the last whole epochs.
+    ValueError
+        If the checkpoint belongs to another training, or is damaged.
     """
-    device = classifier.device
+    device = plan.device
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
-    batch_size = classifier.batch_size
-    while len(X) % batch_size == 1:  # batch normalisation cannot do with one pattern
-        batch_size += 1
-    n_batches = -(-len(X) // batch_size)
-    callbacks: list[tuple[str, Callback]] = [
-        (
-            "schedule",
-            LRScheduler(
-                torch.optim.lr_scheduler.OneCycleLR,
-                max_lr=classifier.lr,
-                total_steps=max(2, n_batches * classifier.max_epochs),
-                step_every="batch",
-            ),
+    batches = _Batches(*train_set, n_classes, encoding, augmenter, plan)
+    split = None
+    if valid_set is not None:
+        split = predefined_split(
+            _Batches(*valid_set, n_classes, encoding, augmenter, plan, fixed=True)
         )
-    ]
-    if classifier.verbose:
-        callbacks.append(("progress", _Progress()))
+    loader = {"batch_size": None, "num_workers": plan.n_workers}
     # The caller's random numbers are not touched.
     with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
-        torch.manual_seed(seed)
+        torch.manual_seed(plan.seed)
         net = NeuralNetClassifier(
             AllCNN,
-            module__n_classes=len(classifier.classes_),
-            module__n_channels=len(classifier.channels),
-            module__n_filters=classifier.n_filters,
-            module__kernel_sizes=tuple(classifier.kernel_sizes),
-            module__batch_norm=classifier.batch_norm,
+            module__n_classes=n_classes,
+            **{
+                f"module__{name}": value
+                for name, value in arguments(plan.architecture, train_set[0].shape[1]).items()
+            },
             criterion=torch.nn.CrossEntropyLoss,
             optimizer=torch.optim.AdamW,
-            optimizer__weight_decay=classifier.weight_decay,
-            lr=classifier.lr,
-            batch_size=batch_size,
-            max_epochs=classifier.max_epochs,
-            iterator_train__shuffle=True,
-            iterator_train__collate_fn=_Collate(classifier, augmenter, seed),
-            iterator_valid__collate_fn=_Collate(classifier),
-            classes=np.arange(len(classifier.classes_)),
-            train_split=None,
-            callbacks=callbacks,
+            optimizer__weight_decay=plan.weight_decay,
+            lr=plan.lr,
+            max_epochs=plan.max_epochs,
+            **{f"iterator_train__{name}": value for name, value in loader.items()},
+            iterator_valid__batch_size=None,
+            classes=np.arange(n_classes),
+            train_split=split,
+            callbacks__valid_acc=None,
+            callbacks__print_log=None,
             device=device,
             verbose=0,
-        )
-        net.fit(Dataset(X.astype(np.float32, copy=False), y), y=None)
-    return net
+        ).initialize()
+        training = Training(net)
+        if weights is not None:
+            net.module_.load_state_dict(weights)
+        keeper = None
+        if checkpoint is not None:
+            keeper = Checkpoint(checkpoint, plan, augmenter, train_set)
+            keeper.resume(training)
+        schedule = _Schedule(plan, training, batches)
+        callbacks: list[Any] = [schedule, _Record(training, schedule)]
+        if plan.n_iter_no_change is not None:
+            callbacks.append(_EarlyStopping(training, plan.n_iter_no_change))
+        if plan.verbose:
+            callbacks.append(_Progress(training, plan.max_epochs))
+        if keeper is not None:
+            callbacks.append(keeper.callback(training))
+        own = list(net.callbacks_)
+        net.callbacks_ += [(type(c).__name__, c) for c in [*callbacks, _Stop(training)]]
+        left = 0 if training.stopped else plan.max_epochs - len(training.rows)
+        net.partial_fit(batches, y=None, epochs=left)
+        # The trained net does not carry the training patterns along.
+        net.callbacks_, net.train_split = own, None
+    if len(training.rows) < plan.max_epochs and not training.stopped:
+        raise KeyboardInterrupt
+    return training

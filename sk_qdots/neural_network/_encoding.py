@@ -1,0 +1,221 @@
+r"""What the network sees of patterns.
+
+With :math:`m` the mean training pattern and :math:`\sigma \propto \sqrt m` the
+counting noise, patterns :math:`x` are taken as :math:`z = (x - m) / \sigma`. What
+varies within a class (liquid, concentration, strain, dispersion) has the covariance
+:math:`1 + B B^T` in these units, with a few columns :math:`B`. The residual
+
+.. math:: (1 + B B^T)^{-1} z = z - B (1 + B^T B)^{-1} B^T z
+
+is small along :math:`B` and keeps everything else: a matched filter would be a
+scalar product with it. Where points were not measured, all sums go over the
+measured ones, which is the same formula for the covariance of those points alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["N_NUISANCES", "Encoding", "fit_encoding"]
+
+Array = npt.NDArray[Any]
+Float32 = npt.NDArray[np.float32]
+
+N_NUISANCES = 32
+_NODES = 1251  # at most, on which the covariance is taken
+_WIDEST_GAP = 50  # of a pattern: what is wider is a hole, not a coarse step
+_LEAST = 1e-2  # of the largest mean, below which the noise does not fall
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """Turns patterns into what the network sees.
+
+    Parameters
+    ----------
+    mean : ndarray of shape (n_features,), float32
+        Mean training pattern.
+    noise : ndarray of shape (n_features,), float32
+        Relative size of the counting noise.
+    nuisance : ndarray of shape (n_nodes, n_nuisances), float32
+        What varies within a class, in units of ``level * noise``, as means over
+        ``n_features // n_nodes`` points.
+    level : float
+        Counting noise of the training patterns in units of ``noise``.
+    scale : tuple of 2 float
+        Root mean square of the deviations in units of ``noise``, and of the patterns.
+    """
+
+    mean: Float32
+    noise: Float32
+    nuisance: Float32
+    level: float
+    scale: tuple[float, float]
+
+    def __call__(self, X: Array, channels: Sequence[str]) -> Float32:
+        """Encode patterns.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n_samples, n_features)
+            NaN means not measured. Such a point gets the value of the mean pattern,
+            and between the points of a coarse pattern the deviation is interpolated;
+            the scale of a pattern is set by its measured points alone.
+        channels : sequence of str
+            What to compute, in this order.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_features, n_channels), float32
+        """
+        measured: Array = np.asarray(np.isfinite(X))
+        whole = np.asarray(measured.all(axis=1))
+        values = X.astype(np.float32)
+        if not whole.all():
+            np.copyto(values, np.float32(0.0), where=~measured)
+            own = values.sum(axis=1, dtype=np.float64)
+            expected = measured @ self.mean.astype(np.float64)
+            usable = (own > 0) & (expected > 0) & ~whole
+            factor = np.divide(expected, own, out=np.ones_like(own), where=usable)
+            values *= factor[:, None].astype(np.float32)
+            np.copyto(values, self.mean, where=~measured)
+        encoded = np.empty((*X.shape, len(channels)), dtype=np.float32)
+        deviation = (values - self.mean) / self.noise
+        for k, channel in enumerate(channels):
+            if channel == "deviation":
+                joined = _joined(deviation, measured, whole)
+                np.multiply(joined, np.float32(1.0 / self.scale[0]), out=encoded[:, :, k])
+            elif channel == "residual":
+                encoded[:, :, k] = self._residual(deviation, measured, whole)
+            elif channel == "pattern":
+                np.multiply(values, np.float32(1.0 / self.scale[1]), out=encoded[:, :, k])
+            else:
+                encoded[:, :, k] = measured
+        return encoded
+
+    def _residual(self, deviation: Float32, measured: Array, whole: Array) -> Float32:
+        """The formula of the module, for deviations that are 0 where not measured."""
+        z = deviation * np.float32(1.0 / self.level)
+        n = self.nuisance.shape[1]
+        if n == 0:
+            return np.asarray(z)
+        along = z @ self._columns
+        parts = along @ self._inverse
+        rows = np.flatnonzero(~whole)
+        if rows.size:
+            starts = np.arange(len(self.nuisance)) * (len(self.mean) // len(self.nuisance))
+            seen = np.add.reduceat(measured[rows], starts, axis=1, dtype=np.float32)
+            matrices = (seen @ self._products).reshape(-1, n, n) + np.eye(n)
+            parts[rows] = np.linalg.solve(matrices, along[rows][:, :, None])[:, :, 0]
+        z -= parts @ self._columns.T
+        if rows.size:
+            z[rows] *= measured[rows]
+        return np.asarray(z)
+
+    @cached_property
+    def _columns(self) -> Float32:
+        """The nuisances at every point."""
+        n_points, (n_nodes, n_columns) = len(self.mean), self.nuisance.shape
+        width = n_points // n_nodes
+        centres = width * np.arange(n_nodes) + 0.5 * (width - 1)
+        columns = np.empty((n_points, n_columns), dtype=np.float32)
+        for k, column in enumerate(self.nuisance.T):
+            columns[:, k] = np.interp(np.arange(n_points), centres, column)
+        return columns
+
+    @cached_property
+    def _inverse(self) -> Float32:
+        gram = self._columns.T.astype(np.float64) @ self._columns
+        return np.asarray(np.linalg.inv(gram + np.eye(len(gram))), dtype=np.float32)
+
+    @cached_property
+    def _products(self) -> Float32:
+        """Products of the nuisances at the nodes."""
+        nodes = self.nuisance
+        return np.asarray((nodes[:, :, None] * nodes[:, None, :]).reshape(len(nodes), -1))
+
+    def __getstate__(self) -> dict[str, Any]:
+        fields = ("mean", "noise", "nuisance", "level", "scale")
+        return {name: self.__dict__[name] for name in fields}
+
+
+def _joined(deviation: Float32, measured: Array, whole: Array) -> Float32:
+    """Deviations with straight lines between the points of a coarse pattern."""
+    if whole.all():
+        return deviation
+    n_points = deviation.shape[1]
+    widest = max(2, n_points // _WIDEST_GAP)
+    joined = deviation.copy()
+    for row in np.flatnonzero(~whole):
+        known = np.flatnonzero(measured[row])
+        steps = np.diff(known)
+        if steps.size and steps.max() > 1:
+            between = np.arange(known[0], known[-1] + 1)
+            line = np.interp(between, known, deviation[row, known])
+            for hole in np.flatnonzero(steps > widest):
+                line[known[hole] + 1 - known[0] : known[hole + 1] - known[0]] = 0.0
+            joined[row, between] = line
+    return joined
+
+
+def fit_encoding(X: Array, y: Array) -> Encoding:
+    """Learn the encoding from training patterns.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, n_features)
+        Patterns as the network will get them; NaN means not measured.
+    y : ndarray of shape (n_samples,)
+        Their classes.
+
+    Returns
+    -------
+    Encoding
+    """
+    measured = np.isfinite(X)
+    counts = np.maximum(measured.sum(axis=0), 1)
+    mean = np.where(measured, X, 0.0).sum(axis=0, dtype=np.float64) / counts
+    noise = np.sqrt(np.maximum(np.abs(mean), _LEAST * np.abs(mean).max(initial=0.0)))
+    noise = np.where(noise > 0, noise, 1.0)
+    deviation = np.where(measured, (X - mean) / noise, 0.0)
+    pattern = np.where(measured, X, 0.0)
+    n_measured = max(int(measured.sum()), 1)
+    rms = [np.sqrt((v**2).sum(dtype=np.float64) / n_measured) for v in (deviation, pattern)]
+    scale = (float(rms[0]) or 1.0, float(rms[1]) or 1.0)
+    nuisance, level = _nuisances(deviation, measured, y)
+    return Encoding(
+        mean.astype(np.float32), noise.astype(np.float32), nuisance, level or scale[0], scale
+    )
+
+
+def _nuisances(deviation: Array, measured: Array, y: Array) -> tuple[Float32, float]:
+    """Columns B of the covariance within the classes, and the noise it stands out of."""
+    n_points = deviation.shape[1]
+    width = -(-n_points // _NODES)
+    nodes = n_points // width
+    shape = (len(measured), nodes, width)
+    seen = np.asarray(measured[:, : nodes * width].reshape(shape).all(axis=2))
+    means = np.asarray(deviation[:, : nodes * width].reshape(shape).mean(axis=2))
+    for label in np.unique(y):
+        rows = y == label
+        centre = np.where(seen[rows], means[rows], 0.0).sum(axis=0)
+        means[rows] -= centre / np.maximum(seen[rows].sum(axis=0), 1)
+    means = np.where(seen, means, 0.0).astype(np.float32)
+    # Over the rows in which both points were measured.
+    both = seen.T.astype(np.float32) @ seen.astype(np.float32)
+    covariance = (means.T @ means) / np.maximum(both, 1.0)
+    values, vectors = np.linalg.eigh(covariance.astype(np.float64))
+    # As in probabilistic principal component analysis: what is left is noise.
+    n = min(N_NUISANCES, nodes // 4)
+    floor = float(values[: nodes - n].mean())
+    if floor <= 1e-12 * values[-1]:
+        return np.zeros((nodes, 0), dtype=np.float32), 0.0
+    excess = np.sqrt(np.maximum(values[::-1][:n] / floor - 1.0, 0.0))
+    columns = vectors[:, ::-1][:, :n] * excess / np.sqrt(width)
+    return columns.astype(np.float32), float(np.sqrt(floor * width))
