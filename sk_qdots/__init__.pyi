@@ -20,9 +20,10 @@ from .blank import subtract_blank
 from .inspection import SizingDisplay
 from .io import PatternError, read_pattern
 from .neural_network import AllCNN, AllCNNClassifier
+from .pipeline import SizingPipeline, make_sizing_pipeline
 from .preprocessing import QStandardizer
 from .simulation import Crystal, default_q_grid, simulate_library
-from .sizing import Sizer, SizerError, Sizing, load_sizer, make_sizing_pipeline
+from .sizing import Sizer, SizerError, Sizing, load_sizer
 from .solvents import load_solvent, read_solvent
 
 __all__ = [
@@ -45,6 +46,7 @@ __all__ = [
     "SizerError",
     "Sizing",
     "SizingDisplay",
+    "SizingPipeline",
     "SolventMixer",
     "SolventVariation",
     "ZeroShift",

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -25,7 +25,7 @@ from .io import PatternError
 from .neural_network import AllCNNClassifier
 from .preprocessing import QStandardizer
 
-__all__ = ["Sizer", "SizerError", "Sizing", "load_sizer", "make_sizing_pipeline"]
+__all__ = ["Sizer", "SizerError", "Sizing", "load_sizer"]
 
 Array = npt.NDArray[Any]
 
@@ -75,45 +75,6 @@ class Sizing:
     agreement: float
     source: str
     model: str
-
-
-def make_sizing_pipeline(
-    *,
-    padding: Literal["nan", "edge", "zero"] = "nan",
-    augmenter: Any = None,
-    random_state: Any = None,
-) -> Pipeline:
-    """Make the unfitted pipeline that sizes: standardiser, then network.
-
-    Parameters
-    ----------
-    padding : {"nan", "edge", "zero"}, default="nan"
-        Of :class:`QStandardizer`.
-    augmenter : transformer or None, default=None
-        Of :class:`AllCNNClassifier`; draws every training batch afresh.
-    random_state : int, RandomState instance or None, default=None
-        Of :class:`AllCNNClassifier`.
-
-    Returns
-    -------
-    sklearn.pipeline.Pipeline
-        With the steps ``qstandardizer`` and ``allcnn``.
-
-    Examples
-    --------
-    >>> import sk_qdots as sq
-    >>> pipe = sq.make_sizing_pipeline(random_state=0).set_params(allcnn__n_filters=16)
-    >>> list(pipe.named_steps)
-    ['qstandardizer', 'allcnn']
-    """
-    # Where NaN may stand, the points of a coarse pattern are left as they were counted.
-    coarse: Literal["spline", "points"] = "points" if padding == "nan" else "spline"
-    return Pipeline(
-        [
-            ("qstandardizer", QStandardizer(padding=padding, coarse=coarse)),
-            ("allcnn", AllCNNClassifier(augmenter=augmenter, random_state=random_state)),
-        ]
-    )
 
 
 class Sizer:

@@ -1,7 +1,6 @@
 """scikit-learn's own checks; the one list of every estimator."""
 
 from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import Pipeline
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import sk_qdots as sq
@@ -32,14 +31,6 @@ ESTIMATORS = [
     sq.make_sizing_pipeline(random_state=0),
 ]
 
-PIPELINE_FAILURES = {
-    # scikit-learn expects the first two of its own Pipeline.
-    "check_dont_overwrite_parameters": "Pipeline fits its steps in place",
-    "check_estimators_overwrite_params": "Pipeline fits its steps in place",
-    "check_estimators_nan_inf": "Pipeline does not pass on the tag allow_nan of its steps",
-}
-
-
 AUGMENTED_FAILURES = {
     # The check does not look at the tag positive_only.
     "check_decision_proba_consistency": "trains on negative numbers, which are no counts",
@@ -47,8 +38,6 @@ AUGMENTED_FAILURES = {
 
 
 def expected_failed_checks(estimator):
-    if isinstance(estimator, Pipeline):
-        return PIPELINE_FAILURES
     augmented = isinstance(estimator, sq.AugmentedClassifier) and estimator.augmenter is not None
     return AUGMENTED_FAILURES if augmented else {}
 

@@ -51,10 +51,22 @@ def test_layers_are_the_published_convolutions():
     assert lengths == [501, 101, 26, 9, 5]
 
 
-@pytest.mark.parametrize("batch_norm", [True, False])
-def test_predictions_equal_torch(noisy_samples, batch_norm):
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"preset": "robust"},
+        {"preset": "robust", "batch_norm": False},
+        {"preset": "robust", "q_bias": False, "n_linear": 0},
+        {"preset": "paper"},
+        {"preset": "paper", "batch_norm": True, "channels": ("residual", "pattern")},
+        {"kernel_sizes": (7, 6), "n_filters": (5, 9)},
+    ],
+    ids=str,
+)
+def test_predictions_equal_torch(noisy_samples, parameters):
     X, y, _ = noisy_samples
-    pipe = quick(allcnn__max_epochs=3, allcnn__batch_norm=batch_norm).fit(X, y)
+    pipe = quick(allcnn__max_epochs=3)
+    pipe.set_params(**{f"allcnn__{name}": value for name, value in parameters.items()}).fit(X, y)
     standardized = pipe[:-1].transform(X)
     standardized[::3, :40] = np.nan
     classifier = pipe[-1]
@@ -65,9 +77,10 @@ def test_predictions_equal_torch(noisy_samples, batch_norm):
     np.testing.assert_allclose(classifier.predict_proba(standardized), expected, atol=1e-5)
 
 
-def test_learns_and_reproduces(noisy_samples):
+@pytest.mark.parametrize("preset", ["robust", "paper"])
+def test_learns_and_reproduces(noisy_samples, preset):
     X, y, groups = noisy_samples
-    pipe = quick(allcnn__max_epochs=30)
+    pipe = quick(allcnn__max_epochs=30, allcnn__preset=preset, allcnn__batch_norm=True)
     scores = cross_val_score(pipe, X, y, cv=StratifiedGroupKFold(3), groups=groups)
     assert scores.mean() > 0.9
     one, two = (clone(pipe).fit(X, y).predict_proba(X) for _ in range(2))
@@ -107,7 +120,7 @@ def test_unmeasured_points_do_not_change_the_scale(noisy_samples):
     cut[:, 250:] = np.nan
     encoded = pipe[-1].encode(cut * 3.0)
     np.testing.assert_allclose(encoded, pipe[-1].encode(cut), rtol=1e-4, atol=1e-5)
-    assert (encoded[:, 250:, 0] == 0).all() and (encoded[:, 250:, 2] == 0).all()
+    assert (encoded[:, 250:] == 0).all()
     assert (encoded[:, :250, 2] == 1).all()
 
 
@@ -125,6 +138,221 @@ def test_pickles(noisy_samples):
     pipe = quick(allcnn__max_epochs=1).fit(X, y)
     copy = pickle.loads(pickle.dumps(pipe))
     np.testing.assert_array_equal(copy.predict_proba(X), pipe.predict_proba(X))
+
+
+def test_the_answer_does_not_depend_on_company(noisy_samples):
+    X, y, _ = noisy_samples
+    classifier = quick(allcnn__max_epochs=2).fit(X, y)[-1]
+    rows = X.values.copy()
+    rows[::3, 300:] = np.nan
+    together = classifier.predict_proba(rows)
+    alone = np.concatenate([classifier.predict_proba(row[None]) for row in rows])
+    np.testing.assert_allclose(alone, together, rtol=0, atol=1e-12)
+
+
+def test_presets():
+    paper = AllCNN.from_preset("paper", n_classes=17, n_points=5004)
+    assert sum(p.numel() for p in paper.parameters()) == 352 + 5152 + 4128 + 3104 + 2080 + 561
+    assert paper.kernel_sizes == (10, 5, 4, 3, 2) and not list(paper.q_biases)
+    robust = AllCNN.from_preset("robust", n_classes=17, n_points=5004)
+    assert [bias.shape[0] for bias in robust.q_biases] == [501, 101, 26, 9, 1]
+    with pytest.raises(ValueError, match="known: paper, robust"):
+        AllCNN.from_preset("fashionable", n_classes=2, n_points=10)
+
+
+def test_labels_between_classes_count_to_both():
+    rng = np.random.default_rng(0)
+    y = rng.integers(2000, 4001, size=600)
+    X = np.cos(np.arange(50) * y[:, None] / 40_000) + 2.0 + 0.02 * rng.normal(size=(600, 50))
+    classifier = sq.AllCNNClassifier(
+        classes=[2000, 3000, 4000], n_filters=16, max_epochs=60, random_state=0
+    ).fit(X, y)
+    assert classifier.classes_.tolist() == [2000, 3000, 4000]
+    expected = classifier.predict_proba(X) @ classifier.classes_
+    assert np.abs(expected - y).mean() < 60
+    assert classifier.score(X, np.rint(y / 1000).astype(int) * 1000) > 0.93
+    half = classifier.predict_proba(X[np.abs(y - 2500).argmin()][None])[0]
+    np.testing.assert_allclose(half, [0.5, 0.5, 0.0], atol=0.15)
+
+
+@pytest.mark.parametrize(
+    ("classes", "labels", "message"),
+    [
+        ([3000, 2000], [2000, 3000], "ascending"),
+        ([2000], [2000, 2000], "ascending"),
+        (["a", "b"], [2000, 3000], "ascending"),
+        ([2000, 3000], [2000, 3100], "from 2000 to 3000"),
+        ([2000, 3000], ["x", "y"], "numbers"),
+    ],
+)
+def test_wrong_classes(classes, labels, message):
+    with pytest.raises(ValueError, match=message):
+        sq.AllCNNClassifier(classes=classes).fit(np.ones((2, 30)), labels)
+
+
+def test_history_is_a_table(noisy_samples):
+    X, y, _ = noisy_samples
+    history = quick(allcnn__max_epochs=4).fit(X, y)[-1].history_
+    assert list(history) == ["epoch", "train_loss", "lr", "seconds"]
+    assert history["epoch"].tolist() == [1, 2, 3, 4]
+
+
+@pytest.mark.parametrize(
+    ("schedule", "first_above_last", "peak"),
+    [("one-cycle", True, 1), ("cosine", True, 0), ("constant", False, 0)],
+)
+def test_schedules(noisy_samples, schedule, first_above_last, peak):
+    X, y, _ = noisy_samples
+    pipe = quick(allcnn__max_epochs=10, allcnn__schedule=schedule).fit(X, y)
+    rates = pipe[-1].history_["lr"]
+    assert rates.argmax() == peak
+    assert (rates.iloc[0] > rates.iloc[-1]) == first_above_last
+    assert rates.max() == pytest.approx(5e-3, rel=0.1)
+
+
+def test_early_stopping_keeps_the_best_weights(noisy_samples):
+    X, y, _ = noisy_samples
+    pipe = quick(
+        allcnn__max_epochs=200,
+        allcnn__schedule="constant",
+        allcnn__early_stopping=True,
+        allcnn__validation_fraction=0.25,
+        allcnn__n_iter_no_change=5,
+    ).fit(X, y)
+    history = pipe[-1].history_
+    best = int(history["valid_loss"].argmin())
+    assert len(history) == best + 1 + 5 < 200
+    assert history["valid_accuracy"].max() > 0.8
+    # The weights of that epoch, not the last ones.
+    shorter = pipe.set_params(allcnn__max_epochs=best + 1).fit(X, y)
+    np.testing.assert_allclose(
+        shorter[-1].history_["valid_loss"], history["valid_loss"][: best + 1]
+    )
+    longer = pipe.set_params(allcnn__max_epochs=200).fit(X, y)
+    np.testing.assert_array_equal(longer.predict_proba(X), shorter.predict_proba(X))
+
+
+def test_too_few_patterns_for_early_stopping():
+    X = np.random.default_rng(0).uniform(size=(4, 30))
+    with pytest.raises(ValueError, match="early_stopping"):
+        sq.AllCNNClassifier(early_stopping=True).fit(X, [0, 1, 2, 3])
+
+
+def test_warm_start_goes_on(noisy_samples):
+    X, y, _ = noisy_samples
+    classifier = quick(allcnn__max_epochs=10)[-1].set_params(random_state=0, warm_start=True)
+    first = classifier.fit(X.values, y).history_["train_loss"]
+    encoding = classifier.encoding_
+    second = classifier.fit(X.values, y).history_["train_loss"]
+    assert second.iloc[0] < first.iloc[0]
+    assert classifier.encoding_ is encoding
+    with pytest.raises(ValueError, match="warm_start needs the classes"):
+        classifier.fit(X.values, y + 1)
+    with pytest.raises(ValueError, match="warm_start needs the classes"):
+        classifier.set_params(n_filters=9).fit(X.values, y)
+    loaded = sq.load_sizer("PbS").pipeline[-1].set_params(warm_start=True)
+    with pytest.raises(ValueError, match="predicts only"):
+        loaded.fit(np.ones((4, 5004)), [2000, 2500] * 2)
+
+
+class Interrupt(sq.QTruncation):
+    """Presses Ctrl-C in the middle of a training."""
+
+    def fit(self, X, y=None):
+        super().fit(X, y)
+        self.calls = 0
+        return self
+
+    def transform(self, X):
+        self.calls += 1
+        if self.calls == self.when:
+            raise KeyboardInterrupt
+        return super().transform(X)
+
+    perturb = None
+
+    def __getattribute__(self, name):
+        if name == "perturb":
+            raise AttributeError(name)
+        return super().__getattribute__(name)
+
+    when = 0
+
+
+def test_interrupted_training_goes_on_from_its_checkpoint(noisy_samples, tmp_path, monkeypatch):
+    from sk_qdots.neural_network import _checkpoint
+
+    monkeypatch.setattr(_checkpoint, "_SECONDS", 0.0)
+    X, y, _ = noisy_samples
+    path = tmp_path / "new" / "state.checkpoint"
+    pipe = quick(
+        allcnn__max_epochs=6,
+        allcnn__augmenter=Interrupt(q=X["q"].values),
+        allcnn__checkpoint=str(path),
+    )
+    n_batches = len(y) // 16
+    monkeypatch.setattr(Interrupt, "when", 1 + 3 * n_batches + 2)  # the first for the encoding
+    with pytest.raises(KeyboardInterrupt):
+        pipe.fit(X, y)
+    assert path.exists()
+    monkeypatch.setattr(Interrupt, "when", 0)
+    resumed = pipe.fit(X, y)
+    assert len(resumed[-1].history_) == 6
+    whole = clone(pipe).set_params(allcnn__checkpoint=None).fit(X, y)
+    np.testing.assert_array_equal(resumed.predict_proba(X), whole.predict_proba(X))
+    np.testing.assert_array_equal(
+        resumed[-1].history_["train_loss"], whole[-1].history_["train_loss"]
+    )
+    # One that is complete is not trained again.
+    np.testing.assert_array_equal(clone(pipe).fit(X, y).predict_proba(X), whole.predict_proba(X))
+
+
+@pytest.mark.parametrize("damage", ["other", "cut", "text", "empty"])
+def test_wrong_checkpoints_are_refused(noisy_samples, tmp_path, damage):
+    X, y, _ = noisy_samples
+    path = tmp_path / "state.checkpoint"
+    pipe = quick(allcnn__max_epochs=1, allcnn__checkpoint=path).fit(X, y)
+    message = "not one, or damaged"
+    if damage == "other":
+        pipe.set_params(allcnn__lr=1e-4)
+        message = "belongs to a training with other"
+    elif damage == "cut":
+        path.write_bytes(path.read_bytes()[:-2000])
+    elif damage == "text":
+        path.write_text("nothing of the kind")
+    else:
+        path.write_bytes(b"")
+    with pytest.raises(ValueError, match=message):
+        pipe.fit(X, y)
+
+
+def test_a_checkpoint_that_cannot_be_written_is_told_at_once(noisy_samples, tmp_path):
+    X, y, _ = noisy_samples
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(OSError, match="file"):
+        quick(allcnn__checkpoint=tmp_path / "file" / "state").fit(X, y)
+
+
+def test_workers_change_nothing(noisy_samples):
+    X, y, _ = noisy_samples
+    augmenter = sq.PoissonNoise(20)
+    alone = quick(allcnn__max_epochs=2, allcnn__augmenter=augmenter).fit(X, y)
+    helped = clone(alone).set_params(allcnn__n_workers=2).fit(X, y)
+    np.testing.assert_array_equal(helped.predict_proba(X), alone.predict_proba(X))
+
+
+def test_the_trained_net_holds_no_patterns(noisy_samples):
+    X, y, _ = noisy_samples
+    small = len(pickle.dumps(quick(allcnn__max_epochs=1).fit(X, y)))
+    X10, y10 = np.tile(X.values, (10, 1)), np.tile(y, 10)
+    pipe = quick(allcnn__max_epochs=1, allcnn__early_stopping=True).fit(X10, y10)
+    assert len(pickle.dumps(pipe)) < 1.2 * small
+
+
+def test_long_epochs_of_few_patterns(noisy_samples):
+    X, y, _ = noisy_samples
+    pipe = quick(allcnn__max_epochs=2, allcnn__steps_per_epoch=9).fit(X, y)
+    assert [row["train_batch_count"] for row in pipe[-1].net_.history] == [9, 9]
 
 
 def test_a_last_batch_of_one():
@@ -147,6 +375,13 @@ def test_progress_bar(noisy_samples, capsys):
         ({"channels": ("colour",)}, "channels"),
         ({"lr": 0.0}, "lr"),
         ({"n_filters": 0}, "n_filters"),
+        ({"n_filters": (4, 4)}, "n_filters"),
+        ({"n_filters": (4, 4, 4, 4, 0)}, "n_filters"),
+        ({"n_linear": 6}, "n_linear"),
+        ({"preset": "fashionable"}, "preset"),
+        ({"schedule": "daily"}, "schedule"),
+        ({"channels": ()}, "channels"),
+        ({"validation_fraction": 1.0}, "validation_fraction"),
         ({"device": "abacus"}, "device"),
     ],
 )

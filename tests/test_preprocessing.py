@@ -434,3 +434,42 @@ def test_a_subtraction_before_reading(tmp_path):
         sq.read_pattern(tmp_path / "a.xy", x="q")
     item = sq.read_pattern(tmp_path / "a.xy", x="q", subtracted=True)
     assert np.trapezoid(standardized(item), GRID) == pytest.approx(1000.0)
+
+
+@pytest.mark.parametrize("step", [0.0056, 0.028, 0.056])
+def test_points_of_a_coarse_pattern_may_be_left_alone(step):
+    q = np.arange(0.4, 15.5, step)
+    standardizer = sq.QStandardizer(coarse="points").fit([pattern(q)])
+    row = standardizer.transform([pattern(q)])[0]
+    at = np.flatnonzero(np.isfinite(row))
+    assert len(at) == np.sum((q > 0.9886) & (q < 14.9998))
+    # Half a step of the grid away at most; the area is that of the lines between them.
+    np.testing.assert_allclose(row[at], DIRECT[at], atol=0.01 * DIRECT.max())
+    # Standardising twice changes nothing.
+    again = sq.QStandardizer(coarse="points").fit_transform(row[None])[0]
+    np.testing.assert_allclose(again, row, rtol=1e-9, equal_nan=True)
+
+
+def test_points_are_for_coarse_patterns_only():
+    fine = pattern(np.linspace(0.5, 17.0, 5000))
+    points = sq.QStandardizer(coarse="points").fit_transform([fine])
+    np.testing.assert_array_equal(points, sq.QStandardizer().fit_transform([fine]))
+    # A pattern whose step grows has both: means or a spline, then points.
+    q = np.concatenate([np.arange(0.9, 5.0, 0.0014), np.arange(5.0, 15.1, 0.014)])
+    row = sq.QStandardizer(coarse="points").fit_transform([pattern(q)])[0]
+    measured = np.isfinite(row)
+    assert measured[GRID < 4.98].all()
+    assert measured[GRID > 5.1].mean() == pytest.approx(0.2, abs=0.01)
+
+
+def test_two_counted_points_on_one_of_the_grid_are_averaged():
+    q = np.sort(np.concatenate([np.arange(0.9, 15.1, 0.03), np.arange(0.9, 15.1, 0.03) + 1e-5]))
+    patterns = [pattern(q), pattern(np.arange(0.9, 15.1, 0.03))]
+    both, once = (sq.QStandardizer(coarse="points").fit_transform([p])[0] for p in patterns)
+    assert np.isfinite(both).sum() == np.isfinite(once).sum()
+    np.testing.assert_allclose(both, once, rtol=1e-3, equal_nan=True)
+
+
+def test_points_need_nan():
+    with pytest.raises(ValueError, match='needs padding="nan"'):
+        sq.QStandardizer(coarse="points", padding="edge").fit(np.ones((1, 5004)))

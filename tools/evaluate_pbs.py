@@ -192,8 +192,7 @@ def table(scores: dict[str, dict], wanted: bool = True) -> str:
 
 def test_liquids() -> list:
     """Octadecene, which training leaves out, and toluene of another force field."""
-    other = sq.read_pattern(ROOT / "tools/data/toluene_opls.csv", x="q")
-    return ["octadecene", other]
+    return ["octadecene", sq.load_solvent(ROOT / "tools/data/toluene-opls.csv", wavelength=0.56)]
 
 
 def main() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from numbers import Real
 from typing import Any, ClassVar
 
@@ -14,21 +15,22 @@ from ._base import Augmenter, Generators
 __all__ = ["PoissonNoise", "counted"]
 
 Array = npt.NDArray[Any]
+Level = float | tuple[float, float]
 
 
 class PoissonNoise(Augmenter):
     """Counting noise.
 
     One of ``counts``, ``scale`` and ``snr`` sets the level, the first that is not
-    None.
+    None. A pair, (low, high), is a level that is drawn for every row, log-uniformly.
 
     Parameters
     ----------
-    snr : float or None, default=46.0
+    snr : float, tuple of 2 float or None, default=46.0
         Mean signal-to-noise ratio, sqrt(k mean(I)); k follows for each row.
-    counts : float or None, default=None
+    counts : float, tuple of 2 float or None, default=None
         Expected counts at the highest point of each row.
-    scale : float or None, default=None
+    scale : float, tuple of 2 float or None, default=None
         Counts per unit of intensity, k, in the units of the patterns: a raw library
         is in electron units, an augmented one has area 1000.
     random_state : int, RandomState instance or None, default=None
@@ -61,17 +63,17 @@ class PoissonNoise(Augmenter):
     """
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
-        "snr": [Interval(Real, 0, None, closed="neither"), None],
-        "counts": [Interval(Real, 0, None, closed="neither"), None],
-        "scale": [Interval(Real, 0, None, closed="neither"), None],
+        "snr": [Interval(Real, 0, None, closed="neither"), tuple, None],
+        "counts": [Interval(Real, 0, None, closed="neither"), tuple, None],
+        "scale": [Interval(Real, 0, None, closed="neither"), tuple, None],
         "random_state": ["random_state"],
     }
 
     def __init__(
         self,
-        snr: float | None = 46.0,
-        counts: float | None = None,
-        scale: float | None = None,
+        snr: Level | None = 46.0,
+        counts: Level | None = None,
+        scale: Level | None = None,
         random_state: int | np.random.RandomState | None = None,
     ) -> None:
         self.snr = snr
@@ -84,10 +86,14 @@ class PoissonNoise(Augmenter):
             raise ValueError("PoissonNoise takes counts or scale, not both")
         if self.snr is None and self.counts is None and self.scale is None:
             raise ValueError("PoissonNoise needs snr, counts or scale; all are None")
+        for name in ("snr", "counts", "scale"):
+            level = getattr(self, name)
+            if isinstance(level, tuple) and not _is_range(level):
+                raise ValueError(f"{name} is {level}; it must be (low, high) with 0 < low <= high")
 
     def _apply(self, X: Array, rngs: Generators) -> Array:
         with np.errstate(over="ignore"):
-            scale = self._scale(X)
+            scale = self._scale(X, rngs)
         if not (np.isfinite(scale).all() and (scale > 0).all()):
             raise ValueError(
                 "PoissonNoise: the counts per unit of intensity that snr, counts or scale ask for "
@@ -95,16 +101,32 @@ class PoissonNoise(Augmenter):
             )
         return counted(X, scale, rngs)
 
-    def _scale(self, X: Array) -> Array:
+    def _scale(self, X: Array, rngs: Generators) -> Array:
         """Counts per unit of intensity of every row."""
         if self.counts is not None:
             highest = np.nanmax(X, axis=1, initial=0.0).astype(np.float64)
-            return np.asarray(float(self.counts) / np.where(highest > 0, highest, 1.0))
+            return np.asarray(_levels(self.counts, rngs) / np.where(highest > 0, highest, 1.0))
         if self.scale is not None:
-            return np.full(len(X), float(self.scale))
+            return _levels(self.scale, rngs)
+        assert self.snr is not None
         measured = np.maximum(np.isfinite(X).sum(axis=1), 1)
-        mean = np.nansum(X, axis=1, dtype=np.float64) / measured
-        return np.asarray(np.square(np.float64(self.snr)) / np.where(mean > 0, mean, 1.0))
+        mean = np.asarray(np.nansum(X, axis=1, dtype=np.float64) / measured)
+        mean[mean <= 0] = 1.0
+        return np.asarray(_levels(self.snr, rngs) ** 2 / mean)
+
+
+def _is_range(level: tuple[Any, ...]) -> bool:
+    if len(level) != 2 or not all(isinstance(value, Real) for value in level):
+        return False
+    return 0 < float(level[0]) <= float(level[1]) < math.inf
+
+
+def _levels(level: Level, rngs: Generators) -> Array:
+    """The level of every row."""
+    if not isinstance(level, tuple):
+        return np.full(len(rngs), float(level))
+    low, high = level
+    return np.asarray([float(low * (high / low) ** rng.random()) for rng in rngs])
 
 
 def counted(expected: Array, scale: Array, rngs: Generators) -> Array:

@@ -49,12 +49,23 @@ class Checkpoint:
         """Bring a training to where the file left it, if there is one."""
         if not self.path.exists():
             self.path.parent.mkdir(parents=True, exist_ok=True)
+            self.save(training)  # better to fail now than after the first epochs
             return
         net = training.net
         try:
             state = torch.load(self.path, map_location=net.device, weights_only=True)
             belongs_to = state["belongs_to"]
-        except (RuntimeError, EOFError, KeyError, TypeError, ValueError, UnpicklingError) as error:
+        except PermissionError:
+            raise
+        except (
+            RuntimeError,
+            OSError,
+            EOFError,
+            KeyError,
+            TypeError,
+            ValueError,
+            UnpicklingError,
+        ) as error:
             raise ValueError(
                 f"checkpoint {self.path} is not one, or damaged: delete it to train from the "
                 f"beginning ({type(error).__name__})"
@@ -80,7 +91,8 @@ class Checkpoint:
             "stopped": training.stopped,
         }
         temporary = self.path.with_name(self.path.name + ".part")
-        torch.save(state, temporary)
+        with temporary.open("wb") as file:
+            torch.save(state, file)
         temporary.replace(self.path)
 
     def callback(self, training: Any) -> Callback:

@@ -37,6 +37,7 @@ __all__ = ["AllCNNClassifier"]
 Array = npt.NDArray[Any]
 
 _PREDICT_BATCH = 256
+_ROWS_AT_ONCE = 16
 _REFERENCE_ROWS = 8192  # augmented rows that the encoding is learnt from
 _ARCHITECTURE = ("n_filters", "kernel_sizes", "channels", "batch_norm", "n_linear", "q_bias")
 
@@ -83,11 +84,11 @@ class AllCNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         Of AdamW.
     batch_size : int, default=256
         Patterns in a batch; up to twice as many where the last batch would be short.
-    max_epochs : int, default=30
+    max_epochs : int, default=100
         Epochs, at most.
     steps_per_epoch : int, optional
-        Batches in an epoch; by default each pattern is seen once. With an augmenter
-        no two epochs are alike, and few patterns can make long ones.
+        Batches in an epoch; by default each pattern is drawn once. With an augmenter
+        no two draws are alike, and few patterns can make long epochs.
     early_stopping : bool, default=False
         Whether to set patterns aside, to stop when the loss on them no longer falls,
         and to keep the weights of the best epoch.
@@ -192,7 +193,7 @@ class AllCNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         schedule: str = "one-cycle",
         weight_decay: float = 1e-4,
         batch_size: int = 256,
-        max_epochs: int = 30,
+        max_epochs: int = 100,
         steps_per_epoch: int | None = None,
         early_stopping: bool = False,
         validation_fraction: float = 0.1,
@@ -251,6 +252,8 @@ class AllCNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             If it was interrupted; with a checkpoint, ``fit`` again goes on.
         ValueError
             If the checkpoint belongs to another training, or is damaged.
+        OSError
+            If the checkpoint cannot be read or written.
         """
         import pandas as pd
 
@@ -260,7 +263,6 @@ class AllCNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         X, y = validate_data(
             self, X, y, dtype=[np.float32, np.float64], ensure_all_finite="allow-nan"
         )
-        check_classification_targets(y)
         classes, positions = self._positions(y)
         weights = self._weights_to_go_on_from(architecture, classes) if self.warm_start else None
         self.classes_ = classes
@@ -315,11 +317,15 @@ class AllCNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         X = validate_data(
             self, X, reset=False, dtype=[np.float32, np.float64], ensure_all_finite="allow-nan"
         )
-        parts = [
-            self._logits(self.encode(X[start : start + _PREDICT_BATCH]))
-            for start in range(0, len(X), _PREDICT_BATCH)
-        ]
-        return np.asarray(softmax(np.concatenate(parts).astype(np.float64), axis=1))
+        logits = np.empty((len(X), len(self.classes_)))
+        for start in range(0, len(X), _PREDICT_BATCH):
+            rows = X[start : start + _PREDICT_BATCH]
+            n_rows = len(rows)
+            # A matrix product of few rows may round otherwise: the answer for a pattern
+            # does not depend on how many others came with it.
+            rows = rows[np.arange(-(-n_rows // _ROWS_AT_ONCE) * _ROWS_AT_ONCE) % n_rows]
+            logits[start : start + n_rows] = self._logits(self.encode(rows))[:n_rows]
+        return np.asarray(softmax(logits, axis=1))
 
     def predict(self, X: Any) -> Array:
         """Most probable class.
@@ -376,6 +382,7 @@ class AllCNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def _positions(self, y: Array) -> tuple[Array, Array]:
         """The classes, and where among them each label lies."""
         if self.classes is None:
+            check_classification_targets(y)
             classes, indices = np.unique(y, return_inverse=True)
             if len(classes) < 2:
                 raise ValueError(
@@ -447,6 +454,11 @@ class AllCNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             return fit_encoding(X[rows], positions[rows])
         rows = rng.choice(len(X), min(_REFERENCE_ROWS, 4 * len(X)))
         return fit_encoding(perturb(self.augmenter_, X[rows], rng), positions[rows])
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        return tags
 
 
 def _plain(value: Any) -> Any:

@@ -29,6 +29,7 @@ Float32 = npt.NDArray[np.float32]
 
 N_NUISANCES = 32
 _NODES = 1251  # at most, on which the covariance is taken
+_ROWS_FOR_ONE = 100  # patterns that it takes to learn a nuisance rather than their noise
 _WIDEST_GAP = 50  # of a pattern: what is wider is a hole, not a coarse step
 _LEAST = 1e-2  # of the largest mean, below which the noise does not fall
 
@@ -212,7 +213,7 @@ def _nuisances(deviation: Array, measured: Array, y: Array) -> tuple[Float32, fl
     covariance = (means.T @ means) / np.maximum(both, 1.0)
     values, vectors = np.linalg.eigh(covariance.astype(np.float64))
     # As in probabilistic principal component analysis: what is left is noise.
-    n = min(N_NUISANCES, nodes // 4)
+    n = min(N_NUISANCES, nodes // 4, len(deviation) // _ROWS_FOR_ONE)
     floor = float(values[: nodes - n].mean())
     if floor <= 1e-12 * values[-1]:
         return np.zeros((nodes, 0), dtype=np.float32), 0.0

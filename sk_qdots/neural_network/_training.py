@@ -96,7 +96,7 @@ class _Batches(torch.utils.data.Dataset[tuple[torch.Tensor, torch.Tensor]]):
         self.n_batches, self.n_drawn = max(1, len(X) // plan.batch_size), len(X)
         if plan.steps_per_epoch is not None and not fixed:
             self.n_batches = plan.steps_per_epoch
-            self.n_drawn = self.n_batches * min(plan.batch_size, len(X))
+            self.n_drawn = self.n_batches * plan.batch_size
         self.set_epoch(0)
 
     def set_epoch(self, epoch: int) -> None:
@@ -290,6 +290,8 @@ def train(
         If it was interrupted; the checkpoint holds the last whole epochs.
     ValueError
         If the checkpoint belongs to another training, or is damaged.
+    OSError
+        If the checkpoint cannot be read or written.
     """
     device = plan.device
     if device == "auto":

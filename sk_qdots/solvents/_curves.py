@@ -6,6 +6,9 @@ import json
 from collections.abc import Mapping
 from functools import lru_cache
 from importlib.resources import files
+from importlib.resources.abc import Traversable
+from os import PathLike
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -71,13 +74,15 @@ def known_backgrounds() -> list[str]:
     return _known("background")
 
 
-def load_solvent(name: str, wavelength: float = _WAVELENGTH) -> xr.DataArray:
+def load_solvent(name: str | PathLike[str], wavelength: float = _WAVELENGTH) -> xr.DataArray:
     """Return the scattering curve of a liquid, from molecular dynamics.
 
     Parameters
     ----------
-    name : str
-        One of :func:`sk_qdots.solvents.known_solvents`.
+    name : str or path-like
+        One of :func:`sk_qdots.solvents.known_solvents`, or the table (.csv, with its
+        description, .json, beside it) that ``tools/solvent_md.py`` wrote for another
+        liquid.
     wavelength : float, default=0.5
         In Angstrom, for the anomalous terms and the recoil of the Compton
         scattering.
@@ -92,8 +97,10 @@ def load_solvent(name: str, wavelength: float = _WAVELENGTH) -> xr.DataArray:
     Raises
     ------
     ValueError
-        If the name is not known (the message lists the known ones), or the
-        wavelength is not a positive number.
+        If the name is not known (the message lists the known ones), the table is
+        damaged, or the wavelength is not a positive number.
+    OSError
+        If the table cannot be read.
 
     See Also
     --------
@@ -108,6 +115,8 @@ def load_solvent(name: str, wavelength: float = _WAVELENGTH) -> xr.DataArray:
     >>> toluene.attrs["composition"]
     'C7H8'
     """
+    if str(name).lower().endswith(".csv"):
+        return _own_curve(Path(name), wavelength)
     name = str(name).lower()
     if name not in known_solvents():
         raise ValueError(f"unknown solvent {name!r}; known: {', '.join(known_solvents())}")
@@ -228,11 +237,29 @@ def _tables() -> dict[str, dict[str, Any]]:
     return {d["name"]: d for d in sorted(descriptions, key=lambda d: str(d["name"]))}
 
 
-def _curve(table: Mapping[str, Any], wavelength: float) -> xr.DataArray:
-    composition: dict[str, float] = table["composition"]
+def _own_curve(path: Path, wavelength: float) -> xr.DataArray:
+    """A curve from a table outside the package."""
+    wavelength = _wide_angle(wavelength)
+    try:
+        table = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+        return _curve({**table, "path": path}, wavelength)
+    except (KeyError, TypeError, IndexError, ValueError) as error:
+        raise ValueError(
+            f"{path}: it or the description beside it is not what tools/solvent_md.py writes "
+            f"({type(error).__name__}: {error})"
+        ) from None
+
+
+def _wide_angle(wavelength: float) -> float:
     wavelength = positive("wavelength", wavelength, "Angstrom")
     if 4.0 * np.pi / wavelength < 1.0:
         raise ValueError(f"wavelength is {wavelength} Angstrom, too long for wide angles")
+    return wavelength
+
+
+def _curve(table: Mapping[str, Any], wavelength: float) -> xr.DataArray:
+    composition: dict[str, float] = table["composition"]
+    wavelength = _wide_angle(wavelength)
     last = min(25.0, np.floor(4.0 * np.pi / wavelength / _STEP) * _STEP)
     q = np.asarray(np.round(np.arange(0.3, last + 0.5 * _STEP, _STEP), 4), dtype=np.float64)
     factors = {element: _factor(element, q, wavelength) for element in composition}
@@ -241,7 +268,7 @@ def _curve(table: Mapping[str, Any], wavelength: float) -> xr.DataArray:
         damping = debye_waller_factor(table["b_iso"], q) ** 2
         intensity += np.abs(factors["Si"]) ** 2 * (1.0 - damping)
     else:
-        for (first, second), sums in _pair_sums(table["name"], q).items():
+        for (first, second), sums in _pair_sums(table, q).items():
             intensity += (factors[first] * factors[second].conj()).real * sums
     for element, number in composition.items():
         intensity += number * compton_intensity(element, q, wavelength)
@@ -282,16 +309,20 @@ def _factor(element: str, q: FloatArray, wavelength: float) -> npt.NDArray[np.co
     return form_factor(element, q, wavelength)
 
 
-@lru_cache(maxsize=32)
-def _table_values(name: str) -> tuple[list[tuple[str, str]], FloatArray, FloatArray]:
-    path = files(__package__) / "curves" / f"{name}.csv"
+def _table_values(path: Traversable) -> tuple[list[tuple[str, str]], FloatArray, FloatArray]:
     lines = path.read_text(encoding="utf-8").splitlines()
     pairs = [(a, b) for a, b in (column.split("-") for column in lines[0].split(",")[1:])]
     values = np.array([line.split(",") for line in lines[1:]], dtype=np.float64)
     return pairs, values[:, 0], values[:, 1:]
 
 
-def _pair_sums(name: str, q: FloatArray) -> dict[tuple[str, str], FloatArray]:
-    pairs, grid, sums = _table_values(name)
+@lru_cache(maxsize=32)
+def _shipped_values(name: str) -> tuple[list[tuple[str, str]], FloatArray, FloatArray]:
+    return _table_values(files(__package__) / "curves" / f"{name}.csv")
+
+
+def _pair_sums(table: Mapping[str, Any], q: FloatArray) -> dict[tuple[str, str], FloatArray]:
+    own = table.get("path")
+    pairs, grid, sums = _shipped_values(table["name"]) if own is None else _table_values(own)
     on_grid = make_interp_spline(grid, sums, k=3, axis=0)(q)
     return dict(zip(pairs, on_grid.T, strict=True))

@@ -108,3 +108,21 @@ def test_bad_levels(X, parameters):
 def test_negative_intensities_are_refused():
     with pytest.raises(ValueError, match="cannot be negative"):
         sq.PoissonNoise().fit([[1.0, -2.0, 3.0]])
+
+
+def test_levels_may_be_drawn():
+    X = np.full((400, 500), 70.0)
+    noisy = sq.PoissonNoise(scale=(3.0, 200.0), random_state=0).fit(X)
+    found = 70.0 / noisy.perturb(X, np.random.default_rng(0)).var(axis=1)
+    assert 2.5 < found.min() < 4.0 and 150.0 < found.max() < 250.0
+    assert np.median(found) == pytest.approx(np.sqrt(3.0 * 200.0), rel=0.4)
+    # A row's level is its own: rows before it change nothing.
+    rows = X * np.linspace(0.5, 2.0, 400)[:, None]
+    whole = noisy.fit(rows).transform(rows)
+    np.testing.assert_array_equal(noisy.transform(rows[7:9]), whole[7:9])
+
+
+@pytest.mark.parametrize("level", [(0.0, 3.0), (4.0, 3.0), (1.0,), (1.0, np.inf), ("a", "b")])
+def test_wrong_ranges_of_levels(level):
+    with pytest.raises(ValueError, match="low <= high"):
+        sq.PoissonNoise(snr=level).fit(np.ones((2, 5)))

@@ -52,3 +52,9 @@ def test_unmeasured_points_stay(X):
 def test_bad_input(X, transformer, message):
     with pytest.raises(ValueError, match=message):
         transformer.fit(X)
+
+
+def test_kept_points_may_stand_alone(standard):
+    kept = sq.QCoarsening(20, coarse="points").fit_transform(standard.values)
+    assert np.isfinite(kept).sum() == 251
+    np.testing.assert_array_equal(kept[:, ::20], standard.values[:, ::20])

@@ -225,3 +225,23 @@ def test_bad_blanks(blank, tmp_path):
         sq.read_solvent(tmp_path / "hole.xy", x="q")
     with pytest.raises(sq.PatternError, match="wavelength"):
         sq.read_solvent(blank)
+
+
+def test_a_table_of_one_s_own(tmp_path):
+    from importlib.resources import files
+
+    for ending in ("csv", "json"):
+        shipped = files("sk_qdots.solvents") / "curves" / f"octane.{ending}"
+        (tmp_path / f"mine.{ending}").write_text(shipped.read_text())
+    mine = sq.load_solvent(tmp_path / "mine.csv", wavelength=0.6)
+    np.testing.assert_array_equal(mine, sq.load_solvent("octane", wavelength=0.6))
+    X = np.full((1, 5004), 70.0)
+    sq.SolventMixer(str(tmp_path / "mine.csv")).fit(X)
+    with pytest.raises(FileNotFoundError):
+        sq.load_solvent(tmp_path / "none.csv")
+    (tmp_path / "mine.csv").write_text("q,C-C\nx,y\n")
+    with pytest.raises(ValueError, match=r"mine\.csv"):
+        sq.load_solvent(tmp_path / "mine.csv")
+    (tmp_path / "mine.json").write_text("{}")
+    with pytest.raises(ValueError, match="solvent_md"):
+        sq.load_solvent(tmp_path / "mine.csv")

@@ -1,0 +1,192 @@
+"""The pipeline that sizes: standardiser, then network."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, Self
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.base import clone
+from sklearn.pipeline import Pipeline
+from sklearn.utils import Bunch
+
+from ._validation import check_is_fitted
+from .neural_network import AllCNNClassifier
+from .preprocessing import QStandardizer
+
+__all__ = ["SizingPipeline", "make_sizing_pipeline"]
+
+Array = npt.NDArray[Any]
+
+
+class SizingPipeline(Pipeline):  # type: ignore[misc]
+    """A pipeline that leaves the steps it was given as they are.
+
+    scikit-learn's ``Pipeline`` fits its steps in place and hides that they take NaN.
+    This one fits clones of them, as every other estimator does with what it is
+    given, so that it passes ``check_estimator`` in full.
+
+    Parameters
+    ----------
+    steps : list of (str, estimator) tuple
+        The last one is a classifier.
+    transform_input, memory, verbose
+        Of :class:`sklearn.pipeline.Pipeline`.
+
+    Attributes
+    ----------
+    fitted_ : Pipeline
+        The fitted steps; ``named_steps`` and indices give them too, once there are.
+
+    See Also
+    --------
+    make_sizing_pipeline : Makes one.
+
+    Notes
+    -----
+    As the steps are cloned, ``warm_start`` of a step has no effect here.
+
+    Examples
+    --------
+    >>> import sk_qdots as sq
+    >>> pipe = sq.make_sizing_pipeline()
+    >>> [name for name, step in pipe.steps]
+    ['qstandardizer', 'allcnn']
+    """
+
+    def fit(self, X: Any, y: Any = None, **params: Any) -> Self:
+        """Fit clones of the steps.
+
+        Parameters
+        ----------
+        X : DataArray, list of DataArray, or array-like of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,)
+        **params
+            Of the steps, as for :class:`sklearn.pipeline.Pipeline`.
+
+        Returns
+        -------
+        self
+        """
+        steps = [(name, clone(step, safe=False)) for name, step in self.steps]
+        self.fitted_ = Pipeline(
+            steps,
+            transform_input=self.transform_input,
+            memory=self.memory,
+            verbose=self.verbose,
+        ).fit(X, y, **params)
+        return self
+
+    def predict(self, X: Any, **params: Any) -> Array:
+        """Most probable class of each pattern.
+
+        Parameters
+        ----------
+        X : DataArray, list of DataArray, or array-like of shape (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+        """
+        return np.asarray(self._after_fit().predict(X, **params))
+
+    def predict_proba(self, X: Any, **params: Any) -> Array:
+        """Probability of each class.
+
+        Parameters
+        ----------
+        X : DataArray, list of DataArray, or array-like of shape (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes)
+        """
+        return np.asarray(self._after_fit().predict_proba(X, **params))
+
+    def score(self, X: Any, y: Any = None, sample_weight: Any = None, **params: Any) -> float:
+        """Share of the patterns that are put in the right class.
+
+        Parameters
+        ----------
+        X : DataArray, list of DataArray, or array-like of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,)
+        sample_weight : array-like of shape (n_samples,), optional
+
+        Returns
+        -------
+        float
+        """
+        return float(self._after_fit().score(X, y, sample_weight=sample_weight, **params))
+
+    @property
+    def classes_(self) -> Array:
+        """Labels."""
+        return np.asarray(self._after_fit().classes_)
+
+    @property
+    def n_features_in_(self) -> int:
+        """Number of columns that a bare array must have."""
+        return int(self._after_fit().n_features_in_)
+
+    @property
+    def named_steps(self) -> Bunch:
+        """The steps by name: the fitted ones, once there are."""
+        return Bunch(**dict(self._now().steps))
+
+    def __getitem__(self, index: Any) -> Any:
+        return self._now()[index]
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "fitted_")
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        return tags
+
+    def _after_fit(self) -> Pipeline:
+        check_is_fitted(self)
+        return self.fitted_
+
+    def _now(self) -> Pipeline:
+        return self.fitted_ if hasattr(self, "fitted_") else Pipeline(self.steps)
+
+
+def make_sizing_pipeline(
+    *,
+    padding: Literal["nan", "edge", "zero"] = "nan",
+    augmenter: Any = None,
+    random_state: Any = None,
+) -> SizingPipeline:
+    """Make the unfitted pipeline that sizes: standardiser, then network.
+
+    Parameters
+    ----------
+    padding : {"nan", "edge", "zero"}, default="nan"
+        Of :class:`QStandardizer`; with ``"nan"`` the points of coarse patterns are
+        left as they were counted.
+    augmenter : transformer or None, default=None
+        Of :class:`AllCNNClassifier`; draws every training batch afresh.
+    random_state : int, RandomState instance or None, default=None
+        Of :class:`AllCNNClassifier`.
+
+    Returns
+    -------
+    SizingPipeline
+        A :class:`sklearn.pipeline.Pipeline` with the steps ``qstandardizer`` and
+        ``allcnn``.
+
+    Examples
+    --------
+    >>> import sk_qdots as sq
+    >>> pipe = sq.make_sizing_pipeline(random_state=0).set_params(allcnn__n_filters=16)
+    >>> list(pipe.named_steps)
+    ['qstandardizer', 'allcnn']
+    """
+    coarse: Literal["spline", "points"] = "points" if padding == "nan" else "spline"
+    return SizingPipeline(
+        [
+            ("qstandardizer", QStandardizer(padding=padding, coarse=coarse)),
+            ("allcnn", AllCNNClassifier(augmenter=augmenter, random_state=random_state)),
+        ]
+    )
