@@ -329,24 +329,28 @@ class Sizer:
                 self._check_step(q_of(pattern), source)
                 sources += [source] * len(rows_of(pattern))
         rows = np.asarray(self.pipeline.named_steps["qstandardizer"].transform(patterns))
-        start, end = self.required_range
-        for k, measured in enumerate(np.isfinite(rows)):
-            q = self.q_[measured]
-            gaps = np.diff(q[(q >= start) & (q <= end)])
-            share = 1.0 - gaps[gaps > _HOLE * self.coarsest_step].sum() / (end - start)
-            if (
-                q[0] > start + _RANGE_TOLERANCE
-                or q[-1] < end - _RANGE_TOLERANCE
-                or share < _COVERAGE
-            ):
-                hole = "" if share >= _COVERAGE else f", {share:.0%} of what is needed"
-                raise PatternError(
-                    sources[k] if k < len(sources) else f"pattern {k}",
-                    f"covers Q = {q[0]:.3g} to {q[-1]:.3g} 1/Angstrom{hole}; the sizer "
-                    f"{self.name!r} needs {start:.3g} to {end:.3g}: measure that range, and check "
-                    "the wavelength and whether the axis is two-theta or Q",
-                )
+        measured = np.isfinite(rows)
+        checked: set[bytes] = set()  # most patterns of a batch were measured at the same points
+        for k, mask in enumerate(np.packbits(measured, axis=1)):
+            if (key := mask.tobytes()) not in checked:
+                self._check_range(self.q_[measured[k]], sources[k] if sources else f"pattern {k}")
+                checked.add(key)
         return rows
+
+    def _check_range(self, q: Array, source: str) -> None:
+        """Refuse a pattern that does not cover what the network was trained with."""
+        start, end = self.required_range
+        gaps = np.diff(q[(q >= start) & (q <= end)])
+        share = 1.0 - gaps[gaps > _HOLE * self.coarsest_step].sum() / (end - start)
+        short = q[0] > start + _RANGE_TOLERANCE or q[-1] < end - _RANGE_TOLERANCE
+        if short or share < _COVERAGE:
+            hole = "" if share >= _COVERAGE else f", {share:.0%} of what is needed"
+            raise PatternError(
+                source,
+                f"covers Q = {q[0]:.3g} to {q[-1]:.3g} 1/Angstrom{hole}; the sizer "
+                f"{self.name!r} needs {start:.3g} to {end:.3g}: measure that range, and check "
+                "the wavelength and whether the axis is two-theta or Q",
+            )
 
     def _check_match(self, match: Match, pattern: xr.DataArray, source: str) -> None:
         """Refuse a pattern whose peaks are not there, or not where the crystal has them."""

@@ -196,13 +196,19 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=1, help="processes that draw batches")
     parser.add_argument("--evaluate-only", action="store_true")
     arguments = parser.parse_args()
-    sizer = sq.load_sizer(arguments.out) if arguments.evaluate_only else train(arguments)
+    try:
+        sizer = sq.load_sizer(arguments.out) if arguments.evaluate_only else train(arguments)
+    except KeyboardInterrupt:
+        raise SystemExit(
+            f"\ninterrupted; the same command goes on from {arguments.checkpoint}"
+        ) from None
     bench = Bench(test_liquids(), 10_000 + sizer.training["seed"])
     sizer.training["n_test"] = bench.n_test
     sizer.training["scores"] = evaluate(sizer, bench)
     sizer.training["refused"] = evaluate_refusals(sizer, bench, bench.seed + 100)
     sizer.save(arguments.out, overwrite=True)
     (arguments.out / "model_card.md").write_text(model_card(sizer), encoding="utf-8")
+    arguments.checkpoint.unlink(missing_ok=True)
     print(f"wrote {arguments.out}")
 
 

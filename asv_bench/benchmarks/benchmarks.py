@@ -35,9 +35,16 @@ class Start:
     def time_import(self):
         _python("import sk_qdots")
 
-    def time_size_command(self):
+    def _size(self, *options):
         command = [sys.executable, "-m", "sk_qdots.cli", "size", EXAMPLE, "--wavelength", "0.5642"]
-        subprocess.run(command, check=True, capture_output=True)
+        subprocess.run([*command, *options], check=True, capture_output=True)
+
+    def time_size_command(self):
+        self._size()
+
+    def time_size_command_with_plot(self):
+        with tempfile.TemporaryDirectory() as folder:
+            self._size("--plot", str(Path(folder, "plot.png")))
 
 
 class Sphere:
@@ -200,21 +207,45 @@ class Read:
         sq.read_pattern(self.path, wavelength=0.56)
 
 
-class Patterns:
-    """256 patterns through standardiser and sizer."""
+class Predict:
+    """10,000 standardised patterns through the shipped sizer."""
 
-    def setup(self):
-        library = sq.simulate_library("PbS", dispersions=[0.1], strains=[0.0])
+    params = ("whole", "cut", "points")
+    param_names = ("measured",)
+
+    def setup(self, measured):
+        library = sq.simulate_library("PbS", dispersions=[0.1], strains=[0.0], progress=False)
         X, _, _ = sq.library_samples(library)
-        rows = np.tile(X.values, (16, 1))[:256]
-        self.X = sq.QStandardizer().fit_transform(rows)
-        fine = np.linspace(0.5, 16.0, 23_000)
-        values = np.stack([np.interp(fine, X["q"].values, row) for row in rows])
-        self.measured = xr.DataArray(values, dims=("sample", "q"), coords={"q": fine})
+        rows = sq.QStandardizer().fit_transform(X).astype(np.float32)
+        self.X = np.resize(rows, (10_000, rows.shape[1]))
+        if measured == "cut":
+            self.X[:, sq.default_q_grid() > 7.0] = np.nan
+        if measured == "points":
+            kept = np.zeros(rows.shape[1], dtype=bool)
+            kept[::10] = True
+            self.X[:, ~kept] = np.nan
         self.sizer = sq.load_sizer("PbS")
 
-    def time_standardize_23000_points(self):
-        sq.QStandardizer().fit_transform(self.measured)
-
-    def time_predict(self):
+    def time_predict(self, measured):
         self.sizer.predict(self.X)
+
+    def peakmem_predict(self, measured):
+        self.sizer.predict(self.X)
+
+
+class Train:
+    """20 steps of 256 patterns, drawn in the same process."""
+
+    params = ("paper", "robust")
+    param_names = ("preset",)
+    timeout = 300
+
+    def setup(self, preset):
+        library = sq.simulate_library("PbS", dispersions=[0.1], strains=[0.0], progress=False)
+        self.X, self.y, _ = sq.library_samples(library)
+        self.pipe = sq.make_sizing_pipeline(
+            augmenter=sq.RandomExperiment("ideal"), random_state=0
+        ).set_params(allcnn__preset=preset, allcnn__max_epochs=1, allcnn__steps_per_epoch=20)
+
+    def time_fit(self, preset):
+        self.pipe.fit(self.X, self.y)
