@@ -124,6 +124,7 @@ def write_sizer(
         "format": _FORMAT,
         "format_version": _FORMAT_VERSION,
         **facts,
+        "classes": classifier.classes_.tolist(),
         "standardizer": {p: getattr(standardizer, p) for p in _STANDARDIZER_PARAMETERS},
         "classifier": {p: getattr(classifier, p) for p in _CLASSIFIER_PARAMETERS},
         "level": classifier.encoding_.level,
@@ -271,6 +272,8 @@ def _build(
     classes = _array(arrays, "classes", (None,), np.integer)
     if len(classes) < 2 or np.any(np.diff(classes) <= 0):
         raise ValueError("the classes do not ascend")
+    if manifest["classes"] != classes.tolist():
+        raise ValueError("the classes of the manifest are not those of the arrays")
     layers = []
     for k, kernel in enumerate(architecture.kernel_sizes):
         weight = _array(arrays, f"weight{k}", (widths[k] * kernel, widths[k + 1]), np.floating)

@@ -248,6 +248,12 @@ DAMAGE = {
     "NaN": (replace_weights(lambda a: a.update(bias0=a["bias0"] * np.nan)), "bias0"),
     "missing array": (replace_weights(lambda a: a.pop("mean")), "mean"),
     "unsorted classes": (replace_weights(lambda a: a.update(classes=a["classes"][::-1])), "ascend"),
+    "other classes": (edit(lambda m: m.update(classes=[1, 2, 3])), "not those of the arrays"),
+    "negative noise": (replace_weights(lambda a: a.update(noise=-a["noise"])), "noise"),
+    "odd nuisance": (
+        replace_weights(lambda a: a.update(nuisance=np.ones((6000, 2), np.float32))),
+        "nuisance",
+    ),
     "foreign reference": (
         replace_weights(lambda a: a.update(reference_diameters=a["reference_diameters"] + 7)),
         "reference patterns",
