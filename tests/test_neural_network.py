@@ -75,6 +75,8 @@ def test_predictions_equal_torch(noisy_samples, parameters):
         logits = classifier.net_.module_(torch.from_numpy(classifier.encode(standardized)))
     expected = torch.softmax(logits.double(), dim=1).numpy()
     np.testing.assert_allclose(classifier.predict_proba(standardized), expected, atol=1e-5)
+    by_skorch = classifier.net_.predict_proba(classifier.encode(standardized))
+    np.testing.assert_allclose(by_skorch, expected, atol=1e-5)
 
 
 @pytest.mark.parametrize("preset", ["robust", "paper"])

@@ -346,8 +346,9 @@ def train(
         net.callbacks_ += [(type(c).__name__, c) for c in [*callbacks, _Stop(training)]]
         left = 0 if training.stopped else plan.max_epochs - len(training.rows)
         net.partial_fit(batches, y=None, epochs=left)
-        # The trained net does not carry the training patterns along.
+        # The trained net does not carry the training patterns along, and takes encoded ones.
         net.callbacks_, net.train_split = own, None
+        net.iterator_valid__batch_size = plan.batch_size
     if len(training.rows) < plan.max_epochs and not training.stopped:
         raise KeyboardInterrupt
     return training
