@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.interpolate import PchipInterpolator, make_interp_spline
 
-__all__ = ["WIDEST", "Resampler", "resample"]
+__all__ = ["Resampler", "gaps", "resample"]
 
 Array = npt.NDArray[Any]
 
@@ -16,7 +16,7 @@ _FINE = 0.75  # data steps below this many grid steps are averaged
 _COARSE = 1.5  # data steps above this many grid steps may be left as points
 _GAP_STEPS = 2.5  # a step this many times those beside it is a hole in the data ...
 _GAP_WIDTH = 0.02  # ... if it is also this wide, in 1/Angstrom: a third of a 10 nm peak
-WIDEST = 0.25  # 1/Angstrom: a wider step is a hole, whatever is beside it
+_WIDEST = 0.25  # 1/Angstrom: a wider step is a hole, whatever is beside it
 _BESIDE = 10  # steps that are looked at on either side
 _TWINS = 0.5  # points closer than this many of the steps around them are one point
 _MARGIN = (
@@ -129,7 +129,7 @@ def _segments(q: Array, grid: Array, coarse: str) -> list[_Segment]:
     low = grid - 0.5 * np.minimum(left, 2.0 * right)
     high = grid + 0.5 * np.minimum(right, 2.0 * left)
     found = []
-    for part in np.split(np.arange(len(q)), _gaps(q, float(steps.max())) + 1):
+    for part in np.split(np.arange(len(q)), gaps(q, float(steps.max())) + 1):
         start, stop = int(part[0]), int(part[-1]) + 1
         # Bins that the stretch reaches into.
         first = int(np.searchsorted(high, q[start]))
@@ -142,16 +142,16 @@ def _segments(q: Array, grid: Array, coarse: str) -> list[_Segment]:
     return found
 
 
-def _gaps(q: Array, grid_step: float) -> npt.NDArray[np.intp]:
+def gaps(q: Array, grid_step: float) -> npt.NDArray[np.intp]:
     """Points after which a hole begins."""
     steps = np.diff(q)
-    gaps = []
+    found = []
     for k in np.flatnonzero(steps > _GAP_WIDTH):
         before, after = steps[max(k - _BESIDE, 0) : k], steps[k + 1 : k + 1 + _BESIDE]
         beside = max((float(np.median(s)) for s in (before, after) if len(s)), default=np.inf)
-        if steps[k] > min(_GAP_STEPS * beside, max(WIDEST, _GAP_STEPS * grid_step)):
-            gaps.append(k)
-    return np.array(gaps, dtype=np.intp)
+        if steps[k] > min(_GAP_STEPS * beside, max(_WIDEST, _GAP_STEPS * grid_step)):
+            found.append(k)
+    return np.array(found, dtype=np.intp)
 
 
 class _Segment:

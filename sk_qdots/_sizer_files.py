@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from importlib import resources
 from importlib.metadata import version
 from pathlib import Path
+from tokenize import TokenError
 from typing import Any
 
 import numpy as np
@@ -27,7 +28,7 @@ import numpy.typing as npt
 
 from ._reference import ReferencePatterns
 from .neural_network import AllCNNClassifier
-from .neural_network._encoding import N_NUISANCES, Encoding
+from .neural_network._encoding import N_NODES, N_NUISANCES, Encoding
 from .preprocessing import QStandardizer
 
 __all__ = ["SizerError", "read_sizer", "shipped_sizers", "write_sizer"]
@@ -40,6 +41,9 @@ _MANIFEST = "manifest.json"
 _WEIGHTS = "weights.npz"
 _MAX_MANIFEST = 2**20
 _MAX_WEIGHTS = 64 * 2**20
+_MAX_ACTIVATIONS = 2**21  # of a layer, for one pattern
+_LARGEST_CLASS = 10**9  # pm
+_LARGEST_AREA = 1e12
 _STANDARDIZER_PARAMETERS = ("q_min", "q_max", "n_points", "padding", "coarse", "area")
 _CLASSIFIER_PARAMETERS = (
     "preset",
@@ -162,7 +166,14 @@ def read_sizer(folder: Path) -> SizerParts:
     except OSError as error:
         where = error.filename or folder
         raise SizerError(f"{where}: cannot be read: {error.strerror or error}") from None
-    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+    except (
+        KeyError,
+        TypeError,
+        ValueError,
+        AttributeError,
+        OverflowError,
+        RecursionError,
+    ) as error:
         raise SizerError(f"{folder}: not a sizer, or damaged: {error!r}") from None
 
 
@@ -177,10 +188,13 @@ def _read_manifest(path: Path) -> dict[str, Any]:
         raise SizerError(f"{path}: not JSON: {error}") from None
     if not isinstance(manifest, dict) or manifest.get("format") != _FORMAT:
         raise SizerError(f"{path}: not a sizer's manifest")
-    if manifest.get("format_version") != _FORMAT_VERSION:
+    found = manifest.get("format_version")
+    if found != _FORMAT_VERSION:
+        older = isinstance(found, int) and found < _FORMAT_VERSION
+        remedy = "train the sizer again" if older else "update sk_qdots"
         raise SizerError(
-            f"{path}: format version {manifest.get('format_version')!r}; this version of sk_qdots "
-            f"reads {_FORMAT_VERSION}: update sk_qdots"
+            f"{path}: format version {found!r}; this version of sk_qdots reads {_FORMAT_VERSION}: "
+            f"{remedy}"
         )
     return manifest
 
@@ -203,6 +217,8 @@ def _read_weights(path: Path, digest: str) -> dict[str, Array]:
         EOFError,
         ValueError,
         RuntimeError,  # an encrypted member; NotImplementedError is one too
+        SyntaxError,  # a header that is no Python literal
+        TokenError,
         MemoryError,
     ) as error:
         raise SizerError(f"{path}: not a file of arrays: {error}") from None
@@ -239,7 +255,9 @@ def _parts(manifest: Mapping[str, Any], arrays: Mapping[str, Array]) -> SizerPar
         dispersions = _array(arrays, "reference_dispersions", (None,), np.floating)
         shape = (len(diameters), len(dispersions), len(q))
         patterns = _array(arrays, "reference_patterns", shape, np.floating)
-        if len(q) < 100 or np.any(np.diff(q) <= 0) or set(classifier.classes_) - set(diameters):
+        if len(q) < 100 or q[0] <= 0 or np.any(np.diff(q) <= 0) or not len(dispersions):
+            raise ValueError("the reference patterns have no Q axis or no dispersion")
+        if set(classifier.classes_) - set(diameters):
             raise ValueError("the reference patterns do not fit the classes")
         reference = ReferencePatterns(q, diameters, dispersions, patterns.astype(np.float32))
     return SizerParts(standardizer, classifier, reference, facts)
@@ -253,6 +271,8 @@ def _build(
     if not 2 <= standardizer.n_points <= 10**6:
         raise ValueError(f"n_points is {standardizer.n_points}")
     standardizer._validate_params()
+    if not standardizer.area <= _LARGEST_AREA:
+        raise ValueError(f"area is {standardizer.area}")
     if "input_q" in arrays:
         standardizer.input_q = _array(arrays, "input_q", (None,), np.floating)
         standardizer.fit(np.ones((1, len(standardizer.input_q))))
@@ -261,16 +281,25 @@ def _build(
     given = manifest["classifier"]
     parameters = {p: given[p] for p in _CLASSIFIER_PARAMETERS}
     for name in _TUPLES:
-        if isinstance(parameters[name], list):
-            parameters[name] = tuple(parameters[name])
+        value = parameters[name]
+        if isinstance(value, list):
+            if not all(isinstance(item, int | str) for item in value):
+                raise ValueError(f"{name} must be a list of numbers or names")
+            parameters[name] = tuple(value)
     classifier = AllCNNClassifier(**parameters)
     classifier._validate_params()
     architecture = classifier._architecture()
     n_points = int(standardizer.n_points)
     widths = (len(architecture.channels), *architecture.widths)
     lengths = architecture.lengths(n_points)
+    activations = max(n * w for n, w in zip(lengths, architecture.widths, strict=True))
+    if activations > _MAX_ACTIVATIONS:
+        raise ValueError(f"a layer of {activations} values for one pattern")
     classes = _array(arrays, "classes", (None,), np.integer)
-    if len(classes) < 2 or np.any(np.diff(classes) <= 0):
+    if classes.size < 2 or not int(classes[0]) > 0 or int(classes.max()) > _LARGEST_CLASS:
+        raise ValueError("the classes must be positive diameters in picometres")
+    classes = classes.astype(np.int64)
+    if np.any(np.diff(classes) <= 0):
         raise ValueError("the classes do not ascend")
     if manifest["classes"] != classes.tolist():
         raise ValueError("the classes of the manifest are not those of the arrays")
@@ -298,7 +327,7 @@ def _encoding(manifest: Mapping[str, Any], arrays: Mapping[str, Array], n_points
         raise ValueError("level and scale must be positive and finite")
     if noise.min() <= 0:
         raise ValueError("the noise must be positive")
-    if not 1 <= len(nuisance) <= n_points or nuisance.shape[1] > N_NUISANCES:
+    if not 1 <= len(nuisance) <= min(n_points, N_NODES) or nuisance.shape[1] > N_NUISANCES:
         raise ValueError(f"array nuisance has shape {nuisance.shape}")
     mean = _array(arrays, "mean", (n_points,), np.floating)
     return Encoding(mean, noise, nuisance, level, (scale[0], scale[1]))
@@ -315,7 +344,8 @@ def _facts(manifest: Mapping[str, Any]) -> dict[str, Any]:
             f"the name {name!r} is not valid: give 1 to 80 letters, digits, blanks or ._+()-"
         )
     facts = {key: manifest[key] for key in ("simulation", "training", "augmentation")}
-    if not all(value is None or isinstance(value, dict) for value in facts.values()):
+    absent = {"augmentation": type(None)}  # a network may be trained without
+    if not all(isinstance(v, dict | absent.get(k, dict)) for k, v in facts.items()):
         raise ValueError("simulation, training and augmentation must be objects")
     return {**facts, "name": name, "required_range": (start, end), "coarsest_step": step}
 

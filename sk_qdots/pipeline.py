@@ -44,7 +44,9 @@ class SizingPipeline(Pipeline):  # type: ignore[misc]
 
     Notes
     -----
-    As the steps are cloned, ``warm_start`` of a step has no effect here.
+    Set parameters of steps with ``set_params`` of the pipeline: once it is fitted,
+    ``named_steps`` and indices give the clones. A step with ``warm_start`` goes on
+    from its last fit.
 
     Examples
     --------
@@ -53,6 +55,22 @@ class SizingPipeline(Pipeline):  # type: ignore[misc]
     >>> [name for name, step in pipe.steps]
     ['qstandardizer', 'allcnn']
     """
+
+    @classmethod
+    def from_fitted(cls, steps: list[tuple[str, Any]]) -> Self:
+        """Make one of steps that are fitted already.
+
+        Parameters
+        ----------
+        steps : list of (str, estimator) tuple
+
+        Returns
+        -------
+        SizingPipeline
+        """
+        made = cls([(name, clone(step)) for name, step in steps])
+        made.fitted_ = Pipeline(steps)
+        return made
 
     def fit(self, X: Any, y: Any = None, **params: Any) -> Self:
         """Fit clones of the steps.
@@ -68,9 +86,8 @@ class SizingPipeline(Pipeline):  # type: ignore[misc]
         -------
         self
         """
-        steps = [(name, clone(step, safe=False)) for name, step in self.steps]
         self.fitted_ = Pipeline(
-            steps,
+            [(name, self._unfitted(name, step)) for name, step in self.steps],
             transform_input=self.transform_input,
             memory=self.memory,
             verbose=self.verbose,
@@ -129,6 +146,11 @@ class SizingPipeline(Pipeline):  # type: ignore[misc]
         return int(self._after_fit().n_features_in_)
 
     @property
+    def feature_names_in_(self) -> Array:
+        """Names of the columns of a data frame."""
+        return np.asarray(self._after_fit().feature_names_in_)
+
+    @property
     def named_steps(self) -> Bunch:
         """The steps by name: the fitted ones, once there are."""
         return Bunch(**dict(self._now().steps))
@@ -143,6 +165,12 @@ class SizingPipeline(Pipeline):  # type: ignore[misc]
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = True
         return tags
+
+    def _unfitted(self, name: str, step: Any) -> Any:
+        before = self.fitted_.named_steps.get(name) if hasattr(self, "fitted_") else None
+        if before is not None and getattr(step, "warm_start", False):
+            return before.set_params(**step.get_params(deep=False))
+        return clone(step, safe=False)
 
     def _after_fit(self) -> Pipeline:
         check_is_fitted(self)

@@ -26,7 +26,7 @@ from ._patterns import (
     range_of,
     rows_of,
 )
-from ._resampling import WIDEST, Resampler
+from ._resampling import Resampler, gaps
 from ._validation import Interval, StrOptions, check_is_fitted, fit_context, validate_data
 
 __all__ = ["QStandardizer"]
@@ -229,6 +229,7 @@ class QStandardizer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
                 f"X has shape {rows.shape}; expected rows of {len(self.q_)} points, as "
                 "transform returns"
             )
+        rows = self._joined(rows)
         if patterns is None:
             return _interpolate(self.q_, rows, self._input_axis())
         parts = [patterns] if isinstance(patterns, xr.DataArray) else list(patterns)
@@ -310,19 +311,24 @@ class QStandardizer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         return on_grid
 
     def _area(self, on_grid: Array) -> Array:
-        """Area of the measured part; lines join the points of a coarse pattern."""
-        if self.coarse == "spline":
-            return area(on_grid, self.q_)
-        joined = on_grid.copy()
+        """Area of the measured part."""
+        return area(self._joined(on_grid), self.q_)
+
+    def _joined(self, on_grid: Array) -> Array:
+        """Rows with straight lines between the points of coarse patterns."""
         missing = np.isnan(on_grid)
-        for k in np.flatnonzero(missing.any(axis=1)):
-            known = np.flatnonzero(~missing[k])
-            if known.size:
-                between = np.arange(known[0], known[-1] + 1)
-                joined[k, between] = np.interp(between, known, on_grid[k, known])
-                for hole in np.flatnonzero(np.diff(self.q_[known]) > WIDEST):
-                    joined[k, known[hole] + 1 : known[hole + 1]] = np.nan
-        return area(joined, self.q_)
+        if self.coarse == "spline" or not missing.any():
+            return on_grid
+        joined = on_grid.copy()
+        for row in np.flatnonzero(missing.any(axis=1)):
+            known = np.flatnonzero(~missing[row])
+            if known.size < 2:
+                continue
+            between = np.arange(known[0], known[-1] + 1)
+            joined[row, between] = np.interp(between, known, on_grid[row, known])
+            for hole in gaps(self.q_[known], float(self.q_[1] - self.q_[0])):
+                joined[row, known[hole] + 1 : known[hole + 1]] = np.nan
+        return joined
 
     def _scaled(self, on_grid: Array) -> Array:
         total, absolute = self._area(on_grid), self._area(np.abs(on_grid))

@@ -23,6 +23,7 @@ from ._sizer_files import SizerError, read_sizer, shipped_sizers, write_sizer
 from ._training_facts import augmentation_facts, trained_limits, transformers_of
 from .io import PatternError
 from .neural_network import AllCNNClassifier
+from .pipeline import SizingPipeline
 from .preprocessing import QStandardizer
 
 __all__ = ["Sizer", "SizerError", "Sizing", "load_sizer"]
@@ -420,7 +421,9 @@ def load_sizer(name: str | Path) -> Sizer:
             "the folder that sizer.save(path) wrote"
         )
     parts = read_sizer(folder)
-    pipeline = Pipeline([("qstandardizer", parts.standardizer), ("allcnn", parts.classifier)])
+    pipeline = SizingPipeline.from_fitted(
+        [("qstandardizer", parts.standardizer), ("allcnn", parts.classifier)]
+    )
     sizer = Sizer(pipeline, name=parts.facts["name"], training=parts.facts["training"])
     sizer.reference = parts.reference
     for fact in ("required_range", "coarsest_step", "simulation", "augmentation"):

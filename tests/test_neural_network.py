@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 import torch
 from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV, StratifiedGroupKFold, cross_val_score
+from sklearn.pipeline import make_pipeline
 
 import sk_qdots as sq
 from sk_qdots.neural_network import AllCNN
@@ -245,9 +247,13 @@ def test_warm_start_goes_on(noisy_samples):
     classifier = quick(allcnn__max_epochs=10)[-1].set_params(random_state=0, warm_start=True)
     first = classifier.fit(X.values, y).history_["train_loss"]
     encoding = classifier.encoding_
-    second = classifier.fit(X.values, y).history_["train_loss"]
-    assert second.iloc[0] < first.iloc[0]
+    second = classifier.fit(X.values, y).history_
+    assert second["train_loss"].iloc[0] < first.iloc[0]
+    assert second["epoch"].tolist() == list(range(11, 21))
     assert classifier.encoding_ is encoding
+    with pytest.raises(ValueError, match="expecting 400 features"):
+        classifier.fit(X.values[:, :50], y)
+    assert classifier.predict(X.values).shape == y.shape
     with pytest.raises(ValueError, match="warm_start needs the classes"):
         classifier.fit(X.values, y + 1)
     with pytest.raises(ValueError, match="warm_start needs the classes"):
@@ -307,6 +313,81 @@ def test_interrupted_training_goes_on_from_its_checkpoint(noisy_samples, tmp_pat
     )
     # One that is complete is not trained again.
     np.testing.assert_array_equal(clone(pipe).fit(X, y).predict_proba(X), whole.predict_proba(X))
+
+
+def test_a_checkpoint_needs_a_seed(noisy_samples, tmp_path):
+    X, y, _ = noisy_samples
+    for seed in (None, np.random.RandomState(0)):
+        pipe = quick(allcnn__checkpoint=tmp_path / "state", allcnn__random_state=seed)
+        with pytest.raises(ValueError, match="random_state to be an integer"):
+            pipe.fit(X, y)
+
+
+def test_a_checkpoint_knows_classes_augmenter_and_weights(noisy_samples, tmp_path):
+    X, y, _ = noisy_samples
+    q = X["q"].values
+    made = quick(allcnn__max_epochs=1, allcnn__checkpoint=tmp_path / "state")
+    made.set_params(allcnn__augmenter=sq.QTruncation(q_max=7.0, q=q)).fit(X, y)
+    other = q.copy()
+    other[200] += 1e-3
+    for change in (
+        {"augmenter": sq.QTruncation(q_max=7.0, q=other)},
+        {"classes": [2000, 3000, 4500, 6000]},
+    ):
+        changed = clone(made).set_params(**{f"allcnn__{k}": v for k, v in change.items()})
+        with pytest.raises(ValueError, match="belongs to a training with other"):
+            changed.fit(X, y)
+    warm = clone(made).set_params(allcnn__warm_start=True).fit(X, y)
+    with pytest.raises(ValueError, match="belongs to a training with other"):
+        warm.fit(X, y)  # from other weights
+
+
+def test_an_interrupted_training_does_not_answer(noisy_samples, monkeypatch):
+    X, y, _ = noisy_samples
+    classifier = quick(allcnn__max_epochs=2, allcnn__augmenter=Interrupt(q=X["q"].values))[-1]
+    classifier.set_params(warm_start=True).fit(X.values, y)
+    before = classifier.predict_proba(X.values)
+    monkeypatch.setattr(Interrupt, "when", 3)
+    with pytest.raises(KeyboardInterrupt):
+        classifier.fit(X.values, y)
+    # A warm start that is interrupted leaves what there was, another training nothing.
+    np.testing.assert_array_equal(classifier.predict_proba(X.values), before)
+    with pytest.raises(KeyboardInterrupt):
+        classifier.set_params(warm_start=False).fit(X.values * 5.0, y + 7)
+    with pytest.raises(NotFittedError):
+        classifier.predict(X.values)
+    monkeypatch.setattr(Interrupt, "when", 0)
+    assert classifier.set_params(warm_start=True).fit(X.values, y).score(X.values, y) > 0.3
+
+
+def test_divergence_is_told(noisy_samples):
+    X, y, _ = noisy_samples
+    for early_stopping in (False, True):
+        pipe = quick(allcnn__preset="paper", allcnn__lr=1e18, allcnn__schedule="constant")
+        with pytest.raises(ValueError, match=r"diverged.*lower lr"):
+            pipe.set_params(allcnn__early_stopping=early_stopping).fit(X, y)
+
+
+@pytest.mark.parametrize("scale", [1e-20, 1e15])
+def test_any_unit_of_intensity(noisy_samples, scale):
+    X, y, _ = noisy_samples
+    classifier = quick(allcnn__max_epochs=30)[-1]
+    scaled = classifier.fit(X.values * scale, y)
+    assert scaled.score(X.values * scale, y) > 0.9
+
+
+def test_no_gpu_here(noisy_samples):
+    if torch.cuda.is_available():
+        pytest.skip("there is one")
+    with pytest.raises(ValueError, match="finds no such GPU"):
+        quick(allcnn__device="cuda").fit(*noisy_samples[:2])
+
+
+def test_augmenters_in_a_pipeline_need_their_grid_too(noisy_samples):
+    X, y, _ = noisy_samples
+    chain = make_pipeline(sq.QTruncation(q_max=5.0), sq.PoissonNoise())
+    with pytest.raises(ValueError, match=r"QTruncation\(q="):
+        quick(allcnn__augmenter=chain).fit(X.values, y)
 
 
 @pytest.mark.parametrize("damage", ["other", "cut", "text", "empty"])

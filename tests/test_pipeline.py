@@ -59,3 +59,16 @@ def test_more_steps(samples):
     double = FunctionTransformer(lambda rows: 2.0 * rows)
     pipe.steps.insert(1, ("double", double))
     assert list(pipe.fit(X, y).named_steps) == ["qstandardizer", "double", "allcnn"]
+
+
+def test_warm_start_goes_on(samples):
+    pipe = quick().set_params(allcnn__warm_start=True)
+    first = pipe.fit(*samples)[-1]
+    assert pipe.fit(*samples)[-1] is first
+    assert first.history_["epoch"].tolist() == [3, 4]
+
+
+def test_a_loaded_sizer_holds_the_same_kind():
+    pipe = sq.load_sizer("PbS").pipeline
+    assert isinstance(pipe, sq.SizingPipeline)
+    assert not hasattr(pipe.steps[1][1], "layers_") and hasattr(pipe[1], "layers_")

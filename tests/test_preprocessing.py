@@ -473,3 +473,26 @@ def test_two_counted_points_on_one_of_the_grid_are_averaged():
 def test_points_need_nan():
     with pytest.raises(ValueError, match='needs padding="nan"'):
         sq.QStandardizer(coarse="points", padding="edge").fit(np.ones((1, 5004)))
+
+
+def test_a_hole_is_one_for_points_too():
+    q = np.linspace(0.9, 15.2, 5100)
+    measured = pattern(q[(q < 5.0) | (q > 5.2)])
+    points = sq.QStandardizer(coarse="points").fit_transform([measured])
+    np.testing.assert_allclose(
+        points, sq.QStandardizer().fit_transform([measured]), rtol=1e-6, equal_nan=True
+    )
+    wide = sq.QStandardizer(n_points=80, coarse="points").fit_transform(
+        [pattern(np.arange(0.9, 15.2, 0.4))]
+    )
+    assert np.isfinite(wide).sum() >= 35
+
+
+def test_coarse_patterns_come_back():
+    measured = pattern(np.arange(0.95, 15.05, 0.0281))
+    standardizer = sq.QStandardizer(coarse="points").fit([measured])
+    back = standardizer.inverse_transform(standardizer.transform([measured]), measured)
+    seen = np.isfinite(back)
+    assert seen.mean() > 0.98
+    highest = float(measured.max())
+    np.testing.assert_allclose(back[seen], measured[seen], atol=0.03 * highest)

@@ -201,6 +201,13 @@ def huge_header(path):
         archive.writestr("classes.npy", header.getvalue())
 
 
+def broken_header(path):
+    header = b"{'descr': (2,f4', 'fortran_order': False, 'shape': (3,)}\n"
+    with zipfile.ZipFile(path, "w") as archive:
+        magic = b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little")
+        archive.writestr("classes.npy", magic + header)
+
+
 def lzma_packed(path):
     with zipfile.ZipFile(path, "w", zipfile.ZIP_LZMA) as archive:
         archive.writestr("classes.npy", b"\0" * 1000)
@@ -254,6 +261,40 @@ DAMAGE = {
         replace_weights(lambda a: a.update(nuisance=np.ones((6000, 2), np.float32))),
         "nuisance",
     ),
+    "negative classes": (
+        replace_weights(lambda a: a.update(classes=a["classes"] - 2001)),
+        "positive diameters",
+    ),
+    "unsigned classes": (
+        replace_weights(lambda a: a.update(classes=a["classes"][::-1].astype(np.uint64))),
+        "ascend",
+    ),
+    "older format": (edit(lambda m: m.update(format_version=1)), "train the sizer again"),
+    "nested kernels": (
+        edit(lambda m: m["classifier"].update(kernel_sizes=[[[3]]])),
+        "list of numbers",
+    ),
+    "many channels": (
+        edit(lambda m: m["classifier"].update(channels=["mask"] * 1000)),
+        "each once",
+    ),
+    "wide layer": (edit(lambda m: m["classifier"].update(n_filters=10**5)), "values for one"),
+    "no simulation": (edit(lambda m: m.update(simulation=None)), "objects"),
+    "huge area": (edit(lambda m: m["standardizer"].update(area=10**400)), "area"),
+    "no dispersion": (
+        replace_weights(
+            lambda a: a.update(
+                reference_dispersions=a["reference_dispersions"][:0],
+                reference_patterns=a["reference_patterns"][:, :0],
+            )
+        ),
+        "no dispersion",
+    ),
+    "negative axis": (
+        replace_weights(lambda a: a.update(reference_q=a["reference_q"] - 5.0)),
+        "no Q axis",
+    ),
+    "broken header": (lambda f: rewrite_member(f, broken_header), "not a file of arrays"),
     "foreign reference": (
         replace_weights(lambda a: a.update(reference_diameters=a["reference_diameters"] + 7)),
         "reference patterns",

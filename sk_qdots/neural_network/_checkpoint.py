@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
 from dataclasses import asdict
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
 
-import numpy as np
+import joblib
 import numpy.typing as npt
 import torch
 from skorch.callbacks import Callback
@@ -33,17 +32,22 @@ class Checkpoint:
     augmenter : transformer or None
     train_set : tuple of ndarray
         Patterns, and where among the classes they lie.
+    weights : dict or None
+        State of the module that it starts from.
     """
 
     def __init__(
-        self, path: Path, plan: Any, augmenter: Any, train_set: tuple[Array, Array]
+        self,
+        path: Path,
+        plan: Any,
+        augmenter: Any,
+        train_set: tuple[Array, Array],
+        weights: Any,
     ) -> None:
         self.path = path
         settings = {k: v for k, v in asdict(plan).items() if k not in _IRRELEVANT}
-        digest = hashlib.sha256(repr((settings, augmenter)).encode())
-        for array in train_set:
-            digest.update(np.ascontiguousarray(array).tobytes())
-        self.belongs_to = digest.hexdigest()
+        start = {k: v.cpu().numpy() for k, v in (weights or {}).items()}
+        self.belongs_to = joblib.hash((settings, augmenter, train_set, start))
 
     def resume(self, training: Any) -> None:
         """Bring a training to where the file left it, if there is one."""
@@ -54,7 +58,12 @@ class Checkpoint:
         net = training.net
         try:
             state = torch.load(self.path, map_location=net.device, weights_only=True)
-            belongs_to = state["belongs_to"]
+            if state["belongs_to"] == self.belongs_to:
+                net.module_.load_state_dict(state["module"])
+                net.optimizer_.load_state_dict(state["optimizer"])
+                training.rows[:] = state["rows"]
+                training.best, training.stopped = state["best"], state["stopped"]
+                return
         except PermissionError:
             raise
         except (
@@ -70,15 +79,10 @@ class Checkpoint:
                 f"checkpoint {self.path} is not one, or damaged: delete it to train from the "
                 f"beginning ({type(error).__name__})"
             ) from None
-        if belongs_to != self.belongs_to:
-            raise ValueError(
-                f"checkpoint {self.path} belongs to a training with other patterns, parameters or "
-                "random_state: give another path, or delete it"
-            )
-        net.module_.load_state_dict(state["module"])
-        net.optimizer_.load_state_dict(state["optimizer"])
-        training.rows[:] = state["rows"]
-        training.best, training.stopped = state["best"], state["stopped"]
+        raise ValueError(
+            f"checkpoint {self.path} belongs to a training with other patterns, parameters or "
+            "random_state: give another path, or delete it"
+        )
 
     def save(self, training: Any) -> None:
         """Write the state; the file appears whole or not at all."""
@@ -96,7 +100,7 @@ class Checkpoint:
         temporary.replace(self.path)
 
     def callback(self, training: Any) -> Callback:
-        """Saves after epochs, and when the training ends."""
+        """Saves after an epoch, now and then, and after the last one."""
         return _Save(self, training)
 
 

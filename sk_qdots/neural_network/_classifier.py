@@ -18,6 +18,7 @@ from scipy.special import softmax
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.utils.multiclass import check_classification_targets
 
+from .._training_facts import transformers_of
 from .._validation import (
     Interval,
     StrOptions,
@@ -100,14 +101,17 @@ class AllCNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         Of :mod:`sk_qdots.augmentation`, such as ``RandomExperiment()``; its
         ``perturb`` draws every batch afresh.
     warm_start : bool, default=False
-        Whether to go on from the weights of the last ``fit``; the encoding stays.
+        Whether to go on from the weights of the last ``fit``; the encoding stays, and
+        the epochs are counted on.
     checkpoint : str, path-like or None, default=None
         File that the state is kept in during training, every 20 seconds at most.
-        Calling ``fit`` again with the same patterns and parameters goes on from it.
+        Calling ``fit`` again with the same patterns and parameters, ``random_state`` an
+        integer, goes on from it. It holds one training: not for a grid search.
     device : {"auto", "cpu", "cuda"}, default="auto"
         Where to train; "auto" takes a GPU if there is one.
     n_workers : int, default=0
-        Processes that draw batches while another trains. The result is the same.
+        Processes that draw batches while another trains. The result is the same. Where
+        processes are not forked (macOS, Windows) starting them takes seconds an epoch.
     verbose : bool, default=False
         Whether to show a progress bar.
     random_state : int, RandomState instance or None, default=None
@@ -151,6 +155,10 @@ class AllCNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     >>> AllCNNClassifier(max_epochs=20, random_state=0).fit(X, y).score(X, y) > 0.9
     True
     """
+
+    encoding_: Encoding
+    net_: Any
+    history_: Any
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         "preset": [StrOptions(set(PRESETS))],
@@ -251,7 +259,8 @@ class AllCNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         KeyboardInterrupt
             If it was interrupted; with a checkpoint, ``fit`` again goes on.
         ValueError
-            If the checkpoint belongs to another training, or is damaged.
+            If the training diverges, or the checkpoint belongs to another training or is
+            damaged.
         OSError
             If the checkpoint cannot be read or written.
         """
@@ -260,25 +269,32 @@ class AllCNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         from ._training import Plan, train
 
         architecture = self._architecture()
+        goes_on = self.warm_start and hasattr(self, "layers_")
+        if not goes_on:
+            # What an interrupted training leaves must not answer with half of the old network.
+            for name in ("layers_", "net_", "history_"):
+                self.__dict__.pop(name, None)
         X, y = validate_data(
-            self, X, y, dtype=[np.float32, np.float64], ensure_all_finite="allow-nan"
+            self, X, y, reset=not goes_on, dtype=np.float32, ensure_all_finite="allow-nan"
         )
         classes, positions = self._positions(y)
-        weights = self._weights_to_go_on_from(architecture, classes) if self.warm_start else None
-        self.classes_ = classes
-        self.architecture_ = architecture
-        random_state = check_random_state(self.random_state)
-        seed = int(random_state.randint(np.iinfo(np.int32).max))
-        self.augmenter_ = self._fitted_augmenter(X, seed)
-        train_set, valid_set = self._split(X.astype(np.float32, copy=False), positions, seed)
-        if weights is None:
-            self.encoding_ = self._fitted_encoding(train_set[0], train_set[1], seed)
+        if goes_on:
+            self._check_can_go_on(architecture, classes)
+        seed = self._seed()
+        augmenter = self._fitted_augmenter(X, seed)
+        train_set, valid_set = self._split(X, positions, seed)
+        if goes_on:
+            encoding = self.encoding_
+        else:
+            encoding = _fitted_encoding(train_set[0], train_set[1], augmenter, seed)
         plan = Plan(
             architecture=architecture,
+            n_classes=len(classes),
             lr=self.lr,
             weight_decay=self.weight_decay,
             schedule=self.schedule,
             batch_size=self.batch_size,
+            first_epoch=int(self.history_["epoch"].iloc[-1]) if goes_on else 0,
             max_epochs=self.max_epochs,
             steps_per_epoch=self.steps_per_epoch,
             n_iter_no_change=self.n_iter_no_change if self.early_stopping else None,
@@ -289,14 +305,17 @@ class AllCNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         )
         training = train(
             plan,
-            self.encoding_,
-            self.augmenter_,
+            encoding,
+            augmenter,
             train_set,
             valid_set,
-            n_classes=len(classes),
             checkpoint=None if self.checkpoint is None else Path(self.checkpoint),
-            weights=weights,
+            weights=self.net_.module_.state_dict() if goes_on else None,
         )
+        self.classes_ = classes
+        self.architecture_ = architecture
+        self.augmenter_ = augmenter
+        self.encoding_ = encoding
         self.net_ = training.net
         self.history_ = pd.DataFrame(training.rows)
         self.layers_ = self.net_.module_.folded_layers()
@@ -314,9 +333,7 @@ class AllCNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         ndarray of shape (n_samples, n_classes)
         """
         check_is_fitted(self, "layers_")
-        X = validate_data(
-            self, X, reset=False, dtype=[np.float32, np.float64], ensure_all_finite="allow-nan"
-        )
+        X = validate_data(self, X, reset=False, dtype=np.float32, ensure_all_finite="allow-nan")
         logits = np.empty((len(X), len(self.classes_)))
         for start in range(0, len(X), _PREDICT_BATCH):
             rows = X[start : start + _PREDICT_BATCH]
@@ -354,8 +371,7 @@ class AllCNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         ndarray of shape (n_samples, n_features, n_channels), float32
         """
         check_is_fitted(self, "encoding_")
-        encoding: Encoding = self.encoding_
-        return encoding(X, self.architecture_.channels)
+        return self.encoding_(X, self.architecture_.channels)
 
     def _logits(self, encoded: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         hidden = encoded
@@ -399,10 +415,7 @@ class AllCNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             )
         return classes, np.interp(y, classes, np.arange(len(classes)))
 
-    def _weights_to_go_on_from(self, architecture: Architecture, classes: Array) -> Any:
-        """State of the network that is there, if there is one."""
-        if not hasattr(self, "classes_"):
-            return None
+    def _check_can_go_on(self, architecture: Architecture, classes: Array) -> None:
         if not hasattr(self, "net_"):
             raise ValueError(
                 "warm_start needs a network that was trained here; one that was loaded from a "
@@ -413,7 +426,14 @@ class AllCNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                 "warm_start needs the classes and the architecture of the last fit; set "
                 "warm_start=False to train afresh"
             )
-        return self.net_.module_.state_dict()
+
+    def _seed(self) -> int:
+        if self.checkpoint is not None and not isinstance(self.random_state, Integral):
+            raise ValueError(
+                f"checkpoint needs random_state to be an integer, not {self.random_state!r}: "
+                "another seed would be another training"
+            )
+        return int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
 
     def _fitted_augmenter(self, X: Array, seed: int) -> Any:
         if self.augmenter is None:
@@ -422,11 +442,12 @@ class AllCNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         augmenter = clone(self.augmenter)
         if "random_state" in augmenter.get_params() and augmenter.random_state is None:
             augmenter.set_params(random_state=seed)
-        if getattr(augmenter, "q", True) is None and X.shape[1] != len(default_q_grid()):
-            raise ValueError(
-                f"the patterns have {X.shape[1]} points, not those of default_q_grid(): give "
-                f"the augmenter its grid, {type(augmenter).__name__}(q=...)"
-            )
+        for step in transformers_of(augmenter):
+            if getattr(step, "q", True) is None and X.shape[1] != len(default_q_grid()):
+                raise ValueError(
+                    f"the patterns have {X.shape[1]} points, not those of default_q_grid(): give "
+                    f"the augmenter its grid, {type(step).__name__}(q=...)"
+                )
         return augmenter.fit(X)
 
     def _split(self, X: Array, positions: Array, seed: int) -> tuple[Any, Any]:
@@ -446,19 +467,20 @@ class AllCNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             raise ValueError(f"early_stopping cannot set patterns aside: {error}") from None
         return (X[train_rows], positions[train_rows]), (X[valid_rows], positions[valid_rows])
 
-    def _fitted_encoding(self, X: Array, positions: Array, seed: int) -> Encoding:
-        """The encoding of patterns as the network will get them."""
-        rng = np.random.default_rng([seed, 3])
-        if self.augmenter_ is None:
-            rows = rng.permutation(len(X))[:_REFERENCE_ROWS]
-            return fit_encoding(X[rows], positions[rows])
-        rows = rng.choice(len(X), min(_REFERENCE_ROWS, 4 * len(X)))
-        return fit_encoding(perturb(self.augmenter_, X[rows], rng), positions[rows])
-
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = True
         return tags
+
+
+def _fitted_encoding(X: Array, positions: Array, augmenter: Any, seed: int) -> Encoding:
+    """The encoding of patterns as the network will get them."""
+    rng = np.random.default_rng([seed, 3])
+    if augmenter is None:
+        rows = rng.permutation(len(X))[:_REFERENCE_ROWS]
+        return fit_encoding(X[rows], positions[rows])
+    rows = rng.choice(len(X), min(_REFERENCE_ROWS, 4 * len(X)))
+    return fit_encoding(perturb(augmenter, X[rows], rng), positions[rows])
 
 
 def _plain(value: Any) -> Any:

@@ -22,13 +22,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["N_NUISANCES", "Encoding", "fit_encoding"]
+__all__ = ["N_NODES", "N_NUISANCES", "Encoding", "fit_encoding"]
 
 Array = npt.NDArray[Any]
 Float32 = npt.NDArray[np.float32]
 
 N_NUISANCES = 32
-_NODES = 1251  # at most, on which the covariance is taken
+N_NODES = 1251  # at most, on which the covariance is taken
 _ROWS_FOR_ONE = 100  # patterns that it takes to learn a nuisance rather than their noise
 _WIDEST_GAP = 50  # of a pattern: what is wider is a hole, not a coarse step
 _LEAST = 1e-2  # of the largest mean, below which the noise does not fall
@@ -187,7 +187,8 @@ def fit_encoding(X: Array, y: Array) -> Encoding:
     deviation = np.where(measured, (X - mean) / noise, 0.0)
     pattern = np.where(measured, X, 0.0)
     n_measured = max(int(measured.sum()), 1)
-    rms = [np.sqrt((v**2).sum(dtype=np.float64) / n_measured) for v in (deviation, pattern)]
+    squares = [np.square(v, dtype=np.float64).sum() for v in (deviation, pattern)]
+    rms = [np.sqrt(total / n_measured) for total in squares]
     scale = (float(rms[0]) or 1.0, float(rms[1]) or 1.0)
     nuisance, level = _nuisances(deviation, measured, y)
     return Encoding(
@@ -198,7 +199,7 @@ def fit_encoding(X: Array, y: Array) -> Encoding:
 def _nuisances(deviation: Array, measured: Array, y: Array) -> tuple[Float32, float]:
     """Columns B of the covariance within the classes, and the noise it stands out of."""
     n_points = deviation.shape[1]
-    width = -(-n_points // _NODES)
+    width = -(-n_points // N_NODES)
     nodes = n_points // width
     shape = (len(measured), nodes, width)
     seen = np.asarray(measured[:, : nodes * width].reshape(shape).all(axis=2))

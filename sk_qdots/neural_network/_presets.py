@@ -48,8 +48,8 @@ class Architecture:
                 f"the {len(self.kernel_sizes)} convolutions"
             )
         unknown = [c for c in self.channels if c not in CHANNELS]
-        if unknown or not self.channels:
-            raise ValueError(f"channels is {self.channels}; choose from {CHANNELS}")
+        if unknown or not self.channels or len(set(self.channels)) < len(self.channels):
+            raise ValueError(f"channels is {self.channels}; choose from {CHANNELS}, each once")
         if not 0 <= self.n_linear <= len(self.kernel_sizes):
             raise ValueError(
                 f"n_linear is {self.n_linear}; there are {len(self.kernel_sizes)} convolutions"

@@ -41,10 +41,12 @@ class Plan:
     """How to train; the parameters of :class:`AllCNNClassifier` of the same names."""
 
     architecture: Architecture
+    n_classes: int
     lr: float
     weight_decay: float
     schedule: str
     batch_size: int
+    first_epoch: int  # that a warm start goes on with
     max_epochs: int
     steps_per_epoch: int | None
     n_iter_no_change: int | None
@@ -82,14 +84,13 @@ class _Batches(torch.utils.data.Dataset[tuple[torch.Tensor, torch.Tensor]]):
         self,
         X: Array,
         positions: Array,
-        n_classes: int,
         encoding: Encoding,
         augmenter: Any,
         plan: Plan,
         *,
         fixed: bool = False,
     ) -> None:
-        self.X, self.positions, self.n_classes = X, positions, n_classes
+        self.X, self.positions, self.n_classes = X, positions, plan.n_classes
         self.encoding, self.augmenter = encoding, augmenter
         self.channels, self.seed, self.fixed = plan.architecture.channels, plan.seed, fixed
         # No batch of one, which batch normalisation cannot take.
@@ -139,7 +140,7 @@ class _Schedule(Callback):  # type: ignore[misc]
         self.plan, self.training, self.batches = plan, training, batches
 
     def on_epoch_begin(self, net: Any, **kwargs: Any) -> None:
-        self.batches.set_epoch(len(self.training.rows))
+        self.batches.set_epoch(self.plan.first_epoch + len(self.training.rows))
         self.step = len(self.training.rows) * len(self.batches)
 
     def on_batch_begin(self, net: Any, batch: Any = None, training: bool = False) -> None:
@@ -189,8 +190,14 @@ class _Record(Callback):  # type: ignore[misc]
 
     def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
         last = net.history[-1]
+        if not math.isfinite(last["train_loss"]):
+            raise ValueError(
+                f"the training diverged (loss {last['train_loss']} in epoch "
+                f"{len(self.training.rows) + 1}): lower lr, now {self.schedule.plan.lr:g}, or look "
+                "for extreme values in X"
+            )
         row = {
-            "epoch": len(self.training.rows) + 1,
+            "epoch": self.schedule.plan.first_epoch + len(self.training.rows) + 1,
             "train_loss": float(last["train_loss"]),
             "lr": float(self.schedule.rate),
             "seconds": float(last["dur"]),
@@ -208,7 +215,7 @@ class _EarlyStopping(Callback):  # type: ignore[misc]
         self.training, self.patience = training, patience
 
     def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
-        losses = [row["valid_loss"] for row in self.training.rows]
+        losses = [np.nan_to_num(row["valid_loss"], nan=np.inf) for row in self.training.rows]
         best = int(np.argmin(losses))
         if best == len(losses) - 1:
             self.training.best = copy.deepcopy(net.module_.state_dict())
@@ -259,7 +266,6 @@ def train(
     train_set: tuple[Array, Array],
     valid_set: tuple[Array, Array] | None,
     *,
-    n_classes: int,
     checkpoint: Path | None = None,
     weights: Any = None,
 ) -> Training:
@@ -274,7 +280,6 @@ def train(
     train_set, valid_set : tuple of ndarray
         Patterns of shape (n_samples, n_features), and where among the classes they lie,
         from 0 to n_classes - 1, of shape (n_samples,).
-    n_classes : int
     checkpoint : Path, optional
         File to go on from, and to keep the state in.
     weights : dict, optional
@@ -287,28 +292,32 @@ def train(
     Raises
     ------
     KeyboardInterrupt
-        If it was interrupted; the checkpoint holds the last whole epochs.
+        If it was interrupted; the checkpoint holds whole epochs, the last ones
+        perhaps not.
     ValueError
-        If the checkpoint belongs to another training, or is damaged.
+        If the training diverges, or the checkpoint belongs to another training or is
+        damaged.
     OSError
         If the checkpoint cannot be read or written.
     """
     device = plan.device
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
-    batches = _Batches(*train_set, n_classes, encoding, augmenter, plan)
+    if device == "cuda" and not torch.cuda.is_available():
+        raise ValueError(
+            'device="cuda", and torch finds no such GPU here; "auto" takes what is there'
+        )
+    batches = _Batches(*train_set, encoding, augmenter, plan)
     split = None
     if valid_set is not None:
-        split = predefined_split(
-            _Batches(*valid_set, n_classes, encoding, augmenter, plan, fixed=True)
-        )
+        split = predefined_split(_Batches(*valid_set, encoding, augmenter, plan, fixed=True))
     loader = {"batch_size": None, "num_workers": plan.n_workers}
     # The caller's random numbers are not touched.
     with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
         torch.manual_seed(plan.seed)
         net = NeuralNetClassifier(
             AllCNN,
-            module__n_classes=n_classes,
+            module__n_classes=plan.n_classes,
             **{
                 f"module__{name}": value
                 for name, value in arguments(plan.architecture, train_set[0].shape[1]).items()
@@ -320,7 +329,7 @@ def train(
             max_epochs=plan.max_epochs,
             **{f"iterator_train__{name}": value for name, value in loader.items()},
             iterator_valid__batch_size=None,
-            classes=np.arange(n_classes),
+            classes=np.arange(plan.n_classes),
             train_split=split,
             callbacks__valid_acc=None,
             callbacks__print_log=None,
@@ -332,7 +341,7 @@ def train(
             net.module_.load_state_dict(weights)
         keeper = None
         if checkpoint is not None:
-            keeper = Checkpoint(checkpoint, plan, augmenter, train_set)
+            keeper = Checkpoint(checkpoint, plan, augmenter, train_set, weights)
             keeper.resume(training)
         schedule = _Schedule(plan, training, batches)
         callbacks: list[Any] = [schedule, _Record(training, schedule)]

@@ -240,9 +240,15 @@ def _tables() -> dict[str, dict[str, Any]]:
 def _own_curve(path: Path, wavelength: float) -> xr.DataArray:
     """A curve from a table outside the package."""
     wavelength = _wide_angle(wavelength)
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: no such table")
     try:
         table = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
         return _curve({**table, "path": path}, wavelength)
+    except FileNotFoundError:
+        raise FileNotFoundError(
+            f"{path}: its description, {path.with_suffix('.json').name}, is not beside it"
+        ) from None
     except (KeyError, TypeError, IndexError, ValueError) as error:
         raise ValueError(
             f"{path}: it or the description beside it is not what tools/solvent_md.py writes "
@@ -324,5 +330,11 @@ def _shipped_values(name: str) -> tuple[list[tuple[str, str]], FloatArray, Float
 def _pair_sums(table: Mapping[str, Any], q: FloatArray) -> dict[tuple[str, str], FloatArray]:
     own = table.get("path")
     pairs, grid, sums = _shipped_values(table["name"]) if own is None else _table_values(own)
+    if {frozenset(pair) for pair in pairs} != {
+        frozenset((a, b)) for a in table["composition"] for b in table["composition"]
+    }:
+        raise ValueError(f"its pairs are not those of {', '.join(table['composition'])}")
+    if grid[0] > q[0] or grid[-1] < q[-1]:
+        raise ValueError(f"it goes from {grid[0]:g} to {grid[-1]:g} 1/Angstrom, not to {q[-1]:g}")
     on_grid = make_interp_spline(grid, sums, k=3, axis=0)(q)
     return dict(zip(pairs, on_grid.T, strict=True))

@@ -239,9 +239,19 @@ def test_a_table_of_one_s_own(tmp_path):
     sq.SolventMixer(str(tmp_path / "mine.csv")).fit(X)
     with pytest.raises(FileNotFoundError):
         sq.load_solvent(tmp_path / "none.csv")
+    whole = (tmp_path / "mine.csv").read_text().splitlines()
+    (tmp_path / "mine.csv").write_text("\n".join(whole[:500]))
+    with pytest.raises(ValueError, match=r"goes from 0\.3 to"):
+        sq.load_solvent(tmp_path / "mine.csv")
+    (tmp_path / "mine.csv").write_text("\n".join(line.rsplit(",", 1)[0] for line in whole))
+    with pytest.raises(ValueError, match="pairs are not those of C, H"):
+        sq.load_solvent(tmp_path / "mine.csv")
     (tmp_path / "mine.csv").write_text("q,C-C\nx,y\n")
     with pytest.raises(ValueError, match=r"mine\.csv"):
         sq.load_solvent(tmp_path / "mine.csv")
     (tmp_path / "mine.json").write_text("{}")
     with pytest.raises(ValueError, match="solvent_md"):
+        sq.load_solvent(tmp_path / "mine.csv")
+    (tmp_path / "mine.json").unlink()
+    with pytest.raises(FileNotFoundError, match=r"mine\.json, is not beside"):
         sq.load_solvent(tmp_path / "mine.csv")
