@@ -5,8 +5,9 @@
 The published folds are drawn over the augmented patterns, so that copies of one
 simulation stand in both the training and the test part; in the honest ones a
 simulation and all its copies stand in one fold. Both are run with the published
-layers and written side by side into ``docs/tables/paper.md``. Finished folds are
-kept in ``paper_protocol.json``: after an interruption the same command goes on.
+layers (the table says what else is not published) and written side by side into
+``docs/tables/paper.md``. Finished folds are kept in ``paper_protocol.json``: after
+an interruption the same command goes on.
 """
 
 from __future__ import annotations
@@ -79,6 +80,8 @@ def table(facts: dict) -> str:
         "",
         f"{facts['n_patterns']} patterns: 1292 simulations, {' and '.join(SOLVENTS)} (computed), "
         f"c = {', '.join(f'{100 * c:g}' for c in QD_FRACTIONS)} %, SNR {', '.join(map(str, SNR))}. "
+        "The published five layers; batch normalisation, the inputs (deviation and residual) and "
+        "the noise that is added to every training batch are not published. "
         f"Made by `{facts['command']}` on {facts['date']} ({os.cpu_count()} cores "
         f"{platform.machine()}; sk_qdots {version('sk_qdots')}, numpy {version('numpy')}, torch "
         f"{version('torch')}).",

@@ -35,9 +35,9 @@ SOLVENTS = ["chloroform", "cyclohexane", "hexane", "octane", "tetrachloroethylen
 EXPERIMENT = {
     "qd_fraction": (0.04, 1.0),
     "dry_share": 0.1,
-    "full_range_share": 0.4,
+    "full_range_share": 0.35,
     "q_min": (0.99, 1.8),
-    "q_max": (2.4, 13.0),
+    "q_max": (2.4, 10.0),
     "fine_share": 0.5,
     "coarsening": (2.0, 22.0),
 }
@@ -115,7 +115,7 @@ all of these: take such a size with care.
 other liquids (octadecene, and toluene of another force field, computed too). Expected diameter:
 mean of the classes weighted by their probabilities.
 
-{table(facts["scores"])}
+{table(facts["scores"], facts["confusions"])}
 
 ## What is refused
 
@@ -191,7 +191,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, default=ROOT / "sk_qdots/pretrained/PbS")
     parser.add_argument("--checkpoint", type=Path, default=Path("train_pbs.checkpoint"))
-    parser.add_argument("--epochs", type=int, default=150)
+    parser.add_argument("--epochs", type=int, default=220)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--workers", type=int, default=1, help="processes that draw batches")
     parser.add_argument("--evaluate-only", action="store_true")
@@ -204,7 +204,7 @@ def main() -> None:
         ) from None
     bench = Bench(test_liquids(), 10_000 + sizer.training["seed"])
     sizer.training["n_test"] = bench.n_test
-    sizer.training["scores"] = evaluate(sizer, bench)
+    sizer.training["scores"], sizer.training["confusions"] = evaluate(sizer, bench)
     sizer.training["refused"] = evaluate_refusals(sizer, bench, bench.seed + 100)
     sizer.save(arguments.out, overwrite=True)
     (arguments.out / "model_card.md").write_text(model_card(sizer), encoding="utf-8")

@@ -90,7 +90,7 @@ PRESETS = {
     # The first convolution only averages: a ReLU on counting noise would lose what
     # lies below it. The last one sees the whole range.
     "robust": Architecture(
-        n_filters=(16, 96, 128, 192, 256),
+        n_filters=(32, 96, 128, 192, 256),
         kernel_sizes=(10, 5, 4, 3, 9),
         channels=("deviation", "residual", "mask"),
         batch_norm=True,
