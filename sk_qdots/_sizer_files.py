@@ -130,7 +130,11 @@ def write_sizer(
         **facts,
         "classes": classifier.classes_.tolist(),
         "standardizer": {p: getattr(standardizer, p) for p in _STANDARDIZER_PARAMETERS},
-        "classifier": {p: getattr(classifier, p) for p in _CLASSIFIER_PARAMETERS},
+        # The layers as they are: what a preset's name means may change.
+        "classifier": {
+            p: getattr(classifier.architecture_, p, getattr(classifier, p))
+            for p in _CLASSIFIER_PARAMETERS
+        },
         "level": classifier.encoding_.level,
         "scale": list(classifier.encoding_.scale),
         "versions": {p: version(p) for p in ("sk_qdots", "numpy", "scikit-learn", "torch")},

@@ -111,6 +111,8 @@ def test_save_and_load(library, sizer, saved):
     manifest = json.loads((saved / "manifest.json").read_text())
     assert manifest["format_version"] == 2
     assert manifest["versions"]["sk_qdots"]
+    assert manifest["classes"] == [2000, 3000, 4500]
+    assert manifest["classifier"]["kernel_sizes"] == [10, 5, 4, 3, 9]
     assert manifest["augmentation"]["class"] == "RandomExperiment"
     # A loaded sizer can be saved again.
     loaded.save(saved.parent / "again")
@@ -468,7 +470,9 @@ def test_removed_rows_are_not_measured(library, sizer):
 def test_shipped_sizer_is_described():
     sizer = sq.load_sizer("PbS")
     assert sizer.classes_.tolist() == list(range(2000, 10001, 500))
-    assert sizer.training["scores"]["dry"]["accuracy"] > 0.95
+    scores = sizer.training["scores"]
+    assert scores["standard cells: c = 15 to 100 %, k = 3 to 200"]["accuracy"] > 0.98
+    assert sizer.training["commit"] and sizer.training["machine"]
 
 
 def test_shipped_sizer_on_fresh_patterns():
