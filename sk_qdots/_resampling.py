@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.interpolate import PchipInterpolator, make_interp_spline
 
-__all__ = ["Resampler", "gaps", "resample"]
+__all__ = ["Resampler", "alike", "gaps", "holes", "resample"]
 
 Array = npt.NDArray[Any]
 
@@ -74,14 +74,14 @@ class Resampler:
         """Patterns on the grid."""
         missing = np.isnan(rows)
         if self._same:
-            to_do = _holes(missing)
+            to_do = holes(missing)
             if not to_do.any():
                 return rows
             result = rows.copy()
         else:
             to_do = np.ones(len(rows), dtype=bool)
             result = np.full((len(rows), len(self.grid)), np.nan, dtype=rows.dtype)
-        for chosen, measured in _alike(missing, np.flatnonzero(to_do)):
+        for chosen, measured in alike(missing, np.flatnonzero(to_do)):
             if measured.all():
                 self._fill(result, chosen, rows if len(chosen) == len(rows) else rows[chosen])
             elif measured.sum() < 2:
@@ -103,7 +103,7 @@ class Resampler:
                 result[places, segment.chosen] = segment.values(rows[some])
 
 
-def _holes(missing: Array) -> Array:
+def holes(missing: Array) -> Array:
     """Which rows have missing points between measured ones."""
     measured = ~missing
     started = np.logical_or.accumulate(measured, axis=1)
@@ -111,7 +111,7 @@ def _holes(missing: Array) -> Array:
     return np.asarray((missing & started & unfinished).any(axis=1))
 
 
-def _alike(missing: Array, chosen: Array) -> list[tuple[Array, Array]]:
+def alike(missing: Array, chosen: Array) -> list[tuple[Array, Array]]:
     """Rows that miss the same points, and which points they have."""
     if not missing.any():
         return [(chosen, ~missing[0])] if len(chosen) else []

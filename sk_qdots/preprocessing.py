@@ -15,6 +15,7 @@ from typing import Any, ClassVar, Literal, Self
 import numpy as np
 import numpy.typing as npt
 import xarray as xr
+from scipy.interpolate import interp1d
 from sklearn.base import BaseEstimator, TransformerMixin
 
 from ._patterns import (
@@ -26,7 +27,7 @@ from ._patterns import (
     range_of,
     rows_of,
 )
-from ._resampling import Resampler, gaps
+from ._resampling import Resampler, alike, gaps, holes
 from ._validation import Interval, StrOptions, check_is_fitted, fit_context, validate_data
 
 __all__ = ["QStandardizer"]
@@ -320,14 +321,14 @@ class QStandardizer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         if self.coarse == "spline" or not missing.any():
             return on_grid
         joined = on_grid.copy()
-        for row in np.flatnonzero(missing.any(axis=1)):
-            known = np.flatnonzero(~missing[row])
-            if known.size < 2:
-                continue
+        step = float(self.q_[1] - self.q_[0])
+        for rows, measured in alike(missing, np.flatnonzero(holes(missing))):
+            known = np.flatnonzero(measured)
             between = np.arange(known[0], known[-1] + 1)
-            joined[row, between] = np.interp(between, known, on_grid[row, known])
-            for hole in gaps(self.q_[known], float(self.q_[1] - self.q_[0])):
-                joined[row, known[hole] + 1 : known[hole + 1]] = np.nan
+            lines = interp1d(known, on_grid[np.ix_(rows, known)], axis=1)(between)
+            for hole in gaps(self.q_[known], step):
+                lines[:, known[hole] + 1 - known[0] : known[hole + 1] - known[0]] = np.nan
+            joined[np.ix_(rows, between)] = lines
         return joined
 
     def _scaled(self, on_grid: Array) -> Array:
