@@ -96,13 +96,14 @@ from one wide-angle X-ray pattern.
 {facts["machine"]}; sk_qdots {version("sk_qdots")} at commit {facts["commit"]}, numpy
 {version("numpy")}, torch {version("torch")}).
 
-**Trained on** {facts["n_patterns"]} simulated patterns of {len(DIAMETERS)} diameters (spheres cut
+**Trained on** {facts["n_patterns"]} simulated patterns (spheres cut
 from the bulk lattice, `fill="{sizer.simulation.get("fill", "cells")}"`, Debye scattering equation,
 lognormal dispersions 5 to 20 %, isotropic strains -0.25 to +0.51 %, wavelength
 {sizer.simulation["wavelength"]} Angstrom), every batch perturbed afresh by `RandomExperiment`:
 {100 * sizer.augmentation["dry_share"]:g} % dry, the others in liquids drawn around computed ones
-({", ".join(SOLVENTS)}), share of the dots in the intensity {100 * low:g} to 100 %, counting
-noise, shorter ranges, coarser steps; {facts["n_drawn"]} patterns in all. A diameter between two
+({", ".join(sizer.augmentation["solvents"])}),
+share of the dots in the intensity {100 * low:g} to 100 %, counting noise,
+shorter ranges, coarser steps; {facts["n_drawn"]} patterns in all. A diameter between two
 classes counts to both: the probabilities' mean is the expected diameter. No measured solvent was
 used, and no measured pattern of quantum dots.
 
@@ -117,7 +118,7 @@ all of these: take such a size with care.
 ## Scores
 
 {facts["n_test"]} fresh patterns a row; other strains, dispersions and noise than in training, and
-other liquids (octadecene, and toluene of another force field, computed too). Expected diameter:
+other liquids, computed too ({facts["test_liquids"]}). Expected diameter:
 mean of the classes weighted by their probabilities.
 
 {table(facts["scores"], facts["confusions"])}
@@ -208,8 +209,10 @@ def main() -> None:
         raise SystemExit(
             f"\ninterrupted; the same command goes on from {arguments.checkpoint}"
         ) from None
-    bench = Bench(test_liquids(), 10_000 + sizer.training["seed"])
+    bench = Bench(test_liquids(sizer), 10_000 + sizer.training["seed"])
     sizer.training["n_test"] = bench.n_test
+    names = [getattr(curve, "name", curve) for curve in bench.liquids]
+    sizer.training["test_liquids"] = ", ".join(names)
     sizer.training["scores"], sizer.training["confusions"] = evaluate(sizer, bench)
     sizer.training["refused"] = evaluate_refusals(sizer, bench, bench.seed + 100)
     sizer.save(arguments.out, overwrite=True)
