@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import gc
 import json
 import math
 import os
@@ -152,9 +153,11 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _size(options: argparse.Namespace) -> int:
+    gc.disable()  # imports make no garbage, and looking for it takes a tenth of the start
     from .io import PatternError, read_pattern
     from .sizing import SizerError, load_sizer
 
+    gc.enable()
     try:
         sizer = load_sizer(options.model)
     except SizerError as error:

@@ -36,9 +36,10 @@ from .populations import (
     normal_upper_diameter,
     normal_weights,
 )
+from .q_grid import default_q_grid
 from .shapes import Shape, as_shape
 
-__all__ = ["default_q_grid", "simulate_library"]
+__all__ = ["simulate_library"]
 
 # The published library (Allara, Bertolotti, Guagliardi 2024): 17 x 4 x 19 patterns.
 _DIAMETERS = tuple(np.arange(2.0, 10.5, 0.5).tolist())
@@ -54,23 +55,6 @@ _DISTRIBUTIONS = {
 }
 
 Distribution = Literal["lognormal", "normal"]
-
-
-def default_q_grid() -> npt.NDArray[np.float64]:
-    """Return the published grid: Q_k = 0.99 + 0.0028 k, k = 0..5003, in 1/Angstrom.
-
-    Returns
-    -------
-    ndarray of shape (5004,)
-
-    Examples
-    --------
-    >>> from sk_qdots import default_q_grid
-    >>> q = default_q_grid()
-    >>> len(q), float(q[0]), round(float(q[-1]), 3)
-    (5004, 0.99, 14.998)
-    """
-    return 0.99 + 0.0028 * np.arange(5004, dtype=np.float64)
 
 
 def simulate_library(

@@ -1,0 +1,75 @@
+from .atoms import FreeAtoms
+from .clusters import Cluster, cut_cluster, homologous_series, two_axis_series
+from .crystal import Crystal, Species, Sublattice
+from .debye import debye_intensity, pair_sums
+from .distances import DistanceTable, PairDistances, distance_table
+from .library import simulate_library
+from .populations import (
+    histogram_weights,
+    lognormal_moments,
+    lognormal_parameters,
+    lognormal_upper_diameter,
+    lognormal_weights,
+    normal_upper_diameter,
+    normal_weights,
+    number_mean,
+    volume_mean,
+)
+from .q_grid import default_q_grid
+from .scattering_factors import (
+    compton_intensity,
+    debye_waller_factor,
+    energy_from_wavelength,
+    form_factor,
+    neutron_scattering_length,
+    tabulated_ions,
+)
+from .shapes import Cylinder, Ellipsoid, Platelet, Polyhedron, Shape, as_shape, shape_names
+from .total_scattering import (
+    pair_distribution_function,
+    reduced_structure_factor,
+    structure_factor,
+)
+
+__all__ = [
+    "Cluster",
+    "Crystal",
+    "Cylinder",
+    "DistanceTable",
+    "Ellipsoid",
+    "FreeAtoms",
+    "PairDistances",
+    "Platelet",
+    "Polyhedron",
+    "Shape",
+    "Species",
+    "Sublattice",
+    "as_shape",
+    "compton_intensity",
+    "cut_cluster",
+    "debye_intensity",
+    "debye_waller_factor",
+    "default_q_grid",
+    "distance_table",
+    "energy_from_wavelength",
+    "form_factor",
+    "histogram_weights",
+    "homologous_series",
+    "lognormal_moments",
+    "lognormal_parameters",
+    "lognormal_upper_diameter",
+    "lognormal_weights",
+    "neutron_scattering_length",
+    "normal_upper_diameter",
+    "normal_weights",
+    "number_mean",
+    "pair_distribution_function",
+    "pair_sums",
+    "reduced_structure_factor",
+    "shape_names",
+    "simulate_library",
+    "structure_factor",
+    "tabulated_ions",
+    "two_axis_series",
+    "volume_mean",
+]
