@@ -2,10 +2,28 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 import sk_qdots as sq
+
+EXAMPLE = Path(__file__).resolve().parent.parent / "examples/data/PbS_colloid.xy"
+SIZE = f"""
+from sk_qdots.cli import main
+main(["size", {str(EXAMPLE)!r}, "--wavelength", "0.5642"])
+"""
+# Raises where the package would use the network, or write into a folder.
+ALONE = """
+import os
+def refuse(event, arguments):
+    writes = event == "open" and arguments[2] & (os.O_WRONLY | os.O_RDWR | os.O_CREAT)
+    changes = event in ("os.mkdir", "os.rename", "os.remove")
+    if event.startswith("socket.") or writes or changes:
+        raise PermissionError(event, arguments)
+sys.dont_write_bytecode = True
+sys.addaudithook(refuse)
+"""
 
 
 def modules_after(code):
@@ -20,10 +38,11 @@ def modules_after(code):
     ("code", "forbidden"),
     [
         ("import sk_qdots", {"torch", "skorch", "sklearn", "numpy", "scipy", "xarray"}),
-        ("import sk_qdots.simulation", {"torch", "skorch", "sklearn"}),
+        ("from sk_qdots.simulation import *", {"torch", "skorch", "sklearn"}),
         ("import sk_qdots.cli", {"torch", "skorch", "sklearn", "matplotlib"}),
         ("import sk_qdots; sk_qdots.read_pattern", {"torch", "skorch", "sklearn"}),
         ("import sk_qdots; sk_qdots.AllCNNClassifier", {"torch", "skorch", "matplotlib"}),
+        (SIZE, {"torch", "skorch", "matplotlib", "numba", "sk_qdots.simulation.library"}),
     ],
 )
 def test_imports_stay_light(code, forbidden):
@@ -34,3 +53,15 @@ def test_every_public_name_is_there():
     assert sq.__all__
     for name in sq.__all__:
         assert getattr(sq, name).__doc__
+
+
+def test_sizing_uses_no_network_and_writes_nothing():
+    assert "sk_qdots.sizing" in modules_after(ALONE + SIZE)
+    with pytest.raises(subprocess.CalledProcessError):
+        modules_after(ALONE + f"open({str(EXAMPLE)!r}, 'a')")
+
+
+def test_what_the_wheel_carries_stays_small():
+    package = Path(sq.__file__).parent
+    files = [p for p in package.rglob("*") if p.is_file() and "__pycache__" not in p.parts]
+    assert sum(path.stat().st_size for path in files) < 5e6

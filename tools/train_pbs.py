@@ -72,7 +72,13 @@ def evaluate_refusals(sizer: sq.Sizer, bench: Bench, seed: int) -> dict[str, flo
         augmenter = sq.RandomExperiment("ideal", solvents=bench.liquids, **drawn).fit(X)
         return augmenter.perturb(X[rng.choice(len(X), n)], rng)
 
-    scores = {"right": refused(sizer, draw(bench.n_test))}
+    low, middle, high = EXPERIMENT["qd_fraction"][0], 0.08, EXPERIMENT["qd_fraction"][1]
+    scores = {
+        f"right, dots {100 * a:.0f} to {100 * b:.0f} % of the intensity": refused(
+            sizer, draw(bench.n_test, qd_fraction=(a, b))
+        )
+        for a, b in ((middle, high), (low, middle))
+    }
     # Ranges with room at both ends: what is refused is the wavelength, not the range.
     wrong = draw(N_WRONG, q_min=(0.99, 1.4), q_max=(6.0, 15.0))
     for percent in (0.5, 1, 1.5, 2, 3, 5, 10, 20):
@@ -127,8 +133,9 @@ mean of the classes weighted by their probabilities.
 
 `Sizer.size` and the command compare a pattern with the simulated one of its size, and refuse it
 where the agreement is below 0.5 of 1 or the peaks lie more than 1.1 % off. Share refused, of
-{facts["n_test"]} right patterns drawn as in training, and of {N_WRONG} with a wrong wavelength,
-half of which are cut to a range that starts at 0.99 to 1.4 and ends at 6 to 15 1/Angstrom:
+{facts["n_test"]} right patterns drawn as in training (few dots in a liquid are refused where what
+the liquid scatters outweighs them), and of {N_WRONG} with a wrong wavelength, half of which are
+cut to a range that starts at 0.99 to 1.4 and ends at 6 to 15 1/Angstrom:
 
 | patterns | refused |
 |---|---|
@@ -209,10 +216,9 @@ def main() -> None:
         raise SystemExit(
             f"\ninterrupted; the same command goes on from {arguments.checkpoint}"
         ) from None
-    bench = Bench(test_liquids(sizer), 10_000 + sizer.training["seed"])
+    bench = Bench(test_liquids(), 10_000 + sizer.training["seed"])
     sizer.training["n_test"] = bench.n_test
-    names = [getattr(curve, "name", curve) for curve in bench.liquids]
-    sizer.training["test_liquids"] = ", ".join(names)
+    sizer.training["test_liquids"] = ", ".join(str(curve.name) for curve in bench.liquids)
     sizer.training["scores"], sizer.training["confusions"] = evaluate(sizer, bench)
     sizer.training["refused"] = evaluate_refusals(sizer, bench, bench.seed + 100)
     sizer.save(arguments.out, overwrite=True)
