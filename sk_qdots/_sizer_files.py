@@ -1,12 +1,12 @@
 """Sizers on disk: a manifest and arrays, read with distrust.
 
-No pickle is written or read. Every value that comes from a file is checked for
-its type, range and shape before anything is built from it.
+No pickle is written or read. Digests show damage of either file. Every value that
+is used is checked for its type, range and shape before anything is built from it,
+and the network must answer before it is handed out.
 """
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import io
 import json
@@ -36,7 +36,7 @@ __all__ = ["SizerError", "read_sizer", "shipped_sizers", "write_sizer"]
 Array = npt.NDArray[Any]
 
 _FORMAT = "sk_qdots sizer"
-_FORMAT_VERSION = 2
+_FORMAT_VERSION = 3
 _MANIFEST = "manifest.json"
 _WEIGHTS = "weights.npz"
 _MAX_MANIFEST = 2**20
@@ -44,6 +44,7 @@ _MAX_WEIGHTS = 64 * 2**20
 _MAX_ACTIVATIONS = 2**21  # of a layer, for one pattern
 _LARGEST_CLASS = 10**9  # pm
 _LARGEST_AREA = 1e12
+_LARGEST_NUISANCE = 1e6  # of the counting noise; larger ones make the matrices singular
 _STANDARDIZER_PARAMETERS = ("q_min", "q_max", "n_points", "padding", "coarse", "area")
 _CLASSIFIER_PARAMETERS = (
     "preset",
@@ -67,6 +68,10 @@ _TUPLES = ("n_filters", "kernel_sizes", "channels")
 
 
 _NAME = re.compile(r"[\w .+()-]{1,80}", flags=re.ASCII)
+_MEMBER = re.compile(
+    r"(classes|mean|noise|nuisance|input_q|reference_(q|diameters|dispersions|patterns)"
+    r"|(weight|bias)\d{1,2})\.npy"
+)
 
 
 class SizerError(ValueError):
@@ -101,7 +106,8 @@ def write_sizer(
     """Write the two files; each appears whole or not at all."""
     if folder.exists():
         present = {p.name for p in folder.iterdir()} if folder.is_dir() else {""}
-        if present and _MANIFEST not in present:
+        leftovers = {name for name in present if name.endswith(".part")}
+        if present - leftovers - {_WEIGHTS} and _MANIFEST not in present:
             raise SizerError(f"{folder}: exists and is not a sizer; choose another path")
         if _MANIFEST in present and not overwrite:
             raise SizerError(f"{folder}: holds a sizer already; pass overwrite=True to replace it")
@@ -129,6 +135,7 @@ def write_sizer(
         "format_version": _FORMAT_VERSION,
         **facts,
         "classes": classifier.classes_.tolist(),
+        "labels_between_classes": classifier.classes is not None,
         "standardizer": {p: getattr(standardizer, p) for p in _STANDARDIZER_PARAMETERS},
         # The layers as they are: what a preset's name means may change.
         "classifier": {
@@ -141,15 +148,14 @@ def write_sizer(
         "weights_sha256": hashlib.sha256(weights).hexdigest(),
     }
     try:
-        text = json.dumps(manifest, indent=2, default=_plain, allow_nan=False) + "\n"
-        _parts(json.loads(text), arrays)  # never write what could not be read again
+        manifest = json.loads(json.dumps(manifest, default=_plain, allow_nan=False))
+        _parts(manifest, arrays)  # never write what could not be read again
+        text = json.dumps({**manifest, "manifest_sha256": _digest(manifest)}, indent=2) + "\n"
     except (TypeError, ValueError) as error:
         raise SizerError(f"{folder}: this sizer cannot be saved: {error}") from None
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        # The manifest last: it names the weights that belong to it.
-        _replace(folder / _WEIGHTS, weights)
-        _replace(folder / _MANIFEST, text.encode())
+        _replace({folder / _WEIGHTS: weights, folder / _MANIFEST: text.encode()})
     except OSError as error:
         raise SizerError(f"{folder}: cannot be written: {error.strerror}") from None
 
@@ -181,13 +187,21 @@ def read_sizer(folder: Path) -> SizerParts:
         raise SizerError(f"{folder}: not a sizer, or damaged: {error!r}") from None
 
 
-def _read_manifest(path: Path) -> dict[str, Any]:
+def _read_bytes(path: Path, largest: int) -> bytes:
+    """A regular file's bytes, and no more of them than a sizer can have."""
     if not path.is_file():
         raise SizerError(f"{path}: missing; the folder is not a sizer")
-    if path.stat().st_size > _MAX_MANIFEST:
-        raise SizerError(f"{path}: larger than {_MAX_MANIFEST} bytes; not a sizer's manifest")
+    with path.open("rb") as file:
+        raw = file.read(largest + 1)
+    if len(raw) > largest:
+        raise SizerError(f"{path}: larger than {largest} bytes; not a sizer's")
+    return raw
+
+
+def _read_manifest(path: Path) -> dict[str, Any]:
+    raw = _read_bytes(path, _MAX_MANIFEST)
     try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
+        manifest = json.loads(raw.decode("utf-8"))
     except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
         raise SizerError(f"{path}: not JSON: {error}") from None
     if not isinstance(manifest, dict) or manifest.get("format") != _FORMAT:
@@ -200,13 +214,13 @@ def _read_manifest(path: Path) -> dict[str, Any]:
             f"{path}: format version {found!r}; this version of sk_qdots reads {_FORMAT_VERSION}: "
             f"{remedy}"
         )
+    if manifest.get("manifest_sha256") != _digest(manifest):
+        raise SizerError(f"{path}: was changed after it was written, or damaged; copy it again")
     return manifest
 
 
 def _read_weights(path: Path, digest: str) -> dict[str, Array]:
-    if path.stat().st_size > _MAX_WEIGHTS:
-        raise SizerError(f"{path}: larger than {_MAX_WEIGHTS} bytes")
-    raw = path.read_bytes()
+    raw = _read_bytes(path, _MAX_WEIGHTS)
     if hashlib.sha256(raw).hexdigest() != digest:
         raise SizerError(f"{path}: does not match its manifest; it is damaged, copy it again")
     try:
@@ -233,7 +247,11 @@ def _check_members(archive: zipfile.ZipFile) -> None:
     entries = archive.infolist()
     if sum(entry.file_size for entry in entries) > _MAX_WEIGHTS:
         raise ValueError(f"it unpacks to more than {_MAX_WEIGHTS} bytes")
+    if len({entry.filename for entry in entries}) < len(entries):
+        raise ValueError("two arrays have one name")
     for entry in entries:
+        if not _MEMBER.fullmatch(entry.filename):
+            raise ValueError(f"{entry.filename!r} is no part of a sizer")
         if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
             raise ValueError(f"{entry.filename} is packed in an unknown way")
         with archive.open(entry) as member:
@@ -250,8 +268,9 @@ def _check_members(archive: zipfile.ZipFile) -> None:
 
 
 def _parts(manifest: Mapping[str, Any], arrays: Mapping[str, Array]) -> SizerParts:
-    facts = _facts(manifest)
     standardizer, classifier = _build(manifest, arrays)
+    facts = _facts(manifest, standardizer.q_)
+    _check_answers(classifier)
     reference = None
     if "reference_patterns" in arrays:
         q = _array(arrays, "reference_q", (None,), np.floating)
@@ -259,7 +278,8 @@ def _parts(manifest: Mapping[str, Any], arrays: Mapping[str, Array]) -> SizerPar
         dispersions = _array(arrays, "reference_dispersions", (None,), np.floating)
         shape = (len(diameters), len(dispersions), len(q))
         patterns = _array(arrays, "reference_patterns", shape, np.floating)
-        if len(q) < 100 or q[0] <= 0 or np.any(np.diff(q) <= 0) or not len(dispersions):
+        inside = standardizer.q_[0] - 0.01 < q[0] and q[-1] < standardizer.q_[-1] + 0.01
+        if len(q) < 100 or not inside or np.any(np.diff(q) <= 0) or not len(dispersions):
             raise ValueError("the reference patterns have no Q axis or no dispersion")
         if set(classifier.classes_) - set(diameters):
             raise ValueError("the reference patterns do not fit the classes")
@@ -296,7 +316,8 @@ def _build(
     n_points = int(standardizer.n_points)
     widths = (len(architecture.channels), *architecture.widths)
     lengths = architecture.lengths(n_points)
-    activations = max(n * w for n, w in zip(lengths, architecture.widths, strict=True))
+    layers = zip(lengths, architecture.kernel_sizes, widths, widths[1:], strict=False)
+    activations = max(n * max(kernel * n_in, n_out) for n, kernel, n_in, n_out in layers)
     if activations > _MAX_ACTIVATIONS:
         raise ValueError(f"a layer of {activations} values for one pattern")
     classes = _array(arrays, "classes", (None,), np.integer)
@@ -307,24 +328,26 @@ def _build(
         raise ValueError("the classes do not ascend")
     if manifest["classes"] != classes.tolist():
         raise ValueError("the classes of the manifest are not those of the arrays")
-    layers = []
+    folded = []
     for k, kernel in enumerate(architecture.kernel_sizes):
         weight = _array(arrays, f"weight{k}", (widths[k] * kernel, widths[k + 1]), np.floating)
         shape = (lengths[k], widths[k + 1]) if architecture.q_bias else (widths[k + 1],)
-        layers.append((weight, _array(arrays, f"bias{k}", shape, np.floating)))
-    last = len(layers)
+        folded.append((weight, _array(arrays, f"bias{k}", shape, np.floating)))
+    last = len(folded)
     weight = _array(arrays, f"weight{last}", (widths[-1], len(classes)), np.floating)
-    layers.append((weight, _array(arrays, f"bias{last}", (len(classes),), np.floating)))
+    folded.append((weight, _array(arrays, f"bias{last}", (len(classes),), np.floating)))
     classifier.classes_ = classes
+    if manifest["labels_between_classes"] is True:
+        classifier.classes = classes
     classifier.architecture_ = architecture
-    classifier.layers_ = layers
+    classifier.layers_ = folded
     classifier.encoding_ = _encoding(manifest, arrays, n_points)
     classifier.n_features_in_ = n_points
     return standardizer, classifier
 
 
 def _encoding(manifest: Mapping[str, Any], arrays: Mapping[str, Array], n_points: int) -> Encoding:
-    level, *scale = (float(value) for value in (manifest["level"], *manifest["scale"]))
+    level, *scale = (_number(value) for value in (manifest["level"], *manifest["scale"]))
     noise = _array(arrays, "noise", (n_points,), np.floating)
     nuisance = _array(arrays, "nuisance", (None, None), np.floating)
     if len(scale) != 2 or not all(0 < value < math.inf for value in (level, *scale)):
@@ -333,14 +356,25 @@ def _encoding(manifest: Mapping[str, Any], arrays: Mapping[str, Array], n_points
         raise ValueError("the noise must be positive")
     if not 1 <= len(nuisance) <= min(n_points, N_NODES) or nuisance.shape[1] > N_NUISANCES:
         raise ValueError(f"array nuisance has shape {nuisance.shape}")
+    if np.abs(nuisance).max(initial=0.0) > _LARGEST_NUISANCE:
+        raise ValueError("array nuisance holds extreme values")
     mean = _array(arrays, "mean", (n_points,), np.floating)
     return Encoding(mean, noise, nuisance, level, (scale[0], scale[1]))
 
 
-def _facts(manifest: Mapping[str, Any]) -> dict[str, Any]:
-    start, end = (float(value) for value in manifest["required_range"])
-    step = float(manifest["coarsest_step"])
-    if not (0 <= start < end < math.inf and 0 < step < math.inf):
+def _check_answers(classifier: AllCNNClassifier) -> None:
+    """A pattern unlike the mean one, whole and in part, must have an answer."""
+    mean = classifier.encoding_.mean
+    patterns = np.tile(mean * (1.0 + 0.3 * np.cos(np.arange(len(mean)) / 30.0)), (2, 1))
+    patterns[1, len(mean) // 2 :] = np.nan
+    classifier.predict_proba(patterns)
+
+
+def _facts(manifest: Mapping[str, Any], q: Array) -> dict[str, Any]:
+    start, end = (_number(value) for value in manifest["required_range"])
+    step = _number(manifest["coarsest_step"])
+    inside = q[0] - 0.01 <= start < end <= q[-1] + 0.01
+    if not (inside and 0 < step < end - start):
         raise ValueError("required_range or coarsest_step is not valid")
     name = manifest["name"]
     if not (isinstance(name, str) and _NAME.fullmatch(name)):
@@ -351,7 +385,27 @@ def _facts(manifest: Mapping[str, Any]) -> dict[str, Any]:
     absent = {"augmentation": type(None)}  # a network may be trained without
     if not all(isinstance(v, dict | absent.get(k, dict)) for k, v in facts.items()):
         raise ValueError("simulation, training and augmentation must be objects")
+    _check_printable(facts)
     return {**facts, "name": name, "required_range": (start, end), "coarsest_step": step}
+
+
+def _number(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise TypeError(f"{value!r} is not a number")
+    return float(value)
+
+
+def _check_printable(value: Any) -> None:
+    """Refuse control characters: texts are shown on terminals."""
+    if isinstance(value, dict):
+        for key, item in value.items():
+            _check_printable(key)
+            _check_printable(item)
+    elif isinstance(value, list):
+        for item in value:
+            _check_printable(item)
+    elif isinstance(value, str) and not value.isprintable():
+        raise ValueError(f"{value[:40]!r} holds control characters")
 
 
 def _array(
@@ -367,14 +421,23 @@ def _array(
     return array
 
 
-def _replace(path: Path, content: bytes) -> None:
-    temporary = path.with_name(path.name + ".part")
+def _replace(contents: Mapping[Path, bytes]) -> None:
+    """Write files beside the old ones first, so that an interruption leaves the old ones."""
+    temporary = {path: path.with_name(path.name + ".part") for path in contents}
     try:
-        temporary.write_bytes(content)
-        temporary.replace(path)
+        for path, content in contents.items():
+            temporary[path].write_bytes(content)
+        for path in contents:
+            temporary[path].replace(path)
     finally:
-        with contextlib.suppress(FileNotFoundError):
-            temporary.unlink()
+        for part in temporary.values():
+            part.unlink(missing_ok=True)
+
+
+def _digest(manifest: Mapping[str, Any]) -> str:
+    """Of all that the manifest says, however it is laid out."""
+    rest = {key: value for key, value in manifest.items() if key != "manifest_sha256"}
+    return hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()
 
 
 def _plain(value: Any) -> Any:

@@ -10,9 +10,12 @@ from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 from sklearn.utils import Bunch
 
+from ._training_facts import transformers_of
 from ._validation import check_is_fitted
+from .augmentation import QCoarsening, QTruncation, RandomExperiment
 from .neural_network import AllCNNClassifier
 from .preprocessing import QStandardizer
+from .simulation import default_q_grid
 
 __all__ = ["SizingPipeline", "make_sizing_pipeline"]
 
@@ -37,6 +40,10 @@ class SizingPipeline(Pipeline):  # type: ignore[misc]
     ----------
     fitted_ : Pipeline
         The fitted steps; ``named_steps`` and indices give them too, once there are.
+    classes_ : ndarray of shape (n_classes,)
+        Labels.
+    n_features_in_ : int
+        Number of columns that a bare array must have.
 
     See Also
     --------
@@ -85,9 +92,17 @@ class SizingPipeline(Pipeline):  # type: ignore[misc]
         Returns
         -------
         self
+
+        Raises
+        ------
+        ValueError
+            If the network's augmenter draws on another grid than the standardiser's,
+            or leaves points out that the standardiser would pad; and as the steps.
         """
+        steps = [(name, self._unfitted(name, step)) for name, step in self.steps]
+        _check_augmenter([step for _, step in steps])
         self.fitted_ = Pipeline(
-            [(name, self._unfitted(name, step)) for name, step in self.steps],
+            steps,
             transform_input=self.transform_input,
             memory=self.memory,
             verbose=self.verbose,
@@ -104,6 +119,13 @@ class SizingPipeline(Pipeline):  # type: ignore[misc]
         Returns
         -------
         ndarray of shape (n_samples,)
+
+        Raises
+        ------
+        NotFittedError
+            Before ``fit``.
+        ValueError
+            If X is not what the steps take.
         """
         return np.asarray(self._after_fit().predict(X, **params))
 
@@ -117,6 +139,11 @@ class SizingPipeline(Pipeline):  # type: ignore[misc]
         Returns
         -------
         ndarray of shape (n_samples, n_classes)
+
+        Raises
+        ------
+        NotFittedError, ValueError
+            As :meth:`predict`.
         """
         return np.asarray(self._after_fit().predict_proba(X, **params))
 
@@ -180,6 +207,32 @@ class SizingPipeline(Pipeline):  # type: ignore[misc]
         return self.fitted_ if hasattr(self, "fitted_") else Pipeline(self.steps)
 
 
+def _check_augmenter(steps: list[Any]) -> None:
+    """Refuse an augmenter that does not draw what the standardiser will give."""
+    if len(steps) != 2 or not isinstance(steps[0], QStandardizer):
+        return
+    standardizer, augmenters = steps[0], transformers_of(getattr(steps[1], "augmenter", None))
+    grid = np.linspace(standardizer.q_min, standardizer.q_max, standardizer.n_points)
+    for augmenter in augmenters:
+        if not hasattr(augmenter, "q"):
+            continue
+        own = default_q_grid() if augmenter.q is None else np.asarray(augmenter.q)
+        if own.shape != grid.shape or not np.allclose(own, grid, rtol=0.0, atol=1e-6):
+            raise ValueError(
+                f"the augmenter draws on another Q grid than the standardiser's: give it "
+                f"{type(augmenter).__name__}(q=np.linspace({standardizer.q_min:g}, "
+                f"{standardizer.q_max:g}, {standardizer.n_points}))"
+            )
+    shorten = any(isinstance(a, QTruncation | QCoarsening | RandomExperiment) for a in augmenters)
+    last = augmenters[-1] if augmenters else None
+    padded = isinstance(last, QStandardizer) and last.padding == standardizer.padding
+    if standardizer.padding != "nan" and shorten and not padded:
+        raise ValueError(
+            f"the standardiser pads (padding={standardizer.padding!r}) and the augmenter leaves "
+            "points out: make the augmenter a Pipeline that ends with such a standardiser"
+        )
+
+
 def make_sizing_pipeline(
     *,
     padding: Literal["nan", "edge", "zero"] = "nan",
@@ -192,7 +245,9 @@ def make_sizing_pipeline(
     ----------
     padding : {"nan", "edge", "zero"}, default="nan"
         Of :class:`QStandardizer`; with ``"nan"`` the points of coarse patterns are
-        left as they were counted.
+        left as they were counted. With another one, an augmenter that leaves points
+        out must end with a standardiser of the same padding, or the network would
+        never see in training what it gets afterwards.
     augmenter : transformer or None, default=None
         Of :class:`AllCNNClassifier`; draws every training batch afresh.
     random_state : int, RandomState instance or None, default=None

@@ -98,11 +98,27 @@ class Sizer:
     ----------
     classes_ : ndarray of shape (n_classes,) of int
         Diameters in picometres.
+    q_ : ndarray of shape (n_points,)
+        The standard grid, in 1/Angstrom.
+    pipeline : Pipeline
+        The fitted steps.
+    reference : ReferencePatterns or None
+        Simulated patterns of every class, to compare measured ones with.
+    simulation, training : dict
+        What the manifest tells of the library and of the training.
+    augmentation : dict or None
+        Class and parameters of the augmenter.
     required_range : tuple of 2 float
         A pattern must start at or below the first and end at or above the second,
         in 1/Angstrom: the narrowest range that the pipeline was trained with.
     coarsest_step : float
         Largest step of a pattern, in 1/Angstrom, likewise.
+
+    Raises
+    ------
+    ValueError
+        If the pipeline is not fitted, has other steps, has classes that are no
+        diameters or an augmenter on another grid, or if the library lacks a class.
 
     See Also
     --------
@@ -190,6 +206,11 @@ class Sizer:
         -------
         ndarray of shape (n_samples,) of int
 
+        Raises
+        ------
+        PatternError
+            As :meth:`predict_proba`.
+
         See Also
         --------
         size : Also refuses a pattern that does not look like the crystal.
@@ -213,6 +234,10 @@ class Sizer:
         PatternError
             If the pattern does not cover the range that the sizer needs, is too
             coarse, or does not look like the crystal at any size.
+        TypeError
+            If it is not a DataArray.
+        ValueError
+            If it holds several patterns, or has no Q axis.
         """
         if not isinstance(pattern, xr.DataArray):
             raise TypeError(
@@ -415,7 +440,11 @@ def load_sizer(name: str | Path) -> Sizer:
     """
     shipped = shipped_sizers()
     folder = shipped.get(str(name), Path(name))
-    if not folder.is_dir():
+    try:
+        found = folder.is_dir()
+    except (OSError, ValueError):  # a name too long, or with a null byte
+        found = False
+    if not found:
         raise SizerError(
             f"{name}: no such sizer; shipped: {', '.join(sorted(shipped))}. For your own give "
             "the folder that sizer.save(path) wrote"
@@ -435,10 +464,11 @@ def _steps(pipeline: Pipeline) -> tuple[QStandardizer, AllCNNClassifier]:
     """The two fitted steps of a pipeline that a sizer can be made of."""
     steps = pipeline.named_steps
     standardizer, classifier = steps.get("qstandardizer"), steps.get("allcnn")
-    if not (isinstance(standardizer, QStandardizer) and isinstance(classifier, AllCNNClassifier)):
+    right = isinstance(standardizer, QStandardizer) and isinstance(classifier, AllCNNClassifier)
+    if not right or len(steps) != 2:
         raise ValueError(
-            "pipeline must have the steps 'qstandardizer' and 'allcnn', as "
-            "make_sizing_pipeline() gives"
+            "pipeline must have the steps 'qstandardizer' and 'allcnn' and no other, as "
+            f"make_sizing_pipeline() gives; it has {', '.join(map(repr, steps))}"
         )
     if not (hasattr(standardizer, "q_") and hasattr(classifier, "layers_")):
         raise ValueError("pipeline is not fitted; call pipeline.fit(X, y) first")

@@ -61,6 +61,22 @@ def test_more_steps(samples):
     assert list(pipe.fit(X, y).named_steps) == ["qstandardizer", "double", "allcnn"]
 
 
+def test_the_augmenter_draws_what_the_standardiser_gives(samples):
+    X, y = samples
+    pipe = quick().set_params(allcnn__augmenter=sq.QTruncation(q_max=5.0))
+    with pytest.raises(ValueError, match=r"another Q grid.*QTruncation\(q=np.linspace\(1, 8, 400"):
+        pipe.fit(X, y)
+    grid = np.linspace(1.0, 8.0, 400)
+    shorten = sq.QTruncation(q_max=5.0, q=grid)
+    pipe.set_params(allcnn__augmenter=shorten, qstandardizer__padding="edge")
+    pipe.set_params(qstandardizer__coarse="spline")
+    with pytest.raises(ValueError, match="ends with such a standardiser"):
+        pipe.fit(X, y)
+    pads = sq.QStandardizer(q_min=1.0, q_max=8.0, n_points=400, padding="edge")
+    pipe.set_params(allcnn__augmenter=Pipeline([("cut", shorten), ("pad", pads)])).fit(X, y)
+    assert np.isfinite(pipe[-1].encoding_.mean).all()
+
+
 def test_warm_start_goes_on(samples):
     pipe = quick().set_params(allcnn__warm_start=True)
     first = pipe.fit(*samples)[-1]

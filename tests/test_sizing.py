@@ -1,10 +1,15 @@
+import hashlib
 import json
+import os
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
 import xarray as xr
+from sklearn.base import clone
 from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
 
 import sk_qdots as sq
 
@@ -109,7 +114,7 @@ def test_save_and_load(library, sizer, saved):
     assert (loaded.name, loaded.training) == ("three", {"seed": 0})
     assert loaded.simulation["crystal"] == "PbS"
     manifest = json.loads((saved / "manifest.json").read_text())
-    assert manifest["format_version"] == 2
+    assert manifest["format_version"] == 3
     assert manifest["versions"]["sk_qdots"]
     assert manifest["classes"] == [2000, 3000, 4500]
     assert manifest["classifier"]["kernel_sizes"] == [10, 5, 4, 3, 9]
@@ -134,11 +139,17 @@ def test_save_overwrites_only_when_told(sizer, saved, tmp_path):
         sizer.save(tmp_path / "file", overwrite=True)
 
 
-def edit(change):
+def edit(change, *, sign=True):
+    """Change the manifest and, as someone with bad intentions would, its digest."""
+
     def apply(folder):
         path = folder / "manifest.json"
         manifest = json.loads(path.read_text())
         change(manifest)
+        if sign:
+            manifest.pop("manifest_sha256", None)
+            text = json.dumps(manifest, sort_keys=True)
+            manifest["manifest_sha256"] = hashlib.sha256(text.encode()).hexdigest()
         path.write_text(json.dumps(manifest))
 
     return apply
@@ -148,8 +159,6 @@ def replace_weights(change):
     """Change the arrays and the digest that vouches for them."""
 
     def apply(folder):
-        import hashlib
-
         path = folder / "weights.npz"
         with np.load(path) as loaded:
             arrays = dict(loaded)
@@ -172,24 +181,40 @@ def hostile_pickle(arrays):
     arrays["classes"] = np.array([Hostile()], dtype=object)
 
 
-def bomb(folder):
-    import hashlib
-
-    path = folder / "weights.npz"
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("classes.npy", b"\0" * (80 * 2**20))
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    edit(lambda m: m.update(weights_sha256=digest))(folder)
-
-
 def rewrite_member(folder, write):
     """Replace the archive by one that ``write`` fills, and vouch for it."""
-    import hashlib
-
     path = folder / "weights.npz"
     write(path)
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     edit(lambda m: m.update(weights_sha256=digest))(folder)
+
+
+def bomb(path):
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("classes.npy", b"\0" * (80 * 2**20))
+
+
+def twice_the_mean(path):
+    with zipfile.ZipFile(path, "a") as archive, pytest.warns(UserWarning, match="Duplicate"):
+        archive.writestr("mean.npy", archive.read("mean.npy"))
+
+
+def stranger(path):
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("weight000.npy", archive.read("mean.npy"))
+
+
+def instead_of_weights(make):
+    def apply(folder):
+        (folder / "weights.npz").unlink()
+        make(folder / "weights.npz")
+
+    return apply
+
+
+def sparse(path):
+    with path.open("wb") as file:
+        file.truncate(2**30)
 
 
 def huge_header(path):
@@ -227,7 +252,7 @@ def first_kernel(value):
 
 DAMAGE = {
     "no manifest": (lambda f: (f / "manifest.json").unlink(), "manifest.json: missing"),
-    "no weights": (lambda f: (f / "weights.npz").unlink(), "weights.npz: cannot be read"),
+    "no weights": (lambda f: (f / "weights.npz").unlink(), "weights.npz: missing"),
     "not JSON": (lambda f: (f / "manifest.json").write_text("{"), "not JSON"),
     "binary": (lambda f: (f / "manifest.json").write_bytes(b"\xff\xfe\x00"), "not JSON"),
     "a list": (lambda f: (f / "manifest.json").write_text("[]"), "not a sizer's manifest"),
@@ -301,7 +326,29 @@ DAMAGE = {
         replace_weights(lambda a: a.update(reference_diameters=a["reference_diameters"] + 7)),
         "reference patterns",
     ),
-    "zip bomb": (bomb, "unpacks to more"),
+    "zip bomb": (lambda f: rewrite_member(f, bomb), "unpacks to more"),
+    "two means": (lambda f: rewrite_member(f, twice_the_mean), "one name"),
+    "a stranger": (lambda f: rewrite_member(f, stranger), "no part of a sizer"),
+    "a pipe": (instead_of_weights(os.mkfifo), "missing"),
+    "a device": (instead_of_weights(lambda path: path.symlink_to("/dev/zero")), "missing"),
+    "a large file": (instead_of_weights(sparse), "larger than"),
+    "altered area": (edit(lambda m: m["standardizer"].update(area=9000.0), sign=False), "changed"),
+    "altered layers": (edit(lambda m: m["classifier"].update(n_linear=3), sign=False), "changed"),
+    "absurd weights": (
+        replace_weights(lambda a: a.update(weight0=a["weight0"] * np.float32(1e38))),
+        "finite",
+    ),
+    "absurd nuisance": (
+        replace_weights(lambda a: a.update(nuisance=np.full((1251, 2), 1e30, np.float32))),
+        "extreme",
+    ),
+    "absurd scale": (edit(lambda m: m.update(scale=[1e-300, 1.0])), "damaged"),
+    "long kernel": (first_kernel(30_000_000), "values for one"),
+    "range of text": (edit(lambda m: m.update(required_range="19")), "number"),
+    "range of truths": (edit(lambda m: m.update(required_range=[False, True])), "number"),
+    "far range": (edit(lambda m: m.update(required_range=[100.0, 1000.0])), "required_range"),
+    "any step": (edit(lambda m: m.update(coarsest_step=9.0)), "coarsest_step"),
+    "escapes": (edit(lambda m: m["simulation"].update(crystal="\x1b[2J")), "control"),
     "huge header": (lambda f: rewrite_member(f, huge_header), "not an array of numbers"),
     "other packing": (lambda f: rewrite_member(f, lzma_packed), "unknown way"),
     "corrupt packing": (lambda f: rewrite_member(f, corrupt_deflate), "not a file of arrays"),
@@ -316,18 +363,54 @@ def test_damaged_sizers_are_refused(saved, kind):
         sq.load_sizer(saved)
 
 
-def test_unknown_sizer_lists_the_shipped():
+@pytest.mark.parametrize("name", ["Unobtainium", "a" * 5000, "PbS\0"])
+def test_unknown_sizer_lists_the_shipped(name):
     with pytest.raises(sq.SizerError, match="shipped: PbS"):
-        sq.load_sizer("Unobtainium")
+        sq.load_sizer(name)
+
+
+def test_interrupted_saving_leaves_the_old_sizer(sizer, saved, monkeypatch):
+    before = {path.name: path.read_bytes() for path in saved.iterdir()}
+    write = Path.write_bytes
+
+    def interrupted(path, content):
+        write(path, content[:100])
+        if path.name.startswith("manifest"):
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(Path, "write_bytes", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        sizer.save(saved, overwrite=True)
+    assert {path.name: path.read_bytes() for path in saved.iterdir()} == before
+
+
+def test_saving_goes_on_after_an_interruption(sizer, saved):
+    (saved / "manifest.json").rename(saved / "manifest.json.part")
+    sizer.save(saved)
+    assert sq.load_sizer(saved).name == "three"
 
 
 def test_sizer_needs_a_fitted_sizing_pipeline():
     with pytest.raises(ValueError, match="not fitted"):
         sq.Sizer(sq.make_sizing_pipeline())
-    from sklearn.pipeline import make_pipeline
-
     with pytest.raises(ValueError, match="make_sizing_pipeline"):
         sq.Sizer(make_pipeline(sq.QStandardizer()))
+
+
+def test_sizer_leaves_no_step_out(sizer):
+    steps = [*sizer.pipeline.fitted_.steps]
+    more = sq.SizingPipeline.from_fitted([steps[0], ("between", FunctionTransformer()), steps[1]])
+    with pytest.raises(ValueError, match=r"no other.*'between'"):
+        sq.Sizer(more)
+
+
+def test_loaded_sizer_knows_that_labels_lay_between_classes(library, tmp_path):
+    X, y, _ = sq.library_samples(library)
+    pipe = sq.make_sizing_pipeline(random_state=0)
+    pipe.set_params(allcnn__classes=[2000, 4500], allcnn__n_filters=4, allcnn__max_epochs=1)
+    sq.Sizer(pipe.fit(X, y)).save(tmp_path / "between")
+    again = clone(sq.load_sizer(tmp_path / "between").pipeline)
+    assert again.fit(X, y).classes_.tolist() == [2000, 4500]
     bare = sq.make_sizing_pipeline().set_params(allcnn__max_epochs=1)
     X = np.random.default_rng(0).uniform(size=(8, 600))
     with pytest.raises(ValueError, match="no Q axis"):
@@ -475,18 +558,20 @@ def test_shipped_sizer_is_described():
     assert sizer.training["commit"] and sizer.training["machine"]
 
 
-def test_shipped_sizer_on_fresh_patterns():
-    """A quick look at each size, dry and diluted, with a liquid of its own."""
-    rng = np.random.default_rng(7)
-    library = sq.simulate_library(
-        "PbS", diameters=[2.5, 4.0, 6.0, 9.0], dispersions=[0.12], strains=[0.0011]
-    )
+@pytest.mark.parametrize(
+    ("experiment", "share"),
+    [({"qd_fraction": (0.15, 1.0), "full_range_share": 1.0, "fine_share": 1.0}, 0.97), ({}, 0.9)],
+)
+def test_shipped_sizer_on_fresh_patterns(experiment, share):
+    """Some patterns of every size: whole ones, and as they come."""
+    library = sq.simulate_library("PbS", dispersions=[0.065, 0.125, 0.185], strains=[0.0011])
     X, y, _ = sq.library_samples(library)
-    for fraction in (1.0, 0.4):
-        mixed = sq.SolventMixer(qd_fraction=fraction).fit_transform(X)
-        noisy = sq.PoissonNoise(snr=46, random_state=int(rng.integers(1000))).fit_transform(mixed)
-        predicted = sq.load_sizer("PbS").predict(noisy)
-        assert np.abs(predicted - y).max() <= 500
+    clean, truth = np.tile(sq.QStandardizer().fit_transform(X), (10, 1)), np.tile(y, 10)
+    augmenter = sq.RandomExperiment("ideal", **experiment).fit(clean)
+    drawn = augmenter.perturb(clean, np.random.default_rng(4))
+    found = sq.load_sizer("PbS").pipeline[-1].predict(drawn)
+    assert np.mean(found == truth) >= share
+    assert np.mean(np.abs(found - truth) <= 500) >= 0.99
 
 
 def test_bare_array_of_another_length_is_refused():

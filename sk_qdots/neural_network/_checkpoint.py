@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import struct
 import time
 from dataclasses import asdict
 from pathlib import Path
@@ -11,6 +13,7 @@ from typing import Any
 import joblib
 import numpy.typing as npt
 import torch
+from sklearn.base import clone
 from skorch.callbacks import Callback
 
 __all__ = ["Checkpoint"]
@@ -45,9 +48,13 @@ class Checkpoint:
         weights: Any,
     ) -> None:
         self.path = path
+        if path.is_dir():
+            raise IsADirectoryError(f"checkpoint {path} is a folder; give the path of a file")
         settings = {k: v for k, v in asdict(plan).items() if k not in _IRRELEVANT}
         start = {k: v.cpu().numpy() for k, v in (weights or {}).items()}
-        self.belongs_to = joblib.hash((settings, augmenter, train_set, start))
+        unfitted = None if augmenter is None else clone(augmenter)
+        text = json.dumps(settings, default=float, sort_keys=True)
+        self.belongs_to = joblib.hash((text, unfitted, train_set, start))
 
     def resume(self, training: Any) -> None:
         """Bring a training to where the file left it, if there is one."""
@@ -61,8 +68,11 @@ class Checkpoint:
             if state["belongs_to"] == self.belongs_to:
                 net.module_.load_state_dict(state["module"])
                 net.optimizer_.load_state_dict(state["optimizer"])
-                training.rows[:] = state["rows"]
-                training.best, training.stopped = state["best"], state["stopped"]
+                training.rows[:] = [
+                    {str(name): float(value) for name, value in row.items()}
+                    for row in state["rows"]
+                ]
+                training.best, training.stopped = state["best"], bool(state["stopped"])
                 return
         except PermissionError:
             raise
@@ -70,9 +80,11 @@ class Checkpoint:
             RuntimeError,
             OSError,
             EOFError,
-            KeyError,
+            AttributeError,
+            LookupError,
             TypeError,
             ValueError,
+            struct.error,
             UnpicklingError,
         ) as error:
             raise ValueError(

@@ -6,6 +6,7 @@ a handful of matrices, ``layers_``, and ``predict_proba`` multiplies them.
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from numbers import Integral, Real
 from os import PathLike
@@ -14,10 +15,12 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
+import xarray as xr
 from scipy.special import softmax
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.utils.multiclass import check_classification_targets
 
+from .._patterns import q_of
 from .._training_facts import transformers_of
 from .._validation import (
     Interval,
@@ -47,7 +50,7 @@ class AllCNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     """All-convolutional classifier of one-dimensional patterns.
 
     NaN means not measured: such a point gets the value of the mean training
-    pattern, the pattern's scale is set by its measured points alone, and the
+    pattern, the scale of a pattern with NaN is set by its measured points, and the
     network is told which points were measured.
 
     Parameters
@@ -72,7 +75,7 @@ class AllCNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         How many of the first convolutions have no ReLU, instead of the preset's.
     q_bias : bool, optional
         Whether the biases depend on Q, instead of the preset's.
-    classes : array-like of numbers, optional
+    classes : array-like of shape (n_classes,) of numbers, optional
         Ascending classes. A label between two of them counts to both, to each the more
         the nearer it lies: the mean of the classes weighted by their probabilities
         then estimates the label. By default every label is a class.
@@ -92,7 +95,8 @@ class AllCNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         no two draws are alike, and few patterns can make long epochs.
     early_stopping : bool, default=False
         Whether to set patterns aside, to stop when the loss on them no longer falls,
-        and to keep the weights of the best epoch.
+        and to keep the weights of the best epoch. They are drawn row by row: where X
+        holds copies of one simulation, that loss says little about new simulations.
     validation_fraction : float, default=0.1
         Share that is set aside, of every class.
     n_iter_no_change : int, default=20
@@ -106,12 +110,16 @@ class AllCNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     checkpoint : str, path-like or None, default=None
         File that the state is kept in during training, every 20 seconds at most.
         Calling ``fit`` again with the same patterns and parameters, ``random_state`` an
-        integer, goes on from it. It holds one training: not for a grid search.
+        integer, goes on from it. It holds one training: not for a grid search, and
+        another file for each ``fit`` of a warm start.
     device : {"auto", "cpu", "cuda"}, default="auto"
         Where to train; "auto" takes a GPU if there is one.
     n_workers : int, default=0
         Processes that draw batches while another trains. The result is the same. Where
         processes are not forked (macOS, Windows) starting them takes seconds an epoch.
+    n_threads : int, default=1
+        Threads of the matrix products in training. Another number changes the last
+        digits of the result; one keeps it the same for any ``n_jobs`` of a search.
     verbose : bool, default=False
         Whether to show a progress bar.
     random_state : int, RandomState instance or None, default=None
@@ -124,8 +132,9 @@ class AllCNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     net_ : skorch.NeuralNetClassifier
         The trained network; absent in a classifier that was loaded from a file.
     history_ : DataFrame
-        A row for each epoch: epoch, train_loss, lr, seconds, and with early stopping
-        valid_loss and valid_accuracy. Absent in a classifier that was loaded.
+        A row for each epoch of the last ``fit``: epoch, train_loss, lr, seconds
+        (validation included), and with early stopping valid_loss and valid_accuracy.
+        Absent in a classifier that was loaded.
     architecture_ : Architecture
         The preset with what was given instead.
     encoding_ : Encoding
@@ -183,6 +192,7 @@ class AllCNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         "checkpoint": [str, PathLike, None],
         "device": [StrOptions({"auto", "cpu", "cuda"})],
         "n_workers": [Interval(Integral, 0, None, closed="left")],
+        "n_threads": [Interval(Integral, 1, None, closed="left")],
         "verbose": ["boolean"],
         "random_state": ["random_state"],
     }
@@ -211,6 +221,7 @@ class AllCNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         checkpoint: str | PathLike[str] | None = None,
         device: str = "auto",
         n_workers: int = 0,
+        n_threads: int = 1,
         verbose: bool = False,
         random_state: int | np.random.RandomState | None = None,
     ) -> None:
@@ -236,6 +247,7 @@ class AllCNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.checkpoint = checkpoint
         self.device = device
         self.n_workers = n_workers
+        self.n_threads = n_threads
         self.verbose = verbose
         self.random_state = random_state
 
@@ -245,8 +257,10 @@ class AllCNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
-            Patterns on one grid; NaN means not measured.
+        X : array-like or DataArray of shape (n_samples, n_features)
+            Patterns of one area on one grid; NaN means not measured. An augmenter
+            without a grid of its own takes that of a DataArray, and
+            :func:`sk_qdots.default_q_grid` else.
         y : array-like of shape (n_samples,)
             Class labels.
 
@@ -266,7 +280,7 @@ class AllCNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """
         import pandas as pd
 
-        from ._training import Plan, train
+        from ._training import Plan, fixed_threads, train
 
         architecture = self._architecture()
         goes_on = self.warm_start and hasattr(self, "layers_")
@@ -274,19 +288,29 @@ class AllCNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             # What an interrupted training leaves must not answer with half of the old network.
             for name in ("layers_", "net_", "history_"):
                 self.__dict__.pop(name, None)
+        axis = _axis(X)
         X, y = validate_data(
-            self, X, y, reset=not goes_on, dtype=np.float32, ensure_all_finite="allow-nan"
+            self,
+            X,
+            y,
+            reset=not goes_on,
+            dtype=np.float32,
+            order="C",
+            ensure_all_finite="allow-nan",
         )
         classes, positions = self._positions(y)
         if goes_on:
             self._check_can_go_on(architecture, classes)
         seed = self._seed()
-        augmenter = self._fitted_augmenter(X, seed)
+        augmenter = self._fitted_augmenter(X, axis, seed)
         train_set, valid_set = self._split(X, positions, seed)
+        if len(train_set[0]) < 2:
+            raise ValueError(f"n_samples = {len(train_set[0])} to train on; it takes 2 or more")
         if goes_on:
             encoding = self.encoding_
         else:
-            encoding = _fitted_encoding(train_set[0], train_set[1], augmenter, seed)
+            with fixed_threads(self.n_threads):
+                encoding = _fitted_encoding(train_set[0], train_set[1], augmenter, seed)
         plan = Plan(
             architecture=architecture,
             n_classes=len(classes),
@@ -300,6 +324,7 @@ class AllCNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             n_iter_no_change=self.n_iter_no_change if self.early_stopping else None,
             device=self.device,
             n_workers=self.n_workers,
+            n_threads=self.n_threads,
             verbose=self.verbose,
             seed=seed,
         )
@@ -327,13 +352,24 @@ class AllCNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
+            NaN means not measured.
 
         Returns
         -------
         ndarray of shape (n_samples, n_classes)
+
+        Raises
+        ------
+        NotFittedError
+            Before ``fit``.
+        ValueError
+            If X has another number of columns than in ``fit``, a row of NaN only, or
+            values so extreme that the network has no answer.
         """
         check_is_fitted(self, "layers_")
         X = validate_data(self, X, reset=False, dtype=np.float32, ensure_all_finite="allow-nan")
+        if not np.isfinite(X).any(axis=1).all():
+            raise ValueError("X holds a pattern without a measured point: every value is NaN")
         logits = np.empty((len(X), len(self.classes_)))
         for start in range(0, len(X), _PREDICT_BATCH):
             rows = X[start : start + _PREDICT_BATCH]
@@ -341,7 +377,10 @@ class AllCNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             # A matrix product of few rows may round otherwise: the answer for a pattern
             # does not depend on how many others came with it.
             rows = rows[np.arange(-(-n_rows // _ROWS_AT_ONCE) * _ROWS_AT_ONCE) % n_rows]
-            logits[start : start + n_rows] = self._logits(self.encode(rows))[:n_rows]
+            with np.errstate(over="ignore", invalid="ignore"):  # looked for below
+                logits[start : start + n_rows] = self._logits(self.encode(rows))[:n_rows]
+        if not np.isfinite(logits).all():
+            raise ValueError("the network has no finite answer: look for extreme values in X")
         return np.asarray(softmax(logits, axis=1))
 
     def predict(self, X: Any) -> Array:
@@ -350,10 +389,16 @@ class AllCNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
+            NaN means not measured.
 
         Returns
         -------
         ndarray of shape (n_samples,)
+
+        Raises
+        ------
+        NotFittedError, ValueError
+            As :meth:`predict_proba`.
         """
         best = self.predict_proba(X).argmax(axis=1)
         return np.asarray(self.classes_[best])
@@ -407,7 +452,7 @@ class AllCNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             return classes, indices.astype(np.float64)
         classes = np.asarray(self.classes)
         numbers = classes.ndim == 1 and len(classes) > 1 and classes.dtype.kind in "iuf"
-        if not numbers or not np.all(np.diff(classes) > 0):
+        if not numbers or not np.isfinite(classes).all() or np.any(classes[1:] <= classes[:-1]):
             raise ValueError(f"classes is {self.classes!r}; it must hold ascending numbers")
         if y.dtype.kind not in "iuf" or y.min() < classes[0] or y.max() > classes[-1]:
             raise ValueError(
@@ -435,13 +480,17 @@ class AllCNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             )
         return int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
 
-    def _fitted_augmenter(self, X: Array, seed: int) -> Any:
+    def _fitted_augmenter(self, X: Array, axis: Array | None, seed: int) -> Any:
         if self.augmenter is None:
             return None
         check_augmenter(self.augmenter)
         augmenter = clone(self.augmenter)
-        if "random_state" in augmenter.get_params() and augmenter.random_state is None:
-            augmenter.set_params(random_state=seed)
+        rng = np.random.default_rng([seed, 4])
+        for name, value in sorted(augmenter.get_params(deep=True).items()):
+            if name.rpartition("__")[2] == "random_state" and value is None:
+                augmenter.set_params(**{name: int(rng.integers(2**31))})
+        if axis is not None:
+            return augmenter.fit(xr.DataArray(X, dims=("sample", "q"), coords={"q": axis}))
         for step in transformers_of(augmenter):
             if getattr(step, "q", True) is None and X.shape[1] != len(default_q_grid()):
                 raise ValueError(
@@ -456,11 +505,13 @@ class AllCNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
         if not self.early_stopping:
             return (X, positions), None
+        nearest = np.rint(positions)
+        n_valid = max(math.ceil(self.validation_fraction * len(X)), len(np.unique(nearest)))
         try:
             train_rows, valid_rows = train_test_split(
                 np.arange(len(X)),
-                test_size=self.validation_fraction,
-                stratify=np.rint(positions),
+                test_size=n_valid,
+                stratify=nearest,
                 random_state=seed,
             )
         except ValueError as error:
@@ -473,6 +524,15 @@ class AllCNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return tags
 
 
+def _axis(X: Any) -> Array | None:
+    """The Q axis that patterns bring, if they do."""
+    if not isinstance(X, xr.DataArray) or "q" not in X.dims or X.ndim != 2:
+        return None
+    if X.dims[1] != "q":
+        raise ValueError(f"X has the dimensions {X.dims}; transpose it, so that q is the last")
+    return q_of(X) if "q" in X.coords else None
+
+
 def _fitted_encoding(X: Array, positions: Array, augmenter: Any, seed: int) -> Encoding:
     """The encoding of patterns as the network will get them."""
     rng = np.random.default_rng([seed, 3])
@@ -480,7 +540,13 @@ def _fitted_encoding(X: Array, positions: Array, augmenter: Any, seed: int) -> E
         rows = rng.permutation(len(X))[:_REFERENCE_ROWS]
         return fit_encoding(X[rows], positions[rows])
     rows = rng.choice(len(X), min(_REFERENCE_ROWS, 4 * len(X)))
-    return fit_encoding(perturb(augmenter, X[rows], rng), positions[rows])
+    drawn = perturb(augmenter, X[rows], rng)
+    if drawn.shape != (len(rows), X.shape[1]):
+        raise ValueError(
+            f"augmenter turns patterns of {X.shape[1]} points into {drawn.shape[1]}; it must keep "
+            "the grid"
+        )
+    return fit_encoding(drawn, positions[rows])
 
 
 def _plain(value: Any) -> Any:

@@ -65,9 +65,10 @@ class Encoding:
         Parameters
         ----------
         X : ndarray of shape (n_samples, n_features)
-            NaN means not measured. Such a point gets the value of the mean pattern,
-            and between the points of a coarse pattern the deviation is interpolated;
-            the scale of a pattern is set by its measured points alone.
+            Patterns of one area, as the standardiser gives them. NaN means not
+            measured. Such a point gets the value of the mean pattern, between the
+            points of a coarse pattern the deviation is interpolated, and the scale of
+            a pattern with NaN is set by its measured points.
         channels : sequence of str
             What to compute, in this order.
 

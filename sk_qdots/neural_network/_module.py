@@ -37,6 +37,9 @@ class AllCNN(nn.Module):
 
     Notes
     -----
+    The input is what :class:`AllCNNClassifier` encodes patterns to, with values for the
+    points that were not measured; NaN in it gives NaN.
+
     Where the kernel equals the stride, a convolution with 'same' padding is one
     matrix product over non-overlapping patches. The layers are linear maps of
     patches therefore: the same function as ``torch.nn.Conv1d``, several times
@@ -71,7 +74,7 @@ class AllCNN(nn.Module):
     ) -> None:
         super().__init__()
         layout = Architecture(
-            n_filters=n_filters if isinstance(n_filters, int) else tuple(n_filters),
+            n_filters=tuple(np.atleast_1d(n_filters).tolist()),
             kernel_sizes=tuple(kernel_sizes),
             channels=PRESETS["paper"].channels,
             batch_norm=batch_norm,

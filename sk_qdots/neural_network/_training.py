@@ -9,6 +9,9 @@ from __future__ import annotations
 
 import copy
 import math
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,6 +22,7 @@ import torch
 from skorch import NeuralNetClassifier
 from skorch.callbacks import Callback
 from skorch.helper import predefined_split
+from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
 from ..augmentation import perturb
@@ -52,6 +56,7 @@ class Plan:
     n_iter_no_change: int | None
     device: str
     n_workers: int
+    n_threads: int
     verbose: bool
     seed: int
 
@@ -248,15 +253,50 @@ class _Progress(Callback):  # type: ignore[misc]
         self.bar.close()
 
 
+class _Stopped(Exception):
+    """Ends the loop where early stopping wants it."""
+
+
 class _Stop(Callback):  # type: ignore[misc]
-    """Last in line: skorch's own way to end the loop."""
+    """Last in line, so that the others have had the epoch."""
 
     def __init__(self, training: Training) -> None:
         self.training = training
 
     def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
         if self.training.stopped:
-            raise KeyboardInterrupt
+            raise _Stopped
+
+
+_lock = threading.Lock()
+_limits: list[Any] = []
+
+
+@contextmanager
+def fixed_threads(n_threads: int) -> Iterator[None]:
+    """Matrix products on so many threads, until the last of those that train here ends."""
+    with _lock:
+        before = torch.get_num_threads()
+        if not _limits:
+            _limits.append((before, threadpool_limits(n_threads, user_api="blas")))
+        _limits.append(None)
+        torch.set_num_threads(n_threads)
+    try:
+        yield
+    finally:
+        with _lock:
+            _limits.pop()
+            if len(_limits) == 1:
+                before, blas = _limits.pop()
+                torch.set_num_threads(before)
+                blas.restore_original_limits()
+
+
+def _initialized(net: NeuralNetClassifier, seed: int) -> NeuralNetClassifier:
+    """Weights from the seed; the random numbers of the caller are not touched."""
+    with _lock, torch.random.fork_rng(devices=range(torch.cuda.device_count())):
+        torch.manual_seed(seed)
+        return net.initialize()
 
 
 def train(
@@ -311,53 +351,61 @@ def train(
     split = None
     if valid_set is not None:
         split = predefined_split(_Batches(*valid_set, encoding, augmenter, plan, fixed=True))
-    loader = {"batch_size": None, "num_workers": plan.n_workers}
-    # The caller's random numbers are not touched.
-    with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
-        torch.manual_seed(plan.seed)
-        net = NeuralNetClassifier(
-            AllCNN,
-            module__n_classes=plan.n_classes,
-            **{
-                f"module__{name}": value
-                for name, value in arguments(plan.architecture, train_set[0].shape[1]).items()
-            },
-            criterion=torch.nn.CrossEntropyLoss,
-            optimizer=torch.optim.AdamW,
-            optimizer__weight_decay=plan.weight_decay,
-            lr=plan.lr,
-            max_epochs=plan.max_epochs,
-            **{f"iterator_train__{name}": value for name, value in loader.items()},
-            iterator_valid__batch_size=None,
-            classes=np.arange(plan.n_classes),
-            train_split=split,
-            callbacks__valid_acc=None,
-            callbacks__print_log=None,
-            device=device,
-            verbose=0,
-        ).initialize()
-        training = Training(net)
-        if weights is not None:
-            net.module_.load_state_dict(weights)
-        keeper = None
-        if checkpoint is not None:
-            keeper = Checkpoint(checkpoint, plan, augmenter, train_set, weights)
-            keeper.resume(training)
-        schedule = _Schedule(plan, training, batches)
-        callbacks: list[Any] = [schedule, _Record(training, schedule)]
-        if plan.n_iter_no_change is not None:
-            callbacks.append(_EarlyStopping(training, plan.n_iter_no_change))
-        if plan.verbose:
-            callbacks.append(_Progress(training, plan.max_epochs))
-        if keeper is not None:
-            callbacks.append(keeper.callback(training))
-        own = list(net.callbacks_)
-        net.callbacks_ += [(type(c).__name__, c) for c in [*callbacks, _Stop(training)]]
-        left = 0 if training.stopped else plan.max_epochs - len(training.rows)
-        net.partial_fit(batches, y=None, epochs=left)
-        # The trained net does not carry the training patterns along, and takes encoded ones.
-        net.callbacks_, net.train_split = own, None
-        net.iterator_valid__batch_size = plan.batch_size
-    if len(training.rows) < plan.max_epochs and not training.stopped:
-        raise KeyboardInterrupt
+
+    def random() -> torch.Generator:  # data loaders draw from the global one otherwise
+        return torch.Generator().manual_seed(plan.seed)
+
+    net = NeuralNetClassifier(
+        AllCNN,
+        module__n_classes=plan.n_classes,
+        **{
+            f"module__{name}": value
+            for name, value in arguments(plan.architecture, train_set[0].shape[1]).items()
+        },
+        criterion=torch.nn.CrossEntropyLoss,
+        optimizer=torch.optim.AdamW,
+        optimizer__weight_decay=plan.weight_decay,
+        lr=plan.lr,
+        max_epochs=plan.max_epochs,
+        iterator_train__batch_size=None,
+        iterator_train__num_workers=plan.n_workers,
+        iterator_train__generator=random(),
+        iterator_valid__batch_size=None,
+        iterator_valid__generator=random(),
+        classes=np.arange(plan.n_classes),
+        train_split=split,
+        callbacks__valid_acc=None,
+        callbacks__print_log=None,
+        device=device,
+        verbose=0,
+    )
+    training = Training(_initialized(net, plan.seed))
+    if weights is not None:
+        net.module_.load_state_dict(weights)
+    keeper = None
+    if checkpoint is not None:
+        keeper = Checkpoint(checkpoint, plan, augmenter, train_set, weights)
+        keeper.resume(training)
+    schedule = _Schedule(plan, training, batches)
+    callbacks: list[Any] = [schedule, _Record(training, schedule)]
+    if plan.n_iter_no_change is not None:
+        callbacks.append(_EarlyStopping(training, plan.n_iter_no_change))
+    if plan.verbose:
+        callbacks.append(_Progress(training, plan.max_epochs))
+    if keeper is not None:
+        callbacks.append(keeper.callback(training))
+    own = list(net.callbacks_)
+    net.callbacks_ += [(type(c).__name__, c) for c in [*callbacks, _Stop(training)]]
+    left = 0 if training.stopped else plan.max_epochs - len(training.rows)
+    # As net.partial_fit does, which would swallow an interruption.
+    net.notify("on_train_begin", X=batches, y=None)
+    try:
+        with fixed_threads(plan.n_threads), suppress(_Stopped):
+            net.fit_loop(batches, None, epochs=left)
+    finally:
+        net.notify("on_train_end", X=batches, y=None)
+    # The trained net does not carry the training patterns along, and takes encoded ones.
+    net.callbacks_, net.train_split = own, None
+    net.iterator_valid__batch_size = plan.batch_size
+    net.iterator_train__generator = net.iterator_valid__generator = None
     return training
