@@ -27,11 +27,11 @@ import sk_qdots as sq
 
 ROOT = Path(__file__).resolve().parent.parent
 DIAMETERS = np.arange(2.0, 10.5, 0.5)
-DISPERSIONS = [0.05, 0.10, 0.15, 0.20]
-STRAINS = np.linspace(-0.0023, 0.0049, 10)
+# In the middle between those that the sizer was trained with.
+DISPERSIONS = [0.065, 0.095, 0.125, 0.155, 0.185]
+STRAINS = np.linspace(-0.0025, 0.0051, 13)[:-1] + 0.0076 / 24
 FRACTIONS, SCALES = (0.15, 0.37, 0.65, 1.0), (3.0, 8.0, 30.0, 200.0)
 N_TEST = 3060  # a row: 180 patterns of each size
-N_WRONG = 500  # patterns for each wrong wavelength
 STANDARD = "standard cells: c = 15 to 100 %, k = 3 to 200"
 BETWEEN = "diameters between the classes"
 # Share of the right class that is wanted, by row; everywhere, and between the classes:

@@ -107,7 +107,8 @@ def main() -> None:
     facts["n_patterns"] = len(y)
     for name, kind in PROTOCOLS.items():
         folds = kind(N_FOLDS, shuffle=True, random_state=arguments.seed)
-        for number, (train, test) in enumerate(folds.split(X, y, groups)):
+        parents = None if kind is KFold else groups
+        for number, (train, test) in enumerate(folds.split(X, y, parents)):
             if number < len(facts["folds"][name]):
                 continue
             print(f"{name}, fold {number + 1}", flush=True)

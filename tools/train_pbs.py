@@ -3,7 +3,8 @@
     python tools/train_pbs.py
 
 writes ``sk_qdots/pretrained/PbS/`` (manifest, weights, model card). What was trained
-is kept in ``train_pbs.checkpoint``: after an interruption the same command goes on.
+is kept in ``train_pbs.checkpoint`` until the sizer is judged and saved: after an
+interruption the same command goes on.
 Everything follows from the seed; the thread count of the matrix products changes
 the last digits of the weights. ``--evaluate-only`` judges the sizer that is there.
 """
@@ -99,8 +100,8 @@ Number-average diameter of PbS quantum dots, 2.0 to 10.0 nm in {len(CLASSES)} cl
 from one wide-angle X-ray pattern.
 
 **Made by** `{facts["command"]}` on {facts["date"]} ({facts["minutes"]:.0f} minutes of training,
-{facts["machine"]}; sk_qdots {version("sk_qdots")} at commit {facts["commit"]}, numpy
-{version("numpy")}, torch {version("torch")}).
+{facts["machine"]}; sk_qdots {facts["versions"]["sk_qdots"]} at commit {facts["commit"]}, numpy
+{facts["versions"]["numpy"]}, torch {facts["versions"]["torch"]}).
 
 **Trained on** {facts["n_patterns"]} simulated patterns (spheres cut
 from the bulk lattice, `fill="{sizer.simulation.get("fill", "cells")}"`, Debye scattering equation,
@@ -110,7 +111,8 @@ lognormal dispersions 5 to 20 %, isotropic strains -0.25 to +0.51 %, wavelength
 ({", ".join(sizer.augmentation["solvents"])}),
 share of the dots in the intensity {100 * low:g} to 100 %, counting noise,
 shorter ranges, coarser steps; {facts["n_drawn"]} patterns in all. A diameter between two
-classes counts to both: the probabilities' mean is the expected diameter. No measured solvent was
+classes counts to both: the probabilities' mean is the expected diameter. Those beyond 10 nm, up
+to {DIAMETERS[-1]:g} nm, count as 10 nm: larger dots are put there too. No measured solvent was
 used, and no measured pattern of quantum dots.
 
 **Needs** a pattern from {start:g} 1/Angstrom or below to {end:g} 1/Angstrom or above with a step of
@@ -143,6 +145,13 @@ cut to a range that starts at 0.99 to 1.4 and ends at 6 to 15 1/Angstrom:
 """
 
 
+def gpu(device: str) -> str:
+    """Which GPU trained, if one did."""
+    import torch
+
+    return torch.cuda.get_device_name() if device.startswith("cuda") else "no GPU"
+
+
 def commit() -> str:
     """The commit that this runs on, if it is one."""
     try:
@@ -159,7 +168,11 @@ def commit() -> str:
 
 
 def train(arguments: argparse.Namespace) -> sq.Sizer:
-    """Simulate and train; the sizer is saved before it is judged, so that nothing is lost."""
+    """Simulate and train."""
+    provenance = {
+        "commit": commit(),
+        "versions": {p: version(p) for p in ("sk_qdots", "numpy", "torch")},
+    }
     library = sq.simulate_library(
         "PbS",
         diameters=DIAMETERS,
@@ -187,18 +200,16 @@ def train(arguments: argparse.Namespace) -> sq.Sizer:
         "command": f"python tools/train_pbs.py --seed {arguments.seed} --epochs {arguments.epochs}",
         "seed": arguments.seed,
         "epochs": arguments.epochs,
-        "commit": commit(),
+        **provenance,
         "date": datetime.now(UTC).date().isoformat(),
         "minutes": round(float(history["seconds"].sum()) / 60.0, 1),
-        "machine": f"{os.cpu_count()} cores {platform.machine()}, device {classifier.net_.device}",
+        "machine": f"{os.cpu_count()} cores {platform.machine()}, {gpu(classifier.net_.device)}",
         "n_patterns": len(y),
         "n_drawn": arguments.epochs * STEPS_PER_EPOCH * classifier.batch_size,
         "final_loss": round(float(history["train_loss"].iloc[-1]), 4),
     }
     judged = library.sel(diameter=CLASSES / 1000.0)
-    sizer = sq.Sizer(pipeline, judged, name="PbS", training=training)
-    sizer.save(arguments.out, overwrite=True)
-    return sizer
+    return sq.Sizer(pipeline, judged, name="PbS", training=training)
 
 
 def main() -> None:
