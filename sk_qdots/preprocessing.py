@@ -134,6 +134,12 @@ class QStandardizer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         Returns
         -------
         self
+
+        Raises
+        ------
+        ValueError
+            If the parameters contradict each other, or a bare array has another number
+            of columns than the grid or ``input_q``.
         """
         if not self.q_min < self.q_max:
             raise ValueError(f"q_min is {self.q_min}; it must be below q_max, {self.q_max}")
