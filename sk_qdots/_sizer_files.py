@@ -56,6 +56,7 @@ _CLASSIFIER_PARAMETERS = (
     "q_bias",
     "lr",
     "schedule",
+    "precision",
     "weight_decay",
     "batch_size",
     "max_epochs",

@@ -64,6 +64,7 @@ def test_layers_are_the_published_convolutions():
         {"preset": "paper"},
         {"preset": "paper", "batch_norm": True, "channels": ("residual", "pattern")},
         {"kernel_sizes": (7, 6), "n_filters": (5, 9)},
+        {"precision": "bfloat16"},
     ],
     ids=str,
 )
@@ -83,10 +84,18 @@ def test_predictions_equal_torch(noisy_samples, parameters):
     np.testing.assert_allclose(by_skorch, expected, atol=1e-5)
 
 
-@pytest.mark.parametrize("preset", ["robust", "paper"])
-def test_learns_and_reproduces(noisy_samples, preset):
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"allcnn__preset": "robust"},
+        {"allcnn__preset": "paper", "allcnn__batch_norm": True},
+        {"allcnn__precision": "bfloat16"},
+    ],
+    ids=str,
+)
+def test_learns_and_reproduces(noisy_samples, parameters):
     X, y, groups = noisy_samples
-    pipe = quick(allcnn__max_epochs=30, allcnn__preset=preset, allcnn__batch_norm=True)
+    pipe = quick(allcnn__max_epochs=30, **parameters)
     scores = cross_val_score(pipe, X, y, cv=StratifiedGroupKFold(3), groups=groups)
     assert scores.mean() > 0.9
     one, two = (clone(pipe).fit(X, y).predict_proba(X) for _ in range(2))

@@ -45,9 +45,10 @@ EXPERIMENT = {
     "q_min": (0.99, 1.8),
     "q_max": (2.4, 10.0),
     "fine_share": 0.5,
-    "coarsening": (2.0, 22.0),
+    "coarsening": (3.5, 22.0),
 }
 STEPS_PER_EPOCH = 200
+LEARNING_RATE = 1e-2  # short trainings with it ended as well as with half of it, or better
 N_WRONG = 500  # patterns for each wrong wavelength
 
 
@@ -189,6 +190,8 @@ def train(arguments: argparse.Namespace) -> sq.Sizer:
         allcnn__classes=CLASSES,
         allcnn__max_epochs=arguments.epochs,
         allcnn__steps_per_epoch=STEPS_PER_EPOCH,
+        allcnn__lr=LEARNING_RATE,
+        allcnn__precision=arguments.precision,
         allcnn__checkpoint=arguments.checkpoint,
         allcnn__n_workers=arguments.workers,
         allcnn__verbose=True,
@@ -197,7 +200,8 @@ def train(arguments: argparse.Namespace) -> sq.Sizer:
     classifier = pipeline.named_steps["allcnn"]
     history = classifier.history_
     training = {
-        "command": f"python tools/train_pbs.py --seed {arguments.seed} --epochs {arguments.epochs}",
+        "command": f"python tools/train_pbs.py --seed {arguments.seed} --epochs {arguments.epochs} "
+        f"--precision {arguments.precision}",
         "seed": arguments.seed,
         "epochs": arguments.epochs,
         **provenance,
@@ -216,7 +220,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, default=ROOT / "sk_qdots/pretrained/PbS")
     parser.add_argument("--checkpoint", type=Path, default=Path("train_pbs.checkpoint"))
-    parser.add_argument("--epochs", type=int, default=220)
+    parser.add_argument("--epochs", type=int, default=340)
+    parser.add_argument("--precision", choices=("float32", "bfloat16"), default="bfloat16")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--workers", type=int, default=1, help="processes that draw batches")
     parser.add_argument("--evaluate-only", action="store_true")

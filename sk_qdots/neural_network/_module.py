@@ -34,6 +34,9 @@ class AllCNN(nn.Module):
         How many of the first convolutions have no ReLU behind them.
     n_points : int, optional
         Points of a pattern. Where given, the biases depend on the position.
+    precision : {"float32", "bfloat16"}, default="float32"
+        Of the matrix products in training; weights, and all that the network answers
+        afterwards, are in single precision.
 
     Notes
     -----
@@ -71,6 +74,7 @@ class AllCNN(nn.Module):
         batch_norm: bool = False,
         n_linear: int = 0,
         n_points: int | None = None,
+        precision: str = "float32",
     ) -> None:
         super().__init__()
         layout = Architecture(
@@ -84,6 +88,7 @@ class AllCNN(nn.Module):
         self.kernel_sizes = layout.kernel_sizes
         self.n_linear = n_linear
         self.n_points = n_points
+        self.dtype = getattr(torch, precision)
         widths = (n_channels, *layout.widths)
         self.convolutions = nn.ModuleList(
             nn.Linear(kernel * n_in, n_out)
@@ -134,6 +139,11 @@ class AllCNN(nn.Module):
         -------
         Tensor of shape (n_samples, n_classes)
         """
+        lower = self.training and self.dtype != torch.float32
+        with torch.autocast(X.device.type, self.dtype, enabled=lower):
+            return self._logits(X).float()
+
+    def _logits(self, X: torch.Tensor) -> torch.Tensor:
         for k, (kernel, convolution, norm) in enumerate(
             zip(self.kernel_sizes, self.convolutions, self.norms, strict=True)
         ):

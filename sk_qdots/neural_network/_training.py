@@ -54,6 +54,7 @@ class Plan:
     max_epochs: int
     steps_per_epoch: int | None
     n_iter_no_change: int | None
+    precision: str
     device: str
     n_workers: int
     n_threads: int
@@ -358,6 +359,7 @@ def train(
     net = NeuralNetClassifier(
         AllCNN,
         module__n_classes=plan.n_classes,
+        module__precision=plan.precision,
         **{
             f"module__{name}": value
             for name, value in arguments(plan.architecture, train_set[0].shape[1]).items()
