@@ -106,9 +106,9 @@ class Resampler:
 def holes(missing: Array) -> Array:
     """Which rows have missing points between measured ones."""
     measured = ~missing
-    started = np.logical_or.accumulate(measured, axis=1)
-    unfinished = np.logical_or.accumulate(measured[:, ::-1], axis=1)[:, ::-1]
-    return np.asarray((missing & started & unfinished).any(axis=1))
+    first, last = measured.argmax(axis=1), measured[:, ::-1].argmax(axis=1)
+    count = measured.sum(axis=1)
+    return np.asarray((count > 0) & (count < measured.shape[1] - first - last))
 
 
 def alike(missing: Array, chosen: Array) -> list[tuple[Array, Array]]:
@@ -145,11 +145,13 @@ def _segments(q: Array, grid: Array, coarse: str) -> list[_Segment]:
 def gaps(q: Array, grid_step: float) -> npt.NDArray[np.intp]:
     """Points after which a hole begins."""
     steps = np.diff(q)
+    wide = max(_WIDEST, _GAP_STEPS * grid_step)
+    least = min(_GAP_STEPS * float(steps.min(initial=np.inf)), wide)
     found = []
-    for k in np.flatnonzero(steps > _GAP_WIDTH):
+    for k in np.flatnonzero(steps > max(_GAP_WIDTH, least)):
         before, after = steps[max(k - _BESIDE, 0) : k], steps[k + 1 : k + 1 + _BESIDE]
         beside = max((float(np.median(s)) for s in (before, after) if len(s)), default=np.inf)
-        if steps[k] > min(_GAP_STEPS * beside, max(_WIDEST, _GAP_STEPS * grid_step)):
+        if steps[k] > min(_GAP_STEPS * beside, wide):
             found.append(k)
     return np.array(found, dtype=np.intp)
 

@@ -318,8 +318,16 @@ class QStandardizer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         return on_grid
 
     def _area(self, on_grid: Array) -> Array:
-        """Area of the measured part."""
-        return area(self._joined(on_grid), self.q_)
+        """Area of the measured part, with straight lines between the points of coarse patterns."""
+        total = area(on_grid, self.q_)
+        missing = np.isnan(on_grid)
+        if self.coarse == "points" and missing.any():
+            for rows, measured in alike(missing, np.flatnonzero(holes(missing))):
+                values, q = on_grid[np.ix_(rows, measured)], self.q_[measured]
+                steps = np.diff(q)
+                steps[gaps(q, float(self.q_[1] - self.q_[0]))] = 0.0
+                total[rows] = (0.5 * (values[:, 1:] + values[:, :-1]) * steps).sum(axis=1)
+        return total
 
     def _joined(self, on_grid: Array) -> Array:
         """Rows with straight lines between the points of coarse patterns."""
@@ -338,7 +346,8 @@ class QStandardizer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         return joined
 
     def _scaled(self, on_grid: Array) -> Array:
-        total, absolute = self._area(on_grid), self._area(np.abs(on_grid))
+        total = self._area(on_grid)
+        absolute = self._area(np.abs(on_grid)) if (on_grid < 0).any() else total
         # A bare array may hold anything, such as numbers that are no intensities.
         total = np.where(total > _LEAST_NET * absolute, total, absolute)
         scale = np.divide(float(self.area), total, out=np.zeros_like(total), where=total > _NOTHING)
@@ -387,7 +396,7 @@ def _chunks(rows: Array) -> Iterator[slice]:
 
 def _unit_maximum(rows: Array) -> Array:
     """Rows scaled to a largest value of 1, so that no sum over- or underflows."""
-    largest = np.nanmax(np.abs(rows), axis=1, keepdims=True, initial=0.0).astype(np.float64)
+    largest = np.fmax.reduce(np.abs(rows), axis=1, keepdims=True, initial=0.0).astype(np.float64)
     return (rows / np.where(largest > 0, largest, 1.0)).astype(rows.dtype)
 
 
