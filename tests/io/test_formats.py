@@ -1,5 +1,6 @@
 """Every format that is read: what goes in comes out, and what is damaged is refused."""
 
+import signal
 import warnings
 
 import numpy as np
@@ -375,7 +376,8 @@ def test_hdf5_that_takes_too_long_is_refused(tmp_path, monkeypatch):
 
     path = write(tmp_path, "a.nxs", files.nexus(ANGLES, COUNTS, ESD, 0.7))
     sq.read_pattern(path)
-    monkeypatch.setattr(_apart, "_READ", 0.0)
+    _apart._Reader.current().process.send_signal(signal.SIGSTOP)
+    monkeypatch.setattr(_apart, "_READ", 0.1)
     with pytest.raises(sq.PatternError, match="cannot be read to its end"):
         sq.read_pattern(path)
     monkeypatch.undo()
