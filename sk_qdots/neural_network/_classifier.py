@@ -6,7 +6,6 @@ a handful of matrices, ``layers_``, and ``predict_proba`` multiplies them.
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 from numbers import Integral, Real
 from os import PathLike
@@ -15,13 +14,9 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
-import xarray as xr
 from scipy.special import softmax
-from sklearn.base import BaseEstimator, ClassifierMixin, clone
-from sklearn.utils.multiclass import check_classification_targets
+from sklearn.base import BaseEstimator, ClassifierMixin
 
-from .._patterns import q_of
-from .._training_facts import transformers_of
 from .._validation import (
     Interval,
     StrOptions,
@@ -30,10 +25,14 @@ from .._validation import (
     fit_context,
     validate_data,
 )
-from ..augmentation import perturb
-from ..augmentation._base import check_augmenter
-from ..simulation import default_q_grid
-from ._encoding import Encoding, fit_encoding
+from ._encoding import Encoding
+from ._preparation import (
+    axis_of,
+    class_positions,
+    fitted_augmenter,
+    fitted_encoding,
+    set_aside,
+)
 from ._presets import PRESETS, Architecture
 
 __all__ = ["AllCNNClassifier"]
@@ -42,7 +41,6 @@ Array = npt.NDArray[Any]
 
 _PREDICT_BATCH = 256
 _ROWS_AT_ONCE = 16
-_REFERENCE_ROWS = 8192  # augmented rows that the encoding is learnt from
 _ARCHITECTURE = ("n_filters", "kernel_sizes", "channels", "batch_norm", "n_linear", "q_bias")
 
 
@@ -294,7 +292,7 @@ class AllCNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             # What an interrupted training leaves must not answer with half of the old network.
             for name in ("layers_", "net_", "history_"):
                 self.__dict__.pop(name, None)
-        axis = _axis(X)
+        axis = axis_of(X)
         X, y = validate_data(
             self,
             X,
@@ -304,19 +302,21 @@ class AllCNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             order="C",
             ensure_all_finite="allow-nan",
         )
-        classes, positions = self._positions(y)
+        classes, positions = class_positions(self.classes, y)
         if goes_on:
             self._check_can_go_on(architecture, classes)
         seed = self._seed()
-        augmenter = self._fitted_augmenter(X, axis, seed)
-        train_set, valid_set = self._split(X, positions, seed)
+        augmenter = fitted_augmenter(self.augmenter, X, axis, seed)
+        train_set, valid_set = (X, positions), None
+        if self.early_stopping:
+            train_set, valid_set = set_aside(X, positions, self.validation_fraction, seed)
         if len(train_set[0]) < 2:
             raise ValueError(f"n_samples = {len(train_set[0])} to train on; it takes 2 or more")
         if goes_on:
             encoding = self.encoding_
         else:
             with fixed_threads(self.n_threads):
-                encoding = _fitted_encoding(train_set[0], train_set[1], augmenter, seed)
+                encoding = fitted_encoding(train_set[0], train_set[1], augmenter, seed)
         plan = Plan(
             architecture=architecture,
             n_classes=len(classes),
@@ -447,26 +447,6 @@ class AllCNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         chosen = {name: _plain(value) for name, value in given.items() if value is not None}
         return replace(PRESETS[self.preset], **chosen)
 
-    def _positions(self, y: Array) -> tuple[Array, Array]:
-        """The classes, and where among them each label lies."""
-        if self.classes is None:
-            check_classification_targets(y)
-            classes, indices = np.unique(y, return_inverse=True)
-            if len(classes) < 2:
-                raise ValueError(
-                    f"Classifier can't train when only one class is present: {classes[0]!r}"
-                )
-            return classes, indices.astype(np.float64)
-        classes = np.asarray(self.classes)
-        numbers = classes.ndim == 1 and len(classes) > 1 and classes.dtype.kind in "iuf"
-        if not numbers or not np.isfinite(classes).all() or np.any(classes[1:] <= classes[:-1]):
-            raise ValueError(f"classes is {self.classes!r}; it must hold ascending numbers")
-        if y.dtype.kind not in "iuf" or y.min() < classes[0] or y.max() > classes[-1]:
-            raise ValueError(
-                f"with classes given, labels must be numbers from {classes[0]} to {classes[-1]}"
-            )
-        return classes, np.interp(y, classes, np.arange(len(classes)))
-
     def _check_can_go_on(self, architecture: Architecture, classes: Array) -> None:
         if not hasattr(self, "net_"):
             raise ValueError(
@@ -487,73 +467,10 @@ class AllCNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             )
         return int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
 
-    def _fitted_augmenter(self, X: Array, axis: Array | None, seed: int) -> Any:
-        if self.augmenter is None:
-            return None
-        check_augmenter(self.augmenter)
-        augmenter = clone(self.augmenter)
-        rng = np.random.default_rng([seed, 4])
-        for name, value in sorted(augmenter.get_params(deep=True).items()):
-            if name.rpartition("__")[2] == "random_state" and value is None:
-                augmenter.set_params(**{name: int(rng.integers(2**31))})
-        if axis is not None:
-            return augmenter.fit(xr.DataArray(X, dims=("sample", "q"), coords={"q": axis}))
-        for step in transformers_of(augmenter):
-            if getattr(step, "q", True) is None and X.shape[1] != len(default_q_grid()):
-                raise ValueError(
-                    f"the patterns have {X.shape[1]} points, not those of default_q_grid(): give "
-                    f"the augmenter its grid, {type(step).__name__}(q=...)"
-                )
-        return augmenter.fit(X)
-
-    def _split(self, X: Array, positions: Array, seed: int) -> tuple[Any, Any]:
-        """What to train on, and what to set aside for early stopping."""
-        from sklearn.model_selection import train_test_split
-
-        if not self.early_stopping:
-            return (X, positions), None
-        nearest = np.rint(positions)
-        n_valid = max(math.ceil(self.validation_fraction * len(X)), len(np.unique(nearest)))
-        try:
-            train_rows, valid_rows = train_test_split(
-                np.arange(len(X)),
-                test_size=n_valid,
-                stratify=nearest,
-                random_state=seed,
-            )
-        except ValueError as error:
-            raise ValueError(f"early_stopping cannot set patterns aside: {error}") from None
-        return (X[train_rows], positions[train_rows]), (X[valid_rows], positions[valid_rows])
-
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = True
         return tags
-
-
-def _axis(X: Any) -> Array | None:
-    """The Q axis that patterns bring, if they do."""
-    if not isinstance(X, xr.DataArray) or "q" not in X.dims or X.ndim != 2:
-        return None
-    if X.dims[1] != "q":
-        raise ValueError(f"X has the dimensions {X.dims}; transpose it, so that q is the last")
-    return q_of(X) if "q" in X.coords else None
-
-
-def _fitted_encoding(X: Array, positions: Array, augmenter: Any, seed: int) -> Encoding:
-    """The encoding of patterns as the network will get them."""
-    rng = np.random.default_rng([seed, 3])
-    if augmenter is None:
-        rows = rng.permutation(len(X))[:_REFERENCE_ROWS]
-        return fit_encoding(X[rows], positions[rows])
-    rows = rng.choice(len(X), min(_REFERENCE_ROWS, 4 * len(X)))
-    drawn = perturb(augmenter, X[rows], rng)
-    if drawn.shape != (len(rows), X.shape[1]):
-        raise ValueError(
-            f"augmenter turns patterns of {X.shape[1]} points into {drawn.shape[1]}; it must keep "
-            "the grid"
-        )
-    return fit_encoding(drawn, positions[rows])
 
 
 def _plain(value: Any) -> Any:

@@ -1,0 +1,111 @@
+"""What ``fit`` makes of its arguments before a network is trained."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+from sklearn.base import clone
+from sklearn.utils.multiclass import check_classification_targets
+
+from .._patterns import q_of
+from .._training_facts import transformers_of
+from ..augmentation import perturb
+from ..augmentation._base import check_augmenter
+from ..simulation import default_q_grid
+from ._encoding import Encoding, fit_encoding
+
+__all__ = ["axis_of", "class_positions", "fitted_augmenter", "fitted_encoding", "set_aside"]
+
+Array = npt.NDArray[Any]
+_Set = tuple[Array, Array]
+
+_REFERENCE_ROWS = 8192  # augmented rows that the encoding is learnt from
+
+
+def axis_of(X: Any) -> Array | None:
+    """The Q axis that patterns bring, if they do."""
+    if not isinstance(X, xr.DataArray) or "q" not in X.dims or X.ndim != 2:
+        return None
+    if X.dims[1] != "q":
+        raise ValueError(f"X has the dimensions {X.dims}; transpose it, so that q is the last")
+    return q_of(X) if "q" in X.coords else None
+
+
+def class_positions(given: npt.ArrayLike | None, y: Array) -> tuple[Array, Array]:
+    """The classes, given or those of the labels, and where among them each label lies."""
+    if given is None:
+        check_classification_targets(y)
+        classes, indices = np.unique(y, return_inverse=True)
+        if len(classes) < 2:
+            raise ValueError(
+                f"Classifier can't train when only one class is present: {classes[0]!r}"
+            )
+        return classes, indices.astype(np.float64)
+    classes = np.asarray(given)
+    numbers = classes.ndim == 1 and len(classes) > 1 and classes.dtype.kind in "iuf"
+    if not numbers or not np.isfinite(classes).all() or np.any(classes[1:] <= classes[:-1]):
+        raise ValueError(f"classes is {given!r}; it must hold ascending numbers")
+    if y.dtype.kind not in "iuf" or y.min() < classes[0] or y.max() > classes[-1]:
+        raise ValueError(
+            f"with classes given, labels must be numbers from {classes[0]} to {classes[-1]}"
+        )
+    return classes, np.interp(y, classes, np.arange(len(classes)))
+
+
+def fitted_augmenter(given: Any, X: Array, axis: Array | None, seed: int) -> Any:
+    """A seeded and fitted clone of an augmenter, on the axis that the patterns bring."""
+    if given is None:
+        return None
+    check_augmenter(given)
+    augmenter = clone(given)
+    rng = np.random.default_rng([seed, 4])
+    for name, value in sorted(augmenter.get_params(deep=True).items()):
+        if name.rpartition("__")[2] == "random_state" and value is None:
+            augmenter.set_params(**{name: int(rng.integers(2**31))})
+    if axis is not None:
+        return augmenter.fit(xr.DataArray(X, dims=("sample", "q"), coords={"q": axis}))
+    for step in transformers_of(augmenter):
+        if getattr(step, "q", True) is None and X.shape[1] != len(default_q_grid()):
+            raise ValueError(
+                f"the patterns have {X.shape[1]} points, not those of default_q_grid(): give "
+                f"the augmenter its grid, {type(step).__name__}(q=...)"
+            )
+    return augmenter.fit(X)
+
+
+def set_aside(X: Array, positions: Array, share: float, seed: int) -> tuple[_Set, _Set]:
+    """What to train on, and what to stop by."""
+    from sklearn.model_selection import train_test_split
+
+    nearest = np.rint(positions)
+    n_valid = max(math.ceil(share * len(X)), len(np.unique(nearest)))
+    try:
+        train_rows, valid_rows = train_test_split(
+            np.arange(len(X)),
+            test_size=n_valid,
+            stratify=nearest,
+            random_state=seed,
+        )
+    except ValueError as error:
+        raise ValueError(f"early_stopping cannot set patterns aside: {error}") from None
+    return (X[train_rows], positions[train_rows]), (X[valid_rows], positions[valid_rows])
+
+
+def fitted_encoding(X: Array, positions: Array, augmenter: Any, seed: int) -> Encoding:
+    """The encoding of patterns as the network will get them."""
+    rng = np.random.default_rng([seed, 3])
+    if augmenter is None:
+        rows = rng.permutation(len(X))[:_REFERENCE_ROWS]
+        return fit_encoding(X[rows], positions[rows])
+    rows = rng.choice(len(X), min(_REFERENCE_ROWS, 4 * len(X)))
+    drawn = perturb(augmenter, X[rows], rng)
+    if drawn.shape != (len(rows), X.shape[1]):
+        raise ValueError(
+            f"augmenter turns patterns of {X.shape[1]} points into {drawn.shape[1]}; it must keep "
+            "the grid"
+        )
+    return fit_encoding(drawn, positions[rows])
