@@ -237,6 +237,8 @@ def main() -> None:
         liquids = [sq.read_pattern(p, wavelength=arguments.wavelength) for p in arguments.liquid]
         names = "measured curves: " + ", ".join(path.name for path in arguments.liquid)
         command += "".join(f" --liquid {path.name}" for path in arguments.liquid)
+        if arguments.wavelength is not None:
+            command += f" --wavelength {arguments.wavelength:g}"
     start = time.monotonic()
     scores, confusions = evaluate(sizer, Bench(liquids, arguments.seed, arguments.patterns))
     text = f"""{table(scores, confusions)}

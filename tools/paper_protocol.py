@@ -70,12 +70,12 @@ def table(facts: dict) -> str:
     lines = [
         "| folds | "
         + " | ".join(str(k + 1) for k in range(N_FOLDS))
-        + " | mean | minutes a fold |",
+        + " | mean | median minutes a fold |",
         "|---|" + "---|" * (N_FOLDS + 2),
     ]
     for name, folds in facts["folds"].items():
         accuracies = [fold["accuracy"] for fold in folds]
-        minutes = np.mean([fold["minutes"] for fold in folds])
+        minutes = np.median([fold["minutes"] for fold in folds])
         empty = [""] * (N_FOLDS - len(accuracies))
         cells = " | ".join([*(f"{a:.4f}" for a in accuracies), *empty])
         lines.append(f"| {name} | {cells} | {np.mean(accuracies):.4f} | {minutes:.1f} |")
@@ -84,8 +84,8 @@ def table(facts: dict) -> str:
         f"{facts['n_patterns']} patterns: 1292 simulations, {' and '.join(SOLVENTS)} (computed), "
         f"c = {', '.join(f'{100 * c:g}' for c in QD_FRACTIONS)} %, SNR {', '.join(map(str, SNR))}. "
         "The published five layers; batch normalisation, the inputs (deviation and residual) and "
-        "the noise that is added to every training batch are not published. The last row: without "
-        "batch normalisation, and with the pattern as the input. "
+        "the noise that is added to every training batch are not published, and are not in a row "
+        "of the preset as it is. "
         f"Made by `{facts['command']}` on {facts['date']} ({os.cpu_count()} cores "
         f"{platform.machine()}; sk_qdots {version('sk_qdots')}, numpy {version('numpy')}, torch "
         f"{version('torch')}).",
