@@ -5,7 +5,7 @@
 
 writes ``docs/tables/pbs.md`` and prints every row. The patterns have other strains,
 dispersions, noise and seeds than in training, and other solvent curves: those of
-``tools/data`` (liquids that the package does not ship, and toluene of another force
+``sk_qdots.solvents.held_out_solvents`` (chlorobenzene, and toluene of another force
 field; made by ``tools/solvent_md.py``). ``--liquid`` takes measured curves instead.
 Rows that fall short of what is wanted are marked, and their errors by size listed.
 """
@@ -24,6 +24,7 @@ import numpy as np
 import xarray as xr
 
 import sk_qdots as sq
+from sk_qdots.solvents import held_out_solvents
 
 ROOT = Path(__file__).resolve().parent.parent
 DIAMETERS = np.arange(2.0, 10.5, 0.5)
@@ -215,9 +216,8 @@ def table(scores: dict[str, dict], confusions: dict[str, list[str]]) -> str:
 
 
 def test_liquids() -> list[xr.DataArray]:
-    """Curves of ``tools/data``: no shipped one, so none that training has seen."""
-    tables = sorted((ROOT / "tools/data").glob("*.csv"))
-    return [sq.load_solvent(table, wavelength=0.56) for table in tables]
+    """Curves that no training has seen."""
+    return [sq.load_solvent(name, wavelength=0.56) for name in held_out_solvents()]
 
 
 def main() -> None:

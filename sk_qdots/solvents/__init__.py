@@ -24,6 +24,7 @@ References
 """
 
 from ._curves import (
+    held_out_solvents,
     known_backgrounds,
     known_solvents,
     load_background,
@@ -33,6 +34,7 @@ from ._curves import (
 from ._read import read_solvent
 
 __all__ = [
+    "held_out_solvents",
     "known_backgrounds",
     "known_solvents",
     "load_background",

@@ -20,6 +20,7 @@ from ..simulation import compton_intensity, debye_waller_factor, form_factor
 from ..simulation._checks import positive
 
 __all__ = [
+    "held_out_solvents",
     "known_backgrounds",
     "known_solvents",
     "load_background",
@@ -58,6 +59,24 @@ def known_solvents() -> list[str]:
     return _known("liquid")
 
 
+def held_out_solvents() -> list[str]:
+    """Names of liquids that are for testing: nothing is trained with them.
+
+    Returns
+    -------
+    list of str
+        :func:`load_solvent` knows them too. ``"toluene-opls"`` is toluene of another
+        force field.
+
+    Examples
+    --------
+    >>> from sk_qdots.solvents import held_out_solvents
+    >>> held_out_solvents()
+    ['chlorobenzene', 'toluene-opls']
+    """
+    return _known("held-out liquid")
+
+
 def known_backgrounds() -> list[str]:
     """Names that :func:`load_background` knows.
 
@@ -80,7 +99,8 @@ def load_solvent(name: str | PathLike[str], wavelength: float = _WAVELENGTH) -> 
     Parameters
     ----------
     name : str or path-like
-        One of :func:`sk_qdots.solvents.known_solvents`, or the table (.csv, with its
+        One of :func:`sk_qdots.solvents.known_solvents` or
+        :func:`sk_qdots.solvents.held_out_solvents`, or the table (.csv, with its
         description, .json, beside it) that ``tools/solvent_md.py`` wrote for another
         liquid.
     wavelength : float, default=0.5
@@ -118,7 +138,7 @@ def load_solvent(name: str | PathLike[str], wavelength: float = _WAVELENGTH) -> 
     if str(name).lower().endswith(".csv"):
         return _own_curve(Path(name), wavelength)
     name = str(name).lower()
-    if name not in known_solvents():
+    if name not in (*known_solvents(), *held_out_solvents()):
         raise ValueError(f"unknown solvent {name!r}; known: {', '.join(known_solvents())}")
     return _curve(_tables()[name], wavelength)
 
@@ -278,7 +298,7 @@ def _curve(table: Mapping[str, Any], wavelength: float) -> xr.DataArray:
             intensity += (factors[first] * factors[second].conj()).real * sums
     for element, number in composition.items():
         intensity += number * compton_intensity(element, q, wavelength)
-    unit = "molecule" if table["kind"] == "liquid" else "formula unit"
+    unit = "molecule" if table["kind"].endswith("liquid") else "formula unit"
     return xr.DataArray(
         intensity,
         dims="q",
