@@ -17,7 +17,16 @@ from .._patterns import check_axis, q_of, rows_of
 from .._validation import check_is_fitted, check_random_state, fit_context, validate_data
 from ..simulation import default_q_grid
 
-__all__ = ["Augmenter", "Generators", "check_augmenter", "check_even", "digest", "perturb", "same"]
+__all__ = [
+    "Augmenter",
+    "Generators",
+    "check_augmenter",
+    "check_even",
+    "digest",
+    "grid_of",
+    "perturb",
+    "same",
+]
 
 Array = npt.NDArray[Any]
 Generators = Sequence[np.random.Generator]
@@ -47,7 +56,7 @@ class Augmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator, metaclass
         """
         self._check_parameters()
         values = self._validated(X, reset=True)
-        self.q_ = _grid(X, getattr(self, "q", None), values.shape[1])
+        self.q_ = grid_of(X, getattr(self, "q", None), values.shape[1])
         self._measured: Array = np.asarray(np.isfinite(values).any(axis=0))
         if hasattr(self, "random_state"):
             random_state = check_random_state(self.random_state)
@@ -74,22 +83,21 @@ class Augmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator, metaclass
             rngs = [np.random.default_rng([self.seed_, digest(row)]) for row in values]
         return _like(X, self._apply(values, rngs))
 
-    def perturb(self, X: Any, rng: np.random.Generator) -> Any:
+    def perturb(self, X: Any, rng: np.random.Generator | Generators) -> Any:
         """Apply the experiment with fresh draws.
 
         Parameters
         ----------
         X : DataArray or array-like of shape (n_samples, n_q)
-        rng : numpy.random.Generator
+        rng : numpy.random.Generator, or a sequence of them, one for each row
 
         Returns
         -------
         ndarray or DataArray of shape (n_samples, n_q)
         """
         check_is_fitted(self)
-        _check_generator(rng)
         values = self._validated(X, reset=False)
-        return _like(X, self._apply(values, [rng] * len(values)))
+        return _like(X, self._apply(values, _generators(rng, len(values))))
 
     def _validated(self, X: Any, *, reset: bool) -> Array:
         if isinstance(X, xr.Dataset):
@@ -135,7 +143,7 @@ class Augmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator, metaclass
         return tags
 
 
-def perturb(augmenter: Any, X: Any, rng: np.random.Generator) -> Any:
+def perturb(augmenter: Any, X: Any, rng: np.random.Generator | Generators) -> Any:
     """Apply a fitted augmenter, or a Pipeline of them, with fresh draws.
 
     Parameters
@@ -143,7 +151,7 @@ def perturb(augmenter: Any, X: Any, rng: np.random.Generator) -> Any:
     augmenter : transformer or Pipeline
         Fitted. A step without ``perturb``, such as a standardiser, transforms.
     X : DataArray or array-like of shape (n_samples, n_q)
-    rng : numpy.random.Generator
+    rng : numpy.random.Generator, or a sequence of them, one for each row
 
     Returns
     -------
@@ -161,7 +169,6 @@ def perturb(augmenter: Any, X: Any, rng: np.random.Generator) -> Any:
     >>> bool((first == second).all())
     False
     """
-    _check_generator(rng)
     if isinstance(augmenter, Pipeline):
         for _, step in augmenter.steps:
             if step is not None and step != "passthrough":
@@ -196,11 +203,18 @@ def check_even(q: Array, name: str) -> None:
         )
 
 
-def _check_generator(rng: Any) -> None:
-    if not isinstance(rng, np.random.Generator):
+def _generators(rng: Any, n_rows: int) -> Generators:
+    """One generator for each row: the one for all, or those that are given."""
+    if isinstance(rng, np.random.Generator):
+        return [rng] * n_rows
+    several = isinstance(rng, Sequence) and not isinstance(rng, str)
+    if not several or not all(isinstance(one, np.random.Generator) for one in rng):
         raise TypeError(
             f"rng is {rng!r}; it must be a numpy.random.Generator: np.random.default_rng(0)"
         )
+    if len(rng) != n_rows:
+        raise ValueError(f"rng holds {len(rng)} generators and X {n_rows} rows")
+    return list(rng)
 
 
 def same(one: Array, other: Array) -> bool:
@@ -208,7 +222,8 @@ def same(one: Array, other: Array) -> bool:
     return one.shape == other.shape and bool(np.allclose(one, other, rtol=0.0, atol=1e-9))
 
 
-def _grid(X: Any, q: npt.ArrayLike | None, n_features: int) -> Array:
+def grid_of(X: Any, q: npt.ArrayLike | None, n_features: int) -> Array:
+    """Grid of patterns: what they bring, what is given, or the standard range."""
     standard = default_q_grid()
     grid = np.linspace(standard[0], standard[-1], n_features)
     if isinstance(X, xr.DataArray):
