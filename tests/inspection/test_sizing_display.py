@@ -28,7 +28,7 @@ def test_simulated_pattern_lies_on_the_measured_one(pattern):
 def test_plot_shows_all_of_it(pattern):
     import matplotlib.pyplot as plt
 
-    axes = sq.SizingDisplay.from_estimator(sq.load_sizer("PbS"), pattern).plot()
+    axes = sq.SizingDisplay.from_estimator(sq.load_sizer("PbS"), pattern).plot().ax_
     labels = [text.get_text() for text in axes.get_legend().get_texts()]
     assert [label.split(",")[0] for label in labels] == [
         "measured",

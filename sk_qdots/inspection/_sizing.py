@@ -1,4 +1,4 @@
-"""Pictures of what the sizer saw and what it made of it."""
+"""A measured pattern and the simulated one of its size."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 import xarray as xr
 
-from ._reference import Match
-from .sizing import Sizer, Sizing
+from .._reference import Match
+from ..sizing import Sizer, Sizing
+from ._axes import Display, new_axes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -18,8 +19,8 @@ if TYPE_CHECKING:
 __all__ = ["SizingDisplay"]
 
 
-@dataclass(frozen=True)
-class SizingDisplay:
+@dataclass
+class SizingDisplay(Display):
     """A measured pattern with the simulated pattern of its size drawn over it.
 
     Parameters
@@ -46,7 +47,12 @@ class SizingDisplay:
 
     @classmethod
     def from_estimator(
-        cls, sizer: Sizer, pattern: xr.DataArray, sizing: Sizing | None = None
+        cls,
+        sizer: Sizer,
+        pattern: xr.DataArray,
+        sizing: Sizing | None = None,
+        *,
+        ax: Axes | None = None,
     ) -> Self:
         """Size a pattern and fit the simulated pattern of that size to it.
 
@@ -57,6 +63,8 @@ class SizingDisplay:
             One pattern.
         sizing : Sizing, optional
             The answer, where it is known already.
+        ax : matplotlib Axes, optional
+            Where to draw it at once; by default :meth:`plot` draws it.
 
         Returns
         -------
@@ -68,9 +76,9 @@ class SizingDisplay:
             If the sizer carries no simulated patterns.
         """
         sizing = sizer.size(pattern) if sizing is None else sizing
-        return cls(sizing, sizer.match(pattern, round(1000.0 * sizing.diameter)))
+        return cls(sizing, sizer.match(pattern, round(1000.0 * sizing.diameter)))._drawn_on(ax)
 
-    def plot(self, ax: Axes | None = None) -> Axes:
+    def plot(self, ax: Axes | None = None) -> Self:
         """Draw the picture.
 
         Parameters
@@ -80,12 +88,10 @@ class SizingDisplay:
 
         Returns
         -------
-        matplotlib Axes
+        self
+            With ``ax_`` and ``figure_``.
         """
-        if ax is None:
-            import matplotlib.pyplot as plt
-
-            ax = plt.subplots(figsize=(7.0, 4.0), layout="constrained")[1]
+        ax = new_axes(ax, 7.0, 4.0)
         sizing, match = self.sizing, self.match
         residual = match.measured - match.simulated
         top = float(max(match.measured.max(), match.simulated.max()))
@@ -111,4 +117,4 @@ class SizingDisplay:
             fontsize="medium",
         )
         ax.legend(frameon=False, loc="upper right")
-        return ax
+        return self._keep(ax)

@@ -1,0 +1,26 @@
+from ._activation import ClassActivationDisplay, class_activation
+from ._answers import DiameterDisplay, ErrorDistributionDisplay, SizeConfusionDisplay
+from ._patterns import (
+    ClarkDistanceDisplay,
+    LibraryDisplay,
+    PerturbedPatternsDisplay,
+    clark_distance,
+)
+from ._robustness import RobustnessDisplay
+from ._sizing import SizingDisplay
+from ._sizing_curves import SizingCurveDisplay
+
+__all__ = [
+    "ClarkDistanceDisplay",
+    "ClassActivationDisplay",
+    "DiameterDisplay",
+    "ErrorDistributionDisplay",
+    "LibraryDisplay",
+    "PerturbedPatternsDisplay",
+    "RobustnessDisplay",
+    "SizeConfusionDisplay",
+    "SizingCurveDisplay",
+    "SizingDisplay",
+    "clark_distance",
+    "class_activation",
+]
