@@ -1,4 +1,4 @@
-from . import augmentation, simulation, solvents
+from . import augmentation, model_selection, simulation, solvents
 from .augmentation import (
     AugmentedClassifier,
     Background,
@@ -16,9 +16,11 @@ from .augmentation import (
     augment_library,
     library_samples,
 )
+from .baselines import LibraryLikelihoodClassifier, ScherrerRegressor
 from .blank import subtract_blank
 from .inspection import SizingDisplay
 from .io import PatternError, read_pattern
+from .model_selection import PerturbedScorer, robustness_report, robustness_scorers
 from .neural_network import AllCNN, AllCNNClassifier
 from .pipeline import SizingPipeline, make_sizing_pipeline
 from .preprocessing import QStandardizer
@@ -34,7 +36,9 @@ __all__ = [
     "Crystal",
     "InstrumentBroadening",
     "KAlpha2",
+    "LibraryLikelihoodClassifier",
     "PatternError",
+    "PerturbedScorer",
     "PoissonNoise",
     "Polarisation",
     "PreferredOrientation",
@@ -42,6 +46,7 @@ __all__ = [
     "QStandardizer",
     "QTruncation",
     "RandomExperiment",
+    "ScherrerRegressor",
     "Sizer",
     "SizerError",
     "Sizing",
@@ -57,8 +62,11 @@ __all__ = [
     "load_sizer",
     "load_solvent",
     "make_sizing_pipeline",
+    "model_selection",
     "read_pattern",
     "read_solvent",
+    "robustness_report",
+    "robustness_scorers",
     "simulate_library",
     "simulation",
     "solvents",

@@ -133,6 +133,8 @@ class Sizer:
     4.5
     """
 
+    says_most_probable = True  # what Answers need not ask twice
+
     def __init__(
         self,
         pipeline: Pipeline,

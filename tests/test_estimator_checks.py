@@ -33,6 +33,9 @@ ESTIMATORS = [
     ),
     sq.AllCNNClassifier(random_state=0),
     sq.make_sizing_pipeline(random_state=0),
+    sq.LibraryLikelihoodClassifier(),
+    sq.LibraryLikelihoodClassifier(scale=1e3),
+    sq.ScherrerRegressor(),
 ]
 
 AUGMENTED_FAILURES = {

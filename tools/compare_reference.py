@@ -8,10 +8,12 @@ standard grid, labels in the file names) and prints for each dry one the residua
     R_w = sqrt(sum((sim - ref)^2 / ref) / sum(ref)),
 
 both of area 1000, beside the part that counting noise alone makes, and for every
-one what the shipped sizer says.
+one what the shipped sizer says. ``--export OUT`` writes them as columns of text with a
+table of their sizes, for ``sk-qdots evaluate --references OUT/references.csv``.
 """
 
 import argparse
+import csv
 import re
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -53,12 +55,29 @@ def residual(labels: dict[str, float], reference: np.ndarray) -> float:
     return float(np.sqrt(((simulated - reference) ** 2 / reference).sum() / reference.sum()))
 
 
+def export(files: list[Path], folder: Path) -> None:
+    """Write the patterns with their axis, and a table of their sizes."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "references.csv").open("w", encoding="utf-8", newline="") as table:
+        writer = csv.writer(table)
+        writer.writerow(["file", "diameter_nm", "x", "dispersion"])
+        for path in files:
+            labels, intensity = read(path)
+            np.savetxt(folder / f"{path.stem}.xy", np.c_[Q, intensity], fmt="%.6g")
+            dispersion = labels["dispersion"] / 100.0
+            writer.writerow([f"{path.stem}.xy", labels["diameter"], "q", dispersion])
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path)
-    files = sorted(parser.parse_args().folder.glob("*.cal"))
+    parser.add_argument("--export", type=Path, metavar="OUT", help="folder to write them into")
+    arguments = parser.parse_args()
+    files = sorted(arguments.folder.glob("*.cal"))
     if not files:
         raise SystemExit("no *.cal files there")
+    if arguments.export is not None:
+        export(files, arguments.export)
     print(f"{datetime.now(UTC).date()}, sk_qdots {version('sk_qdots')}")
     sizer = sq.load_sizer("PbS")
     hits = 0

@@ -11,6 +11,7 @@ import xarray as xr
 
 import sk_qdots as sq
 from sk_qdots.augmentation import LABORATORIES
+from sk_qdots.model_selection import measured_samples, robustness_conditions
 from sk_qdots.simulation import (
     Crystal,
     FreeAtoms,
@@ -231,6 +232,38 @@ class Predict:
 
     def peakmem_predict(self, measured):
         self.sizer.predict(self.X)
+
+
+class Likelihood:
+    """One pattern, and 64, against the 1292 templates of the published library."""
+
+    params = (1, 64)
+    param_names = ("patterns",)
+
+    def setup(self, patterns):
+        library = sq.simulate_library("PbS", progress=False)
+        X, y, _ = sq.library_samples(library)
+        self.limit = sq.LibraryLikelihoodClassifier(["hexane", "toluene"]).fit(X, y)
+        diluted = sq.SolventMixer("hexane", 0.3).fit_transform(X[:patterns])
+        self.X = sq.PoissonNoise(46, random_state=0).fit_transform(diluted)
+
+    def time_predict(self, patterns):
+        self.limit.predict(self.X)
+
+    def peakmem_predict(self, patterns):
+        self.limit.predict(self.X)
+
+
+class Report:
+    """170 patterns under twelve conditions."""
+
+    def setup(self):
+        self.X, self.y = measured_samples(np.arange(2000, 10_500, 500), 170)
+        self.conditions = robustness_conditions(["q_max", "zero_shift", "between"])
+        self.sizer = sq.load_sizer("PbS")
+
+    def time_report(self):
+        sq.robustness_report(self.sizer, self.X, self.y, conditions=self.conditions, progress=False)
 
 
 class Train:

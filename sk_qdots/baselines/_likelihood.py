@@ -108,6 +108,8 @@ class LibraryLikelihoodClassifier(ClassifierMixin, BaseEstimator):  # type: igno
     1.0
     """
 
+    says_most_probable = True  # what Answers need not ask twice
+
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         "solvents": [list, tuple, str, xr.DataArray, None],
         "scale": [Interval(Real, 0, None, closed="neither"), None],

@@ -99,9 +99,9 @@ class Answers:
             raise TypeError(
                 f"the classes are {classes[:3]}...; sizes must be numbers, in picometres"
             )
-        predicted = np.asarray(estimator.predict(X), dtype=np.float64)
         order = np.argsort(classes)
         if not hasattr(estimator, "predict_proba"):
+            predicted = np.asarray(estimator.predict(X), dtype=np.float64)
             return cls(diameters, classes[order], predicted)
         probabilities = np.asarray(estimator.predict_proba(X), dtype=np.float64)
         if probabilities.shape != (len(diameters), len(classes)):
@@ -111,6 +111,10 @@ class Answers:
             )
         if not np.isfinite(probabilities).all():
             raise ValueError("predict_proba gives NaN or infinity")
+        if _says_most_probable(estimator):  # asked once, it need not be asked again
+            predicted = classes[probabilities.argmax(axis=1)]
+        else:
+            predicted = np.asarray(estimator.predict(X), dtype=np.float64)
         return cls(diameters, classes[order], predicted, probabilities[:, order])
 
     def __getitem__(self, rows: Array) -> Answers:
@@ -188,6 +192,12 @@ class Answers:
         if self.probabilities is None:
             raise ValueError("the estimator has no predict_proba; this metric needs it")
         return self.probabilities
+
+
+def _says_most_probable(estimator: Any) -> bool:
+    """Whether ``predict`` is known to be the class of the largest probability."""
+    last = estimator.steps[-1][1] if hasattr(estimator, "steps") else estimator
+    return bool(getattr(last, "says_most_probable", False))
 
 
 def _checked_truth(truth: npt.ArrayLike, n_samples: int) -> Array:

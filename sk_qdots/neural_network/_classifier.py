@@ -166,6 +166,8 @@ class AllCNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     True
     """
 
+    says_most_probable = True  # what Answers need not ask twice
+
     encoding_: Encoding
     net_: Any
     history_: Any

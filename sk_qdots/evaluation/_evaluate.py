@@ -1,0 +1,334 @@
+"""Put a sizer and its peers through everything.
+
+Fresh patterns of dots between those of the standard library, in liquids that are not
+among the shipped ones, go through every condition of
+:func:`sk_qdots.model_selection.robustness_conditions`. Beside the sizer stand the limit
+that counting sets (:class:`sk_qdots.LibraryLikelihoodClassifier`, which is told library,
+liquid and concentration), the same one that is told nothing, and the Scherrer equation.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import joblib
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+from sklearn.pipeline import make_pipeline
+
+from ..augmentation import library_samples
+from ..baselines import LibraryLikelihoodClassifier, ScherrerRegressor
+from ..model_selection import (
+    Condition,
+    measured_samples,
+    robustness_conditions,
+    robustness_report,
+)
+from ..preprocessing import QStandardizer
+from ..simulation import Crystal, simulate_library
+from ..sizing import Sizer, load_sizer
+from ..solvents import held_out_solvents, known_solvents, load_solvent
+from ._limit import KnownConditions, dry_library
+from ._references import EvaluationError, Reference, read_references
+
+__all__ = ["Evaluation", "EvaluationError", "evaluate"]
+
+Array = npt.NDArray[Any]
+
+_PEAK = 2.0 * np.pi * np.sqrt(8.0)  # Q times a of the reflection 220 of a cubic crystal
+_HALF_WINDOW = 0.117  # of its Q
+# What the limit knows; shapes, sizes and instruments it has not been told of.
+_LIMIT_TESTS = ("standard", "q_max", "q_min", "step", "step_short_range", "qd_fraction", "snr")
+_FINE = {  # levels of a quick evaluation
+    "step": {"1", "4", "10", "20"},
+    "step_short_range": {"1", "4", "10", "20"},
+    "qd_fraction": {"0.5", "0.2", "0.1", "0.05", "0.046"},
+}
+_PBS_CLASSES = np.arange(2000, 10_500, 500)
+
+
+@dataclass(frozen=True)
+class Extent:
+    """How much is done: patterns for the sizer and for its peers, and whether every level."""
+
+    n_sizer: int
+    n_peers: int
+    thinned: bool
+
+
+FULL = Extent(3060, 612, False)
+QUICK = Extent(204, 102, True)
+
+
+@dataclass
+class Evaluation:
+    """What is drawn and told.
+
+    Parameters
+    ----------
+    sizer : Sizer
+    material : str
+        Name of the crystal.
+    crystal : Crystal or str
+    X : DataArray of shape (n_samples, n_q)
+    y : ndarray of shape (n_samples,)
+    conditions : list of Condition
+    reports : dict of str to Dataset
+        By the name of the estimator, the sizer's first.
+    paired : Dataset
+        The sizer on the patterns that its peers got.
+    references : list of Reference
+    facts : dict of str to str
+        How it was made.
+    random_state : int
+    """
+
+    sizer: Sizer
+    material: str
+    crystal: str | Crystal
+    X: xr.DataArray
+    y: Array
+    conditions: list[Condition]
+    reports: dict[str, xr.Dataset]
+    paired: xr.Dataset
+    references: list[Reference]
+    facts: dict[str, str]
+    random_state: int
+    figures: list[tuple[str, str]] = field(default_factory=list)  # file, caption
+
+    @property
+    def own(self) -> xr.Dataset:
+        """The sizer's report."""
+        return next(iter(self.reports.values()))
+
+    @property
+    def is_published(self) -> bool:
+        """Whether the paper's figures are of the same dots and classes."""
+        return self.material == "PbS" and np.array_equal(self.sizer.classes_, _PBS_CLASSES)
+
+
+def evaluate(
+    model: str | Path = "PbS",
+    out: str | Path = "evaluation",
+    *,
+    quick: bool = False,
+    references: str | Path | None = None,
+    crystal: str | Crystal | None = None,
+    liquids: Sequence[xr.DataArray] = (),
+    random_state: int = 30_000,
+    progress: bool = True,
+) -> Path:
+    """Put a sizer and its peers through everything; write tables, figures and a report.
+
+    Parameters
+    ----------
+    model : str or path-like, default="PbS"
+        Name or folder of a sizer.
+    out : str or path-like, default="evaluation"
+        Folder to write. Interrupted, the same call goes on.
+    quick : bool, default=False
+        Whether to take few patterns and few levels: minutes, and coarse figures.
+    references : str or path-like, optional
+        Table (.csv) of measured patterns of known size, with the columns ``file`` and
+        ``diameter_nm``, and where they are known ``wavelength`` (Angstrom), ``x`` (the
+        kind of axis), ``dispersion`` and ``first_peak_ev``.
+    crystal : Crystal or str, optional
+        The dots; by default the built-in one that the sizer names.
+    liquids : sequence of DataArray, optional
+        Named curves that training has not seen; the held-out ones by default.
+    random_state : int, default=30000
+        Seed of everything that is drawn. It must differ from that of the training.
+    progress : bool, default=True
+        Whether to show progress bars.
+
+    Returns
+    -------
+    Path
+        The report, ``report.html``, a file that stands alone.
+
+    Raises
+    ------
+    EvaluationError
+        If the folder holds another evaluation or cannot be written, a table is
+        damaged, or the crystal is not known.
+
+    Examples
+    --------
+    >>> from sk_qdots.evaluation import evaluate
+    >>> evaluate("PbS", "evaluation", quick=True)  # doctest: +SKIP
+    """
+    from ._figures import draw
+    from ._html import write_report
+
+    start = time.monotonic()
+    extent = QUICK if quick else FULL
+    sizer = load_sizer(model)
+    known = [] if references is None else read_references(Path(references), sizer)
+    dots = _crystal(sizer) if crystal is None else crystal
+    wavelength = float(sizer.simulation.get("wavelength", 0.56))
+    curves = _named(liquids) or {
+        name: load_solvent(name, wavelength) for name in held_out_solvents()
+    }
+    facts = {
+        "sizer": f"{sizer.name} ({model}), trained {sizer.training.get('date', '?')}",
+        "patterns": f"{extent.n_sizer} fresh ones in {', '.join(curves)}; the peers get the first "
+        f"{extent.n_peers}",
+        "seed": str(random_state),
+        "measured references": str(len(known)),
+        "quick": str(quick),
+        "sk_qdots": version("sk_qdots"),
+        "inputs": str(joblib.hash((dots, curves, [r.pattern for r in known]))),
+    }
+    folder = _folder(Path(out), facts)
+    common: dict[str, Any] = {
+        "crystal": dots,
+        "wavelength": wavelength,
+        "random_state": random_state,
+    }
+    step = float(np.diff(sizer.classes_).min())
+    conditions = robustness_conditions(solvents=curves, step=step, **common)
+    conditions = _thinned(conditions) if extent.thinned else conditions
+    X, y = measured_samples(sizer.classes_, extent.n_sizer, solvents=curves, **common)
+    few = slice(0, extent.n_peers)
+    reports: dict[str, xr.Dataset] = {}
+
+    def report(
+        name: str, file: str, estimator: Any, rows: slice, tests: Iterable[str] | None
+    ) -> xr.Dataset:
+        if progress:
+            print(f"{name}:", flush=True)
+        chosen = [c for c in conditions if tests is None or c.test in tests]
+        return _report(estimator, X[rows], y[rows], chosen, folder / file, progress)
+
+    reports[sizer.name] = report(sizer.name, "sizer.nc", sizer, slice(None), None)
+    paired = report(f"{sizer.name}, as many as its peers", "paired.nc", sizer, few, None)
+    for name, file, estimator, tests in _peers(sizer, dots, curves, X, wavelength):
+        reports[name] = report(name, file, estimator, few, tests)
+    evaluation = Evaluation(
+        sizer,
+        str(sizer.simulation.get("crystal", sizer.name)),
+        dots,
+        X,
+        y,
+        conditions,
+        reports,
+        paired,
+        known,
+        facts,
+        random_state,
+    )
+    if progress:
+        print("figures", flush=True)
+    try:
+        draw(evaluation, folder)
+        spent = sum(float(r["seconds"].sum()) for r in (*reports.values(), paired))
+        return write_report(evaluation, folder, max(spent, time.monotonic() - start))
+    except OSError as error:
+        raise EvaluationError(f"{folder} cannot be written: {error.strerror or error}") from None
+
+
+def _folder(out: Path, facts: Mapping[str, str]) -> Path:
+    """The folder, which must be empty or hold the same evaluation."""
+    noted = out / "evaluation.json"
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        if noted.exists():
+            if json.loads(noted.read_text(encoding="utf-8")) != facts:
+                raise EvaluationError(f"{out} holds another evaluation; choose another folder")
+        elif any(out.iterdir()):
+            raise EvaluationError(f"{out} holds something else; choose another folder")
+        noted.write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise EvaluationError(f"{out} cannot be written: {error.strerror or error}") from None
+    except (json.JSONDecodeError, UnicodeDecodeError):
+        raise EvaluationError(f"{noted} is damaged; choose another folder") from None
+    return out
+
+
+def _named(liquids: Sequence[xr.DataArray]) -> dict[str, xr.DataArray]:
+    names = [str(curve.name) for curve in liquids]
+    if len(set(names)) < len(names):
+        raise EvaluationError(f"liquids must have different names; got {', '.join(names)}")
+    return dict(zip(names, liquids, strict=True))
+
+
+def _crystal(sizer: Sizer) -> str:
+    name = str(sizer.simulation.get("crystal", sizer.name))
+    try:
+        Crystal.builtin(name)
+    except ValueError:
+        raise EvaluationError(
+            f"the sizer {sizer.name!r} is for the crystal {name!r}, which is not built in: give "
+            "its CIF"
+        ) from None
+    return name
+
+
+def _thinned(conditions: Iterable[Condition]) -> list[Condition]:
+    """Fewer levels of the tests that have many."""
+    return [c for c in conditions if c.test not in _FINE or c.level in _FINE[c.test]]
+
+
+def _peers(
+    sizer: Sizer,
+    crystal: str | Crystal,
+    curves: Mapping[str, xr.DataArray],
+    X: xr.DataArray,
+    wavelength: float,
+) -> Iterable[tuple[str, str, Any, tuple[str, ...] | None]]:
+    """Name, file, estimator, and the tests that it is put through."""
+    clean, labels = dry_library(crystal, sizer.classes_, X["q"].values, wavelength)
+    limit = KnownConditions(curves).fit(clean, labels)
+    yield "limit, all known", "limit.nc", limit, _LIMIT_TESTS
+    # Dots of the published library, which the fresh ones lie between.
+    standard = simulate_library(
+        crystal,
+        diameters=sizer.classes_ / 1000.0,
+        dispersions=[0.05, 0.10, 0.15, 0.20],
+        strains=np.linspace(-0.0025, 0.0051, 11),
+        q=X["q"].values,
+        wavelength=wavelength,
+    )
+    templates, of, _ = library_samples(standard)
+    blind = make_pipeline(
+        QStandardizer(coarse="points"),
+        LibraryLikelihoodClassifier(known_solvents(), wavelength=wavelength),
+    )
+    yield "likelihood, shipped liquids", "likelihood.nc", blind.fit(templates, of), None
+    scherrer = ScherrerRegressor(_window(crystal), K=None).fit(clean[::5], labels[::5])
+    yield "Scherrer", "scherrer.nc", scherrer, None
+
+
+def _window(crystal: str | Crystal) -> tuple[float, float] | None:
+    """Around 220 of a crystal that is cubic and centred on its faces; None of others."""
+    known = Crystal.builtin(crystal) if isinstance(crystal, str) else crystal
+    edges = np.linalg.norm(known.conventional, axis=1)
+    cell = known.conventional / edges[:, None]
+    cubic = np.allclose(edges, edges[0]) and np.allclose(cell @ cell.T, np.eye(3), atol=1e-6)
+    if not cubic or not known.space_group.startswith("F"):
+        return None
+    centre = _PEAK / float(edges[0])
+    return (1.0 - _HALF_WINDOW) * centre, (1.0 + _HALF_WINDOW) * centre
+
+
+def _report(
+    estimator: Any,
+    X: xr.DataArray,
+    y: Array,
+    conditions: list[Condition],
+    path: Path,
+    progress: bool,
+) -> xr.Dataset:
+    try:
+        return robustness_report(
+            estimator, X, y, conditions=conditions, path=path, progress=progress
+        )
+    except OSError as error:
+        raise EvaluationError(f"{path} cannot be written: {error.strerror or error}") from None
