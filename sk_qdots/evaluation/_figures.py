@@ -167,7 +167,7 @@ def _figure_4c(e: Evaluation) -> tuple[str, str, Figure]:
     few = slice(0, 612)
     changed, truth = between.remeasure(e.X[few], e.y[few])
     inspection.DiameterDisplay.from_estimator(
-        e.sizer, changed, truth, label="simulated, between the classes"
+        e.sizer, changed, truth, label="simulated, between classes"
     ).plot(ax, marker=".", color="0.55", size=3.0)
     if e.references:
         true = np.array([r.diameter for r in e.references])

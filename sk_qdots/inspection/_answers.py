@@ -456,7 +456,7 @@ class DiameterDisplay(Display):
         ax.set_xlabel("true diameter (nm)")
         ax.set_ylabel("predicted diameter (nm)")
         ax.set_aspect("equal")
-        ax.legend(frameon=False, fontsize="small", loc="upper left")
+        ax.legend(frameon=False, fontsize="x-small", loc="upper left")
         return self._keep(ax)
 
 
