@@ -15,7 +15,7 @@ import math
 import re
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from importlib.metadata import version
@@ -27,11 +27,11 @@ import numpy as np
 import numpy.typing as npt
 
 from ._reference import ReferencePatterns
-from .neural_network import AllCNNClassifier
+from .neural_network import AllCNNClassifier, AllCNNRegressor
 from .neural_network._encoding import N_NODES, N_NUISANCES, Encoding
 from .preprocessing import QStandardizer
 
-__all__ = ["SizerError", "read_sizer", "shipped_sizers", "write_sizer"]
+__all__ = ["TARGETS", "SizerError", "read_sizer", "shipped_sizers", "write_sizer"]
 
 Array = npt.NDArray[Any]
 
@@ -46,7 +46,7 @@ _LARGEST_CLASS = 10**9  # pm
 _LARGEST_AREA = 1e12
 _LARGEST_NUISANCE = 1e6  # of the counting noise; larger ones make the matrices singular
 _STANDARDIZER_PARAMETERS = ("q_min", "q_max", "n_points", "padding", "coarse", "area")
-_CLASSIFIER_PARAMETERS = (
+_NETWORK_PARAMETERS = (
     "preset",
     "n_filters",
     "kernel_sizes",
@@ -66,12 +66,13 @@ _CLASSIFIER_PARAMETERS = (
     "n_iter_no_change",
 )
 _TUPLES = ("n_filters", "kernel_sizes", "channels")
-
+_REGRESSOR = "regressor_"  # how its arrays begin
+TARGETS = ("diameter", "dispersion", "strain", "volume_diameter")
 
 _NAME = re.compile(r"[\w .+()-]{1,80}", flags=re.ASCII)
 _MEMBER = re.compile(
-    r"(classes|mean|noise|nuisance|input_q|reference_(q|diameters|dispersions|patterns)"
-    r"|(weight|bias)\d{1,2})\.npy"
+    r"(classes|input_q|reference_(q|diameters|dispersions|patterns)|regressor_target_(mean|scale)"
+    r"|(regressor_)?(mean|noise|nuisance|(weight|bias)\d{1,2}))\.npy"
 )
 
 
@@ -86,6 +87,8 @@ class SizerParts:
     standardizer: QStandardizer
     classifier: AllCNNClassifier
     reference: ReferencePatterns | None
+    regressor: AllCNNRegressor | None
+    targets: tuple[str, ...]
     facts: dict[str, Any]
 
 
@@ -101,6 +104,8 @@ def write_sizer(
     standardizer: QStandardizer,
     classifier: AllCNNClassifier,
     reference: ReferencePatterns | None,
+    regressor: AllCNNRegressor | None = None,
+    targets: Sequence[str] = (),
     facts: Mapping[str, Any],
     overwrite: bool,
 ) -> None:
@@ -112,14 +117,11 @@ def write_sizer(
             raise SizerError(f"{folder}: exists and is not a sizer; choose another path")
         if _MANIFEST in present and not overwrite:
             raise SizerError(f"{folder}: holds a sizer already; pass overwrite=True to replace it")
-    arrays: dict[str, Array] = {
-        "classes": classifier.classes_,
-        "mean": classifier.encoding_.mean,
-        "noise": classifier.encoding_.noise,
-        "nuisance": classifier.encoding_.nuisance,
-    }
-    for k, (weight, bias) in enumerate(classifier.layers_):
-        arrays[f"weight{k}"], arrays[f"bias{k}"] = weight, bias
+    arrays = {"classes": classifier.classes_, **_network_arrays(classifier, "")}
+    if regressor is not None:
+        arrays |= _network_arrays(regressor, _REGRESSOR)
+        arrays["regressor_target_mean"] = regressor.mean_
+        arrays["regressor_target_scale"] = regressor.scale_
     if standardizer.input_q is not None:
         arrays["input_q"] = np.asarray(standardizer.input_q, dtype=np.float64)
     if reference is not None:
@@ -138,14 +140,10 @@ def write_sizer(
         "classes": classifier.classes_.tolist(),
         "labels_between_classes": classifier.classes is not None,
         "standardizer": {p: getattr(standardizer, p) for p in _STANDARDIZER_PARAMETERS},
-        # The layers as they are: what a preset's name means may change.
-        "classifier": {
-            p: getattr(classifier.architecture_, p, getattr(classifier, p))
-            for p in _CLASSIFIER_PARAMETERS
-        },
-        "level": classifier.encoding_.level,
-        "scale": list(classifier.encoding_.scale),
+        "classifier": _network_parameters(classifier),
+        **_encoding_facts(classifier),
         "versions": {p: version(p) for p in ("sk_qdots", "numpy", "scikit-learn", "torch")},
+        **({} if regressor is None else {"regressor": _regressor_facts(regressor, targets)}),
         "weights_sha256": hashlib.sha256(weights).hexdigest(),
     }
     try:
@@ -159,6 +157,33 @@ def write_sizer(
         _replace({folder / _WEIGHTS: weights, folder / _MANIFEST: text.encode()})
     except OSError as error:
         raise SizerError(f"{folder}: cannot be written: {error.strerror}") from None
+
+
+def _network_arrays(network: AllCNNClassifier | AllCNNRegressor, prefix: str) -> dict[str, Array]:
+    arrays: dict[str, Array] = {
+        f"{prefix}{name}": getattr(network.encoding_, name)
+        for name in ("mean", "noise", "nuisance")
+    }
+    for k, (weight, bias) in enumerate(network.layers_):
+        arrays[f"{prefix}weight{k}"], arrays[f"{prefix}bias{k}"] = weight, bias
+    return arrays
+
+
+def _network_parameters(network: AllCNNClassifier | AllCNNRegressor) -> dict[str, Any]:
+    # The layers as they are: what a preset's name means may change.
+    return {p: getattr(network.architecture_, p, getattr(network, p)) for p in _NETWORK_PARAMETERS}
+
+
+def _encoding_facts(network: AllCNNClassifier | AllCNNRegressor) -> dict[str, Any]:
+    return {"level": network.encoding_.level, "scale": list(network.encoding_.scale)}
+
+
+def _regressor_facts(regressor: AllCNNRegressor, targets: Sequence[str]) -> dict[str, Any]:
+    return {
+        "targets": list(targets),
+        "parameters": _network_parameters(regressor),
+        **_encoding_facts(regressor),
+    }
 
 
 def read_sizer(folder: Path) -> SizerParts:
@@ -272,6 +297,10 @@ def _parts(manifest: Mapping[str, Any], arrays: Mapping[str, Array]) -> SizerPar
     standardizer, classifier = _build(manifest, arrays)
     facts = _facts(manifest, standardizer.q_)
     _check_answers(classifier)
+    regressor: AllCNNRegressor | None = None
+    targets: tuple[str, ...] = ()
+    if "regressor" in manifest:
+        regressor, targets = _regressor(manifest["regressor"], arrays, standardizer.n_points)
     reference = None
     if "reference_patterns" in arrays:
         q = _array(arrays, "reference_q", (None,), np.floating)
@@ -285,7 +314,7 @@ def _parts(manifest: Mapping[str, Any], arrays: Mapping[str, Array]) -> SizerPar
         if set(classifier.classes_) - set(diameters):
             raise ValueError("the reference patterns do not fit the classes")
         reference = ReferencePatterns(q, diameters, dispersions, patterns.astype(np.float32))
-    return SizerParts(standardizer, classifier, reference, facts)
+    return SizerParts(standardizer, classifier, reference, regressor, targets, facts)
 
 
 def _build(
@@ -303,24 +332,8 @@ def _build(
         standardizer.fit(np.ones((1, len(standardizer.input_q))))
     else:
         standardizer.fit(np.ones((1, standardizer.n_points)))
-    given = manifest["classifier"]
-    parameters = {p: given[p] for p in _CLASSIFIER_PARAMETERS}
-    for name in _TUPLES:
-        value = parameters[name]
-        if isinstance(value, list):
-            if not all(isinstance(item, int | str) for item in value):
-                raise ValueError(f"{name} must be a list of numbers or names")
-            parameters[name] = tuple(value)
-    classifier = AllCNNClassifier(**parameters)
-    classifier._validate_params()
-    architecture = classifier._architecture()
+    classifier = AllCNNClassifier(**_given(manifest["classifier"]))
     n_points = int(standardizer.n_points)
-    widths = (len(architecture.channels), *architecture.widths)
-    lengths = architecture.lengths(n_points)
-    layers = zip(lengths, architecture.kernel_sizes, widths, widths[1:], strict=False)
-    activations = max(n * max(kernel * n_in, n_out) for n, kernel, n_in, n_out in layers)
-    if activations > _MAX_ACTIVATIONS:
-        raise ValueError(f"a layer of {activations} values for one pattern")
     classes = _array(arrays, "classes", (None,), np.integer)
     if classes.size < 2 or not int(classes[0]) > 0 or int(classes.max()) > _LARGEST_CLASS:
         raise ValueError("the classes must be positive diameters in picometres")
@@ -329,46 +342,99 @@ def _build(
         raise ValueError("the classes do not ascend")
     if manifest["classes"] != classes.tolist():
         raise ValueError("the classes of the manifest are not those of the arrays")
-    folded = []
-    for k, kernel in enumerate(architecture.kernel_sizes):
-        weight = _array(arrays, f"weight{k}", (widths[k] * kernel, widths[k + 1]), np.floating)
-        shape = (lengths[k], widths[k + 1]) if architecture.q_bias else (widths[k + 1],)
-        folded.append((weight, _array(arrays, f"bias{k}", shape, np.floating)))
-    last = len(folded)
-    weight = _array(arrays, f"weight{last}", (widths[-1], len(classes)), np.floating)
-    folded.append((weight, _array(arrays, f"bias{last}", (len(classes),), np.floating)))
     classifier.classes_ = classes
     if manifest["labels_between_classes"] is True:
         classifier.classes = classes
-    classifier.architecture_ = architecture
-    classifier.layers_ = folded
-    classifier.encoding_ = _encoding(manifest, arrays, n_points)
-    classifier.n_features_in_ = n_points
+    _fill(classifier, manifest, arrays, "", n_points, len(classes))
     return standardizer, classifier
 
 
-def _encoding(manifest: Mapping[str, Any], arrays: Mapping[str, Array], n_points: int) -> Encoding:
-    level, *scale = (_number(value) for value in (manifest["level"], *manifest["scale"]))
-    noise = _array(arrays, "noise", (n_points,), np.floating)
-    nuisance = _array(arrays, "nuisance", (None, None), np.floating)
+def _regressor(
+    section: Mapping[str, Any], arrays: Mapping[str, Array], n_points: int
+) -> tuple[AllCNNRegressor, tuple[str, ...]]:
+    targets = section["targets"]
+    named = isinstance(targets, list) and all(name in TARGETS for name in targets)
+    if not named or not 1 <= len(set(targets)) == len(targets):
+        raise ValueError(f"the targets of the regressor must be of {TARGETS}, each once")
+    regressor = AllCNNRegressor(**_given(section["parameters"]))
+    _fill(regressor, section, arrays, _REGRESSOR, n_points, 2 * len(targets))
+    regressor.mean_ = _array(arrays, "regressor_target_mean", (len(targets),), np.floating)
+    regressor.scale_ = _array(arrays, "regressor_target_scale", (len(targets),), np.floating)
+    if regressor.scale_.min() <= 0:
+        raise ValueError("the scale of a target must be positive")
+    regressor._flat = False
+    _check_answers(regressor)
+    return regressor, tuple(targets)
+
+
+def _given(section: Mapping[str, Any]) -> dict[str, Any]:
+    """Parameters of a network, lists as the tuples that they were."""
+    parameters = {p: section[p] for p in _NETWORK_PARAMETERS}
+    for name in _TUPLES:
+        value = parameters[name]
+        if isinstance(value, list):
+            if not all(isinstance(item, int | str) for item in value):
+                raise ValueError(f"{name} must be a list of numbers or names")
+            parameters[name] = tuple(value)
+    return parameters
+
+
+def _fill(
+    network: AllCNNClassifier | AllCNNRegressor,
+    section: Mapping[str, Any],
+    arrays: Mapping[str, Array],
+    prefix: str,
+    n_points: int,
+    n_outputs: int,
+) -> None:
+    """Give a network its layers and its encoding."""
+    network._validate_params()
+    architecture = network._architecture()
+    widths = (len(architecture.channels), *architecture.widths)
+    lengths = architecture.lengths(n_points)
+    layers = zip(lengths, architecture.kernel_sizes, widths, widths[1:], strict=False)
+    activations = max(n * max(kernel * n_in, n_out) for n, kernel, n_in, n_out in layers)
+    if activations > _MAX_ACTIVATIONS:
+        raise ValueError(f"a layer of {activations} values for one pattern")
+    folded = []
+    for k, kernel in enumerate(architecture.kernel_sizes):
+        size = (widths[k] * kernel, widths[k + 1])
+        weight = _array(arrays, f"{prefix}weight{k}", size, np.floating)
+        shape = (lengths[k], widths[k + 1]) if architecture.q_bias else (widths[k + 1],)
+        folded.append((weight, _array(arrays, f"{prefix}bias{k}", shape, np.floating)))
+    last = len(folded)
+    weight = _array(arrays, f"{prefix}weight{last}", (widths[-1], n_outputs), np.floating)
+    folded.append((weight, _array(arrays, f"{prefix}bias{last}", (n_outputs,), np.floating)))
+    network.architecture_ = architecture
+    network.layers_ = folded
+    network.encoding_ = _encoding(section, arrays, prefix, n_points)
+    network.n_features_in_ = n_points
+
+
+def _encoding(
+    section: Mapping[str, Any], arrays: Mapping[str, Array], prefix: str, n_points: int
+) -> Encoding:
+    level, *scale = (_number(value) for value in (section["level"], *section["scale"]))
+    noise = _array(arrays, f"{prefix}noise", (n_points,), np.floating)
+    nuisance = _array(arrays, f"{prefix}nuisance", (None, None), np.floating)
     if len(scale) != 2 or not all(0 < value < math.inf for value in (level, *scale)):
         raise ValueError("level and scale must be positive and finite")
     if noise.min() <= 0:
         raise ValueError("the noise must be positive")
     if not 1 <= len(nuisance) <= min(n_points, N_NODES) or nuisance.shape[1] > N_NUISANCES:
-        raise ValueError(f"array nuisance has shape {nuisance.shape}")
+        raise ValueError(f"array {prefix}nuisance has shape {nuisance.shape}")
     if np.abs(nuisance).max(initial=0.0) > _LARGEST_NUISANCE:
-        raise ValueError("array nuisance holds extreme values")
-    mean = _array(arrays, "mean", (n_points,), np.floating)
+        raise ValueError(f"array {prefix}nuisance holds extreme values")
+    mean = _array(arrays, f"{prefix}mean", (n_points,), np.floating)
     return Encoding(mean, noise, nuisance, level, (scale[0], scale[1]))
 
 
-def _check_answers(classifier: AllCNNClassifier) -> None:
+def _check_answers(network: AllCNNClassifier | AllCNNRegressor) -> None:
     """A pattern unlike the mean one, whole and in part, must have an answer."""
-    mean = classifier.encoding_.mean
+    mean = network.encoding_.mean
     patterns = np.tile(mean * (1.0 + 0.3 * np.cos(np.arange(len(mean)) / 30.0)), (2, 1))
     patterns[1, len(mean) // 2 :] = np.nan
-    classifier.predict_proba(patterns)
+    network._outputs(patterns)
 
 
 def _facts(manifest: Mapping[str, Any], q: Array) -> dict[str, Any]:

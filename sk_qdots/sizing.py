@@ -8,7 +8,7 @@ saved as a folder of two files, a manifest (JSON) and arrays (npz, no pickle).
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +19,10 @@ from sklearn.pipeline import Pipeline
 
 from ._patterns import is_subtracted, q_of, rows_of
 from ._reference import Match, ReferencePatterns
-from ._sizer_files import SizerError, read_sizer, shipped_sizers, write_sizer
+from ._sizer_files import TARGETS, SizerError, read_sizer, shipped_sizers, write_sizer
 from ._training_facts import augmentation_facts, trained_limits, transformers_of
 from .io import PatternError
-from .neural_network import AllCNNClassifier
+from .neural_network import AllCNNClassifier, AllCNNRegressor
 from .pipeline import SizingPipeline
 from .preprocessing import QStandardizer
 
@@ -64,6 +64,15 @@ class Sizing:
         Where the pattern came from.
     model : str
         Name of the sizer.
+    dispersion : float, optional
+        Standard deviation of the diameters over their mean; None where the sizer does
+        not estimate it, as all that follow.
+    strain : float, optional
+        (a - a_bulk) / a_bulk.
+    volume_diameter : float, optional
+        Volume average of the diameter in nm, what small-angle scattering sees.
+    uncertainties : mapping of str to float
+        Standard deviations of what is estimated, and of ``diameter``.
     """
 
     diameter: float
@@ -76,6 +85,10 @@ class Sizing:
     agreement: float
     source: str
     model: str
+    dispersion: float | None = None
+    strain: float | None = None
+    volume_diameter: float | None = None
+    uncertainties: Mapping[str, float] = field(default_factory=dict)
 
 
 class Sizer:
@@ -93,6 +106,11 @@ class Sizer:
         What to call it.
     training : mapping, optional
         How it was trained and how well it does, for the manifest; JSON values.
+    regressor : AllCNNRegressor, optional
+        Fitted on patterns of the standardiser: estimates more than the class.
+    targets : sequence of str, default=()
+        What it was fitted to, in this order: of ``"diameter"`` and
+        ``"volume_diameter"`` (nm), ``"dispersion"`` and ``"strain"`` (fractions).
 
     Attributes
     ----------
@@ -142,8 +160,12 @@ class Sizer:
         *,
         name: str = "unnamed",
         training: Mapping[str, Any] | None = None,
+        regressor: AllCNNRegressor | None = None,
+        targets: Sequence[str] = (),
     ) -> None:
         standardizer, classifier = _steps(pipeline)
+        _check_regressor(regressor, targets, standardizer)
+        self.regressor, self.targets = regressor, tuple(targets)
         self.pipeline = pipeline
         self.name = name
         self.training = dict(training or {})
@@ -275,7 +297,56 @@ class Sizer:
             agreement=agreement,
             source=source,
             model=self.name,
+            **self._estimates(standard),
         )
+
+    def estimate(self, patterns: Any) -> xr.Dataset:
+        """Estimate what varies besides the class: dispersion, strain, volume average.
+
+        Parameters
+        ----------
+        patterns : DataArray (sample, q), DataArray (q), list of DataArray, or ndarray
+            Patterns on any grid; a bare array must be on the standard grid.
+
+        Returns
+        -------
+        Dataset
+            Over ``sample``: every target (diameters in nm, the others fractions), and its
+            standard deviation with ``_std`` behind its name.
+
+        Raises
+        ------
+        ValueError
+            If the sizer has no regressor.
+        PatternError
+            As :meth:`predict_proba`.
+        """
+        if self.regressor is None:
+            raise ValueError(f"the sizer {self.name!r} estimates nothing but the class")
+        return self._estimated(self._standardized(patterns))
+
+    def _estimated(self, standard: Array) -> xr.Dataset:
+        assert self.regressor is not None
+        answers = self.regressor.predict(standard, return_std=True)
+        mean, std = (np.reshape(values, (len(standard), -1)) for values in answers)
+        units = {name: {"units": "nm" if "diameter" in name else "1"} for name in self.targets}
+        values = {
+            f"{name}{ending}": ("sample", rows[:, k], units[name])
+            for ending, rows in (("", mean), ("_std", std))
+            for k, name in enumerate(self.targets)
+        }
+        return xr.Dataset(values)
+
+    def _estimates(self, standard: Array) -> dict[str, Any]:
+        """What a Sizing tells of one pattern besides its class."""
+        if self.regressor is None:
+            return {}
+        found = self._estimated(standard)
+        told = [name for name in self.targets if name != "diameter"]
+        return {
+            **{name: float(found[name][0]) for name in told},
+            "uncertainties": {name: float(found[f"{name}_std"][0]) for name in self.targets},
+        }
 
     def match(self, pattern: xr.DataArray, diameter: int) -> Match:
         """Lay the simulated pattern of one diameter over a measured one.
@@ -332,6 +403,8 @@ class Sizer:
             standardizer=self.pipeline.named_steps["qstandardizer"],
             classifier=self.pipeline.named_steps["allcnn"],
             reference=self.reference,
+            regressor=self.regressor,
+            targets=self.targets,
             facts={
                 "name": self.name,
                 "required_range": list(self.required_range),
@@ -455,7 +528,13 @@ def load_sizer(name: str | Path) -> Sizer:
     pipeline = SizingPipeline.from_fitted(
         [("qstandardizer", parts.standardizer), ("allcnn", parts.classifier)]
     )
-    sizer = Sizer(pipeline, name=parts.facts["name"], training=parts.facts["training"])
+    sizer = Sizer(
+        pipeline,
+        name=parts.facts["name"],
+        training=parts.facts["training"],
+        regressor=parts.regressor,
+        targets=parts.targets,
+    )
     sizer.reference = parts.reference
     for fact in ("required_range", "coarsest_step", "simulation", "augmentation"):
         setattr(sizer, fact, parts.facts[fact])
@@ -483,3 +562,25 @@ def _steps(pipeline: Pipeline) -> tuple[QStandardizer, AllCNNClassifier]:
     if classes.dtype.kind not in "iu" or classes.min() <= 0:
         raise ValueError("the classes must be diameters in picometres, positive integers")
     return standardizer, classifier
+
+
+def _check_regressor(
+    regressor: AllCNNRegressor | None, targets: Sequence[str], standardizer: QStandardizer
+) -> None:
+    if regressor is None:
+        if targets:
+            raise ValueError("targets are given without a regressor")
+        return
+    if not hasattr(regressor, "layers_"):
+        raise ValueError("regressor is not fitted; call regressor.fit(X, y) first")
+    unknown = set(targets) - set(TARGETS)
+    if unknown or len(set(targets)) < len(targets) or len(targets) != len(regressor.mean_):
+        raise ValueError(
+            f"targets is {tuple(targets)!r}; name each of the regressor's {len(regressor.mean_)} "
+            f"targets once, of {', '.join(TARGETS)}"
+        )
+    if regressor.n_features_in_ != len(standardizer.q_):
+        raise ValueError(
+            f"regressor was fitted on {regressor.n_features_in_} points and the standardiser gives "
+            f"{len(standardizer.q_)}"
+        )

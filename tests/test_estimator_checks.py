@@ -32,6 +32,7 @@ ESTIMATORS = [
         RandomForestClassifier(20, random_state=0), sq.PoissonNoise(scale=1e4), random_state=0
     ),
     sq.AllCNNClassifier(random_state=0),
+    sq.AllCNNRegressor(random_state=0),
     sq.make_sizing_pipeline(random_state=0),
     sq.LibraryLikelihoodClassifier(),
     sq.LibraryLikelihoodClassifier(scale=1e3),

@@ -272,7 +272,7 @@ def test_warm_start_goes_on(noisy_samples):
     assert classifier.predict(X.values).shape == y.shape
     with pytest.raises(ValueError, match="warm_start needs the classes"):
         classifier.fit(X.values, y + 1)
-    with pytest.raises(ValueError, match="warm_start needs the classes"):
+    with pytest.raises(ValueError, match="warm_start needs the architecture"):
         classifier.set_params(n_filters=9).fit(X.values, y)
     loaded = sq.load_sizer("PbS").pipeline[-1].set_params(warm_start=True)
     with pytest.raises(ValueError, match="predicts only"):

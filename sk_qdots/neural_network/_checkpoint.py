@@ -34,7 +34,7 @@ class Checkpoint:
     plan : Plan
     augmenter : transformer or None
     train_set : tuple of ndarray
-        Patterns, and where among the classes they lie.
+        Patterns, and what to learn of them.
     weights : dict or None
         State of the module that it starts from.
     """

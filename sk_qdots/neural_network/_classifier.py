@@ -1,50 +1,25 @@
-"""A scikit-learn classifier that trains the all-CNN through skorch.
-
-Training needs torch; predicting does not. ``fit`` folds the trained network into
-a handful of matrices, ``layers_``, and ``predict_proba`` multiplies them.
-"""
+"""A scikit-learn classifier that trains the all-CNN through skorch."""
 
 from __future__ import annotations
 
-from dataclasses import replace
-from numbers import Integral, Real
 from os import PathLike
-from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
 from scipy.special import softmax
-from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.base import ClassifierMixin
 
-from .._validation import (
-    Interval,
-    StrOptions,
-    check_is_fitted,
-    check_random_state,
-    fit_context,
-    validate_data,
-)
-from ._encoding import Encoding
-from ._preparation import (
-    axis_of,
-    class_positions,
-    fitted_augmenter,
-    fitted_encoding,
-    set_aside,
-)
-from ._presets import PRESETS, Architecture
+from .._validation import fit_context
+from ._base import AllCNNEstimator
+from ._preparation import class_positions, soft_targets
 
 __all__ = ["AllCNNClassifier"]
 
 Array = npt.NDArray[Any]
 
-_PREDICT_BATCH = 256
-_ROWS_AT_ONCE = 16
-_ARCHITECTURE = ("n_filters", "kernel_sizes", "channels", "batch_norm", "n_linear", "q_bias")
 
-
-class AllCNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+class AllCNNClassifier(ClassifierMixin, AllCNNEstimator):  # type: ignore[misc]
     """All-convolutional classifier of one-dimensional patterns.
 
     NaN means not measured: such a point gets the value of the mean training
@@ -167,38 +142,11 @@ class AllCNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     """
 
     says_most_probable = True  # what Answers need not ask twice
-
-    encoding_: Encoding
-    net_: Any
-    history_: Any
+    classes_: Array
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
-        "preset": [StrOptions(set(PRESETS))],
-        "n_filters": [Interval(Integral, 1, None, closed="left"), tuple, list, None],
-        "kernel_sizes": [tuple, list, None],
-        "channels": [tuple, list, None],
-        "batch_norm": ["boolean", None],
-        "n_linear": [Interval(Integral, 0, None, closed="left"), None],
-        "q_bias": ["boolean", None],
+        **AllCNNEstimator._parameter_constraints,
         "classes": ["array-like", None],
-        "lr": [Interval(Real, 0, None, closed="neither")],
-        "schedule": [StrOptions({"one-cycle", "cosine", "constant"})],
-        "weight_decay": [Interval(Real, 0, None, closed="left")],
-        "batch_size": [Interval(Integral, 2, None, closed="left")],
-        "max_epochs": [Interval(Integral, 1, None, closed="left")],
-        "steps_per_epoch": [Interval(Integral, 1, None, closed="left"), None],
-        "early_stopping": ["boolean"],
-        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
-        "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
-        "augmenter": "no_validation",
-        "warm_start": ["boolean"],
-        "checkpoint": [str, PathLike, None],
-        "precision": [StrOptions({"float32", "bfloat16"})],
-        "device": [StrOptions({"auto", "cpu", "cuda"})],
-        "n_workers": [Interval(Integral, 0, None, closed="left")],
-        "n_threads": [Interval(Integral, 1, None, closed="left")],
-        "verbose": ["boolean"],
-        "random_state": ["random_state"],
     }
 
     def __init__(
@@ -230,32 +178,34 @@ class AllCNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         verbose: bool = False,
         random_state: int | np.random.RandomState | None = None,
     ) -> None:
-        self.preset = preset
-        self.n_filters = n_filters
-        self.kernel_sizes = kernel_sizes
-        self.channels = channels
-        self.batch_norm = batch_norm
-        self.n_linear = n_linear
-        self.q_bias = q_bias
+        super().__init__(
+            preset=preset,
+            n_filters=n_filters,
+            kernel_sizes=kernel_sizes,
+            channels=channels,
+            batch_norm=batch_norm,
+            n_linear=n_linear,
+            q_bias=q_bias,
+            lr=lr,
+            schedule=schedule,
+            weight_decay=weight_decay,
+            batch_size=batch_size,
+            max_epochs=max_epochs,
+            steps_per_epoch=steps_per_epoch,
+            early_stopping=early_stopping,
+            validation_fraction=validation_fraction,
+            n_iter_no_change=n_iter_no_change,
+            augmenter=augmenter,
+            warm_start=warm_start,
+            checkpoint=checkpoint,
+            precision=precision,
+            device=device,
+            n_workers=n_workers,
+            n_threads=n_threads,
+            verbose=verbose,
+            random_state=random_state,
+        )
         self.classes = classes
-        self.lr = lr
-        self.schedule = schedule
-        self.weight_decay = weight_decay
-        self.batch_size = batch_size
-        self.max_epochs = max_epochs
-        self.steps_per_epoch = steps_per_epoch
-        self.early_stopping = early_stopping
-        self.validation_fraction = validation_fraction
-        self.n_iter_no_change = n_iter_no_change
-        self.augmenter = augmenter
-        self.warm_start = warm_start
-        self.checkpoint = checkpoint
-        self.precision = precision
-        self.device = device
-        self.n_workers = n_workers
-        self.n_threads = n_threads
-        self.verbose = verbose
-        self.random_state = random_state
 
     @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: Any, y: Any) -> Self:
@@ -284,75 +234,18 @@ class AllCNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         OSError
             If the checkpoint cannot be read or written.
         """
-        import pandas as pd
 
-        from ._training import Plan, fixed_threads, train
+        def prepare(labels: Array, goes_on: bool) -> tuple[Array, Array]:
+            classes, positions = class_positions(self.classes, labels)
+            if goes_on and not np.array_equal(classes, self.classes_):
+                raise ValueError(
+                    "warm_start needs the classes of the last fit; set warm_start=False to train "
+                    "afresh"
+                )
+            self.classes_ = classes
+            return soft_targets(positions, len(classes)), positions
 
-        architecture = self._architecture()
-        goes_on = self.warm_start and hasattr(self, "layers_")
-        if not goes_on:
-            # What an interrupted training leaves must not answer with half of the old network.
-            for name in ("layers_", "net_", "history_"):
-                self.__dict__.pop(name, None)
-        axis = axis_of(X)
-        X, y = validate_data(
-            self,
-            X,
-            y,
-            reset=not goes_on,
-            dtype=np.float32,
-            order="C",
-            ensure_all_finite="allow-nan",
-        )
-        classes, positions = class_positions(self.classes, y)
-        if goes_on:
-            self._check_can_go_on(architecture, classes)
-        seed = self._seed()
-        augmenter = fitted_augmenter(self.augmenter, X, axis, seed)
-        train_set, valid_set = (X, positions), None
-        if self.early_stopping:
-            train_set, valid_set = set_aside(X, positions, self.validation_fraction, seed)
-        if len(train_set[0]) < 2:
-            raise ValueError(f"n_samples = {len(train_set[0])} to train on; it takes 2 or more")
-        if goes_on:
-            encoding = self.encoding_
-        else:
-            with fixed_threads(self.n_threads):
-                encoding = fitted_encoding(train_set[0], train_set[1], augmenter, seed)
-        plan = Plan(
-            architecture=architecture,
-            n_classes=len(classes),
-            lr=self.lr,
-            weight_decay=self.weight_decay,
-            schedule=self.schedule,
-            batch_size=self.batch_size,
-            first_epoch=int(self.history_["epoch"].iloc[-1]) if goes_on else 0,
-            max_epochs=self.max_epochs,
-            steps_per_epoch=self.steps_per_epoch,
-            n_iter_no_change=self.n_iter_no_change if self.early_stopping else None,
-            precision=self.precision,
-            device=self.device,
-            n_workers=self.n_workers,
-            n_threads=self.n_threads,
-            verbose=self.verbose,
-            seed=seed,
-        )
-        training = train(
-            plan,
-            encoding,
-            augmenter,
-            train_set,
-            valid_set,
-            checkpoint=None if self.checkpoint is None else Path(self.checkpoint),
-            weights=self.net_.module_.state_dict() if goes_on else None,
-        )
-        self.classes_ = classes
-        self.architecture_ = architecture
-        self.augmenter_ = augmenter
-        self.encoding_ = encoding
-        self.net_ = training.net
-        self.history_ = pd.DataFrame(training.rows)
-        self.layers_ = self.net_.module_.folded_layers()
+        self._train(X, y, prepare, "cross-entropy", lambda targets: targets.shape[1])
         return self
 
     def predict_proba(self, X: Any) -> Array:
@@ -375,22 +268,7 @@ class AllCNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             If X has another number of columns than in ``fit``, a row of NaN only, or
             values so extreme that the network has no answer.
         """
-        check_is_fitted(self, "layers_")
-        X = validate_data(self, X, reset=False, dtype=np.float32, ensure_all_finite="allow-nan")
-        if not np.isfinite(X).any(axis=1).all():
-            raise ValueError("X holds a pattern without a measured point: every value is NaN")
-        logits = np.empty((len(X), len(self.classes_)))
-        for start in range(0, len(X), _PREDICT_BATCH):
-            rows = X[start : start + _PREDICT_BATCH]
-            n_rows = len(rows)
-            # A matrix product of few rows may round otherwise: the answer for a pattern
-            # does not depend on how many others came with it.
-            rows = rows[np.arange(-(-n_rows // _ROWS_AT_ONCE) * _ROWS_AT_ONCE) % n_rows]
-            with np.errstate(over="ignore", invalid="ignore"):  # looked for below
-                logits[start : start + n_rows] = self._logits(self.encode(rows))[:n_rows]
-        if not np.isfinite(logits).all():
-            raise ValueError("the network has no finite answer: look for extreme values in X")
-        return np.asarray(softmax(logits, axis=1))
+        return np.asarray(softmax(self._outputs(X), axis=1))
 
     def predict(self, X: Any) -> Array:
         """Most probable class.
@@ -411,72 +289,3 @@ class AllCNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """
         best = self.predict_proba(X).argmax(axis=1)
         return np.asarray(self.classes_[best])
-
-    def encode(self, X: Array) -> npt.NDArray[np.float32]:
-        """Turn patterns into what the network sees.
-
-        Parameters
-        ----------
-        X : ndarray of shape (n_samples, n_features)
-            NaN means not measured.
-
-        Returns
-        -------
-        ndarray of shape (n_samples, n_features, n_channels), float32
-        """
-        check_is_fitted(self, "encoding_")
-        return self.encoding_(X, self.architecture_.channels)
-
-    def _logits(self, encoded: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        hidden = encoded
-        for k, (weight, bias) in enumerate(self.layers_[:-1]):
-            kernel = self.architecture_.kernel_sizes[k]
-            n_samples, length, channels = hidden.shape
-            missing = -length % kernel
-            if missing:
-                before = missing // 2
-                hidden = np.pad(hidden, ((0, 0), (before, missing - before), (0, 0)))
-            hidden = hidden.reshape(-1, kernel * channels) @ weight
-            hidden = hidden.reshape(n_samples, (length + missing) // kernel, -1)
-            hidden += bias
-            if k >= self.architecture_.n_linear:
-                np.maximum(hidden, 0.0, out=hidden)
-        weight, bias = self.layers_[-1]
-        return np.asarray(hidden.mean(axis=1) @ weight + bias)
-
-    def _architecture(self) -> Architecture:
-        given = {name: getattr(self, name) for name in _ARCHITECTURE}
-        chosen = {name: _plain(value) for name, value in given.items() if value is not None}
-        return replace(PRESETS[self.preset], **chosen)
-
-    def _check_can_go_on(self, architecture: Architecture, classes: Array) -> None:
-        if not hasattr(self, "net_"):
-            raise ValueError(
-                "warm_start needs a network that was trained here; one that was loaded from a "
-                "file predicts only"
-            )
-        if not np.array_equal(classes, self.classes_) or architecture != self.architecture_:
-            raise ValueError(
-                "warm_start needs the classes and the architecture of the last fit; set "
-                "warm_start=False to train afresh"
-            )
-
-    def _seed(self) -> int:
-        if self.checkpoint is not None and not isinstance(self.random_state, Integral):
-            raise ValueError(
-                f"checkpoint needs random_state to be an integer, not {self.random_state!r}: "
-                "another seed would be another training"
-            )
-        return int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
-
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.input_tags.allow_nan = True
-        return tags
-
-
-def _plain(value: Any) -> Any:
-    """A parameter that a grid search may have given as a list or a numpy number."""
-    if isinstance(value, tuple | list):
-        return tuple(_plain(item) for item in value)
-    return value.item() if isinstance(value, np.generic) else value

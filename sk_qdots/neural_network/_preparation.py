@@ -18,10 +18,16 @@ from ..augmentation._base import check_augmenter
 from ..simulation import default_q_grid
 from ._encoding import Encoding, fit_encoding
 
-__all__ = ["axis_of", "class_positions", "fitted_augmenter", "fitted_encoding", "set_aside"]
+__all__ = [
+    "axis_of",
+    "class_positions",
+    "fitted_augmenter",
+    "fitted_encoding",
+    "set_aside",
+    "soft_targets",
+]
 
 Array = npt.NDArray[Any]
-_Set = tuple[Array, Array]
 
 _REFERENCE_ROWS = 8192  # augmented rows that the encoding is learnt from
 
@@ -77,30 +83,36 @@ def fitted_augmenter(given: Any, X: Array, axis: Array | None, seed: int) -> Any
     return augmenter.fit(X)
 
 
-def set_aside(X: Array, positions: Array, share: float, seed: int) -> tuple[_Set, _Set]:
-    """What to train on, and what to stop by."""
+def soft_targets(positions: Array, n_classes: int) -> npt.NDArray[np.float32]:
+    """Probabilities of the classes: a position between two of them belongs to both."""
+    lower = np.minimum(positions.astype(int), n_classes - 2)
+    part = positions - lower
+    targets = np.zeros((len(positions), n_classes), dtype=np.float32)
+    rows = np.arange(len(positions))
+    targets[rows, lower], targets[rows, lower + 1] = 1.0 - part, part
+    return targets
+
+
+def set_aside(strata: Array, share: float, seed: int) -> tuple[Array, Array]:
+    """Rows to train on, and rows to stop by, of every stratum."""
     from sklearn.model_selection import train_test_split
 
-    nearest = np.rint(positions)
-    n_valid = max(math.ceil(share * len(X)), len(np.unique(nearest)))
+    n_valid = max(math.ceil(share * len(strata)), len(np.unique(strata)))
     try:
         train_rows, valid_rows = train_test_split(
-            np.arange(len(X)),
-            test_size=n_valid,
-            stratify=nearest,
-            random_state=seed,
+            np.arange(len(strata)), test_size=n_valid, stratify=strata, random_state=seed
         )
     except ValueError as error:
         raise ValueError(f"early_stopping cannot set patterns aside: {error}") from None
-    return (X[train_rows], positions[train_rows]), (X[valid_rows], positions[valid_rows])
+    return train_rows, valid_rows
 
 
-def fitted_encoding(X: Array, positions: Array, augmenter: Any, seed: int) -> Encoding:
+def fitted_encoding(X: Array, strata: Array, augmenter: Any, seed: int) -> Encoding:
     """The encoding of patterns as the network will get them."""
     rng = np.random.default_rng([seed, 3])
     if augmenter is None:
         rows = rng.permutation(len(X))[:_REFERENCE_ROWS]
-        return fit_encoding(X[rows], positions[rows])
+        return fit_encoding(X[rows], strata[rows])
     rows = rng.choice(len(X), min(_REFERENCE_ROWS, 4 * len(X)))
     drawn = perturb(augmenter, X[rows], rng)
     if drawn.shape != (len(rows), X.shape[1]):
@@ -108,4 +120,4 @@ def fitted_encoding(X: Array, positions: Array, augmenter: Any, seed: int) -> En
             f"augmenter turns patterns of {X.shape[1]} points into {drawn.shape[1]}; it must keep "
             "the grid"
         )
-    return fit_encoding(drawn, positions[rows])
+    return fit_encoding(drawn, strata[rows])

@@ -78,6 +78,8 @@ def _is_count(value: object) -> bool:
     return not isinstance(value, bool) and isinstance(value, Integral) and int(value) >= 1
 
 
+LOG_VARIANCES = (-14.0, 6.0)  # of targets of variance 1: nothing is known better than this
+
 PRESETS = {
     # As published: five convolutions of 32 filters, global average pooling.
     "paper": Architecture(

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
-from skorch import NeuralNetClassifier
+from skorch import NeuralNet, NeuralNetClassifier, NeuralNetRegressor
 from skorch.callbacks import Callback
 from skorch.helper import predefined_split
 from threadpoolctl import threadpool_limits
@@ -29,7 +29,7 @@ from ..augmentation import perturb
 from ._checkpoint import Checkpoint
 from ._encoding import Encoding
 from ._module import AllCNN, arguments
-from ._presets import Architecture
+from ._presets import LOG_VARIANCES, Architecture
 
 __all__ = ["Plan", "Training", "train"]
 
@@ -40,12 +40,41 @@ _START = 1 / 25  # of the peak learning rate
 _END = 1e-4
 
 
+class GaussianLoss(torch.nn.Module):
+    """Negative log-likelihood of targets, given their means and the logarithms of variances."""
+
+    def forward(self, output: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        """Mean over patterns and targets.
+
+        Parameters
+        ----------
+        output : Tensor of shape (n_samples, 2 x n_targets)
+        targets : Tensor of shape (n_samples, n_targets)
+
+        Returns
+        -------
+        Tensor
+        """
+        mean, logarithm = output.chunk(2, dim=1)
+        logarithm = logarithm.clamp(*LOG_VARIANCES)
+        loss: torch.Tensor = 0.5 * (logarithm + (targets - mean) ** 2 * torch.exp(-logarithm))
+        return loss.mean()
+
+
+# Loss, and the skorch net that goes with it.
+LOSSES: dict[str, tuple[type[torch.nn.Module], type[NeuralNet]]] = {
+    "cross-entropy": (torch.nn.CrossEntropyLoss, NeuralNetClassifier),
+    "gaussian": (GaussianLoss, NeuralNetRegressor),
+}
+
+
 @dataclass(frozen=True)
 class Plan:
     """How to train; the parameters of :class:`AllCNNClassifier` of the same names."""
 
     architecture: Architecture
-    n_classes: int
+    n_outputs: int
+    loss: str  # of LOSSES
     lr: float
     weight_decay: float
     schedule: str
@@ -68,7 +97,7 @@ class Training:
 
     Parameters
     ----------
-    net : NeuralNetClassifier
+    net : NeuralNetClassifier or NeuralNetRegressor
     rows : list of dict
         What each epoch gave.
     best : dict, optional
@@ -77,7 +106,7 @@ class Training:
         Whether it stopped early.
     """
 
-    net: NeuralNetClassifier
+    net: NeuralNet
     rows: list[dict[str, float]] = field(default_factory=list)
     best: dict[str, torch.Tensor] | None = None
     stopped: bool = False
@@ -89,14 +118,14 @@ class _Batches(torch.utils.data.Dataset[tuple[torch.Tensor, torch.Tensor]]):
     def __init__(
         self,
         X: Array,
-        positions: Array,
+        targets: Array,
         encoding: Encoding,
         augmenter: Any,
         plan: Plan,
         *,
         fixed: bool = False,
     ) -> None:
-        self.X, self.positions, self.n_classes = X, positions, plan.n_classes
+        self.X, self.targets = X, targets
         self.encoding, self.augmenter = encoding, augmenter
         self.channels, self.seed, self.fixed = plan.architecture.channels, plan.seed, fixed
         # No batch of one, which batch normalisation cannot take.
@@ -127,16 +156,7 @@ class _Batches(torch.utils.data.Dataset[tuple[torch.Tensor, torch.Tensor]]):
             rng = np.random.default_rng([self.seed, 2 if self.fixed else 1, self.epoch, k])
             X = perturb(self.augmenter, X, rng)
         encoded = self.encoding(X, self.channels)
-        return torch.from_numpy(encoded), torch.from_numpy(self._targets(self.positions[rows]))
-
-    def _targets(self, positions: Array) -> npt.NDArray[np.float32]:
-        """Probabilities: a position between two classes belongs to both."""
-        lower = np.minimum(positions.astype(int), self.n_classes - 2)
-        part = positions - lower
-        targets = np.zeros((len(positions), self.n_classes), dtype=np.float32)
-        rows = np.arange(len(positions))
-        targets[rows, lower], targets[rows, lower + 1] = 1.0 - part, part
-        return targets
+        return torch.from_numpy(encoded), torch.from_numpy(self.targets[rows])
 
 
 class _Schedule(Callback):  # type: ignore[misc]
@@ -189,7 +209,7 @@ class _Record(Callback):  # type: ignore[misc]
         y_pred: Any = None,
         **kwargs: Any,
     ) -> None:
-        if not training:
+        if not training and self.schedule.plan.loss == "cross-entropy":
             labels = batch[1].argmax(dim=1).to(y_pred.device)
             self.right += int((y_pred.argmax(dim=1) == labels).sum())
             self.seen += len(labels)
@@ -208,8 +228,9 @@ class _Record(Callback):  # type: ignore[misc]
             "lr": float(self.schedule.rate),
             "seconds": float(last["dur"]),
         }
-        if self.seen:
+        if "valid_loss" in last:
             row["valid_loss"] = float(last["valid_loss"])
+        if self.seen:
             row["valid_accuracy"] = self.right / self.seen
         self.training.rows.append(row)
 
@@ -293,11 +314,17 @@ def fixed_threads(n_threads: int) -> Iterator[None]:
                 blas.restore_original_limits()
 
 
-def _initialized(net: NeuralNetClassifier, seed: int) -> NeuralNetClassifier:
+def _initialized(net: NeuralNet, seed: int) -> NeuralNet:
     """Weights from the seed; the random numbers of the caller are not touched."""
     with _lock, torch.random.fork_rng(devices=range(torch.cuda.device_count())):
         torch.manual_seed(seed)
         return net.initialize()
+
+
+def _only_classifiers(plan: Plan) -> dict[str, Any]:
+    if plan.loss != "cross-entropy":
+        return {}
+    return {"classes": np.arange(plan.n_outputs), "callbacks__valid_acc": None}
 
 
 def train(
@@ -310,7 +337,7 @@ def train(
     checkpoint: Path | None = None,
     weights: Any = None,
 ) -> Training:
-    """Build and train the net of a classifier.
+    """Build and train the net of an estimator.
 
     Parameters
     ----------
@@ -319,8 +346,8 @@ def train(
     augmenter : transformer or None
         Fitted.
     train_set, valid_set : tuple of ndarray
-        Patterns of shape (n_samples, n_features), and where among the classes they lie,
-        from 0 to n_classes - 1, of shape (n_samples,).
+        Patterns of shape (n_samples, n_features), and what to learn of them: the
+        probabilities of the classes, or numbers of mean 0 and variance 1.
     checkpoint : Path, optional
         File to go on from, and to keep the state in.
     weights : dict, optional
@@ -356,15 +383,16 @@ def train(
     def random() -> torch.Generator:  # data loaders draw from the global one otherwise
         return torch.Generator().manual_seed(plan.seed)
 
-    net = NeuralNetClassifier(
+    criterion, kind = LOSSES[plan.loss]
+    net = kind(
         AllCNN,
-        module__n_classes=plan.n_classes,
+        module__n_classes=plan.n_outputs,
         module__precision=plan.precision,
         **{
             f"module__{name}": value
             for name, value in arguments(plan.architecture, train_set[0].shape[1]).items()
         },
-        criterion=torch.nn.CrossEntropyLoss,
+        criterion=criterion,
         optimizer=torch.optim.AdamW,
         optimizer__weight_decay=plan.weight_decay,
         lr=plan.lr,
@@ -374,12 +402,11 @@ def train(
         iterator_train__generator=random(),
         iterator_valid__batch_size=None,
         iterator_valid__generator=random(),
-        classes=np.arange(plan.n_classes),
         train_split=split,
-        callbacks__valid_acc=None,
         callbacks__print_log=None,
         device=device,
         verbose=0,
+        **_only_classifiers(plan),
     )
     training = Training(_initialized(net, plan.seed))
     if weights is not None:
