@@ -23,6 +23,7 @@ __all__ = [
     "held_out_solvents",
     "known_backgrounds",
     "known_solvents",
+    "known_supports",
     "load_background",
     "load_solvent",
     "mix_solvents",
@@ -77,6 +78,23 @@ def held_out_solvents() -> list[str]:
     return _known("held-out liquid")
 
 
+def known_supports() -> list[str]:
+    """Names of what catalysts lie on, which takes the place of a liquid.
+
+    Returns
+    -------
+    list of str
+        :func:`load_solvent` knows them too.
+
+    Examples
+    --------
+    >>> from sk_qdots.solvents import known_supports
+    >>> known_supports()
+    ['carbon-black']
+    """
+    return _known("support")
+
+
 def known_backgrounds() -> list[str]:
     """Names that :func:`load_background` knows.
 
@@ -99,7 +117,8 @@ def load_solvent(name: str | PathLike[str], wavelength: float = _WAVELENGTH) -> 
     Parameters
     ----------
     name : str or path-like
-        One of :func:`sk_qdots.solvents.known_solvents` or
+        One of :func:`sk_qdots.solvents.known_solvents`,
+        :func:`sk_qdots.solvents.known_supports` or
         :func:`sk_qdots.solvents.held_out_solvents`, or the table (.csv, with its
         description, .json, beside it) that ``tools/solvent_md.py`` wrote for another
         liquid.
@@ -138,8 +157,9 @@ def load_solvent(name: str | PathLike[str], wavelength: float = _WAVELENGTH) -> 
     if str(name).lower().endswith(".csv"):
         return _own_curve(Path(name), wavelength)
     name = str(name).lower()
-    if name not in (*known_solvents(), *held_out_solvents()):
-        raise ValueError(f"unknown solvent {name!r}; known: {', '.join(known_solvents())}")
+    if name not in (*known_solvents(), *held_out_solvents(), *known_supports()):
+        known = ", ".join([*known_solvents(), *known_supports()])
+        raise ValueError(f"unknown solvent {name!r}; known: {known}")
     return _curve(_tables()[name], wavelength)
 
 
