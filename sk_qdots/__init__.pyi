@@ -21,16 +21,18 @@ from .blank import subtract_blank
 from .inspection import SizingDisplay
 from .io import PatternError, read_pattern
 from .model_selection import PerturbedScorer, robustness_report, robustness_scorers
-from .neural_network import AllCNN, AllCNNClassifier
+from .neural_network import AllCNN, AllCNNClassifier, AllCNNRegressor
 from .pipeline import SizingPipeline, make_sizing_pipeline
 from .preprocessing import QStandardizer
 from .simulation import Crystal, default_q_grid, simulate_library
 from .sizing import Sizer, SizerError, Sizing, load_sizer
 from .solvents import load_solvent, read_solvent
+from .training import TrainingPlan, plan_training, train_sizer
 
 __all__ = [
     "AllCNN",
     "AllCNNClassifier",
+    "AllCNNRegressor",
     "AugmentedClassifier",
     "Background",
     "Crystal",
@@ -54,6 +56,7 @@ __all__ = [
     "SizingPipeline",
     "SolventMixer",
     "SolventVariation",
+    "TrainingPlan",
     "ZeroShift",
     "augment_library",
     "augmentation",
@@ -63,6 +66,7 @@ __all__ = [
     "load_solvent",
     "make_sizing_pipeline",
     "model_selection",
+    "plan_training",
     "read_pattern",
     "read_solvent",
     "robustness_report",
@@ -71,4 +75,5 @@ __all__ = [
     "simulation",
     "solvents",
     "subtract_blank",
+    "train_sizer",
 ]

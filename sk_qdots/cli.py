@@ -23,6 +23,7 @@ __all__ = ["main"]
 _BAD_INPUT = 2
 _INTERRUPTED = 130
 _MAX_PANELS = 40
+_MANY = 1000  # values of a range
 _COLUMNS = (
     "file",
     "diameter_nm",
@@ -36,6 +37,9 @@ _COLUMNS = (
     "model",
     "axis",
     "wavelength",
+    "volume_diameter_nm",
+    "dispersion",
+    "strain",
 )
 
 
@@ -149,8 +153,147 @@ def _parser() -> argparse.ArgumentParser:
         help="a background was subtracted before: intensities may be negative",
     )
     size.set_defaults(run=_size)
+    _add_train(commands)
     _add_evaluate(commands)
     return parser
+
+
+def _add_train(commands: Any) -> None:
+    train = commands.add_parser(
+        "train",
+        help="make a sizer for any crystal",
+        description="Simulate nanocrystals, put their patterns through experiments, train a sizer "
+        "on them and judge it. Says first what it will do and how long that takes. Interrupted, "
+        "the same command goes on.",
+        epilog="Example: sk-qdots train --cif CdTe.cif --diameters 2:7:0.5 --instrument lab-cu "
+        "--out CdTe",
+    )
+    crystal = train.add_mutually_exclusive_group(required=True)
+    crystal.add_argument("--cif", metavar="FILE", help="the crystal, from a CIF")
+    crystal.add_argument("--crystal", metavar="NAME", help="the name of a built-in crystal")
+    train.add_argument(
+        "--diameters",
+        type=_range,
+        metavar="FIRST:LAST:STEP",
+        help="classes in nm (default: 2 to 8 in steps that the particles resolve)",
+    )
+    train.add_argument(
+        "--dispersions",
+        type=_range,
+        metavar="FIRST:LAST:STEP",
+        help="standard deviation / mean of the diameters (default: 0.05:0.2:0.03)",
+    )
+    train.add_argument(
+        "--strains",
+        type=_range,
+        metavar="FIRST:LAST:STEP",
+        help="relative change of the lattice (default: -0.005:0.005:0.001)",
+    )
+    train.add_argument(
+        "--shape", nargs="+", default=["sphere"], metavar="NAME", help="one or several shapes"
+    )
+    train.add_argument(
+        "--solvents",
+        nargs="+",
+        metavar="NAME",
+        help="liquids to start from, or dry (default: all shipped ones)",
+    )
+    train.add_argument(
+        "--instrument",
+        type=_instrument,
+        default="synchrotron",
+        metavar="KIND",
+        help="synchrotron, lab-cu, lab-mo, anywhere, or wavelength=0.5169 (default: synchrotron)",
+    )
+    train.add_argument("--epochs", type=int, help="length of the training (default: 90)")
+    train.add_argument(
+        "--classes-only",
+        action="store_true",
+        help="do not train the second network, for dispersion, strain and volume average",
+    )
+    train.add_argument("--name", help="of the sizer (default: the crystal's)")
+    train.add_argument(
+        "--out", metavar="DIR", help="folder to write (default: the name of the sizer)"
+    )
+    train.add_argument("--seed", type=int, default=0, help="default: 0")
+    train.add_argument(
+        "--plan", action="store_true", help="say what would be done and how long it takes, only"
+    )
+    train.set_defaults(run=_train)
+
+
+def _range(text: str) -> list[float]:
+    """Numbers from FIRST to LAST in steps, or one number."""
+    parts = [_number(part) for part in text.split(":")]
+    if len(parts) == 1:
+        return parts
+    if len(parts) != 3 or not parts[2] > 0 or parts[1] < parts[0]:
+        raise argparse.ArgumentTypeError(f"{text!r} is not FIRST:LAST:STEP, such as 1.5:8:0.5")
+    n = math.floor((parts[1] - parts[0]) / parts[2] + 1e-6) + 1
+    if n > _MANY:
+        raise argparse.ArgumentTypeError(f"{text!r} are {n} numbers; {_MANY} at most")
+    return [round(parts[0] + k * parts[2], 9) for k in range(n)]
+
+
+def _instrument(text: str) -> Any:
+    return _number(text.removeprefix("wavelength=")) if text.startswith("wavelength=") else text
+
+
+def _train(options: argparse.Namespace) -> int:
+    import shutil
+
+    from .training import plan_training, train_sizer
+
+    given = {
+        name: value
+        for name in ("diameters", "dispersions", "strains", "solvents", "epochs", "name")
+        if (value := getattr(options, name)) is not None
+    }
+    try:
+        plan = plan_training(
+            Path(options.cif) if options.cif else options.crystal,
+            shape=options.shape,
+            instrument=options.instrument,
+            estimates=not options.classes_only,
+            **given,
+        )
+        if options.plan:
+            print(plan)
+            return 0
+        out = Path(options.out or plan.name)
+        if out.exists():
+            _complain(f"{out} exists; choose another folder with --out")
+            return _BAD_INPUT
+        state = out.with_name(f"{out.name}.training")
+        sizer = train_sizer(plan, checkpoint=state, random_state=options.seed)
+        sizer.save(out)
+    except (ValueError, OSError) as error:
+        _complain(str(error))
+        return _BAD_INPUT
+    shutil.rmtree(state, ignore_errors=True)
+    _print_scores(sizer.training["scores"])
+    print(f"wrote {out}; size with it: sk-qdots size FILE --model {out}")
+    print(f"where it fails: sk-qdots evaluate --model {out}")
+    return 0
+
+
+def _print_scores(scores: dict[str, Any]) -> None:
+    print(f"on {scores['n_test']} fresh patterns, in liquids that training has not seen:")
+    for name in ("standard cells", "as drawn"):
+        row = scores[name]
+        print(
+            f"  {name:15s} right {row['accuracy']:.3f}, within one class "
+            f"{row['within_one_class']:.3f}, mean error {row['mean_absolute_error_nm']:.2f} nm"
+        )
+    worst = sorted(scores["by size"].items(), key=lambda item: float(item[1]))[:3]
+    print("  least often right: " + ", ".join(f"{d} nm ({share:.2f})" for d, share in worst))
+    if "estimates" in scores:
+        errors = scores["estimates"]
+        print(
+            f"  dry and well counted, mean errors: diameter {errors['diameter']:.2f} nm, volume "
+            f"average {errors['volume_diameter']:.2f} nm, dispersion {errors['dispersion']:.3f}, "
+            f"strain {errors['strain']:.5f}"
+        )
 
 
 def _add_evaluate(commands: Any) -> None:
@@ -277,8 +420,10 @@ def _record(sizing: Sizing, pattern: xr.DataArray) -> dict[str, Any]:
         sizing.model,
         pattern.attrs["axis"],
         pattern.attrs.get("wavelength"),
+        *(_rounded(value) for value in (sizing.volume_diameter, sizing.dispersion, sizing.strain)),
     )
     record: dict[str, Any] = dict(zip(_COLUMNS, values, strict=True))
+    record["uncertainties"] = {k: _rounded(v) for k, v in sizing.uncertainties.items()}
     record["probabilities"] = {
         f"{diameter:g}": round(float(p), 4)
         for diameter, p in zip(
@@ -286,6 +431,10 @@ def _record(sizing: Sizing, pattern: xr.DataArray) -> dict[str, Any]:
         )
     }
     return record
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 5)
 
 
 class _Writer(Protocol):
@@ -298,6 +447,7 @@ class _TableWriter:
     """Aligned columns, each row as soon as it is known."""
 
     _HEADER = ("diameter/nm", "probability", "runner-up/nm", "probability", "Q range/A^-1")
+    _ESTIMATES = ("volume average/nm", "dispersion", "strain/%")
 
     def __init__(self, files: Sequence[str], out: TextIO) -> None:
         self.out = out
@@ -306,7 +456,8 @@ class _TableWriter:
 
     def write(self, record: dict[str, Any]) -> None:
         if not self.started:
-            self._line("file", *self._HEADER, "agreement")
+            told = self._ESTIMATES if _estimates(record) else ()
+            self._line("file", *self._HEADER, "agreement", *told)
             self.started = True
         agreement = record["agreement"]
         self._line(
@@ -317,16 +468,29 @@ class _TableWriter:
             f"{record['runner_up_probability']:.2f}",
             f"{record['q_min']:.2f}-{record['q_max']:.2f}",
             "" if agreement is None else f"{agreement:.2f}",
+            *_estimates(record),
         )
 
     def close(self) -> None:
         """Nothing is kept back."""
 
     def _line(self, file: str, *cells: str) -> None:
-        widths = [len(name) for name in (*self._HEADER, "agreement")]
-        text = [cell.rjust(width) for cell, width in zip(cells, widths, strict=True)]
+        widths = [len(name) for name in (*self._HEADER, "agreement", *self._ESTIMATES)]
+        text = [cell.rjust(width) for cell, width in zip(cells, widths, strict=False)]
         self.out.write("  ".join([file.ljust(self.width), *text]).rstrip() + "\n")
         self.out.flush()
+
+
+def _estimates(record: dict[str, Any]) -> list[str]:
+    """What a sizer estimates besides the class, each with its standard deviation."""
+    columns = (("volume_diameter_nm", 1.0), ("dispersion", 1.0), ("strain", 100.0))
+    if all(record[name] is None for name, _ in columns):
+        return []
+    cells = []
+    for name, unit in columns:
+        value, error = record[name], record["uncertainties"].get(name.removesuffix("_nm"))
+        cells.append("" if value is None else f"{unit * value:.2f}±{unit * error:.2f}")
+    return cells
 
 
 class _CsvWriter:

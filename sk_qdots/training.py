@@ -1,0 +1,605 @@
+"""From a crystal to a sizer: simulate, augment, train, judge.
+
+What is sensible follows from the crystal: no class finer than the series of particles
+resolves, patterns over what the instrument reaches, strains and dispersions as colloids
+have them. :func:`plan_training` says what would be done and what it costs,
+:func:`train_sizer` does it.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import platform
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+from tqdm import tqdm
+
+from ._sizer_files import TARGETS
+from .augmentation import LABORATORIES, Laboratory, RandomExperiment, library_samples
+from .augmentation._laboratories import MIXTURES
+from .neural_network import AllCNNRegressor
+from .pipeline import make_sizing_pipeline
+from .simulation import (
+    Crystal,
+    DistanceTable,
+    default_q_grid,
+    distance_table,
+    homologous_series,
+    simulate_library,
+)
+from .sizing import Sizer
+from .solvents import held_out_solvents, known_solvents, load_solvent
+
+__all__ = ["TrainingPlan", "plan_training", "train_sizer"]
+
+Array = npt.NDArray[Any]
+
+_DIAMETERS = (2.0, 8.0)  # nm, first and last class by default
+_QUARTER = 0.25  # nm, of which the default step is a multiple
+_BETWEEN = 4  # diameters simulated for one class
+_DISPERSIONS = (0.05, 0.08, 0.11, 0.14, 0.17, 0.20)
+_STRAINS = tuple(np.round(np.linspace(-0.005, 0.005, 11), 6))
+_END = 0.97  # of the largest Q that an angle exists for
+_SYNCHROTRON = 0.56  # Angstrom
+_LIQUIDS = {"liquid_change": 0.10, "liquid_shift": 0.03}
+_MANY_ATOMS = 60  # in a node's cell: the pairs of its sublattices take minutes
+_ORGANIC = {"H", "C", "N", "O", "F", "P", "S", "Cl", "Br", "I", "Na", "K"}
+_STEPS_PER_EPOCH = 200
+_EPOCHS = 90
+_SECONDS = 13.0  # an epoch takes on two cores; the regressor's, two thirds of that
+_REGRESSOR_SHARE = 0.6  # of the epochs
+_FILTERS = (32, 64, 96, 128, 128)
+_REGRESSOR_FILTERS = (32, 64, 64, 96, 96)
+_N_TEST = 3060
+_LARGEST = 40.0  # nm; of populations that go beyond it the broadest are left out
+_QUANTILE = 2.576  # of the normal distribution, 99.5 %
+
+
+@dataclass(frozen=True)
+class TrainingPlan:
+    """What a training does, and what it costs.
+
+    Parameters
+    ----------
+    crystal : Crystal
+    name : str
+        Of the sizer.
+    classes : tuple of int
+        Diameters in picometres.
+    dispersions, strains : tuple of float
+    shapes : tuple of str
+        Each is simulated; which one it was is not told to the network.
+    wavelength : float
+        That the patterns are simulated for, in Angstrom.
+    laboratory : Laboratory or str
+        What experiments do.
+    solvents : tuple of str or DataArray
+        Liquids to start from; empty for dry patterns.
+    q : ndarray of shape (n_q,)
+        Grid, in 1/Angstrom.
+    epochs : int
+        Of the classifier.
+    estimates : bool
+        Whether a second network estimates dispersion, strain and volume average.
+    """
+
+    crystal: Crystal
+    name: str
+    classes: tuple[int, ...]
+    dispersions: tuple[float, ...]
+    strains: tuple[float, ...]
+    shapes: tuple[str, ...]
+    wavelength: float
+    laboratory: Laboratory | str
+    solvents: tuple[Any, ...]
+    q: Array
+    epochs: int
+    estimates: bool
+
+    @property
+    def step(self) -> int:
+        """From one class to the next, in picometres."""
+        return int(np.diff(self.classes).min())
+
+    @property
+    def diameters(self) -> Array:
+        """That are simulated, in nm: some between the classes, and a half beyond the last."""
+        nodes = np.linspace(
+            self.classes[0],
+            self.classes[-1] + self.step // 2,
+            _BETWEEN * (len(self.classes) - 1) + 1 + _BETWEEN // 2,
+        )
+        return np.asarray(np.round(nodes) / 1000.0)
+
+    @property
+    def n_atoms(self) -> int:
+        """Atoms at a node."""
+        return len(self.crystal.sublattices)
+
+    @property
+    def n_patterns(self) -> int:
+        """Simulated patterns."""
+        populations = sum(self.reaches(d, s) for d in self.diameters for s in self.dispersions)
+        return populations * len(self.strains) * len(self.shapes)
+
+    def reaches(self, diameter: float, dispersion: float) -> bool:
+        """Whether nearly all of the volume of a population is in particles that are simulated."""
+        return _largest(diameter, dispersion) <= self.largest
+
+    @property
+    def largest(self) -> float:
+        """Largest particle that is simulated, in nm."""
+        narrow = _largest(float(self.diameters[-1]), min(self.dispersions))
+        wide = _largest(float(self.diameters[-1]), max(self.dispersions))
+        return max(narrow, min(wide, _LARGEST))
+
+    def common_dispersions(self) -> tuple[float, ...]:
+        """Those that are simulated for every class."""
+        last = self.classes[-1] / 1000.0
+        return tuple(d for d in self.dispersions if self.reaches(last, d))
+
+    def series(self, progress: bool = False) -> list[DistanceTable]:
+        """Distances of the particles of each shape, from the smallest to the largest."""
+        shapes = tqdm(self.shapes, desc=f"Distances {self.name}", disable=not progress)
+        return [distance_table(homologous_series(self.crystal, self.largest, s)) for s in shapes]
+
+    @property
+    def minutes(self) -> float:
+        """That training takes on two cores, about."""
+        epochs = self.epochs * (1.0 + self.estimates * _REGRESSOR_SHARE * 2.0 / 3.0)
+        return epochs * _SECONDS * len(self.q) / len(default_q_grid()) / 60.0
+
+    def __str__(self) -> str:
+        low, high = self.classes[0] / 1000.0, self.classes[-1] / 1000.0
+        liquids = ", ".join(str(getattr(s, "name", s)) for s in self.solvents) or "none (dry)"
+        kind = self.laboratory if isinstance(self.laboratory, str) else "synchrotron"
+        resolved = self.crystal.node_diameter
+        return "\n".join(
+            [
+                f"crystal      {self.crystal.name}, {self.n_atoms} atoms at a node",
+                f"classes      {low:g} to {high:g} nm in steps of {self.step / 1000.0:g} nm "
+                f"(the particles grow by {resolved:.2g} nm)",
+                f"dispersions  {', '.join(f'{d:g}' for d in self.dispersions)}",
+                f"strains      {min(self.strains):g} to {max(self.strains):g}",
+                f"shapes       {', '.join(self.shapes)}",
+                f"instrument   {kind}, simulated at {self.wavelength:g} Angstrom",
+                f"liquids      {liquids}",
+                f"patterns     {self.n_patterns} of {len(self.q)} points, "
+                f"{self.q[0]:.3g} to {self.q[-1]:.3g} 1/Angstrom",
+                f"estimates    {', '.join(TARGETS[1:]) if self.estimates else 'nothing more'}",
+                f"training     about {self.minutes:.0f} minutes on two cores",
+            ]
+        )
+
+
+def plan_training(
+    crystal: str | Crystal | Path,
+    *,
+    diameters: npt.ArrayLike | None = None,
+    dispersions: Sequence[float] = _DISPERSIONS,
+    strains: Sequence[float] = _STRAINS,
+    shape: str | Sequence[str] = "sphere",
+    solvents: str | xr.DataArray | Sequence[str | xr.DataArray] | None = None,
+    instrument: str | float | Laboratory = "synchrotron",
+    epochs: int = _EPOCHS,
+    estimates: bool = True,
+    name: str | None = None,
+) -> TrainingPlan:
+    """Say what a training would do.
+
+    Parameters
+    ----------
+    crystal : Crystal, str or path-like
+        The dots: a crystal, the name of a built-in one, or a CIF.
+    diameters : array-like of shape (n_classes,), optional
+        Classes in nm, evenly spaced; 2 to 8 nm by default, in steps that the series of
+        particles resolves.
+    dispersions : sequence of float
+        Standard deviation / mean, fractions.
+    strains : sequence of float
+        (a - a_bulk) / a_bulk, fractions.
+    shape : str or sequence of str, default="sphere"
+        Shapes of the particles; several make the answer independent of which it is.
+    solvents : str, DataArray or sequence of them, optional
+        Liquids to start from, all shipped ones by default; ``"dry"`` for none.
+    instrument : str, float or Laboratory, default="synchrotron"
+        ``"synchrotron"``, ``"lab-cu"``, ``"lab-mo"``, ``"anywhere"``, ``"ideal"``; a
+        wavelength in Angstrom, of a synchrotron; or your own
+        :class:`sk_qdots.augmentation.Laboratory`.
+    epochs : int, default=90
+        Of 200 batches of 256 patterns.
+    estimates : bool, default=True
+        Whether to train a second network, for dispersion, strain and volume average.
+    name : str, optional
+        Of the sizer; the crystal's by default.
+
+    Returns
+    -------
+    TrainingPlan
+        ``print`` it.
+
+    Raises
+    ------
+    ValueError
+        If the crystal is organic, the classes are finer than the particles resolve or
+        uneven, or a parameter is out of range.
+
+    Examples
+    --------
+    >>> import sk_qdots as sq
+    >>> plan = sq.plan_training("Pt", diameters=[2.0, 3.0, 4.0], instrument="lab-cu")
+    >>> plan.step, round(float(plan.q[-1]), 1)
+    (1000, 7.9)
+    """
+    dots = _crystal(crystal)
+    laboratory, wavelength = _instrument(instrument)
+    classes = _classes(diameters, dots)
+    q = default_q_grid()
+    q = q[q <= _END * 4.0 * np.pi / wavelength]
+    given = _solvents(solvents)
+    shapes = (shape,) if isinstance(shape, str) else tuple(shape)
+    if not isinstance(epochs, int) or epochs < 1:
+        raise ValueError(f"epochs is {epochs!r}; it must be a positive integer")
+    return TrainingPlan(
+        crystal=dots,
+        name=name or dots.name.replace("_", " "),
+        classes=classes,
+        dispersions=tuple(float(d) for d in dispersions),
+        strains=tuple(float(s) for s in strains),
+        shapes=shapes,
+        wavelength=wavelength,
+        laboratory=laboratory,
+        solvents=given,
+        q=q,
+        epochs=epochs,
+        estimates=estimates,
+    )
+
+
+def _crystal(crystal: str | Crystal | Path) -> Crystal:
+    if isinstance(crystal, Crystal):
+        dots = crystal
+    elif isinstance(crystal, Path) or crystal.lower().endswith(".cif"):
+        dots = Crystal.from_cif(crystal)
+    else:
+        dots = Crystal.builtin(crystal)
+    elements = {s.element for s in dots.sublattices}
+    if {"C", "H"} <= elements <= _ORGANIC:
+        raise ValueError(
+            f"crystal {dots.name} is organic ({', '.join(sorted(elements))}): a sizer is for "
+            "inorganic nanocrystals that are cut from their lattice"
+        )
+    return dots
+
+
+def _instrument(instrument: str | float | Laboratory) -> tuple[Laboratory | str, float]:
+    """Laboratory, and the wavelength that patterns are simulated for."""
+    if isinstance(instrument, Laboratory):
+        return instrument, float(np.mean(instrument.wavelength))
+    if not isinstance(instrument, str):
+        wavelength = float(instrument)
+        if not 0.05 <= wavelength <= 2.5:
+            raise ValueError(f"instrument is {wavelength:g}; a wavelength is in Angstrom")
+        beam = (wavelength, wavelength)
+        return replace(LABORATORIES["synchrotron"], wavelength=beam), wavelength
+    if instrument in MIXTURES:
+        return instrument, _SYNCHROTRON
+    if instrument not in LABORATORIES:
+        known = ", ".join([*LABORATORIES, *MIXTURES])
+        raise ValueError(
+            f"instrument is {instrument!r}; known: {known}, or a wavelength in Angstrom"
+        )
+    wavelengths = LABORATORIES[instrument].wavelength
+    fixed = wavelengths[0] == wavelengths[1]
+    return instrument, float(wavelengths[0]) if fixed else _SYNCHROTRON
+
+
+def _classes(diameters: npt.ArrayLike | None, crystal: Crystal) -> tuple[int, ...]:
+    resolved = crystal.node_diameter
+    sensible = _QUARTER * math.ceil(round(resolved / _QUARTER, 6))
+    if sensible < 0.5:
+        sensible = 0.5
+    if diameters is None:
+        sizes = np.arange(_DIAMETERS[0], _DIAMETERS[1] + 1e-6, sensible)
+        if len(sizes) < 3:
+            sizes = sensible * np.arange(1.0, 5.0)
+    else:
+        sizes = np.atleast_1d(np.asarray(diameters, dtype=np.float64))
+    if sizes.ndim != 1 or len(sizes) < 2 or not (np.isfinite(sizes) & (sizes > 0)).all():
+        raise ValueError("diameters must hold two positive numbers or more, in nm")
+    steps = np.diff(sizes)
+    if (steps <= 0).any() or not np.allclose(steps, steps[0], rtol=1e-3):
+        raise ValueError("diameters must ascend in even steps")
+    if steps[0] < resolved - 0.01:
+        raise ValueError(
+            f"diameters have a step of {steps[0]:g} nm; particles cut from {crystal.name} grow by "
+            f"{resolved:.2g} nm, and resolve no less: choose {sensible:g} nm or more"
+        )
+    if sizes[0] < resolved:
+        raise ValueError(
+            f"diameters begin at {sizes[0]:g} nm; the smallest particle of {crystal.name} has "
+            f"{resolved:.2g} nm"
+        )
+    return tuple(int(v) for v in np.rint(1000.0 * sizes))
+
+
+def _solvents(
+    solvents: str | xr.DataArray | Sequence[str | xr.DataArray] | None,
+) -> tuple[Any, ...]:
+    if solvents is None:
+        return tuple(known_solvents())
+    several = [solvents] if isinstance(solvents, str | xr.DataArray) else list(solvents)
+    if several == ["dry"]:
+        return ()
+    for one in several:
+        if isinstance(one, str):
+            load_solvent(one)  # refuses what it does not know
+    return tuple(several)
+
+
+def train_sizer(
+    crystal: str | Crystal | Path | TrainingPlan,
+    *,
+    checkpoint: str | os.PathLike[str] | None = None,
+    precision: str = "float32",
+    n_workers: int = 0,
+    random_state: int = 0,
+    progress: bool = True,
+    **settings: Any,
+) -> Sizer:
+    """Simulate, augment, train and judge a sizer for any crystal.
+
+    Parameters
+    ----------
+    crystal : Crystal, str, path-like or TrainingPlan
+        As in :func:`plan_training`, or what it returned.
+    checkpoint : str or path-like, optional
+        Folder to keep the state of the training in: interrupted, the same call goes on.
+    precision : {"float32", "bfloat16"}, default="float32"
+        Of the matrix products in training, as in :class:`AllCNNClassifier`.
+    n_workers : int, default=0
+        Processes that draw batches while another trains.
+    random_state : int, default=0
+        Seed of everything.
+    progress : bool, default=True
+        Whether to print the plan and show progress bars.
+    **settings
+        Of :func:`plan_training`.
+
+    Returns
+    -------
+    Sizer
+        ``training["scores"]`` says how good it is on fresh patterns.
+
+    Raises
+    ------
+    ValueError
+        As :func:`plan_training`, or if the training diverges.
+    KeyboardInterrupt
+        If it was interrupted; with a checkpoint, the same call goes on.
+
+    See Also
+    --------
+    Sizer.save : Keeps it.
+
+    Examples
+    --------
+    >>> import sk_qdots as sq
+    >>> sizer = sq.train_sizer("CdSe zinc blende", instrument="lab-cu")  # doctest: +SKIP
+    >>> sizer.save("CdSe-lab")  # doctest: +SKIP
+    """
+    if isinstance(crystal, TrainingPlan):
+        if settings:
+            raise ValueError(f"a plan has {', '.join(settings)} already: give one or the other")
+        plan = crystal
+    else:
+        plan = plan_training(crystal, **settings)
+    if progress:
+        print(plan, flush=True)
+    folder = None if checkpoint is None else Path(checkpoint)
+    start = time.monotonic()
+    series = plan.series(progress=progress)
+    X, y = _samples(plan, series, plan.diameters, plan.dispersions, plan.strains, progress)
+    pipeline = make_sizing_pipeline(augmenter=_experiment(plan), random_state=random_state)
+    pipeline.set_params(
+        qstandardizer__q_min=float(plan.q[0]),
+        qstandardizer__q_max=float(plan.q[-1]),
+        qstandardizer__n_points=len(plan.q),
+        allcnn__classes=np.array(plan.classes),
+        allcnn__n_filters=_FILTERS,
+        allcnn__lr=1e-2,
+        allcnn__max_epochs=plan.epochs,
+        allcnn__steps_per_epoch=_STEPS_PER_EPOCH,
+        allcnn__precision=precision,
+        allcnn__n_workers=n_workers,
+        allcnn__checkpoint=None if folder is None else folder / "classifier",
+        allcnn__verbose=progress,
+    )
+    pipeline.fit(X, np.minimum(y, plan.classes[-1]))
+    regressor = None
+    if plan.estimates:
+        regressor = AllCNNRegressor(
+            n_filters=_REGRESSOR_FILTERS,
+            lr=1e-2,
+            max_epochs=max(1, round(_REGRESSOR_SHARE * plan.epochs)),
+            steps_per_epoch=_STEPS_PER_EPOCH,
+            augmenter=_experiment(plan),
+            precision=precision,
+            n_workers=n_workers,
+            checkpoint=None if folder is None else folder / "regressor",
+            verbose=progress,
+            random_state=random_state,
+        )
+        standard = pipeline.named_steps["qstandardizer"].transform(X)
+        rows = xr.DataArray(
+            standard,
+            dims=("sample", "q"),
+            coords={"q": ("q", plan.q, {"units": "1/angstrom"})},
+        )
+        regressor.fit(rows, targets_of(X))
+    training = {
+        "command": f"sq.train_sizer({plan.name!r})",
+        "seed": random_state,
+        "epochs": plan.epochs,
+        "precision": precision,
+        "date": datetime.now(UTC).date().isoformat(),
+        "minutes": round((time.monotonic() - start) / 60.0, 1),
+        "machine": f"{os.cpu_count()} cores {platform.machine()}",
+        "n_patterns": plan.n_patterns,
+        "versions": {p: version(p) for p in ("sk_qdots", "numpy", "torch")},
+    }
+    sizer = Sizer(
+        pipeline,
+        _library(
+            plan, series[0], np.array(plan.classes) / 1000.0, plan.common_dispersions(), (0.0,)
+        ),
+        name=plan.name,
+        training=training,
+        regressor=regressor,
+        targets=TARGETS if plan.estimates else (),
+    )
+    sizer.training["scores"] = judge(sizer, plan, series, random_state + 1)
+    return sizer
+
+
+def targets_of(X: xr.DataArray) -> Array:
+    """What the regressor learns of simulated patterns, in the order of ``TARGETS``."""
+    diameter, dispersion = X.coords["diameter"].values, X.coords["dispersion"].values
+    volume = volume_diameter(diameter, dispersion)
+    return np.stack([diameter, dispersion, X.coords["strain"].values, volume], axis=1)
+
+
+def volume_diameter(diameter: npt.ArrayLike, dispersion: npt.ArrayLike) -> Array:
+    """Volume average of the diameter, sum of D^4 over sum of D^3, of a lognormal."""
+    return np.asarray(diameter) * (1.0 + np.asarray(dispersion) ** 2) ** 3
+
+
+def judge(
+    sizer: Sizer,
+    plan: TrainingPlan,
+    series: Sequence[DistanceTable],
+    random_state: int,
+    n: int | None = None,
+) -> dict[str, Any]:
+    """How good a sizer is on fresh patterns, drawn as in training but in other liquids."""
+    from .model_selection import METRICS, Answers
+
+    n = _N_TEST if n is None else n
+    classes = np.array(plan.classes) / 1000.0
+    middles = (_middles(plan.dispersions), _middles(plan.strains))
+    X, y = _samples(plan, series[:1], classes, *middles)
+    rng = np.random.default_rng(random_state)
+    rows = np.resize(rng.permutation(len(y)), n)
+    X, y = X[rows], y[rows]
+    liquids = [load_solvent(name, plan.wavelength) for name in held_out_solvents()]
+    held_out = replace(plan, solvents=tuple(liquids) if plan.solvents else ())
+    scores: dict[str, Any] = {"n_test": n}
+    for name, changes in _TESTS.items():
+        measured = _experiment(held_out, **changes).fit(X).perturb(X, rng)
+        answers = Answers.of(sizer, measured, y)
+        scores[name] = {
+            "accuracy": round(METRICS["accuracy"](answers), 4),
+            "within_one_class": round(METRICS["within_one_class"](answers), 4),
+            "mean_absolute_error_nm": round(-METRICS["neg_mean_absolute_error"](answers), 4),
+        }
+        if name == "as drawn":
+            scores["by size"] = {
+                f"{c / 1000.0:g}": round(float(answers.right[y == c].mean()), 3)
+                for c in plan.classes
+            }
+    if sizer.regressor is not None:
+        scores["estimates"] = _estimates(sizer, plan, X, rng)
+    return scores
+
+
+_TESTS: dict[str, dict[str, Any]] = {
+    "standard cells": {
+        "full_range_share": 1.0,
+        "fine_share": 1.0,
+        "qd_fraction": (0.15, 1.0),
+        "scale": (3.0, 200.0),
+    },
+    "as drawn": {},
+}
+
+
+def _estimates(sizer: Sizer, plan: TrainingPlan, X: xr.DataArray, rng: Any) -> dict[str, float]:
+    """Mean absolute errors on dry, well counted patterns."""
+    dry = _experiment(plan, dry_share=1.0, full_range_share=1.0, fine_share=1.0, scale=(30, 200))
+    found = sizer.estimate(dry.fit(X).perturb(X, rng))
+    true = targets_of(X)
+    return {
+        name: round(float(np.abs(found[name].values - true[:, k]).mean()), 5)
+        for k, name in enumerate(TARGETS)
+    }
+
+
+def _samples(
+    plan: TrainingPlan,
+    series: Sequence[DistanceTable],
+    diameters: npt.ArrayLike,
+    dispersions: Sequence[float] | Array,
+    strains: Sequence[float] | Array,
+    progress: bool = False,
+) -> tuple[xr.DataArray, Array]:
+    """Patterns of every population whose particles the series reach, and their labels."""
+    parts = []
+    steps = [(table, float(s)) for table in series for s in dispersions]
+    for table, dispersion in tqdm(steps, desc=f"Patterns {plan.name}", disable=not progress):
+        reached = [d for d in np.atleast_1d(diameters) if plan.reaches(float(d), dispersion)]
+        library = _library(plan, table, reached, (dispersion,), strains)
+        parts.append(library_samples(library)[0])
+    X = xr.concat(parts, "sample", coords="minimal", compat="override", combine_attrs="override")
+    return X, np.rint(1000.0 * X.coords["diameter"].values).astype(np.int64)
+
+
+def _library(
+    plan: TrainingPlan,
+    table: DistanceTable,
+    diameters: npt.ArrayLike,
+    dispersions: Sequence[float] | Array,
+    strains: Sequence[float] | Array,
+) -> xr.Dataset:
+    return simulate_library(
+        table,
+        diameters=diameters,
+        dispersions=dispersions,
+        strains=strains,
+        q=plan.q,
+        wavelength=plan.wavelength,
+        n_jobs=-1,
+    )
+
+
+def _largest(diameter: float, dispersion: float) -> float:
+    """Diameter in nm below which 99.5 % of the volume of a lognormal population lies."""
+    variance = math.log1p(dispersion**2)
+    location = math.log(diameter) - 0.5 * variance
+    return math.exp(location + 3.0 * variance + _QUANTILE * math.sqrt(variance))
+
+
+def _middles(values: Sequence[float]) -> Array:
+    levels = np.sort(values)
+    return 0.5 * (levels[1:] + levels[:-1]) if len(levels) > 1 else levels
+
+
+def _experiment(plan: TrainingPlan, **changes: Any) -> RandomExperiment:
+    """What is done to every batch."""
+    dry = {} if plan.solvents else {"dry_share": 1.0}
+    return RandomExperiment(
+        plan.laboratory,
+        solvents=list(plan.solvents) or None,
+        crystal=plan.crystal,
+        q=plan.q,
+        **{**_LIQUIDS, **changes, **dry},
+    )

@@ -1,0 +1,254 @@
+"""From a crystal to a sizer."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+import xarray as xr
+
+import sk_qdots as sq
+from sk_qdots import _sizer_files, training
+from sk_qdots.cli import main
+
+CDTE = """data_CdTe
+_cell_length_a 6.482
+_cell_length_b 6.482
+_cell_length_c 6.482
+_cell_angle_alpha 90
+_cell_angle_beta 90
+_cell_angle_gamma 90
+_symmetry_space_group_name_H-M 'F -4 3 m'
+loop_
+_atom_site_label
+_atom_site_type_symbol
+_atom_site_fract_x
+_atom_site_fract_y
+_atom_site_fract_z
+_atom_site_B_iso_or_equiv
+Cd1 Cd 0 0 0 1.2
+Te1 Te 0.25 0.25 0.25 1.0
+"""
+METHANE = CDTE.replace("Cd1 Cd", "C1 C").replace("Te1 Te", "H1 H")
+
+
+@pytest.fixture
+def cif(tmp_path):
+    path = tmp_path / "CdTe.cif"
+    path.write_text(CDTE)
+    return path
+
+
+@pytest.fixture
+def brief(monkeypatch):
+    """A training of seconds: what is tested is that everything comes together."""
+    monkeypatch.setattr(training, "_STEPS_PER_EPOCH", 6)
+    monkeypatch.setattr(training, "_N_TEST", 60)
+    return {
+        "diameters": [2.0, 4.0, 6.0],
+        "dispersions": [0.1, 0.2],
+        "strains": [-0.002, 0.002],
+        "solvents": ["hexane", "toluene"],
+        "epochs": 2,
+    }
+
+
+def test_step_is_what_the_particles_resolve(cif):
+    for crystal in ("PbS", "Pt", cif, "CeO2"):
+        plan = sq.plan_training(crystal)
+        assert plan.step / 1000 >= plan.crystal.node_diameter
+        assert plan.classes[0] == 2000 and plan.classes[-1] <= 8000
+        assert f"{plan.step / 1000:g} nm" in str(plan) and "minutes" in str(plan)
+
+
+def test_simulated_sizes_lie_around_the_classes():
+    plan = sq.plan_training("PbS", diameters=[2.0, 2.5, 3.0])
+    assert set(np.array(plan.classes) / 1000) < set(plan.diameters)
+    assert plan.diameters[-1] == pytest.approx(3.25, abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("instrument", "wavelength", "end"),
+    [("lab-cu", 1.54059, 7.92), ("synchrotron", 0.56, 15.0), (0.5169, 0.5169, 15.0)],
+)
+def test_range_is_that_of_the_instrument(instrument, wavelength, end):
+    plan = sq.plan_training("PbS", instrument=instrument)
+    assert plan.wavelength == pytest.approx(wavelength, abs=1e-4)
+    assert plan.q[-1] == pytest.approx(end, abs=0.02)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"diameters": [2.0, 2.2, 2.4]}, "resolve no less: choose 0.5 nm or more"),
+        ({"diameters": [2.0, 3.0, 5.0]}, "even steps"),
+        ({"diameters": [3.0, 2.0]}, "even steps"),
+        ({"diameters": [3.0]}, "two positive numbers"),
+        ({"diameters": [0.2, 0.9]}, "smallest particle"),
+        ({"diameters": [np.nan, 2.0]}, "two positive numbers"),
+        ({"instrument": "lab-copper"}, "known: ideal, synchrotron, lab-cu"),
+        ({"instrument": 56.0}, "wavelength is in Angstrom"),
+        ({"solvents": ["hexan"]}, "unknown solvent 'hexan'"),
+        ({"epochs": 0}, "positive integer"),
+    ],
+)
+def test_bad_plans(settings, message):
+    with pytest.raises(ValueError, match=message):
+        sq.plan_training("PbS", **settings)
+
+
+def test_organic_crystals_are_refused(tmp_path):
+    path = tmp_path / "organic.cif"
+    path.write_text(METHANE)
+    with pytest.raises(ValueError, match=r"organic \(C, H\)"):
+        sq.plan_training(path)
+
+
+def test_volume_average_of_a_lognormal():
+    assert training.volume_diameter(1.8, 0.5) == pytest.approx(3.52, abs=0.01)
+    rng = np.random.default_rng(0)
+    s = np.sqrt(np.log(1.04))
+    sizes = rng.lognormal(np.log(5.0) - s**2 / 2, s, 400_000)
+    expected = (sizes**4).sum() / (sizes**3).sum()
+    assert training.volume_diameter(5.0, 0.2) == pytest.approx(expected, rel=0.01)
+
+
+def test_sizer_of_a_cif_is_saved_and_sizes(cif, brief, tmp_path):
+    sizer = sq.train_sizer(cif, progress=False, **brief)
+    assert sizer.classes_.tolist() == [2000, 4000, 6000]
+    assert sizer.targets == training.TARGETS
+    scores = sizer.training["scores"]
+    assert set(scores["by size"]) == {"2", "4", "6"} and scores["n_test"] == 60
+    sizer.save(tmp_path / "CdTe")
+    loaded = sq.load_sizer(tmp_path / "CdTe")
+    library = sq.simulate_library(
+        sq.Crystal.from_cif(cif), diameters=[4.0], dispersions=[0.15], strains=[0.0]
+    )
+    pattern = sq.library_samples(library)[0][0]
+    one, other = sizer.size(pattern), loaded.size(pattern)
+    assert one.diameter == other.diameter
+    assert one.uncertainties == other.uncertainties
+    assert set(one.uncertainties) == set(training.TARGETS)
+    assert one.volume_diameter == pytest.approx(other.volume_diameter)
+    estimates = loaded.estimate(pattern)
+    assert float(estimates.dispersion[0]) == other.dispersion
+    assert float(estimates.strain_std[0]) == other.uncertainties["strain"]
+
+
+def test_training_goes_on_where_it_was_interrupted(brief, tmp_path):
+    whole = sq.train_sizer("PbS", progress=False, checkpoint=tmp_path / "a", **brief)
+    again = sq.train_sizer("PbS", progress=False, checkpoint=tmp_path / "a", **brief)
+    X = np.full((1, 5004), 70.0) + np.cos(np.arange(5004) / 50.0)
+    np.testing.assert_array_equal(whole.predict_proba(X), again.predict_proba(X))
+    afresh = sq.train_sizer("PbS", progress=False, **brief)
+    np.testing.assert_array_equal(whole.predict_proba(X), afresh.predict_proba(X))
+
+
+def test_sizer_without_estimates(brief):
+    sizer = sq.train_sizer("PbS", progress=False, estimates=False, **brief)
+    assert sizer.regressor is None and "estimates" not in sizer.training["scores"]
+    with pytest.raises(ValueError, match="estimates nothing but the class"):
+        sizer.estimate(np.full((1, 5004), 70.0))
+
+
+def test_laboratory_and_shapes(brief):
+    sizer = sq.train_sizer(
+        "PbS", progress=False, instrument="lab-cu", shape=["sphere", "cube"], **brief
+    )
+    assert sizer.q_[-1] < 8.0
+    assert sizer.simulation["wavelength"] == pytest.approx(1.54059, abs=1e-4)
+
+
+def test_command(cif, brief, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    options = ["--diameters", "2:6:2", "--epochs", "1", "--solvents", "dry", "--classes-only"]
+    assert main(["train", "--cif", str(cif), *options, "--plan"]) == 0
+    assert "none (dry)" in capsys.readouterr().out
+    assert main(["train", "--cif", str(cif), *options, "--out", "mine"]) == 0
+    told = capsys.readouterr().out
+    assert "standard cells" in told and "sk-qdots size FILE --model mine" in told
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["CdTe.cif", "mine"]
+    assert main(["train", "--cif", str(cif), *options, "--out", "mine"]) == 2
+    assert "mine exists" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--crystal", "PbS", "--diameters", "2:8:0.1"], "resolve no less"),
+        (["--crystal", "Unobtainium"], "unknown crystal"),
+        (["--cif", "nowhere.cif"], "no such CIF"),
+    ],
+)
+def test_failures_have_one_line(options, message, capsys):
+    assert main(["train", *options]) == 2
+    error = capsys.readouterr().err
+    assert message in error and error.count("\n") == 1
+
+
+@pytest.mark.parametrize("text", ["2:8", "8:2:0.5", "2:8:0", "1:2:1e-9", "a:b:c"])
+def test_bad_ranges_are_refused(text, capsys):
+    with pytest.raises(SystemExit) as exit:
+        main(["train", "--crystal", "PbS", "--diameters", text])
+    assert exit.value.code == 2
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("saved") / "PbS"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(training, "_STEPS_PER_EPOCH", 2)
+        patch.setattr(training, "_N_TEST", 12)
+        sizer = sq.train_sizer(
+            "PbS",
+            diameters=[2.0, 4.0],
+            dispersions=[0.1, 0.2],
+            strains=[-0.002, 0.002],
+            solvents="dry",
+            epochs=1,
+            progress=False,
+        )
+    sizer.save(folder)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda m: m["regressor"].update(targets=["diameter"]), "array regressor_weight5"),
+        (lambda m: m["regressor"].update(targets=["size", 3, 4, 5]), "each once"),
+        (lambda m: m["regressor"].update(targets=["a b"] * 4), "each once"),
+        (lambda m: m["regressor"].update(targets=[["diameter"]] * 4), "each once"),
+        (lambda m: m["regressor"].update(level=-1.0), "level and scale"),
+        (lambda m: m["regressor"].update(parameters={}), "damaged"),
+        (lambda m: m["regressor"]["parameters"].update(n_filters=10**5), "values for one pattern"),
+        (lambda m: m.update(regressor=None), "damaged"),
+    ],
+)
+def test_altered_regressors_are_refused(saved, tmp_path, change, message):
+    shutil.copytree(saved, tmp_path / "altered")
+    path = tmp_path / "altered" / "manifest.json"
+    manifest = json.loads(path.read_text())
+    change(manifest)
+    manifest["manifest_sha256"] = _sizer_files._digest(manifest)
+    path.write_text(json.dumps(manifest))
+    with pytest.raises(sq.SizerError, match=message):
+        sq.load_sizer(tmp_path / "altered")
+
+
+def test_loaded_regressor_answers_as_the_saved_one(saved):
+    first, second = sq.load_sizer(saved), sq.load_sizer(saved)
+    X = np.full((2, 5004), 70.0) + np.cos(np.arange(5004) / 40.0)
+    assert first.targets == training.TARGETS
+    xr.testing.assert_identical(first.estimate(X), second.estimate(X))
+    assert (first.estimate(X).dispersion_std > 0).all()
+
+
+def test_sizer_refuses_a_regressor_that_does_not_fit(saved):
+    sizer = sq.load_sizer(saved)
+    with pytest.raises(ValueError, match="targets are given without a regressor"):
+        sq.Sizer(sizer.pipeline, targets=["diameter"])
+    with pytest.raises(ValueError, match="name each of the regressor's 4 targets"):
+        sq.Sizer(sizer.pipeline, regressor=sizer.regressor, targets=["diameter"])
+    with pytest.raises(ValueError, match="regressor is not fitted"):
+        sq.Sizer(sizer.pipeline, regressor=sq.AllCNNRegressor(), targets=["diameter"])
