@@ -9,7 +9,9 @@ import xarray as xr
 
 import sk_qdots as sq
 from sk_qdots import _sizer_files, training
+from sk_qdots._sizer_files import TARGETS
 from sk_qdots.cli import main
+from sk_qdots.training import _train
 
 CDTE = """data_CdTe
 _cell_length_a 6.482
@@ -42,8 +44,8 @@ def cif(tmp_path):
 @pytest.fixture
 def brief(monkeypatch):
     """A training of seconds: what is tested is that everything comes together."""
-    monkeypatch.setattr(training, "_STEPS_PER_EPOCH", 6)
-    monkeypatch.setattr(training, "_N_TEST", 60)
+    monkeypatch.setattr(_train, "_STEPS_PER_EPOCH", 6)
+    monkeypatch.setattr(_train, "_N_TEST", 60)
     return {
         "diameters": [2.0, 4.0, 6.0],
         "dispersions": [0.1, 0.2],
@@ -116,7 +118,7 @@ def test_volume_average_of_a_lognormal():
 def test_sizer_of_a_cif_is_saved_and_sizes(cif, brief, tmp_path):
     sizer = sq.train_sizer(cif, progress=False, **brief)
     assert sizer.classes_.tolist() == [2000, 4000, 6000]
-    assert sizer.targets == training.TARGETS
+    assert sizer.targets == TARGETS
     scores = sizer.training["scores"]
     assert set(scores["by size"]) == {"2", "4", "6"} and scores["n_test"] == 60
     sizer.save(tmp_path / "CdTe")
@@ -128,7 +130,7 @@ def test_sizer_of_a_cif_is_saved_and_sizes(cif, brief, tmp_path):
     one, other = sizer.size(pattern), loaded.size(pattern)
     assert one.diameter == other.diameter
     assert one.uncertainties == other.uncertainties
-    assert set(one.uncertainties) == set(training.TARGETS)
+    assert set(one.uncertainties) == set(TARGETS)
     assert one.volume_diameter == pytest.approx(other.volume_diameter)
     estimates = loaded.estimate(pattern)
     assert float(estimates.dispersion[0]) == other.dispersion
@@ -197,8 +199,8 @@ def test_bad_ranges_are_refused(text, capsys):
 def saved(tmp_path_factory):
     folder = tmp_path_factory.mktemp("saved") / "PbS"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(training, "_STEPS_PER_EPOCH", 2)
-        patch.setattr(training, "_N_TEST", 12)
+        patch.setattr(_train, "_STEPS_PER_EPOCH", 2)
+        patch.setattr(_train, "_N_TEST", 12)
         sizer = sq.train_sizer(
             "PbS",
             diameters=[2.0, 4.0],
@@ -239,7 +241,7 @@ def test_altered_regressors_are_refused(saved, tmp_path, change, message):
 def test_loaded_regressor_answers_as_the_saved_one(saved):
     first, second = sq.load_sizer(saved), sq.load_sizer(saved)
     X = np.full((2, 5004), 70.0) + np.cos(np.arange(5004) / 40.0)
-    assert first.targets == training.TARGETS
+    assert first.targets == TARGETS
     xr.testing.assert_identical(first.estimate(X), second.estimate(X))
     assert (first.estimate(X).dispersion_std > 0).all()
 

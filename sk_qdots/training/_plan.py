@@ -1,21 +1,10 @@
-"""From a crystal to a sizer: simulate, augment, train, judge.
-
-What is sensible follows from the crystal: no class finer than the series of particles
-resolves, patterns over what the instrument reaches, strains and dispersions as colloids
-have them. :func:`plan_training` says what would be done and what it costs,
-:func:`train_sizer` does it.
-"""
+"""What a training would do, and what it costs."""
 
 from __future__ import annotations
 
 import math
-import os
-import platform
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -24,23 +13,19 @@ import numpy.typing as npt
 import xarray as xr
 from tqdm import tqdm
 
-from ._sizer_files import TARGETS
-from .augmentation import LABORATORIES, Laboratory, RandomExperiment, library_samples
-from .augmentation._laboratories import MIXTURES
-from .neural_network import AllCNNRegressor
-from .pipeline import make_sizing_pipeline
-from .simulation import (
+from .._sizer_files import TARGETS
+from ..augmentation import LABORATORIES, Laboratory
+from ..augmentation._laboratories import MIXTURES
+from ..simulation import (
     Crystal,
     DistanceTable,
     default_q_grid,
     distance_table,
     homologous_series,
-    simulate_library,
 )
-from .sizing import Sizer
-from .solvents import held_out_solvents, known_solvents, load_solvent
+from ..solvents import known_solvents, load_solvent
 
-__all__ = ["TrainingPlan", "plan_training", "train_sizer"]
+__all__ = ["REGRESSOR_SHARE", "TrainingPlan", "plan_training"]
 
 Array = npt.NDArray[Any]
 
@@ -51,16 +36,10 @@ _DISPERSIONS = (0.05, 0.08, 0.11, 0.14, 0.17, 0.20)
 _STRAINS = tuple(np.round(np.linspace(-0.005, 0.005, 11), 6))
 _END = 0.97  # of the largest Q that an angle exists for
 _SYNCHROTRON = 0.56  # Angstrom
-_LIQUIDS = {"liquid_change": 0.10, "liquid_shift": 0.03}
-_MANY_ATOMS = 60  # in a node's cell: the pairs of its sublattices take minutes
 _ORGANIC = {"H", "C", "N", "O", "F", "P", "S", "Cl", "Br", "I", "Na", "K"}
-_STEPS_PER_EPOCH = 200
 _EPOCHS = 90
 _SECONDS = 13.0  # an epoch takes on two cores; the regressor's, two thirds of that
-_REGRESSOR_SHARE = 0.6  # of the epochs
-_FILTERS = (32, 64, 96, 128, 128)
-_REGRESSOR_FILTERS = (32, 64, 64, 96, 96)
-_N_TEST = 3060
+REGRESSOR_SHARE = 0.6  # of the epochs
 _LARGEST = 40.0  # nm; of populations that go beyond it the broadest are left out
 _QUANTILE = 2.576  # of the normal distribution, 99.5 %
 
@@ -156,7 +135,7 @@ class TrainingPlan:
     @property
     def minutes(self) -> float:
         """That training takes on two cores, about."""
-        epochs = self.epochs * (1.0 + self.estimates * _REGRESSOR_SHARE * 2.0 / 3.0)
+        epochs = self.epochs * (1.0 + self.estimates * REGRESSOR_SHARE * 2.0 / 3.0)
         return epochs * _SECONDS * len(self.q) / len(default_q_grid()) / 60.0
 
     def __str__(self) -> str:
@@ -347,259 +326,8 @@ def _solvents(
     return tuple(several)
 
 
-def train_sizer(
-    crystal: str | Crystal | Path | TrainingPlan,
-    *,
-    checkpoint: str | os.PathLike[str] | None = None,
-    precision: str = "float32",
-    n_workers: int = 0,
-    random_state: int = 0,
-    progress: bool = True,
-    **settings: Any,
-) -> Sizer:
-    """Simulate, augment, train and judge a sizer for any crystal.
-
-    Parameters
-    ----------
-    crystal : Crystal, str, path-like or TrainingPlan
-        As in :func:`plan_training`, or what it returned.
-    checkpoint : str or path-like, optional
-        Folder to keep the state of the training in: interrupted, the same call goes on.
-    precision : {"float32", "bfloat16"}, default="float32"
-        Of the matrix products in training, as in :class:`AllCNNClassifier`.
-    n_workers : int, default=0
-        Processes that draw batches while another trains.
-    random_state : int, default=0
-        Seed of everything.
-    progress : bool, default=True
-        Whether to print the plan and show progress bars.
-    **settings
-        Of :func:`plan_training`.
-
-    Returns
-    -------
-    Sizer
-        ``training["scores"]`` says how good it is on fresh patterns.
-
-    Raises
-    ------
-    ValueError
-        As :func:`plan_training`, or if the training diverges.
-    KeyboardInterrupt
-        If it was interrupted; with a checkpoint, the same call goes on.
-
-    See Also
-    --------
-    Sizer.save : Keeps it.
-
-    Examples
-    --------
-    >>> import sk_qdots as sq
-    >>> sizer = sq.train_sizer("CdSe zinc blende", instrument="lab-cu")  # doctest: +SKIP
-    >>> sizer.save("CdSe-lab")  # doctest: +SKIP
-    """
-    if isinstance(crystal, TrainingPlan):
-        if settings:
-            raise ValueError(f"a plan has {', '.join(settings)} already: give one or the other")
-        plan = crystal
-    else:
-        plan = plan_training(crystal, **settings)
-    if progress:
-        print(plan, flush=True)
-    folder = None if checkpoint is None else Path(checkpoint)
-    start = time.monotonic()
-    series = plan.series(progress=progress)
-    X, y = _samples(plan, series, plan.diameters, plan.dispersions, plan.strains, progress)
-    pipeline = make_sizing_pipeline(augmenter=_experiment(plan), random_state=random_state)
-    pipeline.set_params(
-        qstandardizer__q_min=float(plan.q[0]),
-        qstandardizer__q_max=float(plan.q[-1]),
-        qstandardizer__n_points=len(plan.q),
-        allcnn__classes=np.array(plan.classes),
-        allcnn__n_filters=_FILTERS,
-        allcnn__lr=1e-2,
-        allcnn__max_epochs=plan.epochs,
-        allcnn__steps_per_epoch=_STEPS_PER_EPOCH,
-        allcnn__precision=precision,
-        allcnn__n_workers=n_workers,
-        allcnn__checkpoint=None if folder is None else folder / "classifier",
-        allcnn__verbose=progress,
-    )
-    pipeline.fit(X, np.minimum(y, plan.classes[-1]))
-    regressor = None
-    if plan.estimates:
-        regressor = AllCNNRegressor(
-            n_filters=_REGRESSOR_FILTERS,
-            lr=1e-2,
-            max_epochs=max(1, round(_REGRESSOR_SHARE * plan.epochs)),
-            steps_per_epoch=_STEPS_PER_EPOCH,
-            augmenter=_experiment(plan),
-            precision=precision,
-            n_workers=n_workers,
-            checkpoint=None if folder is None else folder / "regressor",
-            verbose=progress,
-            random_state=random_state,
-        )
-        standard = pipeline.named_steps["qstandardizer"].transform(X)
-        rows = xr.DataArray(
-            standard,
-            dims=("sample", "q"),
-            coords={"q": ("q", plan.q, {"units": "1/angstrom"})},
-        )
-        regressor.fit(rows, targets_of(X))
-    training = {
-        "command": f"sq.train_sizer({plan.name!r})",
-        "seed": random_state,
-        "epochs": plan.epochs,
-        "precision": precision,
-        "date": datetime.now(UTC).date().isoformat(),
-        "minutes": round((time.monotonic() - start) / 60.0, 1),
-        "machine": f"{os.cpu_count()} cores {platform.machine()}",
-        "n_patterns": plan.n_patterns,
-        "versions": {p: version(p) for p in ("sk_qdots", "numpy", "torch")},
-    }
-    sizer = Sizer(
-        pipeline,
-        _library(
-            plan, series[0], np.array(plan.classes) / 1000.0, plan.common_dispersions(), (0.0,)
-        ),
-        name=plan.name,
-        training=training,
-        regressor=regressor,
-        targets=TARGETS if plan.estimates else (),
-    )
-    sizer.training["scores"] = judge(sizer, plan, series, random_state + 1)
-    return sizer
-
-
-def targets_of(X: xr.DataArray) -> Array:
-    """What the regressor learns of simulated patterns, in the order of ``TARGETS``."""
-    diameter, dispersion = X.coords["diameter"].values, X.coords["dispersion"].values
-    volume = volume_diameter(diameter, dispersion)
-    return np.stack([diameter, dispersion, X.coords["strain"].values, volume], axis=1)
-
-
-def volume_diameter(diameter: npt.ArrayLike, dispersion: npt.ArrayLike) -> Array:
-    """Volume average of the diameter, sum of D^4 over sum of D^3, of a lognormal."""
-    return np.asarray(diameter) * (1.0 + np.asarray(dispersion) ** 2) ** 3
-
-
-def judge(
-    sizer: Sizer,
-    plan: TrainingPlan,
-    series: Sequence[DistanceTable],
-    random_state: int,
-    n: int | None = None,
-) -> dict[str, Any]:
-    """How good a sizer is on fresh patterns, drawn as in training but in other liquids."""
-    from .model_selection import METRICS, Answers
-
-    n = _N_TEST if n is None else n
-    classes = np.array(plan.classes) / 1000.0
-    middles = (_middles(plan.dispersions), _middles(plan.strains))
-    X, y = _samples(plan, series[:1], classes, *middles)
-    rng = np.random.default_rng(random_state)
-    rows = np.resize(rng.permutation(len(y)), n)
-    X, y = X[rows], y[rows]
-    liquids = [load_solvent(name, plan.wavelength) for name in held_out_solvents()]
-    held_out = replace(plan, solvents=tuple(liquids) if plan.solvents else ())
-    scores: dict[str, Any] = {"n_test": n}
-    for name, changes in _TESTS.items():
-        measured = _experiment(held_out, **changes).fit(X).perturb(X, rng)
-        answers = Answers.of(sizer, measured, y)
-        scores[name] = {
-            "accuracy": round(METRICS["accuracy"](answers), 4),
-            "within_one_class": round(METRICS["within_one_class"](answers), 4),
-            "mean_absolute_error_nm": round(-METRICS["neg_mean_absolute_error"](answers), 4),
-        }
-        if name == "as drawn":
-            scores["by size"] = {
-                f"{c / 1000.0:g}": round(float(answers.right[y == c].mean()), 3)
-                for c in plan.classes
-            }
-    if sizer.regressor is not None:
-        scores["estimates"] = _estimates(sizer, plan, X, rng)
-    return scores
-
-
-_TESTS: dict[str, dict[str, Any]] = {
-    "standard cells": {
-        "full_range_share": 1.0,
-        "fine_share": 1.0,
-        "qd_fraction": (0.15, 1.0),
-        "scale": (3.0, 200.0),
-    },
-    "as drawn": {},
-}
-
-
-def _estimates(sizer: Sizer, plan: TrainingPlan, X: xr.DataArray, rng: Any) -> dict[str, float]:
-    """Mean absolute errors on dry, well counted patterns."""
-    dry = _experiment(plan, dry_share=1.0, full_range_share=1.0, fine_share=1.0, scale=(30, 200))
-    found = sizer.estimate(dry.fit(X).perturb(X, rng))
-    true = targets_of(X)
-    return {
-        name: round(float(np.abs(found[name].values - true[:, k]).mean()), 5)
-        for k, name in enumerate(TARGETS)
-    }
-
-
-def _samples(
-    plan: TrainingPlan,
-    series: Sequence[DistanceTable],
-    diameters: npt.ArrayLike,
-    dispersions: Sequence[float] | Array,
-    strains: Sequence[float] | Array,
-    progress: bool = False,
-) -> tuple[xr.DataArray, Array]:
-    """Patterns of every population whose particles the series reach, and their labels."""
-    parts = []
-    steps = [(table, float(s)) for table in series for s in dispersions]
-    for table, dispersion in tqdm(steps, desc=f"Patterns {plan.name}", disable=not progress):
-        reached = [d for d in np.atleast_1d(diameters) if plan.reaches(float(d), dispersion)]
-        library = _library(plan, table, reached, (dispersion,), strains)
-        parts.append(library_samples(library)[0])
-    X = xr.concat(parts, "sample", coords="minimal", compat="override", combine_attrs="override")
-    return X, np.rint(1000.0 * X.coords["diameter"].values).astype(np.int64)
-
-
-def _library(
-    plan: TrainingPlan,
-    table: DistanceTable,
-    diameters: npt.ArrayLike,
-    dispersions: Sequence[float] | Array,
-    strains: Sequence[float] | Array,
-) -> xr.Dataset:
-    return simulate_library(
-        table,
-        diameters=diameters,
-        dispersions=dispersions,
-        strains=strains,
-        q=plan.q,
-        wavelength=plan.wavelength,
-        n_jobs=-1,
-    )
-
-
 def _largest(diameter: float, dispersion: float) -> float:
     """Diameter in nm below which 99.5 % of the volume of a lognormal population lies."""
     variance = math.log1p(dispersion**2)
     location = math.log(diameter) - 0.5 * variance
     return math.exp(location + 3.0 * variance + _QUANTILE * math.sqrt(variance))
-
-
-def _middles(values: Sequence[float]) -> Array:
-    levels = np.sort(values)
-    return 0.5 * (levels[1:] + levels[:-1]) if len(levels) > 1 else levels
-
-
-def _experiment(plan: TrainingPlan, **changes: Any) -> RandomExperiment:
-    """What is done to every batch."""
-    dry = {} if plan.solvents else {"dry_share": 1.0}
-    return RandomExperiment(
-        plan.laboratory,
-        solvents=list(plan.solvents) or None,
-        crystal=plan.crystal,
-        q=plan.q,
-        **{**_LIQUIDS, **changes, **dry},
-    )

@@ -1,0 +1,64 @@
+"""The ``sk-qdots`` command: a module for each of its words."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+
+from ._evaluate import add_evaluate
+from ._size import add_size
+from ._train import add_train
+from ._words import BAD_INPUT, INTERRUPTED, complain
+
+__all__ = ["main"]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command.
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        Command-line arguments; those of the process by default.
+
+    Returns
+    -------
+    int
+        Exit status: 0, 2 where an input was bad, 130 where it was interrupted.
+    """
+    options = _parser().parse_args(arguments)
+    try:
+        status: int = options.run(options)
+        sys.stdout.flush()
+        return status
+    except KeyboardInterrupt:
+        complain("interrupted")
+        return INTERRUPTED
+    except BrokenPipeError:  # the reader of our output left, as head does
+        _drop_output()
+        return 0
+    except OSError as error:  # a full disk, say
+        _drop_output()
+        complain(f"the result cannot be written: {error.strerror or error}")
+        return BAD_INPUT
+
+
+def _drop_output() -> None:
+    """Keep the interpreter from flushing into a closed or full output when it ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _parser() -> argparse.ArgumentParser:
+    from importlib.metadata import version
+
+    parser = argparse.ArgumentParser(
+        prog="sk-qdots", description="The size of quantum dots from one X-ray pattern."
+    )
+    parser.add_argument("--version", action="version", version=f"sk_qdots {version('sk_qdots')}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    add_size(commands)
+    add_train(commands)
+    add_evaluate(commands)
+    return parser

@@ -1,0 +1,77 @@
+"""``sk-qdots evaluate``."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from ._words import BAD_INPUT, complain, number
+
+__all__ = ["add_evaluate"]
+
+
+def add_evaluate(commands: Any) -> None:
+    """Add the command to the parser."""
+    evaluate = commands.add_parser(
+        "evaluate",
+        help="put a sizer through everything and write a report",
+        description="Put a sizer and its peers through every condition: ranges, steps, dilution, "
+        "unseen liquids, instruments, shapes. Writes the tables (netCDF), the figures (PNG) and "
+        "one report that stands alone (HTML). Interrupted, the same command goes on.",
+        epilog="Example: sk-qdots evaluate --quick --out evaluation",
+    )
+    evaluate.add_argument(
+        "--model", default="PbS", metavar="NAME|PATH", help="sizer to evaluate (default: PbS)"
+    )
+    evaluate.add_argument(
+        "--out", default="evaluation", metavar="DIR", help="folder to write (default: evaluation)"
+    )
+    evaluate.add_argument(
+        "--quick", action="store_true", help="few patterns and levels: minutes, coarse figures"
+    )
+    evaluate.add_argument(
+        "--references",
+        metavar="TABLE.csv",
+        help="measured patterns of known size: columns file, diameter_nm, and where known "
+        "wavelength, x, dispersion, first_peak_ev",
+    )
+    evaluate.add_argument("--cif", metavar="FILE", help="the crystal, where it is not built in")
+    evaluate.add_argument(
+        "--liquid",
+        action="append",
+        metavar="FILE",
+        help="measured liquid to dilute in, instead of the held-out ones; may be repeated",
+    )
+    evaluate.add_argument(
+        "--wavelength", type=number, metavar="A", help="of those files, in Angstrom"
+    )
+    evaluate.add_argument("--seed", type=int, default=30_000, help="default: 30000")
+    evaluate.set_defaults(run=_evaluate)
+
+
+def _evaluate(options: argparse.Namespace) -> int:
+    from ..evaluation import evaluate
+    from ..io import read_pattern
+    from ..simulation import Crystal
+
+    try:
+        liquids = [
+            read_pattern(path, wavelength=options.wavelength).rename(Path(path).stem)
+            for path in options.liquid or ()
+        ]
+        crystal = None if options.cif is None else Crystal.from_cif(options.cif)
+        report = evaluate(
+            options.model,
+            options.out,
+            quick=options.quick,
+            references=options.references,
+            crystal=crystal,
+            liquids=liquids,
+            random_state=options.seed,
+        )
+    except ValueError as error:
+        complain(str(error))
+        return BAD_INPUT
+    print(f"wrote {report}")
+    return 0

@@ -1,0 +1,153 @@
+"""``sk-qdots train``."""
+
+from __future__ import annotations
+
+import argparse
+import math
+from pathlib import Path
+from typing import Any
+
+from ._words import BAD_INPUT, complain, number
+
+__all__ = ["add_train"]
+
+_MANY = 1000  # values of a range
+
+
+def add_train(commands: Any) -> None:
+    """Add the command to the parser."""
+    train = commands.add_parser(
+        "train",
+        help="make a sizer for any crystal",
+        description="Simulate nanocrystals, put their patterns through experiments, train a sizer "
+        "on them and judge it. Says first what it will do and how long that takes. Interrupted, "
+        "the same command goes on.",
+        epilog="Example: sk-qdots train --cif CdTe.cif --diameters 2:7:0.5 --instrument lab-cu "
+        "--out CdTe",
+    )
+    crystal = train.add_mutually_exclusive_group(required=True)
+    crystal.add_argument("--cif", metavar="FILE", help="the crystal, from a CIF")
+    crystal.add_argument("--crystal", metavar="NAME", help="the name of a built-in crystal")
+    train.add_argument(
+        "--diameters",
+        type=_range,
+        metavar="FIRST:LAST:STEP",
+        help="classes in nm (default: 2 to 8 in steps that the particles resolve)",
+    )
+    train.add_argument(
+        "--dispersions",
+        type=_range,
+        metavar="FIRST:LAST:STEP",
+        help="standard deviation / mean of the diameters (default: 0.05:0.2:0.03)",
+    )
+    train.add_argument(
+        "--strains",
+        type=_range,
+        metavar="FIRST:LAST:STEP",
+        help="relative change of the lattice (default: -0.005:0.005:0.001)",
+    )
+    train.add_argument(
+        "--shape", nargs="+", default=["sphere"], metavar="NAME", help="one or several shapes"
+    )
+    train.add_argument(
+        "--solvents",
+        nargs="+",
+        metavar="NAME",
+        help="liquids to start from, or dry (default: all shipped ones)",
+    )
+    train.add_argument(
+        "--instrument",
+        type=_instrument,
+        default="synchrotron",
+        metavar="KIND",
+        help="synchrotron, lab-cu, lab-mo, anywhere, or wavelength=0.5169 (default: synchrotron)",
+    )
+    train.add_argument("--epochs", type=int, help="length of the training (default: 90)")
+    train.add_argument(
+        "--classes-only",
+        action="store_true",
+        help="do not train the second network, for dispersion, strain and volume average",
+    )
+    train.add_argument("--name", help="of the sizer (default: the crystal's)")
+    train.add_argument(
+        "--out", metavar="DIR", help="folder to write (default: the name of the sizer)"
+    )
+    train.add_argument("--seed", type=int, default=0, help="default: 0")
+    train.add_argument(
+        "--plan", action="store_true", help="say what would be done and how long it takes, only"
+    )
+    train.set_defaults(run=_train)
+
+
+def _range(text: str) -> list[float]:
+    """Numbers from FIRST to LAST in steps, or one number."""
+    parts = [number(part) for part in text.split(":")]
+    if len(parts) == 1:
+        return parts
+    if len(parts) != 3 or not parts[2] > 0 or parts[1] < parts[0]:
+        raise argparse.ArgumentTypeError(f"{text!r} is not FIRST:LAST:STEP, such as 1.5:8:0.5")
+    n = math.floor((parts[1] - parts[0]) / parts[2] + 1e-6) + 1
+    if n > _MANY:
+        raise argparse.ArgumentTypeError(f"{text!r} are {n} numbers; {_MANY} at most")
+    return [round(parts[0] + k * parts[2], 9) for k in range(n)]
+
+
+def _instrument(text: str) -> Any:
+    return number(text.removeprefix("wavelength=")) if text.startswith("wavelength=") else text
+
+
+def _train(options: argparse.Namespace) -> int:
+    import shutil
+
+    from ..training import plan_training, train_sizer
+
+    given = {
+        name: value
+        for name in ("diameters", "dispersions", "strains", "solvents", "epochs", "name")
+        if (value := getattr(options, name)) is not None
+    }
+    try:
+        plan = plan_training(
+            Path(options.cif) if options.cif else options.crystal,
+            shape=options.shape,
+            instrument=options.instrument,
+            estimates=not options.classes_only,
+            **given,
+        )
+        if options.plan:
+            print(plan)
+            return 0
+        out = Path(options.out or plan.name)
+        if out.exists():
+            complain(f"{out} exists; choose another folder with --out")
+            return BAD_INPUT
+        state = out.with_name(f"{out.name}.training")
+        sizer = train_sizer(plan, checkpoint=state, random_state=options.seed)
+        sizer.save(out)
+    except (ValueError, OSError) as error:
+        complain(str(error))
+        return BAD_INPUT
+    shutil.rmtree(state, ignore_errors=True)
+    _print_scores(sizer.training["scores"])
+    print(f"wrote {out}; size with it: sk-qdots size FILE --model {out}")
+    print(f"where it fails: sk-qdots evaluate --model {out}")
+    return 0
+
+
+def _print_scores(scores: dict[str, Any]) -> None:
+    print(f"on {scores['n_test']} fresh patterns, in liquids that training has not seen:")
+    for name in ("standard cells", "as drawn"):
+        row = scores[name]
+        print(
+            f"  {name:15s} right {row['accuracy']:.3f}, within one class "
+            f"{row['within_one_class']:.3f}, mean error {row['mean_absolute_error_nm']:.2f} nm"
+        )
+    worst = sorted(scores["by size"].items(), key=lambda item: float(item[1]))[:3]
+    print("  least often right: " + ", ".join(f"{d} nm ({share:.2f})" for d, share in worst))
+    if "estimates" in scores:
+        errors = scores["estimates"]
+        print(
+            f"  dry and well counted, mean errors: diameter {errors['diameter']:.2f} nm, volume "
+            f"average {errors['volume_diameter']:.2f} nm, dispersion {errors['dispersion']:.3f}, "
+            f"strain {errors['strain']:.5f}"
+        )

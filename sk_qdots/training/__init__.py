@@ -1,0 +1,12 @@
+"""From a crystal to a sizer: simulate, augment, train, judge.
+
+What is sensible follows from the crystal: no class finer than the series of particles
+resolves, patterns over what the instrument reaches, strains and dispersions as colloids
+have them. :func:`plan_training` says what would be done and what it costs,
+:func:`train_sizer` does it.
+"""
+
+from ._plan import TrainingPlan, plan_training
+from ._train import train_sizer, volume_diameter
+
+__all__ = ["TrainingPlan", "plan_training", "train_sizer", "volume_diameter"]
