@@ -9,7 +9,7 @@ from PIL import Image
 
 import sk_qdots as sq
 from sk_qdots.cli import main
-from sk_qdots.evaluation import EvaluationError, _evaluate, evaluate
+from sk_qdots.evaluation import EvaluationError, _evaluate, _figures, evaluate
 
 FIGURES = {
     *("1b_patterns.png", "2ab_errors.png", "2c_clark.png", "3ab_q_max.png", "3cd_step.png"),
@@ -77,6 +77,16 @@ def test_limit_is_not_below_the_sizer_on_the_same_patterns(made):
         own = sizer.overall_accuracy.sel(condition=shared)
         assert float(limit.overall_accuracy.mean()) >= float(own.mean())
         assert int(limit.n.sel(condition="standard").sum()) == 17
+
+
+def test_refused_conditions_are_left_out_of_the_figures(made):
+    with xr.open_dataset(made / "sizer.nc", engine="scipy") as stored:
+        report = stored.load()
+    names = ("standard", "q_max=2.5", "not there")
+    assert _figures._answered(report, names) == ["standard", "q_max=2.5"]
+    refused = np.where(report.condition.values == "q_max=2.5", "covers too little", "")
+    report["refused"] = ("condition", refused)
+    assert _figures._answered(report, names) == ["standard"]
 
 
 def test_every_picture_says_its_seed(made):

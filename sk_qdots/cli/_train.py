@@ -130,7 +130,8 @@ def _train(options: argparse.Namespace) -> int:
     shutil.rmtree(state, ignore_errors=True)
     _print_scores(sizer.training["scores"])
     print(f"wrote {out}; size with it: sk-qdots size FILE --model {out}")
-    print(f"where it fails: sk-qdots evaluate --model {out}")
+    crystal = f" --cif {options.cif}" if options.cif else ""
+    print(f"where it fails: sk-qdots evaluate --model {out}{crystal}")
     return 0
 
 

@@ -32,7 +32,7 @@ from ..model_selection import (
     robustness_report,
 )
 from ..preprocessing import QStandardizer
-from ..simulation import Crystal, simulate_library
+from ..simulation import Crystal, default_q_grid, simulate_library
 from ..sizing import Sizer, load_sizer
 from ..solvents import held_out_solvents, known_solvents, load_solvent
 from ._limit import KnownConditions, dry_library
@@ -51,6 +51,7 @@ _FINE = {  # levels of a quick evaluation
     "step_short_range": {"1", "4", "10", "20"},
     "qd_fraction": {"0.5", "0.2", "0.1", "0.05", "0.046"},
 }
+_WIDEST_STEP = 500.0  # pm; two fifths of more would leave the smallest class too far behind
 _PBS_CLASSES = np.arange(2000, 10_500, 500)
 
 
@@ -110,8 +111,11 @@ class Evaluation:
 
     @property
     def is_published(self) -> bool:
-        """Whether the paper's figures are of the same dots and classes."""
-        return self.material == "PbS" and np.array_equal(self.sizer.classes_, _PBS_CLASSES)
+        """Whether the paper's figures are of the same dots, classes and range."""
+        grid, standard = self.sizer.q_, default_q_grid()
+        same_grid = grid.shape == standard.shape and np.allclose(grid, standard, atol=1e-3)
+        same_classes = np.array_equal(self.sizer.classes_, _PBS_CLASSES)
+        return self.material == "PbS" and same_classes and same_grid
 
 
 def evaluate(
@@ -192,10 +196,10 @@ def evaluate(
         "wavelength": wavelength,
         "random_state": random_state,
     }
-    step = float(np.diff(sizer.classes_).min())
+    step = min(float(np.diff(sizer.classes_).min()), _WIDEST_STEP)
     conditions = robustness_conditions(solvents=curves, step=step, **common)
     conditions = _thinned(conditions) if extent.thinned else conditions
-    X, y = measured_samples(sizer.classes_, extent.n_sizer, solvents=curves, **common)
+    X, y = measured_samples(sizer.classes_, extent.n_sizer, solvents=curves, q=sizer.q_, **common)
     few = slice(0, extent.n_peers)
     reports: dict[str, xr.Dataset] = {}
 

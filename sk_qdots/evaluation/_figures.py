@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
+import xarray as xr
 
 from .. import inspection
 from ..simulation import simulate_library
@@ -198,9 +199,15 @@ def _figure_4d(e: Evaluation) -> tuple[str, str, Figure]:
     )
 
 
+def _answered(report: xr.Dataset, names: Sequence[str]) -> list[str]:
+    """Those of the conditions that the report holds and that were not refused."""
+    taken = report["condition"].values[report["refused"].values == ""]
+    return [name for name in names if name in taken]
+
+
 def _confusions(e: Evaluation) -> tuple[str, str, Figure]:
     own = e.own
-    names = [name for name in _CONFUSIONS if name in own.condition.values]
+    names = _answered(own, _CONFUSIONS)
     columns = 2
     figure, axes = _new_figure(-(-len(names) // columns), columns, 11.0, 4.6 * len(names) / columns)
     for ax, name in zip(axes.ravel(), names, strict=False):
@@ -233,9 +240,8 @@ def _ours(e: Evaluation) -> tuple[str, str, Figure]:
 def _reliability(e: Evaluation, ax: Any) -> None:
     own = e.own
     ax.plot([0, 1], [0, 1], color="0.6", lw=0.8)
-    for name in ("standard", "qd_fraction=0.1", "qd_fraction=0.046", "step=20"):
-        if name not in own.condition.values:
-            continue
+    wanted = ("standard", "qd_fraction=0.1", "qd_fraction=0.046", "step=20")
+    for name in _answered(own, wanted):
         here = own.sel(condition=name)
         n = here["reliability_n"].values
         used = n >= 10

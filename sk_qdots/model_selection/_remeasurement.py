@@ -243,6 +243,7 @@ def measured_samples(
     solvents: str | Sequence[str] | Mapping[str, xr.DataArray] = SOLVENTS,
     qd_fractions: Sequence[float] = QD_FRACTIONS,
     snr: Sequence[float] = SNR,
+    q: npt.ArrayLike | None = None,
     random_state: int = 0,
     **settings: Any,
 ) -> tuple[xr.DataArray, Array]:
@@ -259,6 +260,8 @@ def measured_samples(
         The dots' shares of the intensity.
     snr : sequence of float
         Mean signal-to-noise ratios.
+    q : array-like of shape (n_q,), optional
+        Grid, in 1/Angstrom; :func:`sk_qdots.default_q_grid` by default.
     random_state : int, default=0
     **settings
         ``crystal``, ``shape``, ``wavelength``, ``dispersions`` and ``strains`` of
@@ -267,7 +270,7 @@ def measured_samples(
     Returns
     -------
     X : DataArray of shape (n_samples, n_q)
-        On the standard grid, of area 1000; ``sample`` has the coordinates
+        Of area 1000; ``sample`` has the coordinates
         ``diameter``, ``dispersion``, ``strain``, ``solvent``, ``qd_fraction`` and
         ``snr``.
     y : ndarray of shape (n_samples,) of int
@@ -286,13 +289,13 @@ def measured_samples(
     cells = [(s, c, k) for s in solvents for c in qd_fractions for k in snr]
     which = rng.permutation(np.arange(n_samples) % len(cells))
     names, fractions, levels = zip(*(cells[k] for k in which), strict=True)
-    q = default_q_grid()
+    grid = default_q_grid() if q is None else np.asarray(q, dtype=np.float64)
     # The rows are replaced; what they hold only makes each draw its own.
     seeds = xr.DataArray(
-        np.repeat(np.arange(1.0, n_samples + 1)[:, None], len(q), axis=1),
+        np.repeat(np.arange(1.0, n_samples + 1)[:, None], len(grid), axis=1),
         dims=("sample", "q"),
         coords={
-            "q": ("q", q, {"units": "1/Angstrom"}),
+            "q": ("q", grid, {"units": "1/Angstrom"}),
             "solvent": ("sample", np.array(names, dtype=object)),
             "qd_fraction": ("sample", np.array(fractions, dtype=float)),
             "snr": ("sample", np.array(levels, dtype=float)),

@@ -164,6 +164,12 @@ def test_labels_that_are_no_sizes_are_refused():
         Remeasurement().remeasure(np.ones((2, 5004)), [0, 2000])
 
 
+def test_measured_samples_on_the_grid_of_a_copper_tube():
+    q = np.linspace(0.99, 7.9, 800)
+    X, _ = measured_samples([3000], 2, q=q, wavelength=1.5406)
+    np.testing.assert_array_equal(X.q.values, q)
+
+
 def test_measured_samples_are_even_and_reproducible():
     X, y = measured_samples([3000, 4000], 64, random_state=5)
     assert isinstance(X, xr.DataArray) and X.sizes["sample"] == 64
