@@ -10,8 +10,8 @@ Phys. Rev. 59, 693 (1941)). Stacks are drawn, their pair sums
           e^{-\sigma^2 Q^2}
 
 averaged, one stack weighted by its atoms. Between stacks nothing interferes. Sheets of
-1.0 to 3.5 nm in stacks of 2 to 7, 3.50 to 3.65 Angstrom apart, are the domains that X-ray
-analyses of furnace blacks report; they are drawn, not fitted to a pattern.
+1.0 to 3.5 nm in stacks of 2 to 7, 3.50 to 3.65 Angstrom apart, are our choice for a furnace
+black, neither taken from a source nor fitted to a pattern.
 """
 
 from __future__ import annotations
