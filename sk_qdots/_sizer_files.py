@@ -17,7 +17,6 @@ import zipfile
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib import resources
 from importlib.metadata import version
 from pathlib import Path
 from tokenize import TokenError
@@ -31,13 +30,22 @@ from .neural_network import AllCNNClassifier, AllCNNRegressor
 from .neural_network._encoding import N_NODES, N_NUISANCES, Encoding
 from .preprocessing import QStandardizer
 
-__all__ = ["TARGETS", "SizerError", "read_sizer", "shipped_sizers", "write_sizer"]
+__all__ = [
+    "LARGEST_STRAIN",
+    "MANIFEST",
+    "TARGETS",
+    "SizerError",
+    "check_printable",
+    "read_manifest",
+    "read_sizer",
+    "write_sizer",
+]
 
 Array = npt.NDArray[Any]
 
 _FORMAT = "sk_qdots sizer"
 _FORMAT_VERSION = 3
-_MANIFEST = "manifest.json"
+MANIFEST = "manifest.json"
 _WEIGHTS = "weights.npz"
 _MAX_MANIFEST = 2**20
 _MAX_WEIGHTS = 64 * 2**20
@@ -67,7 +75,16 @@ _NETWORK_PARAMETERS = (
 )
 _TUPLES = ("n_filters", "kernel_sizes", "channels")
 _REGRESSOR = "regressor_"  # how its arrays begin
-TARGETS = ("diameter", "dispersion", "strain", "volume_diameter")
+LARGEST_STRAIN = 0.011  # that a pattern may show, unless a sizer was trained for more
+TARGETS = (
+    "diameter",
+    "dispersion",
+    "strain",
+    "volume_diameter",
+    "width",
+    "length",
+    "thickness",
+)
 
 _NAME = re.compile(r"[\w .+()-]{1,80}", flags=re.ASCII)
 _MEMBER = re.compile(
@@ -92,12 +109,6 @@ class SizerParts:
     facts: dict[str, Any]
 
 
-def shipped_sizers() -> dict[str, Path]:
-    """Folders of the sizers inside the package, by name."""
-    root = Path(str(resources.files("sk_qdots") / "pretrained"))
-    return {p.parent.name: p.parent for p in sorted(root.glob(f"*/{_MANIFEST}"))}
-
-
 def write_sizer(
     folder: Path,
     *,
@@ -113,9 +124,9 @@ def write_sizer(
     if folder.exists():
         present = {p.name for p in folder.iterdir()} if folder.is_dir() else {""}
         leftovers = {name for name in present if name.endswith(".part")}
-        if present - leftovers - {_WEIGHTS} and _MANIFEST not in present:
+        if present - leftovers - {_WEIGHTS} and MANIFEST not in present:
             raise SizerError(f"{folder}: exists and is not a sizer; choose another path")
-        if _MANIFEST in present and not overwrite:
+        if MANIFEST in present and not overwrite:
             raise SizerError(f"{folder}: holds a sizer already; pass overwrite=True to replace it")
     arrays = {"classes": classifier.classes_, **_network_arrays(classifier, "")}
     if regressor is not None:
@@ -154,7 +165,7 @@ def write_sizer(
         raise SizerError(f"{folder}: this sizer cannot be saved: {error}") from None
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        _replace({folder / _WEIGHTS: weights, folder / _MANIFEST: text.encode()})
+        _replace({folder / _WEIGHTS: weights, folder / MANIFEST: text.encode()})
     except OSError as error:
         raise SizerError(f"{folder}: cannot be written: {error.strerror}") from None
 
@@ -195,7 +206,7 @@ def read_sizer(folder: Path) -> SizerParts:
         If a file is missing, damaged, of a newer format, or inconsistent.
     """
     try:
-        manifest = _read_manifest(folder / _MANIFEST)
+        manifest = read_manifest(folder)
         return _parts(manifest, _read_weights(folder / _WEIGHTS, manifest["weights_sha256"]))
     except SizerError:
         raise
@@ -224,7 +235,15 @@ def _read_bytes(path: Path, largest: int) -> bytes:
     return raw
 
 
-def _read_manifest(path: Path) -> dict[str, Any]:
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """Read what a sizer tells of itself, its digest checked.
+
+    Raises
+    ------
+    SizerError
+        If it is missing, damaged or of another format.
+    """
+    path = folder / MANIFEST
     raw = _read_bytes(path, _MAX_MANIFEST)
     try:
         manifest = json.loads(raw.decode("utf-8"))
@@ -452,8 +471,17 @@ def _facts(manifest: Mapping[str, Any], q: Array) -> dict[str, Any]:
     absent = {"augmentation": type(None)}  # a network may be trained without
     if not all(isinstance(v, dict | absent.get(k, dict)) for k, v in facts.items()):
         raise ValueError("simulation, training and augmentation must be objects")
-    _check_printable(facts)
-    return {**facts, "name": name, "required_range": (start, end), "coarsest_step": step}
+    check_printable(facts)
+    strain = _number(manifest.get("largest_strain", LARGEST_STRAIN))
+    if not 0.0 < strain <= 0.2:
+        raise ValueError("largest_strain is not valid")
+    return {
+        **facts,
+        "name": name,
+        "required_range": (start, end),
+        "coarsest_step": step,
+        "largest_strain": strain,
+    }
 
 
 def _number(value: Any) -> float:
@@ -462,15 +490,15 @@ def _number(value: Any) -> float:
     return float(value)
 
 
-def _check_printable(value: Any) -> None:
+def check_printable(value: Any) -> None:
     """Refuse control characters: texts are shown on terminals."""
     if isinstance(value, dict):
         for key, item in value.items():
-            _check_printable(key)
-            _check_printable(item)
+            check_printable(key)
+            check_printable(item)
     elif isinstance(value, list):
         for item in value:
-            _check_printable(item)
+            check_printable(item)
     elif isinstance(value, str) and not value.isprintable():
         raise ValueError(f"{value[:40]!r} holds control characters")
 

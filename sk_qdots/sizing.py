@@ -19,12 +19,13 @@ from sklearn.pipeline import Pipeline
 
 from ._patterns import is_subtracted, q_of, rows_of
 from ._reference import Match, ReferencePatterns
-from ._sizer_files import TARGETS, SizerError, read_sizer, shipped_sizers, write_sizer
+from ._sizer_files import LARGEST_STRAIN, TARGETS, SizerError, read_sizer, write_sizer
 from ._training_facts import augmentation_facts, trained_limits, transformers_of
 from .io import PatternError
 from .neural_network import AllCNNClassifier, AllCNNRegressor
 from .pipeline import SizingPipeline
 from .preprocessing import QStandardizer
+from .registry import known_sizers
 
 __all__ = ["Sizer", "SizerError", "Sizing", "load_sizer"]
 
@@ -34,7 +35,9 @@ _RANGE_TOLERANCE = 0.02  # 1/Angstrom
 _COVERAGE = 0.95  # share of the required range that must be measured
 _HOLE = 1.5  # of the coarsest step: a wider one was not measured
 _POOR_AGREEMENT = 0.5  # below it a pattern is refused
-_LARGEST_STRAIN = 0.011  # above it too; the model card tells how often both happen
+_FRACTIONS = ("dispersion", "strain")  # among what is estimated; the others are in nm
+_DIMENSIONS = ("width", "length", "thickness")
+_STRAIN_ROOM = 0.005  # beyond the trained strains, before a pattern is refused
 
 
 @dataclass(frozen=True)
@@ -71,6 +74,9 @@ class Sizing:
         (a - a_bulk) / a_bulk.
     volume_diameter : float, optional
         Volume average of the diameter in nm, what small-angle scattering sees.
+    dimensions : mapping of str to float
+        ``"width"`` and ``"length"`` of rods or ``"width"`` and ``"thickness"`` of
+        platelets, in nm, where the sizer was trained on them.
     uncertainties : mapping of str to float
         Standard deviations of what is estimated, and of ``diameter``.
     """
@@ -88,6 +94,7 @@ class Sizing:
     dispersion: float | None = None
     strain: float | None = None
     volume_diameter: float | None = None
+    dimensions: Mapping[str, float] = field(default_factory=dict)
     uncertainties: Mapping[str, float] = field(default_factory=dict)
 
 
@@ -110,7 +117,8 @@ class Sizer:
         Fitted on patterns of the standardiser: estimates more than the class.
     targets : sequence of str, default=()
         What it was fitted to, in this order: of ``"diameter"`` and
-        ``"volume_diameter"`` (nm), ``"dispersion"`` and ``"strain"`` (fractions).
+        ``"volume_diameter"`` (nm), ``"dispersion"`` and ``"strain"`` (fractions), and of
+        ``"width"``, ``"length"`` and ``"thickness"`` (nm).
 
     Attributes
     ----------
@@ -131,6 +139,8 @@ class Sizer:
         in 1/Angstrom: the narrowest range that the pipeline was trained with.
     coarsest_step : float
         Largest step of a pattern, in 1/Angstrom, likewise.
+    largest_strain : float
+        Of a pattern that is not refused, fraction.
 
     Raises
     ------
@@ -185,6 +195,10 @@ class Sizer:
                 "q=pipeline['qstandardizer'].q_ and fit again"
             )
         self.augmentation = augmentation_facts(augmenter)
+        self.largest_strain = LARGEST_STRAIN
+        if library is not None:
+            trained = float(np.abs(library["strain"].values).max())
+            self.largest_strain = max(LARGEST_STRAIN, trained + _STRAIN_ROOM)
         self.required_range, self.coarsest_step = trained_limits(augmenter, standardizer.q_)
 
     @property
@@ -329,7 +343,7 @@ class Sizer:
         assert self.regressor is not None
         answers = self.regressor.predict(standard, return_std=True)
         mean, std = (np.reshape(values, (len(standard), -1)) for values in answers)
-        units = {name: {"units": "nm" if "diameter" in name else "1"} for name in self.targets}
+        units = {n: {"units": "1" if n in _FRACTIONS else "nm"} for n in self.targets}
         values = {
             f"{name}{ending}": ("sample", rows[:, k], units[name])
             for ending, rows in (("", mean), ("_std", std))
@@ -342,9 +356,10 @@ class Sizer:
         if self.regressor is None:
             return {}
         found = self._estimated(standard)
-        told = [name for name in self.targets if name != "diameter"]
+        told = {name: float(found[name][0]) for name in self.targets if name != "diameter"}
         return {
-            **{name: float(found[name][0]) for name in told},
+            "dimensions": {name: told.pop(name) for name in _DIMENSIONS if name in told},
+            **told,
             "uncertainties": {name: float(found[f"{name}_std"][0]) for name in self.targets},
         }
 
@@ -409,6 +424,7 @@ class Sizer:
                 "name": self.name,
                 "required_range": list(self.required_range),
                 "coarsest_step": self.coarsest_step,
+                "largest_strain": self.largest_strain,
                 "simulation": self.simulation,
                 "augmentation": self.augmentation,
                 "training": self.training,
@@ -443,7 +459,9 @@ class Sizer:
         start, end = self.required_range
         gaps = np.diff(q[(q >= start) & (q <= end)])
         share = 1.0 - gaps[gaps > _HOLE * self.coarsest_step].sum() / (end - start)
-        short = q[0] > start + _RANGE_TOLERANCE or q[-1] < end - _RANGE_TOLERANCE
+        # The first point of a coarse pattern lies up to a step behind where the range begins.
+        room = max(_RANGE_TOLERANCE, self.coarsest_step)
+        short = q[0] > start + room or q[-1] < end - room
         if short or share < _COVERAGE:
             hole = "" if share >= _COVERAGE else f", {share:.0%} of what is needed"
             raise PatternError(
@@ -463,7 +481,7 @@ class Sizer:
                 "size): check the wavelength and the axis (two-theta or Q), and that the dots are "
                 "in the beam",
             )
-        if abs(match.strain) > _LARGEST_STRAIN:
+        if abs(match.strain) > self.largest_strain:
             wavelength = pattern.attrs.get("wavelength")
             instead = ""
             if wavelength is not None:
@@ -490,12 +508,13 @@ class Sizer:
 
 
 def load_sizer(name: str | Path) -> Sizer:
-    """Load a sizer that is shipped or was saved.
+    """Load a sizer that is shipped, one of your own, or one that was saved.
 
     Parameters
     ----------
     name : str or path-like
-        Name of a shipped sizer, such as ``"PbS"``, or the folder that
+        Name of a shipped sizer, such as ``"PbS"``, or of your own
+        (:func:`sk_qdots.registry.known_sizers`), or the folder that
         :meth:`Sizer.save` wrote.
 
     Returns
@@ -513,16 +532,16 @@ def load_sizer(name: str | Path) -> Sizer:
     >>> load_sizer("PbS")
     Sizer('PbS', 17 classes, 2 to 10 nm)
     """
-    shipped = shipped_sizers()
-    folder = shipped.get(str(name), Path(name))
+    known = known_sizers()
+    folder = known.get(str(name), Path(name))
     try:
         found = folder.is_dir()
     except (OSError, ValueError):  # a name too long, or with a null byte
         found = False
     if not found:
         raise SizerError(
-            f"{name}: no such sizer; shipped: {', '.join(sorted(shipped))}. For your own give "
-            "the folder that sizer.save(path) wrote"
+            f"{name}: no such sizer; known: {', '.join(known)}. For others give the "
+            "folder that sizer.save(path) wrote"
         )
     parts = read_sizer(folder)
     pipeline = SizingPipeline.from_fitted(
@@ -536,7 +555,7 @@ def load_sizer(name: str | Path) -> Sizer:
         targets=parts.targets,
     )
     sizer.reference = parts.reference
-    for fact in ("required_range", "coarsest_step", "simulation", "augmentation"):
+    for fact in ("required_range", "coarsest_step", "largest_strain", "simulation", "augmentation"):
         setattr(sizer, fact, parts.facts[fact])
     return sizer
 

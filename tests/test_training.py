@@ -88,7 +88,7 @@ def test_range_is_that_of_the_instrument(instrument, wavelength, end):
         ({"diameters": [3.0]}, "two positive numbers"),
         ({"diameters": [0.2, 0.9]}, "smallest particle"),
         ({"diameters": [np.nan, 2.0]}, "two positive numbers"),
-        ({"instrument": "lab-copper"}, "known: ideal, synchrotron, lab-cu"),
+        ({"instrument": "lab-copper"}, "known: ideal, synchrotron, capillary, lab-cu"),
         ({"instrument": 56.0}, "wavelength is in Angstrom"),
         ({"solvents": ["hexan"]}, "unknown solvent 'hexan'"),
         ({"epochs": 0}, "positive integer"),
@@ -118,7 +118,7 @@ def test_volume_average_of_a_lognormal():
 def test_sizer_of_a_cif_is_saved_and_sizes(cif, brief, tmp_path):
     sizer = sq.train_sizer(cif, progress=False, **brief)
     assert sizer.classes_.tolist() == [2000, 4000, 6000]
-    assert sizer.targets == TARGETS
+    assert sizer.targets == TARGETS[:4]
     scores = sizer.training["scores"]
     assert set(scores["by size"]) == {"2", "4", "6"} and scores["n_test"] == 60
     sizer.save(tmp_path / "CdTe")
@@ -130,7 +130,7 @@ def test_sizer_of_a_cif_is_saved_and_sizes(cif, brief, tmp_path):
     one, other = sizer.size(pattern), loaded.size(pattern)
     assert one.diameter == other.diameter
     assert one.uncertainties == other.uncertainties
-    assert set(one.uncertainties) == set(TARGETS)
+    assert set(one.uncertainties) == set(TARGETS[:4]) and one.dimensions == {}
     assert one.volume_diameter == pytest.approx(other.volume_diameter)
     estimates = loaded.estimate(pattern)
     assert float(estimates.dispersion[0]) == other.dispersion
@@ -159,6 +159,78 @@ def test_laboratory_and_shapes(brief):
     )
     assert sizer.q_[-1] < 8.0
     assert sizer.simulation["wavelength"] == pytest.approx(1.54059, abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("shape", "names"), [("rod", ("width", "length")), ("platelet", ("width", "thickness"))]
+)
+def test_rods_and_platelets_report_both_dimensions(brief, shape, names, tmp_path):
+    ratios = [1.0, 3.0]
+    sizer = sq.train_sizer("PbS", progress=False, shape=shape, aspect_ratios=ratios, **brief)
+    assert sizer.targets[-2:] == names
+    assert set(names) < set(sizer.training["scores"]["estimates"])
+    sizer.save(tmp_path / shape)
+    library = sq.simulate_library("PbS", diameters=[4.0], dispersions=[0.15], strains=[0.0])
+    pattern = sq.library_samples(library)[0][0]
+    found = sq.load_sizer(tmp_path / shape).size(pattern)
+    assert tuple(found.dimensions) == names and set(names) < set(found.uncertainties)
+    card = training.model_card(sizer)
+    assert f"{shape} of aspect ratio 1, 3" in card and f"| {names[1]}, nm |" in card
+
+
+def test_dimensions_have_the_volume_of_the_sphere():
+    rods = sq.plan_training("PbS", shape="rod")
+    width, length = rods.dimensions(np.array([5.0]), np.array([3.0]))[0]
+    assert length == pytest.approx(3.0 * width)
+    assert np.pi / 4 * width**2 * length == pytest.approx(np.pi / 6 * 125.0)
+    plates = sq.plan_training("PbS", shape="platelet")
+    width, thickness = plates.dimensions(np.array([5.0]), np.array([4.0]))[0]
+    assert width == pytest.approx(4.0 * thickness)
+    assert width**2 * thickness == pytest.approx(np.pi / 6 * 125.0)
+    body = rods.bodies[rods.aspect_ratios.index(3.0)]
+    assert body.length / body.width == 3.0
+
+
+def test_displacements_are_simulated_one_after_the_other(brief):
+    plan = sq.plan_training("Pt", b_iso=[0.3, 0.8], **brief)
+    assert plan.n_patterns == 2 * sq.plan_training("Pt", **brief).n_patterns
+    X, y = _train.samples_of(plan, plan.series(), plan.diameters, plan.dispersions, plan.strains)
+    assert len(X) == len(y) == plan.n_patterns
+    assert "B/A^2        0.3, 0.8" in str(plan)
+
+
+def test_aspect_ratios_belong_to_one_shape():
+    with pytest.raises(ValueError, match="one shape, rod or platelet"):
+        sq.plan_training("PbS", aspect_ratios=[1.0, 2.0])
+    with pytest.raises(ValueError, match=r"0\.1 to 20"):
+        sq.plan_training("PbS", shape="rod", aspect_ratios=[0.0, 2.0])
+
+
+def test_sizers_of_ones_own_are_found_by_name(brief, tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("SK_QDOTS_SIZERS", str(tmp_path / "mine"))
+    options = ["--diameters", "2:6:2", "--epochs", "1", "--solvents", "dry", "--classes-only"]
+    assert main(["train", "--crystal", "PbSe", *options, "--workers", "0"]) == 0
+    assert "--model PbSe" in capsys.readouterr().out
+    assert "pm" not in (tmp_path / "mine" / "PbSe" / "model_card.md").read_text()
+    assert sq.load_sizer("PbSe").name == "PbSe"
+    assert main(["info"]) == 0
+    rows = {line.split()[0]: line for line in capsys.readouterr().out.splitlines()}
+    assert rows["PbSe"].endswith("own") and rows["PbS"].endswith("shipped")
+    assert "2-6 by 2" in rows["PbSe"] and "synchrotron, 0.56 A" in rows["PbSe"]
+    assert main(["info", "PbSe", "--format", "json"]) == 0
+    record = json.loads(capsys.readouterr().out)[0]
+    assert record["crystal"] == "PbSe" and record["accuracy"] == pytest.approx(
+        sq.load_sizer("PbSe").training["scores"]["standard cells"]["accuracy"]
+    )
+    assert main(["info", "PbS"]) == 0
+    assert "standard cells" in capsys.readouterr().out
+    assert main(["info", "nowhere"]) == 2
+    assert "nowhere" in capsys.readouterr().err
+    manifest = tmp_path / "mine" / "PbSe" / "manifest.json"
+    manifest.write_text(manifest.read_text()[:-20])
+    assert main(["info"]) == 2
+    told = capsys.readouterr()
+    assert "not JSON" in told.err and "PbS " in told.out
 
 
 def test_command(cif, brief, tmp_path, capsys, monkeypatch):
@@ -241,7 +313,7 @@ def test_altered_regressors_are_refused(saved, tmp_path, change, message):
 def test_loaded_regressor_answers_as_the_saved_one(saved):
     first, second = sq.load_sizer(saved), sq.load_sizer(saved)
     X = np.full((2, 5004), 70.0) + np.cos(np.arange(5004) / 40.0)
-    assert first.targets == TARGETS
+    assert first.targets == TARGETS[:4]
     xr.testing.assert_identical(first.estimate(X), second.estimate(X))
     assert (first.estimate(X).dispersion_std > 0).all()
 

@@ -152,6 +152,24 @@ _SYNCHROTRON = Laboratory(
     wavelength_error=(-0.0005, 0.0005),
     texture_share=0.1,
 )
+# Powder in a glass capillary: the glass, air and fluorescence are counted along, and
+# counting takes minutes.
+_CAPILLARY = Laboratory(
+    qd_fraction=(0.3, 0.98),
+    dry_share=0.15,
+    scale=(10.0, 3000.0),
+    q_min=(0.99, 1.6),
+    q_max=(8.0, 15.0),
+    full_range_share=0.7,
+    coarsening=(1.0, 10.0),
+    fine_share=0.8,
+    background=(0.0, 0.6),
+    background_share=0.8,
+    fwhm=(0.01, 0.1),
+    broadening_share=0.7,
+    zero_shift=(-0.01, 0.01),
+    wavelength_error=(-0.0005, 0.0005),
+)
 _LAB_CU = Laboratory(
     wavelength=(_CU[0], _CU[0]),
     qd_fraction=(0.2, 1.0),
@@ -197,6 +215,7 @@ _LAB_MO = Laboratory(
 LABORATORIES = {
     "ideal": _IDEAL,
     "synchrotron": _SYNCHROTRON,
+    "capillary": _CAPILLARY,
     "lab-cu": _LAB_CU,
     "lab-mo": _LAB_MO,
 }

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 
 from ._evaluate import add_evaluate
+from ._info import add_info
 from ._size import add_size
 from ._train import add_train
 from ._words import BAD_INPUT, INTERRUPTED, complain
@@ -61,4 +62,5 @@ def _parser() -> argparse.ArgumentParser:
     add_size(commands)
     add_train(commands)
     add_evaluate(commands)
+    add_info(commands)
     return parser

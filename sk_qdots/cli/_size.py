@@ -38,6 +38,9 @@ _COLUMNS = (
     "volume_diameter_nm",
     "dispersion",
     "strain",
+    "width_nm",
+    "length_nm",
+    "thickness_nm",
 )
 
 
@@ -160,6 +163,7 @@ def _record(sizing: Sizing, pattern: xr.DataArray) -> dict[str, Any]:
         pattern.attrs["axis"],
         pattern.attrs.get("wavelength"),
         *(_rounded(value) for value in (sizing.volume_diameter, sizing.dispersion, sizing.strain)),
+        *(_rounded(sizing.dimensions.get(name)) for name in ("width", "length", "thickness")),
     )
     record: dict[str, Any] = dict(zip(_COLUMNS, values, strict=True))
     record["uncertainties"] = {k: _rounded(v) for k, v in sizing.uncertainties.items()}
@@ -186,7 +190,6 @@ class _TableWriter:
     """Aligned columns, each row as soon as it is known."""
 
     _HEADER = ("diameter/nm", "probability", "runner-up/nm", "probability", "Q range/A^-1")
-    _ESTIMATES = ("volume average/nm", "dispersion", "strain/%")
 
     def __init__(self, files: Sequence[str], out: TextIO) -> None:
         self.out = out
@@ -195,8 +198,7 @@ class _TableWriter:
 
     def write(self, record: dict[str, Any]) -> None:
         if not self.started:
-            told = self._ESTIMATES if _estimates(record) else ()
-            self._line("file", *self._HEADER, "agreement", *told)
+            self._line("file", *self._HEADER, "agreement", *_estimates(record))
             self.started = True
         agreement = record["agreement"]
         self._line(
@@ -207,28 +209,38 @@ class _TableWriter:
             f"{record['runner_up_probability']:.2f}",
             f"{record['q_min']:.2f}-{record['q_max']:.2f}",
             "" if agreement is None else f"{agreement:.2f}",
-            *_estimates(record),
+            *_estimates(record).values(),
         )
 
     def close(self) -> None:
         """Nothing is kept back."""
 
     def _line(self, file: str, *cells: str) -> None:
-        widths = [len(name) for name in (*self._HEADER, "agreement", *self._ESTIMATES)]
-        text = [cell.rjust(width) for cell, width in zip(cells, widths, strict=False)]
+        widths = [len(name) for name in (*self._HEADER, "agreement")]
+        widths += [_ESTIMATE_WIDTH] * (len(cells) - len(widths))
+        text = [cell.rjust(width) for cell, width in zip(cells, widths, strict=True)]
         self.out.write("  ".join([file.ljust(self.width), *text]).rstrip() + "\n")
         self.out.flush()
 
 
-def _estimates(record: dict[str, Any]) -> list[str]:
+_ESTIMATE_WIDTH = len("volume average/nm")
+_ESTIMATES = {  # heading, unit of the record in that of the heading
+    "volume_diameter_nm": ("volume average/nm", 1.0),
+    "dispersion": ("dispersion", 1.0),
+    "strain": ("strain/%", 100.0),
+    "width_nm": ("width/nm", 1.0),
+    "length_nm": ("length/nm", 1.0),
+    "thickness_nm": ("thickness/nm", 1.0),
+}
+
+
+def _estimates(record: dict[str, Any]) -> dict[str, str]:
     """What a sizer estimates besides the class, each with its standard deviation."""
-    columns = (("volume_diameter_nm", 1.0), ("dispersion", 1.0), ("strain", 100.0))
-    if all(record[name] is None for name, _ in columns):
-        return []
-    cells = []
-    for name, unit in columns:
-        value, error = record[name], record["uncertainties"].get(name.removesuffix("_nm"))
-        cells.append("" if value is None else f"{unit * value:.2f}±{unit * error:.2f}")
+    cells = {}
+    for name, (heading, unit) in _ESTIMATES.items():
+        if (value := record[name]) is not None:
+            error = record["uncertainties"][name.removesuffix("_nm")]
+            cells[heading] = f"{unit * value:.2f}±{unit * error:.2f}"
     return cells
 
 

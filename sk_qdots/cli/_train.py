@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import argparse
 import math
+import os
+import shlex
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +15,7 @@ from ._words import BAD_INPUT, complain, number
 __all__ = ["add_train"]
 
 _MANY = 1000  # values of a range
+_DIMENSIONS = ("width", "length", "thickness")
 
 
 def add_train(commands: Any) -> None:
@@ -50,6 +54,18 @@ def add_train(commands: Any) -> None:
         "--shape", nargs="+", default=["sphere"], metavar="NAME", help="one or several shapes"
     )
     train.add_argument(
+        "--aspect-ratios",
+        type=_range,
+        metavar="FIRST:LAST:STEP",
+        help="length / width of rods (default: 1 to 6), width / thickness of platelets",
+    )
+    train.add_argument(
+        "--b-iso",
+        type=_range,
+        metavar="FIRST:LAST:STEP",
+        help="displacement parameters of all atoms in Angstrom^2 (default: the crystal's own)",
+    )
+    train.add_argument(
         "--solvents",
         nargs="+",
         metavar="NAME",
@@ -60,7 +76,8 @@ def add_train(commands: Any) -> None:
         type=_instrument,
         default="synchrotron",
         metavar="KIND",
-        help="synchrotron, lab-cu, lab-mo, anywhere, or wavelength=0.5169 (default: synchrotron)",
+        help="synchrotron, capillary, lab-cu, lab-mo, anywhere, or wavelength=0.5169 (default: "
+        "synchrotron)",
     )
     train.add_argument("--epochs", type=int, help="length of the training (default: 90)")
     train.add_argument(
@@ -70,7 +87,23 @@ def add_train(commands: Any) -> None:
     )
     train.add_argument("--name", help="of the sizer (default: the crystal's)")
     train.add_argument(
-        "--out", metavar="DIR", help="folder to write (default: the name of the sizer)"
+        "--out",
+        metavar="DIR",
+        help="folder to write (default: where --model finds it by its name, see sk-qdots info)",
+    )
+    train.add_argument(
+        "--precision",
+        choices=("float32", "bfloat16"),
+        default="float32",
+        help="of the matrix products; bfloat16 is faster where the processor has it",
+    )
+    train.add_argument(
+        "--workers",
+        type=int,
+        default=max(0, min(os.cpu_count() or 1, 15) - 1),
+        metavar="N",
+        help="processes that draw batches while another trains (default: one less than there "
+        "are processors)",
     )
     train.add_argument("--seed", type=int, default=0, help="default: 0")
     train.add_argument(
@@ -96,16 +129,25 @@ def _instrument(text: str) -> Any:
     return number(text.removeprefix("wavelength=")) if text.startswith("wavelength=") else text
 
 
+_SETTINGS = (
+    "diameters",
+    "dispersions",
+    "strains",
+    "aspect_ratios",
+    "b_iso",
+    "solvents",
+    "epochs",
+    "name",
+)
+
+
 def _train(options: argparse.Namespace) -> int:
     import shutil
 
-    from ..training import plan_training, train_sizer
+    from ..registry import own_sizers_folder
+    from ..training import model_card, plan_training, train_sizer
 
-    given = {
-        name: value
-        for name in ("diameters", "dispersions", "strains", "solvents", "epochs", "name")
-        if (value := getattr(options, name)) is not None
-    }
+    given = {name: value for name in _SETTINGS if (value := getattr(options, name)) is not None}
     try:
         plan = plan_training(
             Path(options.cif) if options.cif else options.crystal,
@@ -117,21 +159,30 @@ def _train(options: argparse.Namespace) -> int:
         if options.plan:
             print(plan)
             return 0
-        out = Path(options.out or plan.name)
+        out = Path(options.out) if options.out else own_sizers_folder() / plan.name
         if out.exists():
             complain(f"{out} exists; choose another folder with --out")
             return BAD_INPUT
         state = out.with_name(f"{out.name}.training")
-        sizer = train_sizer(plan, checkpoint=state, random_state=options.seed)
+        sizer = train_sizer(
+            plan,
+            checkpoint=state,
+            precision=options.precision,
+            n_workers=options.workers,
+            random_state=options.seed,
+            command=shlex.join(["sk-qdots", *sys.argv[1:]]),
+        )
         sizer.save(out)
+        (out / "model_card.md").write_text(model_card(sizer), encoding="utf-8")
     except (ValueError, OSError) as error:
         complain(str(error))
         return BAD_INPUT
     shutil.rmtree(state, ignore_errors=True)
     _print_scores(sizer.training["scores"])
-    print(f"wrote {out}; size with it: sk-qdots size FILE --model {out}")
+    model = shlex.quote(str(options.out or plan.name))
+    print(f"wrote {out}, with a model card; size with it: sk-qdots size FILE --model {model}")
     crystal = f" --cif {options.cif}" if options.cif else ""
-    print(f"where it fails: sk-qdots evaluate --model {out}{crystal}")
+    print(f"where it fails: sk-qdots evaluate --model {model}{crystal}")
     return 0
 
 
@@ -147,8 +198,9 @@ def _print_scores(scores: dict[str, Any]) -> None:
     print("  least often right: " + ", ".join(f"{d} nm ({share:.2f})" for d, share in worst))
     if "estimates" in scores:
         errors = scores["estimates"]
+        also = "".join(f", {n} {errors[n]:.2f} nm" for n in _DIMENSIONS if n in errors)
         print(
             f"  dry and well counted, mean errors: diameter {errors['diameter']:.2f} nm, volume "
             f"average {errors['volume_diameter']:.2f} nm, dispersion {errors['dispersion']:.3f}, "
-            f"strain {errors['strain']:.5f}"
+            f"strain {errors['strain']:.5f}{also}"
         )

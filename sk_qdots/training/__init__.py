@@ -6,7 +6,8 @@ have them. :func:`plan_training` says what would be done and what it costs,
 :func:`train_sizer` does it.
 """
 
+from ._card import model_card
 from ._plan import TrainingPlan, plan_training
 from ._train import train_sizer, volume_diameter
 
-__all__ = ["TrainingPlan", "plan_training", "train_sizer", "volume_diameter"]
+__all__ = ["TrainingPlan", "model_card", "plan_training", "train_sizer", "volume_diameter"]

@@ -13,7 +13,6 @@ import numpy.typing as npt
 import xarray as xr
 from tqdm import tqdm
 
-from .._sizer_files import TARGETS
 from ..augmentation import LABORATORIES, Laboratory
 from ..augmentation._laboratories import MIXTURES
 from ..simulation import (
@@ -23,6 +22,7 @@ from ..simulation import (
     distance_table,
     homologous_series,
 )
+from ..simulation.shapes import Cylinder, Platelet, Shape
 from ..solvents import known_solvents, load_solvent
 
 __all__ = ["REGRESSOR_SHARE", "TrainingPlan", "plan_training"]
@@ -38,10 +38,15 @@ _END = 0.97  # of the largest Q that an angle exists for
 _SYNCHROTRON = 0.56  # Angstrom
 _ORGANIC = {"H", "C", "N", "O", "F", "P", "S", "Cl", "Br", "I", "Na", "K"}
 _EPOCHS = 90
-_SECONDS = 20.0  # an epoch took on two cores beside other work; the regressor's, two thirds
+_SECONDS = 18.0  # an epoch took on two cores, one drawing batches; the regressor's, two thirds
+_SIMULATION = 2e-7  # seconds for a pair of atoms at a node, a particle, a point and a strain
 REGRESSOR_SHARE = 0.6  # of the epochs
 _LARGEST = 40.0  # nm; of populations that go beyond it the broadest are left out
 _QUANTILE = 2.576  # of the normal distribution, 99.5 %
+_TARGETS = ("diameter", "dispersion", "strain", "volume_diameter")
+# Ratios of the edges of rods (length / width) and platelets (width / thickness) by default.
+_RATIOS = {"rod": (1.0, 1.5, 2.0, 3.0, 4.0, 6.0), "platelet": (1.0, 2.0, 3.0, 4.0, 6.0)}
+_DIMENSIONS = {"rod": ("width", "length"), "platelet": ("width", "thickness")}
 
 
 @dataclass(frozen=True)
@@ -58,6 +63,10 @@ class TrainingPlan:
     dispersions, strains : tuple of float
     shapes : tuple of str
         Each is simulated; which one it was is not told to the network.
+    aspect_ratios : tuple of float
+        Of rods (length / width) or platelets (width / thickness); empty for others.
+    b_iso : tuple of float
+        Displacement parameters in Angstrom^2; empty for the crystal's own.
     wavelength : float
         That the patterns are simulated for, in Angstrom.
     laboratory : Laboratory or str
@@ -78,6 +87,8 @@ class TrainingPlan:
     dispersions: tuple[float, ...]
     strains: tuple[float, ...]
     shapes: tuple[str, ...]
+    aspect_ratios: tuple[float, ...]
+    b_iso: tuple[float, ...]
     wavelength: float
     laboratory: Laboratory | str
     solvents: tuple[Any, ...]
@@ -109,7 +120,43 @@ class TrainingPlan:
     def n_patterns(self) -> int:
         """Simulated patterns."""
         populations = sum(self.reaches(d, s) for d in self.diameters for s in self.dispersions)
-        return populations * len(self.strains) * len(self.shapes)
+        bodies = len(self.bodies) * max(len(self.b_iso), 1)
+        return populations * len(self.strains) * bodies
+
+    @property
+    def bodies(self) -> list[str | Shape]:
+        """What is cut from the crystal: the shapes, or one for each aspect ratio."""
+        if not self.aspect_ratios:
+            return list(self.shapes)
+        if self.shapes[0] == "platelet":
+            return [Platelet(r, r, 1.0) for r in self.aspect_ratios]
+        return [Cylinder(r, 1.0) for r in self.aspect_ratios]
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """What the second network estimates."""
+        return (*_TARGETS, *(_DIMENSIONS[self.shapes[0]] if self.aspect_ratios else ()))
+
+    def dimensions(self, diameter: Array, ratio: Array) -> Array:
+        """Both dimensions in nm of rods or platelets that have the volume of a sphere.
+
+        Parameters
+        ----------
+        diameter : ndarray of shape (n,)
+            Of the sphere, in nm.
+        ratio : ndarray of shape (n,)
+            Aspect ratio.
+
+        Returns
+        -------
+        ndarray of shape (n, 2)
+            In the order of the last two of ``targets``.
+        """
+        if self.shapes[0] == "platelet":
+            thickness = diameter * np.cbrt(np.pi / (6.0 * ratio**2))
+            return np.stack([ratio * thickness, thickness], axis=1)
+        width = diameter * np.cbrt(2.0 / (3.0 * ratio))
+        return np.stack([width, ratio * width], axis=1)
 
     def reaches(self, diameter: float, dispersion: float) -> bool:
         """Whether nearly all of the volume of a population is in particles that are simulated."""
@@ -129,14 +176,33 @@ class TrainingPlan:
 
     def series(self, progress: bool = False) -> list[DistanceTable]:
         """Distances of the particles of each shape, from the smallest to the largest."""
-        shapes = tqdm(self.shapes, desc=f"Distances {self.name}", disable=not progress)
-        return [distance_table(homologous_series(self.crystal, self.largest, s)) for s in shapes]
+        bodies = tqdm(self.bodies, desc=f"Distances {self.name}", disable=not progress)
+        return [
+            distance_table(homologous_series(self.crystal, self.largest, body, fill="volume"))
+            for body in bodies
+        ]
 
     @property
     def minutes(self) -> float:
         """That training takes on two cores, about."""
         epochs = self.epochs * (1.0 + self.estimates * REGRESSOR_SHARE * 2.0 / 3.0)
         return epochs * _SECONDS * len(self.q) / len(default_q_grid()) / 60.0
+
+    def settings(self) -> dict[str, Any]:
+        """What a manifest tells of the plan; JSON values."""
+        laboratory = self.laboratory
+        return {
+            "diameters": [c / 1000.0 for c in self.classes],
+            "dispersions": list(self.dispersions),
+            "strains": list(self.strains),
+            "shapes": list(self.shapes),
+            "aspect_ratios": list(self.aspect_ratios),
+            "b_iso": list(self.b_iso),
+            "solvents": [str(getattr(s, "name", s)) for s in self.solvents],
+            "instrument": laboratory if isinstance(laboratory, str) else "own",
+            "wavelength": self.wavelength,
+            "epochs": self.epochs,
+        }
 
     def __str__(self) -> str:
         low, high = self.classes[0] / 1000.0, self.classes[-1] / 1000.0
@@ -148,17 +214,23 @@ class TrainingPlan:
                 f"crystal      {self.crystal.name}, {self.n_atoms} atoms at a node",
                 f"classes      {low:g} to {high:g} nm in steps of {self.step / 1000.0:g} nm "
                 f"(the particles grow by {resolved:.2g} nm)",
-                f"dispersions  {', '.join(f'{d:g}' for d in self.dispersions)}",
+                f"dispersions  {_listed(self.dispersions)}",
                 f"strains      {min(self.strains):g} to {max(self.strains):g}",
-                f"shapes       {', '.join(self.shapes)}",
+                f"shapes       {', '.join(self.shapes)}{self._ratios()}",
+                *([f"B/A^2        {_listed(self.b_iso)}"] if self.b_iso else []),
                 f"instrument   {kind}, simulated at {self.wavelength:g} Angstrom",
                 f"liquids      {liquids}",
                 f"patterns     {self.n_patterns} of {len(self.q)} points, "
                 f"{self.q[0]:.3g} to {self.q[-1]:.3g} 1/Angstrom",
-                f"estimates    {', '.join(TARGETS[1:]) if self.estimates else 'nothing more'}",
+                f"estimates    {', '.join(self.targets[1:]) if self.estimates else 'nothing more'}",
                 f"training     about {self.minutes:.0f} minutes on two cores",
             ]
         )
+
+    def _ratios(self) -> str:
+        if not self.aspect_ratios:
+            return ""
+        return f" of aspect ratio {_listed(self.aspect_ratios)}"
 
 
 def plan_training(
@@ -168,6 +240,8 @@ def plan_training(
     dispersions: Sequence[float] = _DISPERSIONS,
     strains: Sequence[float] = _STRAINS,
     shape: str | Sequence[str] = "sphere",
+    aspect_ratios: Sequence[float] | None = None,
+    b_iso: float | Sequence[float] | None = None,
     solvents: str | xr.DataArray | Sequence[str | xr.DataArray] | None = None,
     instrument: str | float | Laboratory = "synchrotron",
     epochs: int = _EPOCHS,
@@ -188,12 +262,20 @@ def plan_training(
     strains : sequence of float
         (a - a_bulk) / a_bulk, fractions.
     shape : str or sequence of str, default="sphere"
-        Shapes of the particles; several make the answer independent of which it is.
+        Shapes of the particles; several make the answer independent of which it is. A
+        ``"rod"`` or a ``"platelet"`` alone is trained over aspect ratios, and both of its
+        dimensions are estimated; its class is the diameter of the sphere of its volume.
+    aspect_ratios : sequence of float, optional
+        Length / width of rods (1 to 6 by default), width / thickness of platelets.
+    b_iso : float or sequence of float, optional
+        Displacement parameters in Angstrom^2, of all atoms alike; several make the
+        answer independent of them. The crystal's own by default.
     solvents : str, DataArray or sequence of them, optional
         Liquids to start from, all shipped ones by default; ``"dry"`` for none.
     instrument : str, float or Laboratory, default="synchrotron"
-        ``"synchrotron"``, ``"lab-cu"``, ``"lab-mo"``, ``"anywhere"``, ``"ideal"``; a
-        wavelength in Angstrom, of a synchrotron; or your own
+        ``"synchrotron"``, ``"capillary"`` (powder in glass, at a synchrotron),
+        ``"lab-cu"``, ``"lab-mo"``, ``"anywhere"``, ``"ideal"``; a wavelength in
+        Angstrom, of a synchrotron; or your own
         :class:`sk_qdots.augmentation.Laboratory`.
     epochs : int, default=90
         Of 200 batches of 256 patterns.
@@ -236,6 +318,8 @@ def plan_training(
         dispersions=tuple(float(d) for d in dispersions),
         strains=tuple(float(s) for s in strains),
         shapes=shapes,
+        aspect_ratios=_ratios(shapes, aspect_ratios, estimates),
+        b_iso=tuple(float(b) for b in np.atleast_1d([] if b_iso is None else b_iso)),
         wavelength=wavelength,
         laboratory=laboratory,
         solvents=given,
@@ -310,6 +394,28 @@ def _classes(diameters: npt.ArrayLike | None, crystal: Crystal) -> tuple[int, ..
             f"{resolved:.2g} nm"
         )
     return tuple(int(v) for v in np.rint(1000.0 * sizes))
+
+
+def _listed(values: Sequence[float]) -> str:
+    return ", ".join(f"{v:g}" for v in values)
+
+
+def _ratios(
+    shapes: tuple[str, ...], given: Sequence[float] | None, estimates: bool
+) -> tuple[float, ...]:
+    """Aspect ratios to simulate; none where the shapes have none, or nothing asks for them."""
+    known = len(shapes) == 1 and shapes[0] in _RATIOS
+    if given is None:
+        return _RATIOS[shapes[0]] if known and estimates else ()
+    if not known:
+        raise ValueError(
+            f"aspect_ratios are those of one shape, {' or '.join(_RATIOS)}; shape is "
+            f"{', '.join(shapes)}"
+        )
+    ratios = tuple(sorted(float(r) for r in given))
+    if not ratios or not 0.1 <= ratios[0] <= ratios[-1] <= 20.0:
+        raise ValueError(f"aspect_ratios is {given!r}; they must lie in 0.1 to 20")
+    return ratios
 
 
 def _solvents(

@@ -17,20 +17,20 @@ import numpy.typing as npt
 import xarray as xr
 from tqdm import tqdm
 
-from .._sizer_files import TARGETS
 from ..augmentation import RandomExperiment, library_samples
 from ..neural_network import AllCNNRegressor
 from ..pipeline import make_sizing_pipeline
+from ..preprocessing import QStandardizer
 from ..simulation import (
     Crystal,
     DistanceTable,
     simulate_library,
 )
 from ..sizing import Sizer
-from ..solvents import held_out_solvents, load_solvent
+from ..solvents import held_out_solvents, known_solvents, load_solvent
 from ._plan import REGRESSOR_SHARE, TrainingPlan, plan_training
 
-__all__ = ["targets_of", "train_sizer", "volume_diameter"]
+__all__ = ["samples_of", "targets_of", "train_regressor", "train_sizer", "volume_diameter"]
 
 Array = npt.NDArray[Any]
 
@@ -49,6 +49,7 @@ def train_sizer(
     n_workers: int = 0,
     random_state: int = 0,
     progress: bool = True,
+    command: str | None = None,
     **settings: Any,
 ) -> Sizer:
     """Simulate, augment, train and judge a sizer for any crystal.
@@ -67,6 +68,8 @@ def train_sizer(
         Seed of everything.
     progress : bool, default=True
         Whether to print the plan and show progress bars.
+    command : str, optional
+        What to say that the sizer was made by.
     **settings
         Of :func:`plan_training`.
 
@@ -103,7 +106,7 @@ def train_sizer(
     folder = None if checkpoint is None else Path(checkpoint)
     start = time.monotonic()
     series = plan.series(progress=progress)
-    X, y = _samples(plan, series, plan.diameters, plan.dispersions, plan.strains, progress)
+    X, y = samples_of(plan, series, plan.diameters, plan.dispersions, plan.strains, progress)
     pipeline = make_sizing_pipeline(augmenter=_experiment(plan), random_state=random_state)
     pipeline.set_params(
         qstandardizer__q_min=float(plan.q[0]),
@@ -122,27 +125,22 @@ def train_sizer(
     pipeline.fit(X, np.minimum(y, plan.classes[-1]))
     regressor = None
     if plan.estimates:
-        regressor = AllCNNRegressor(
+        regressor = train_regressor(
+            plan,
+            pipeline.named_steps["qstandardizer"],
+            X,
+            _experiment(plan),
             n_filters=_REGRESSOR_FILTERS,
-            lr=1e-2,
             max_epochs=max(1, round(REGRESSOR_SHARE * plan.epochs)),
-            steps_per_epoch=_STEPS_PER_EPOCH,
-            augmenter=_experiment(plan),
             precision=precision,
             n_workers=n_workers,
             checkpoint=None if folder is None else folder / "regressor",
             verbose=progress,
             random_state=random_state,
         )
-        standard = pipeline.named_steps["qstandardizer"].transform(X)
-        rows = xr.DataArray(
-            standard,
-            dims=("sample", "q"),
-            coords={"q": ("q", plan.q, {"units": "1/angstrom"})},
-        )
-        regressor.fit(rows, targets_of(X))
     training = {
-        "command": f"sq.train_sizer({plan.name!r})",
+        "command": command or f"sq.train_sizer({plan.name!r}, ...)",
+        "settings": plan.settings(),
         "seed": random_state,
         "epochs": plan.epochs,
         "precision": precision,
@@ -160,17 +158,60 @@ def train_sizer(
         name=plan.name,
         training=training,
         regressor=regressor,
-        targets=TARGETS if plan.estimates else (),
+        targets=plan.targets if plan.estimates else (),
     )
     sizer.training["scores"] = judge(sizer, plan, series, random_state + 1)
     return sizer
 
 
-def targets_of(X: xr.DataArray) -> Array:
-    """What the regressor learns of simulated patterns, in the order of ``TARGETS``."""
+def train_regressor(
+    plan: TrainingPlan,
+    standardizer: QStandardizer,
+    X: xr.DataArray,
+    augmenter: RandomExperiment,
+    **parameters: Any,
+) -> AllCNNRegressor:
+    """Train the second network, which estimates ``plan.targets``.
+
+    Parameters
+    ----------
+    plan : TrainingPlan
+    standardizer : QStandardizer
+        Fitted, of the first network.
+    X : DataArray (sample, q)
+        Simulated patterns.
+    augmenter : RandomExperiment
+    **parameters
+        Of :class:`AllCNNRegressor`.
+
+    Returns
+    -------
+    AllCNNRegressor
+    """
+    rows = xr.DataArray(
+        standardizer.transform(X),
+        dims=("sample", "q"),
+        coords={"q": ("q", plan.q, {"units": "1/angstrom"})},
+    )
+    regressor = AllCNNRegressor(
+        **{
+            "lr": 1e-2,
+            "steps_per_epoch": _STEPS_PER_EPOCH,
+            "augmenter": augmenter,
+            **parameters,
+        }
+    )
+    return regressor.fit(rows, targets_of(X, plan))
+
+
+def targets_of(X: xr.DataArray, plan: TrainingPlan) -> Array:
+    """What the regressor learns of simulated patterns, in the order of ``plan.targets``."""
     diameter, dispersion = X.coords["diameter"].values, X.coords["dispersion"].values
     volume = volume_diameter(diameter, dispersion)
-    return np.stack([diameter, dispersion, X.coords["strain"].values, volume], axis=1)
+    targets = np.stack([diameter, dispersion, X.coords["strain"].values, volume], axis=1)
+    if not plan.aspect_ratios:
+        return targets
+    return np.hstack([targets, plan.dimensions(diameter, X.coords["aspect_ratio"].values)])
 
 
 def volume_diameter(diameter: npt.ArrayLike, dispersion: npt.ArrayLike) -> Array:
@@ -191,12 +232,11 @@ def judge(
     n = _N_TEST if n is None else n
     classes = np.array(plan.classes) / 1000.0
     middles = (_middles(plan.dispersions), _middles(plan.strains))
-    X, y = _samples(plan, series[:1], classes, *middles)
+    X, y = samples_of(plan, series, classes, *middles)
     rng = np.random.default_rng(random_state)
     rows = np.resize(rng.permutation(len(y)), n)
     X, y = X[rows], y[rows]
-    liquids = [load_solvent(name, plan.wavelength) for name in held_out_solvents()]
-    held_out = replace(plan, solvents=tuple(liquids) if plan.solvents else ())
+    held_out = replace(plan, solvents=_unseen(plan))
     scores: dict[str, Any] = {"n_test": n}
     for name, changes in _TESTS.items():
         measured = _experiment(held_out, **changes).fit(X).perturb(X, rng)
@@ -216,6 +256,13 @@ def judge(
     return scores
 
 
+def _unseen(plan: TrainingPlan) -> tuple[Any, ...]:
+    """Liquids that training has not seen; of supports there is one, drawn around all the same."""
+    if not any(s in known_solvents() for s in plan.solvents if isinstance(s, str)):
+        return plan.solvents
+    return tuple(load_solvent(name, plan.wavelength) for name in held_out_solvents())
+
+
 _TESTS: dict[str, dict[str, Any]] = {
     "standard cells": {
         "full_range_share": 1.0,
@@ -231,14 +278,14 @@ def _estimates(sizer: Sizer, plan: TrainingPlan, X: xr.DataArray, rng: Any) -> d
     """Mean absolute errors on dry, well counted patterns."""
     dry = _experiment(plan, dry_share=1.0, full_range_share=1.0, fine_share=1.0, scale=(30, 200))
     found = sizer.estimate(dry.fit(X).perturb(X, rng))
-    true = targets_of(X)
+    true = targets_of(X, plan)
     return {
         name: round(float(np.abs(found[name].values - true[:, k]).mean()), 5)
-        for k, name in enumerate(TARGETS)
+        for k, name in enumerate(plan.targets)
     }
 
 
-def _samples(
+def samples_of(
     plan: TrainingPlan,
     series: Sequence[DistanceTable],
     diameters: npt.ArrayLike,
@@ -248,11 +295,17 @@ def _samples(
 ) -> tuple[xr.DataArray, Array]:
     """Patterns of every population whose particles the series reach, and their labels."""
     parts = []
-    steps = [(table, float(s)) for table in series for s in dispersions]
-    for table, dispersion in tqdm(steps, desc=f"Patterns {plan.name}", disable=not progress):
+    ratios = plan.aspect_ratios or (1.0,) * len(series)
+    bodies = list(zip(series, ratios, strict=True))
+    steps = [(body, float(s)) for body in bodies for s in dispersions]
+    bar = tqdm(steps, desc=f"Patterns {plan.name}", disable=not progress)
+    for (table, ratio), dispersion in bar:
         reached = [d for d in np.atleast_1d(diameters) if plan.reaches(float(d), dispersion)]
-        library = _library(plan, table, reached, (dispersion,), strains)
-        parts.append(library_samples(library)[0])
+        if not reached:
+            continue
+        library = _library(plan, table, reached, (dispersion,), strains, plan.b_iso)
+        part = library_samples(library)[0]
+        parts.append(part.assign_coords(aspect_ratio=("sample", np.full(len(part), ratio))))
     X = xr.concat(parts, "sample", coords="minimal", compat="override", combine_attrs="override")
     return X, np.rint(1000.0 * X.coords["diameter"].values).astype(np.int64)
 
@@ -263,12 +316,14 @@ def _library(
     diameters: npt.ArrayLike,
     dispersions: Sequence[float] | Array,
     strains: Sequence[float] | Array,
+    b_iso: Sequence[float] = (),
 ) -> xr.Dataset:
     return simulate_library(
         table,
         diameters=diameters,
         dispersions=dispersions,
         strains=strains,
+        b_iso=b_iso or None,
         q=plan.q,
         wavelength=plan.wavelength,
         n_jobs=-1,
