@@ -460,7 +460,7 @@ class Sizer:
         gaps = np.diff(q[(q >= start) & (q <= end)])
         share = 1.0 - gaps[gaps > _HOLE * self.coarsest_step].sum() / (end - start)
         # The first point of a coarse pattern lies up to a step behind where the range begins.
-        room = max(_RANGE_TOLERANCE, self.coarsest_step)
+        room = max(_RANGE_TOLERANCE, float(np.median(np.diff(q))) if q.size > 1 else 0.0)
         short = q[0] > start + room or q[-1] < end - room
         if short or share < _COVERAGE:
             hole = "" if share >= _COVERAGE else f", {share:.0%} of what is needed"
