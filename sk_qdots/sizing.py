@@ -27,7 +27,7 @@ from .pipeline import SizingPipeline
 from .preprocessing import QStandardizer
 from .registry import known_sizers
 
-__all__ = ["Sizer", "SizerError", "Sizing", "load_sizer"]
+__all__ = ["STRAIN_ROOM", "Sizer", "SizerError", "Sizing", "load_sizer"]
 
 Array = npt.NDArray[Any]
 
@@ -37,7 +37,7 @@ _HOLE = 1.5  # of the coarsest step: a wider one was not measured
 _POOR_AGREEMENT = 0.5  # below it a pattern is refused
 _FRACTIONS = ("dispersion", "strain")  # among what is estimated; the others are in nm
 _DIMENSIONS = ("width", "length", "thickness")
-_STRAIN_ROOM = 0.005  # beyond the trained strains, before a pattern is refused
+STRAIN_ROOM = 0.005  # beyond the trained strains, before a pattern is refused
 
 
 @dataclass(frozen=True)
@@ -198,7 +198,7 @@ class Sizer:
         self.largest_strain = LARGEST_STRAIN
         if library is not None:
             trained = float(np.abs(library["strain"].values).max())
-            self.largest_strain = max(LARGEST_STRAIN, trained + _STRAIN_ROOM)
+            self.largest_strain = max(LARGEST_STRAIN, trained + STRAIN_ROOM)
         self.required_range, self.coarsest_step = trained_limits(augmenter, standardizer.q_)
 
     @property

@@ -31,6 +31,43 @@ _atom_site_B_iso_or_equiv
 Cd1 Cd 0 0 0 1.2
 Te1 Te 0.25 0.25 0.25 1.0
 """
+ZNO = """data_ZnO
+_cell_length_a 3.2498
+_cell_length_b 3.2498
+_cell_length_c 5.2066
+_cell_angle_alpha 90
+_cell_angle_beta 90
+_cell_angle_gamma 120
+_symmetry_space_group_name_H-M 'P 63 m c'
+loop_
+_atom_site_label
+_atom_site_type_symbol
+_atom_site_fract_x
+_atom_site_fract_y
+_atom_site_fract_z
+_atom_site_U_iso_or_equiv
+Zn1 Zn 0.33333 0.66667 0 0.008
+O1 O 0.33333 0.66667 0.3819 0.009
+"""
+SNO2 = """data_SnO2
+_cell_length_a 4.7373
+_cell_length_b 4.7373
+_cell_length_c 3.1864
+_cell_angle_alpha 90
+_cell_angle_beta 90
+_cell_angle_gamma 90
+_symmetry_space_group_name_H-M 'P 42/m n m'
+loop_
+_atom_site_label
+_atom_site_type_symbol
+_atom_site_fract_x
+_atom_site_fract_y
+_atom_site_fract_z
+_atom_site_B_iso_or_equiv
+Sn1 Sn 0 0 0 0.3
+O1 O 0.3064 0.3064 0 0.5
+"""
+CIFS = {"CdTe": CDTE, "ZnO": ZNO, "SnO2": SNO2}
 METHANE = CDTE.replace("Cd1 Cd", "C1 C").replace("Te1 Te", "H1 H")
 
 
@@ -103,6 +140,28 @@ def test_organic_crystals_are_refused(tmp_path):
     path = tmp_path / "organic.cif"
     path.write_text(METHANE)
     with pytest.raises(ValueError, match=r"organic \(C, H\)"):
+        sq.plan_training(path)
+
+
+DISORDERED = CDTE.replace("Cd1 Cd 0 0 0 1.2\n", "Cd1 Cd 0 0 0 1.2\nCd2 Cd {0} {0} {0} 1.2\n")
+
+
+@pytest.mark.parametrize(
+    ("place", "message"), [(0.02, "disordered; keep one of its alternatives"), (0.1, "apart")]
+)
+def test_disordered_crystals_are_refused_in_one_line(tmp_path, place, message, capsys):
+    path = tmp_path / "disordered.cif"
+    path.write_text(DISORDERED.format(place))
+    assert main(["train", "--cif", str(path)]) == 2
+    error = capsys.readouterr().err
+    assert message in error and "disordered" in error and error.count("\n") == 1
+
+
+def test_particles_that_make_no_population_are_refused(tmp_path):
+    """A large cell: its particles grow by more than narrow populations are wide."""
+    path = tmp_path / "large.cif"
+    path.write_text(CDTE.replace("6.482", "20.0").replace("F -4 3 m", "P 1"))
+    with pytest.raises(ValueError, match="makes none of the dispersions"):
         sq.plan_training(path)
 
 
@@ -209,7 +268,8 @@ def test_aspect_ratios_belong_to_one_shape():
 def test_sizers_of_ones_own_are_found_by_name(brief, tmp_path, capsys, monkeypatch):
     monkeypatch.setenv("SK_QDOTS_SIZERS", str(tmp_path / "mine"))
     options = ["--diameters", "2:6:2", "--epochs", "1", "--solvents", "dry", "--classes-only"]
-    assert main(["train", "--crystal", "PbSe", *options, "--workers", "0"]) == 0
+    options += ["--workers", "0"]
+    assert main(["train", "--crystal", "PbSe", *options]) == 0
     assert "--model PbSe" in capsys.readouterr().out
     assert "pm" not in (tmp_path / "mine" / "PbSe" / "model_card.md").read_text()
     assert sq.load_sizer("PbSe").name == "PbSe"
@@ -236,6 +296,7 @@ def test_sizers_of_ones_own_are_found_by_name(brief, tmp_path, capsys, monkeypat
 def test_command(cif, brief, tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     options = ["--diameters", "2:6:2", "--epochs", "1", "--solvents", "dry", "--classes-only"]
+    options += ["--workers", "0"]
     assert main(["train", "--cif", str(cif), *options, "--plan"]) == 0
     assert "none (dry)" in capsys.readouterr().out
     assert main(["train", "--cif", str(cif), *options, "--out", "mine"]) == 0
@@ -244,6 +305,30 @@ def test_command(cif, brief, tmp_path, capsys, monkeypatch):
     assert sorted(p.name for p in tmp_path.iterdir()) == ["CdTe.cif", "mine"]
     assert main(["train", "--cif", str(cif), *options, "--out", "mine"]) == 2
     assert "mine exists" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", CIFS)
+def test_crystals_that_are_not_built_in_end_with_a_working_sizer(name, tmp_path, capsys):
+    """Minutes each: a short training, which sizes fresh dry dots all the same."""
+    cif, out = tmp_path / f"{name}.cif", tmp_path / "sizer"
+    cif.write_text(CIFS[name])
+    options = ["--diameters", "2:6:1", "--solvents", "dry", "--epochs", "6", "--out", str(out)]
+    assert main(["train", "--cif", str(cif), *options]) == 0
+    told = capsys.readouterr().out
+    assert "standard cells" in told and "least often right" in told
+    assert "Right by size" in (out / "model_card.md").read_text()
+    sizer = sq.load_sizer(out)
+    assert sizer.training["scores"]["standard cells"]["accuracy"] > 0.9
+    library = sq.simulate_library(
+        sq.Crystal.from_cif(cif),
+        diameters=[3.0, 5.0],
+        dispersions=[0.12, 0.18],
+        strains=[0.0015],
+    )
+    X, y, _ = sq.library_samples(library)
+    noisy = sq.PoissonNoise(snr=46, random_state=0).fit_transform(X)
+    assert [sizer.size(row).diameter * 1000 for row in noisy] == y.tolist()
 
 
 @pytest.mark.parametrize(

@@ -60,7 +60,7 @@ ESTIMATED = {
     "dispersions": np.arange(0.03, 0.25, 0.03).round(2).tolist(),
     "strains": np.linspace(-0.004, 0.0066, 13).tolist(),
 }
-ESTIMATE_EPOCHS = 100
+ESTIMATE_EPOCHS = 60
 ESTIMATE_TESTS = {
     "dry, k = 30 to 200": {"dry_share": 1.0, "scale": (30.0, 200.0)},
     "dry, k = 3 to 30": {"dry_share": 1.0, "scale": (3.0, 30.0)},

@@ -6,7 +6,6 @@ import argparse
 import math
 import os
 import shlex
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -129,6 +128,20 @@ def _instrument(text: str) -> Any:
     return number(text.removeprefix("wavelength=")) if text.startswith("wavelength=") else text
 
 
+_DEFAULTS = {
+    "diameters": None,
+    "dispersions": None,
+    "strains": None,
+    "shape": ["sphere"],
+    "aspect_ratios": None,
+    "b_iso": None,
+    "solvents": None,
+    "instrument": "synchrotron",
+    "epochs": None,
+    "name": None,
+    "precision": "float32",
+    "seed": 0,
+}
 _SETTINGS = (
     "diameters",
     "dispersions",
@@ -170,7 +183,7 @@ def _train(options: argparse.Namespace) -> int:
             precision=options.precision,
             n_workers=options.workers,
             random_state=options.seed,
-            command=shlex.join(["sk-qdots", *sys.argv[1:]]),
+            command=_command(options),
         )
         sizer.save(out)
         (out / "model_card.md").write_text(model_card(sizer), encoding="utf-8")
@@ -184,6 +197,25 @@ def _train(options: argparse.Namespace) -> int:
     crystal = f" --cif {options.cif}" if options.cif else ""
     print(f"where it fails: sk-qdots evaluate --model {model}{crystal}")
     return 0
+
+
+def _command(options: argparse.Namespace) -> str:
+    """The command again, without what does not change the sizer."""
+    words = ["sk-qdots", "train"]
+    words += ["--cif", Path(options.cif).name] if options.cif else ["--crystal", options.crystal]
+    for name, value in _DEFAULTS.items():
+        if (given := getattr(options, name)) != value:
+            words += [f"--{name.replace('_', '-')}", *_words(given)]
+    return shlex.join(words + ["--classes-only"] * options.classes_only)
+
+
+def _words(value: Any) -> list[str]:
+    if isinstance(value, list) and value and isinstance(value[0], float):
+        step = round(value[1] - value[0], 9) if len(value) > 1 else 1.0
+        return [f"{value[0]:g}:{value[-1]:g}:{step:g}"]
+    if isinstance(value, float):
+        return [f"wavelength={value:g}"]
+    return [str(v) for v in value] if isinstance(value, list) else [str(value)]
 
 
 def _print_scores(scores: dict[str, Any]) -> None:

@@ -290,6 +290,12 @@ def _sublattices(
         if 1.0 < occupancy < OVERFULL:
             occupancy = 1.0
         element, charge, b_iso = _kind(labels[placed[k][0]])
+        if occupancy > 1.0:
+            raise ValueError(
+                f"sites of {element} coincide and are filled to {occupancy:g} together: the "
+                "structure is disordered; keep one of its alternatives (disorder groups), or give "
+                "occupancies that add up to 1"
+            )
         sublattices.append(Sublattice(element, (x, y, z), b_iso, occupancy, charge))
     return tuple(sublattices)
 

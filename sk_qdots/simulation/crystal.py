@@ -182,7 +182,8 @@ class Crystal:
                         f"crystal {self.name}: {first.element} and {second.element} are "
                         f"{lengths[j].min():.3g} Angstrom apart and filled to "
                         f"{first.occupancy + second.occupancy:g} together; are the cell in "
-                        "Angstrom and degrees and the coordinates fractions?"
+                        "Angstrom and degrees and the coordinates fractions? Of a disordered "
+                        "structure keep one alternative"
                     )
 
     @property

@@ -21,6 +21,7 @@ from ..simulation import (
     default_q_grid,
     distance_table,
     homologous_series,
+    lognormal_weights,
 )
 from ..simulation.shapes import Cylinder, Platelet, Shape
 from ..solvents import known_solvents, load_solvent
@@ -159,8 +160,19 @@ class TrainingPlan:
         return np.stack([width, ratio * width], axis=1)
 
     def reaches(self, diameter: float, dispersion: float) -> bool:
-        """Whether nearly all of the volume of a population is in particles that are simulated."""
-        return _largest(diameter, dispersion) <= self.largest
+        """Whether the particles that are simulated make up a population.
+
+        Not where they end below nearly all of its volume, nor where it is narrower than
+        from one particle to the next.
+        """
+        if _largest(diameter, dispersion) > self.largest:
+            return False
+        step = self.crystal.node_diameter
+        try:
+            lognormal_weights(np.arange(step, 2.0 * self.largest, step), diameter, dispersion)
+        except ValueError:
+            return False
+        return True
 
     @property
     def largest(self) -> float:
@@ -171,8 +183,8 @@ class TrainingPlan:
 
     def common_dispersions(self) -> tuple[float, ...]:
         """Those that are simulated for every class."""
-        last = self.classes[-1] / 1000.0
-        return tuple(d for d in self.dispersions if self.reaches(last, d))
+        sizes = [c / 1000.0 for c in self.classes]
+        return tuple(s for s in self.dispersions if all(self.reaches(d, s) for d in sizes))
 
     def series(self, progress: bool = False) -> list[DistanceTable]:
         """Distances of the particles of each shape, from the smallest to the largest."""
@@ -311,7 +323,7 @@ def plan_training(
     shapes = (shape,) if isinstance(shape, str) else tuple(shape)
     if not isinstance(epochs, int) or epochs < 1:
         raise ValueError(f"epochs is {epochs!r}; it must be a positive integer")
-    return TrainingPlan(
+    plan = TrainingPlan(
         crystal=dots,
         name=name or dots.name.replace("_", " "),
         classes=classes,
@@ -327,6 +339,14 @@ def plan_training(
         epochs=epochs,
         estimates=estimates,
     )
+    if not plan.common_dispersions():
+        raise ValueError(
+            f"particles of {dots.name} grow by {dots.node_diameter:.2g} nm, which makes none of "
+            f"the dispersions {_listed(plan.dispersions)} at every size from "
+            f"{classes[0] / 1000:g} to {classes[-1] / 1000:g} nm: begin with larger diameters, or "
+            "give broader dispersions"
+        )
+    return plan
 
 
 def _crystal(crystal: str | Crystal | Path) -> Crystal:

@@ -26,7 +26,7 @@ from ..simulation import (
     DistanceTable,
     simulate_library,
 )
-from ..sizing import Sizer
+from ..sizing import STRAIN_ROOM, Sizer
 from ..solvents import held_out_solvents, known_solvents, load_solvent
 from ._plan import REGRESSOR_SHARE, TrainingPlan, plan_training
 
@@ -160,6 +160,8 @@ def train_sizer(
         regressor=regressor,
         targets=plan.targets if plan.estimates else (),
     )
+    trained = float(np.abs(plan.strains).max())
+    sizer.largest_strain = max(sizer.largest_strain, trained + STRAIN_ROOM)
     sizer.training["scores"] = judge(sizer, plan, series, random_state + 1)
     return sizer
 
@@ -300,7 +302,8 @@ def samples_of(
     steps = [(body, float(s)) for body in bodies for s in dispersions]
     bar = tqdm(steps, desc=f"Patterns {plan.name}", disable=not progress)
     for (table, ratio), dispersion in bar:
-        reached = [d for d in np.atleast_1d(diameters) if plan.reaches(float(d), dispersion)]
+        sizes = (float(d) for d in np.atleast_1d(diameters))
+        reached = [d for d in sizes if plan.reaches(d, dispersion)]
         if not reached:
             continue
         library = _library(plan, table, reached, (dispersion,), strains, plan.b_iso)
