@@ -46,8 +46,11 @@ def test_table(capsys, example, arguments):
     header, row = out.splitlines()
     assert header.split()[:3] == ["file", "diameter/nm", "probability"]
     assert float(row.split()[1]) == 4.5
-    assert row.split()[-2] == "0.99-15.00"
-    assert float(row.split()[-1]) > 0.9
+    assert row.split()[5] == "0.99-15.00"
+    assert float(row.split()[6]) > 0.9
+    told = [cell.split("±") for cell in row.split()[7:]]  # of 4.5 nm, 10 %, 0.1 %
+    for (value, error), true in zip(told, (4.5 * 1.01**3, 0.1, 0.1), strict=True):
+        assert abs(float(value) - true) <= 3 * max(float(error), 0.01)
 
 
 def test_json_and_csv(capsys, example):

@@ -5,6 +5,7 @@ import re
 
 import numpy as np
 import pytest
+import xarray as xr
 
 import sk_qdots as sq
 from sk_qdots.cli import main
@@ -81,3 +82,19 @@ def test_colloids_in_measured_solvents(reference_folder):
     patterns = list(labelled(reference_folder))
     sized = [sizer.predict(np.loadtxt(path)[None, :])[0] / 1000 for path, _ in patterns]
     assert sized == [label["diameter"] for _, label in patterns]
+
+
+def test_dispersion_and_strain_of_the_reference_patterns(reference_folder):
+    """Each within three of the standard deviations that the sizer states."""
+    sizer = sq.load_sizer("PbS")
+    n = 0
+    for path, label in labelled(reference_folder):
+        pattern = xr.DataArray(np.loadtxt(path), dims="q", coords={"q": Q})
+        found = sizer.size(pattern)
+        # The file names give four digits of the strain.
+        off = abs(found.strain - (label["strain"] - 1.0))
+        assert off <= 3 * found.uncertainties["strain"] + 5e-5
+        off = abs(found.dispersion - label["dispersion"] / 100.0)
+        assert off <= 3 * found.uncertainties["dispersion"]
+        n += 1
+    assert n == 16

@@ -17,7 +17,6 @@ import argparse
 import os
 import platform
 import subprocess
-import time
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -194,7 +193,6 @@ def train_estimates(arguments: argparse.Namespace, sizer: sq.Sizer) -> None:
     plan = plan_training("PbS", instrument="ideal", **ESTIMATED)
     series = plan.series(progress=True)
     X, _ = samples_of(plan, series, plan.diameters, plan.dispersions, plan.strains, True)
-    start = time.monotonic()
     sizer.regressor = train_regressor(
         plan,
         sizer.pipeline.named_steps["qstandardizer"],
@@ -203,7 +201,7 @@ def train_estimates(arguments: argparse.Namespace, sizer: sq.Sizer) -> None:
         max_epochs=ESTIMATE_EPOCHS,
         precision=arguments.precision,
         n_workers=arguments.workers,
-        checkpoint=arguments.checkpoint.with_suffix(".estimates.checkpoint"),
+        checkpoint=arguments.checkpoint,
         verbose=True,
         random_state=arguments.seed,
     )
@@ -212,7 +210,7 @@ def train_estimates(arguments: argparse.Namespace, sizer: sq.Sizer) -> None:
         "command": f"python tools/train_pbs.py --estimates --seed {arguments.seed} "
         f"--precision {arguments.precision}",
         "date": datetime.now(UTC).date().isoformat(),
-        "minutes": round((time.monotonic() - start) / 60.0, 1),
+        "minutes": round(float(sizer.regressor.history_["seconds"].sum()) / 60.0, 1),
         "machine": f"{os.cpu_count()} cores {platform.machine()}, "
         f"{gpu(sizer.regressor.net_.device)}",
         "commit": commit(),
