@@ -11,7 +11,7 @@ import sk_qdots as sq
 from sk_qdots import _sizer_files, training
 from sk_qdots._sizer_files import TARGETS
 from sk_qdots.cli import main
-from sk_qdots.training import _train
+from sk_qdots.training import _plan, _train
 
 CDTE = """data_CdTe
 _cell_length_a 6.482
@@ -95,7 +95,7 @@ def brief(monkeypatch):
 def test_step_is_what_the_particles_resolve(cif):
     for crystal in ("PbS", "Pt", cif, "CeO2"):
         plan = sq.plan_training(crystal)
-        assert plan.step / 1000 >= plan.crystal.node_diameter
+        assert plan.step / 1000 >= _plan.particle_step(plan.crystal)
         assert plan.classes[0] == 2000 and plan.classes[-1] <= 8000
         assert f"{plan.step / 1000:g} nm" in str(plan) and "minutes" in str(plan)
 
@@ -157,12 +157,40 @@ def test_disordered_crystals_are_refused_in_one_line(tmp_path, place, message, c
     assert message in error and "disordered" in error and error.count("\n") == 1
 
 
-def test_particles_that_make_no_population_are_refused(tmp_path):
-    """A large cell: its particles grow by more than narrow populations are wide."""
-    path = tmp_path / "large.cif"
-    path.write_text(CDTE.replace("6.482", "20.0").replace("F -4 3 m", "P 1"))
-    with pytest.raises(ValueError, match="makes none of the dispersions"):
-        sq.plan_training(path)
+def test_populations_that_no_particles_make_are_refused():
+    with pytest.raises(ValueError, match=r"makes none of the dispersions 0\.05 at every size"):
+        sq.plan_training("PbS", diameters=[1.1, 1.65, 2.2], dispersions=[0.05])
+
+
+def test_particles_of_large_cells_are_cut_by_atoms():
+    plan = sq.plan_training("CsPbBr3 orthorhombic")
+    assert plan.crystal.node_diameter > 1.0 and plan.step == 500
+    assert "grow by 0.5 nm" in str(plan)
+    small = sq.plan_training("CsPbBr3 orthorhombic", diameters=[2.0, 3.0], dispersions=[0.2])
+    table = small.series()[0]
+    assert np.allclose(np.diff(table.diameters), 0.5, atol=0.2)
+
+
+def test_cost_is_told_and_what_does_not_fit_is_refused(tmp_path, monkeypatch, capsys):
+    rng = np.random.default_rng(0)
+    head, _ = CDTE.replace("6.482", "12.0").replace("F -4 3 m", "P 1").split("Cd1")
+    places = rng.uniform(-0.03, 0.03, (27, 3)) + np.indices((3, 3, 3)).reshape(3, -1).T / 3
+    sites = "".join(
+        f"X{k} {('Cd', 'Te')[k % 2]} {x:.4f} {y:.4f} {z:.4f} 1.0\n"
+        for k, (x, y, z) in enumerate(places)
+    )
+    path = tmp_path / "many.cif"
+    path.write_text(head + sites)
+    plan = sq.plan_training(path, diameters=[2.0, 3.0], dispersions=[0.2])
+    minutes, memory = plan.simulation_cost
+    assert minutes > 0.05 and memory > 3e6
+    assert "27 atoms" in str(plan) and "simulation   about" in str(plan)
+    monkeypatch.setattr(_plan, "_memory", lambda: 1e6)
+    command = ["train", "--cif", str(path), "--diameters", "2:3:1", "--dispersions", "0.2"]
+    assert main([*command, "--out", str(tmp_path / "out")]) == 2
+    told = capsys.readouterr()
+    assert "simulation   about" in told.out
+    assert "this machine has 0 GB" in told.err and told.err.count("\n") == 1
 
 
 def test_volume_average_of_a_lognormal():

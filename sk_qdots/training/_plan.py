@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import math
+import os
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +26,7 @@ from ..simulation import (
     homologous_series,
     lognormal_weights,
 )
+from ..simulation.clusters import Fill
 from ..simulation.shapes import Cylinder, Platelet, Shape
 from ..solvents import known_solvents, load_solvent
 
@@ -32,6 +36,8 @@ Array = npt.NDArray[Any]
 
 _DIAMETERS = (2.0, 8.0)  # nm, first and last class by default
 _QUARTER = 0.25  # nm, of which the default step is a multiple
+_COARSE = 0.75  # nm; particles of crystals whose cells are larger are cut by atoms ...
+_HALF = 0.5  # ... in these steps
 _BETWEEN = 4  # diameters simulated for one class
 _DISPERSIONS = (0.05, 0.08, 0.11, 0.14, 0.17, 0.20)
 _STRAINS = tuple(np.round(np.linspace(-0.005, 0.005, 11), 6))
@@ -39,8 +45,10 @@ _END = 0.97  # of the largest Q that an angle exists for
 _SYNCHROTRON = 0.56  # Angstrom
 _ORGANIC = {"H", "C", "N", "O", "F", "P", "S", "Cl", "Br", "I", "Na", "K"}
 _EPOCHS = 90
-_SECONDS = 18.0  # an epoch took on two cores, one drawing batches; the regressor's, two thirds
-_SIMULATION = 2e-7  # seconds for a pair of atoms at a node, a particle, a point and a strain
+_SECONDS = 18.0  # an epoch takes on two cores, one of them drawing batches
+_PILOT = 4  # the cost of the simulation is told from particles smaller by this factor
+_SUM_SECONDS = (0.02, 3e-7)  # for a particle and a strain, and for each of its distances
+_MEMORY_SHARE = 0.5  # of the machine's that distances may take
 REGRESSOR_SHARE = 0.6  # of the epochs
 _LARGEST = 40.0  # nm; of populations that go beyond it the broadest are left out
 _QUANTILE = 2.576  # of the normal distribution, 99.5 %
@@ -48,6 +56,16 @@ _TARGETS = ("diameter", "dispersion", "strain", "volume_diameter")
 # Ratios of the edges of rods (length / width) and platelets (width / thickness) by default.
 _RATIOS = {"rod": (1.0, 1.5, 2.0, 3.0, 4.0, 6.0), "platelet": (1.0, 2.0, 3.0, 4.0, 6.0)}
 _DIMENSIONS = {"rod": ("width", "length"), "platelet": ("width", "thickness")}
+
+
+def particle_step(crystal: Crystal) -> float:
+    """From one particle of a series to the next, in nm.
+
+    The diameter of the sphere of one cell, of which whole particles are made; of a large
+    cell that would be coarser than sizes are asked for, and particles are cut by atoms.
+    """
+    step = float(crystal.node_diameter)
+    return step if step <= _COARSE else _HALF
 
 
 @dataclass(frozen=True)
@@ -167,7 +185,7 @@ class TrainingPlan:
         """
         if _largest(diameter, dispersion) > self.largest:
             return False
-        step = self.crystal.node_diameter
+        step = particle_step(self.crystal)
         try:
             lognormal_weights(np.arange(step, 2.0 * self.largest, step), diameter, dispersion)
         except ValueError:
@@ -186,18 +204,62 @@ class TrainingPlan:
         sizes = [c / 1000.0 for c in self.classes]
         return tuple(s for s in self.dispersions if all(self.reaches(d, s) for d in sizes))
 
+    @cached_property
+    def simulation_cost(self) -> tuple[float, float]:
+        """Minutes that the simulation takes on this machine, and bytes of the distances, about.
+
+        Extrapolated from particles that are a quarter and an eighth as large: of the numbers of
+        distances and the times, by the power of the size that lies between these two.
+        """
+        body, step = self.bodies[0], particle_step(self.crystal)
+        n = max(int(self.largest / step), 1)
+        pilot = max(n // _PILOT, min(n, 4))
+        smaller, sooner = self._pilot(body, pilot / 2 * step)
+        found, seconds = self._pilot(body, pilot * step)
+        growth = math.log2(found / smaller) if smaller else 3.0
+        seconds *= (n / pilot) ** min(max(math.log2(seconds / sooner), 1.0), 4.0)
+        n_distances = found * (n / pilot) ** min(max(growth, 2.0), 3.0)
+        sums = n * (_SUM_SECONDS[0] + _SUM_SECONDS[1] * n_distances) * len(self.strains)
+        minutes = len(self.bodies) * (seconds + sums * max(len(self.b_iso), 1)) / 60.0
+        return minutes, 8.0 * n_distances * (n + 2) * len(self.bodies)
+
+    def _pilot(self, body: str | Shape, largest: float) -> tuple[int, float]:
+        """Number of distances of a small series, and the seconds that they took."""
+        start = time.perf_counter()
+        table = self._table(body, largest)
+        return sum(len(g.distances) for g in table.groups), time.perf_counter() - start
+
+    def _table(self, body: str | Shape, largest: float) -> DistanceTable:
+        step = particle_step(self.crystal)
+        fill: Fill = "volume" if step == self.crystal.node_diameter else "atoms"
+        return distance_table(homologous_series(self.crystal, largest, body, step=step, fill=fill))
+
+    def check_memory(self) -> None:
+        """Refuse a simulation that this machine cannot hold.
+
+        Raises
+        ------
+        ValueError
+            If the distances take more than half of the memory.
+        """
+        needed, there = self.simulation_cost[1], _memory()
+        if needed > _MEMORY_SHARE * there:
+            raise ValueError(
+                f"the distances between the atoms of particles of {self.crystal.name} up to "
+                f"{self.largest:.0f} nm take {needed / 1e9:.0f} GB, and this machine has "
+                f"{there / 1e9:.0f} GB: train smaller diameters, narrower dispersions or fewer "
+                "shapes"
+            )
+
     def series(self, progress: bool = False) -> list[DistanceTable]:
         """Distances of the particles of each shape, from the smallest to the largest."""
         bodies = tqdm(self.bodies, desc=f"Distances {self.name}", disable=not progress)
-        return [
-            distance_table(homologous_series(self.crystal, self.largest, body, fill="volume"))
-            for body in bodies
-        ]
+        return [self._table(body, self.largest) for body in bodies]
 
     @property
     def minutes(self) -> float:
         """That training takes on two cores, about."""
-        epochs = self.epochs * (1.0 + self.estimates * REGRESSOR_SHARE * 2.0 / 3.0)
+        epochs = self.epochs * (1.0 + self.estimates * REGRESSOR_SHARE)
         return epochs * _SECONDS * len(self.q) / len(default_q_grid()) / 60.0
 
     def settings(self) -> dict[str, Any]:
@@ -220,7 +282,8 @@ class TrainingPlan:
         low, high = self.classes[0] / 1000.0, self.classes[-1] / 1000.0
         liquids = ", ".join(str(getattr(s, "name", s)) for s in self.solvents) or "none (dry)"
         kind = self.laboratory if isinstance(self.laboratory, str) else "synchrotron"
-        resolved = self.crystal.node_diameter
+        resolved = particle_step(self.crystal)
+        minutes, memory = self.simulation_cost
         return "\n".join(
             [
                 f"crystal      {self.crystal.name}, {self.n_atoms} atoms at a node",
@@ -235,6 +298,7 @@ class TrainingPlan:
                 f"patterns     {self.n_patterns} of {len(self.q)} points, "
                 f"{self.q[0]:.3g} to {self.q[-1]:.3g} 1/Angstrom",
                 f"estimates    {', '.join(self.targets[1:]) if self.estimates else 'nothing more'}",
+                f"simulation   about {_minutes(minutes)} and {memory / 1e9:.2g} GB",
                 f"training     about {self.minutes:.0f} minutes on two cores",
             ]
         )
@@ -341,7 +405,7 @@ def plan_training(
     )
     if not plan.common_dispersions():
         raise ValueError(
-            f"particles of {dots.name} grow by {dots.node_diameter:.2g} nm, which makes none of "
+            f"particles of {dots.name} grow by {particle_step(dots):.2g} nm, which makes none of "
             f"the dispersions {_listed(plan.dispersions)} at every size from "
             f"{classes[0] / 1000:g} to {classes[-1] / 1000:g} nm: begin with larger diameters, or "
             "give broader dispersions"
@@ -388,7 +452,7 @@ def _instrument(instrument: str | float | Laboratory) -> tuple[Laboratory | str,
 
 
 def _classes(diameters: npt.ArrayLike | None, crystal: Crystal) -> tuple[int, ...]:
-    resolved = crystal.node_diameter
+    resolved = particle_step(crystal)
     sensible = _QUARTER * math.ceil(round(resolved / _QUARTER, 6))
     if sensible < 0.5:
         sensible = 0.5
@@ -414,6 +478,18 @@ def _classes(diameters: npt.ArrayLike | None, crystal: Crystal) -> tuple[int, ..
             f"{resolved:.2g} nm"
         )
     return tuple(int(v) for v in np.rint(1000.0 * sizes))
+
+
+def _minutes(minutes: float) -> str:
+    return "a minute" if minutes < 1.5 else f"{minutes:.0f} minutes"
+
+
+def _memory() -> float:
+    """Bytes of this machine; infinite where the system does not say."""
+    try:
+        return float(os.sysconf("SC_PHYS_PAGES")) * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, ValueError, OSError):
+        return math.inf
 
 
 def _listed(values: Sequence[float]) -> str:

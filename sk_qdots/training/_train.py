@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import platform
 import time
@@ -103,6 +104,7 @@ def train_sizer(
         plan = plan_training(crystal, **settings)
     if progress:
         print(plan, flush=True)
+    plan.check_memory()
     folder = None if checkpoint is None else Path(checkpoint)
     start = time.monotonic()
     series = plan.series(progress=progress)
@@ -297,18 +299,21 @@ def samples_of(
 ) -> tuple[xr.DataArray, Array]:
     """Patterns of every population whose particles the series reach, and their labels."""
     parts = []
+    sizes = [float(d) for d in np.atleast_1d(diameters)]
+    reached = {s: tuple(d for d in sizes if plan.reaches(d, s)) for s in map(float, dispersions)}
     ratios = plan.aspect_ratios or (1.0,) * len(series)
-    bodies = list(zip(series, ratios, strict=True))
-    steps = [(body, float(s)) for body in bodies for s in dispersions]
-    bar = tqdm(steps, desc=f"Patterns {plan.name}", disable=not progress)
-    for (table, ratio), dispersion in bar:
-        sizes = (float(d) for d in np.atleast_1d(diameters))
-        reached = [d for d in sizes if plan.reaches(d, dispersion)]
-        if not reached:
+    # Populations of the same diameters share the sums over distances.
+    steps = list(
+        itertools.product(zip(series, ratios, strict=True), dict.fromkeys(reached.values()))
+    )
+    for (table, ratio), made in tqdm(steps, desc=f"Patterns {plan.name}", disable=not progress):
+        if not made:
             continue
-        library = _library(plan, table, reached, (dispersion,), strains, plan.b_iso)
-        part = library_samples(library)[0]
-        parts.append(part.assign_coords(aspect_ratio=("sample", np.full(len(part), ratio))))
+        alike = [s for s, those in reached.items() if those == made]
+        library = _library(plan, table, made, alike, strains, plan.b_iso)
+        for dispersion in alike:
+            part = library_samples(library.sel(dispersion=[dispersion]))[0]
+            parts.append(part.assign_coords(aspect_ratio=("sample", np.full(len(part), ratio))))
     X = xr.concat(parts, "sample", coords="minimal", compat="override", combine_attrs="override")
     return X, np.rint(1000.0 * X.coords["diameter"].values).astype(np.int64)
 
