@@ -33,6 +33,7 @@ from .preprocessing import QStandardizer
 __all__ = [
     "LARGEST_STRAIN",
     "MANIFEST",
+    "STRAIN_ROOM",
     "TARGETS",
     "SizerError",
     "check_printable",
@@ -76,6 +77,7 @@ _NETWORK_PARAMETERS = (
 _TUPLES = ("n_filters", "kernel_sizes", "channels")
 _REGRESSOR = "regressor_"  # how its arrays begin
 LARGEST_STRAIN = 0.011  # that a pattern may show, unless a sizer was trained for more
+STRAIN_ROOM = 0.005  # beyond the trained strains, before a pattern is refused
 TARGETS = (
     "diameter",
     "dispersion",
@@ -94,7 +96,17 @@ _MEMBER = re.compile(
 
 
 class SizerError(ValueError):
-    """A sizer that cannot be found, read or written."""
+    """A sizer that cannot be found, read or written.
+
+    Examples
+    --------
+    >>> import sk_qdots as sq
+    >>> try:
+    ...     sq.load_sizer("Unobtainium")
+    ... except sq.SizerError as error:
+    ...     print(str(error).split(";")[0])
+    Unobtainium: no such sizer
+    """
 
 
 @dataclass(frozen=True)

@@ -115,6 +115,8 @@ class SizingPipeline(Pipeline):  # type: ignore[misc]
         Parameters
         ----------
         X : DataArray, list of DataArray, or array-like of shape (n_samples, n_features)
+        **params
+            Metadata for the last step.
 
         Returns
         -------
@@ -135,6 +137,8 @@ class SizingPipeline(Pipeline):  # type: ignore[misc]
         Parameters
         ----------
         X : DataArray, list of DataArray, or array-like of shape (n_samples, n_features)
+        **params
+            Metadata for the last step.
 
         Returns
         -------
@@ -155,6 +159,8 @@ class SizingPipeline(Pipeline):  # type: ignore[misc]
         X : DataArray, list of DataArray, or array-like of shape (n_samples, n_features)
         y : array-like of shape (n_samples,)
         sample_weight : array-like of shape (n_samples,), optional
+        **params
+            Metadata for the last step.
 
         Returns
         -------

@@ -47,6 +47,12 @@ class SizerFacts:
         When it was trained; empty where it does not say so.
     command : str
         How; likewise.
+
+    Examples
+    --------
+    >>> from sk_qdots.registry import sizer_facts
+    >>> sizer_facts("PbS").estimates
+    ('diameter', 'dispersion', 'strain', 'volume_diameter')
     """
 
     name: str

@@ -19,7 +19,7 @@ from sklearn.pipeline import Pipeline
 
 from ._patterns import is_subtracted, q_of, rows_of
 from ._reference import Match, ReferencePatterns
-from ._sizer_files import LARGEST_STRAIN, TARGETS, SizerError, read_sizer, write_sizer
+from ._sizer_files import LARGEST_STRAIN, STRAIN_ROOM, TARGETS, SizerError, read_sizer, write_sizer
 from ._training_facts import augmentation_facts, trained_limits, transformers_of
 from .io import PatternError
 from .neural_network import AllCNNClassifier, AllCNNRegressor
@@ -27,7 +27,7 @@ from .pipeline import SizingPipeline
 from .preprocessing import QStandardizer
 from .registry import known_sizers
 
-__all__ = ["STRAIN_ROOM", "Sizer", "SizerError", "Sizing", "load_sizer"]
+__all__ = ["Sizer", "SizerError", "Sizing", "load_sizer"]
 
 Array = npt.NDArray[Any]
 
@@ -37,7 +37,6 @@ _HOLE = 1.5  # of the coarsest step: a wider one was not measured
 _POOR_AGREEMENT = 0.5  # below it a pattern is refused
 _FRACTIONS = ("dispersion", "strain")  # among what is estimated; the others are in nm
 _DIMENSIONS = ("width", "length", "thickness")
-STRAIN_ROOM = 0.005  # beyond the trained strains, before a pattern is refused
 
 
 @dataclass(frozen=True)
@@ -79,6 +78,16 @@ class Sizing:
         platelets, in nm, where the sizer was trained on them.
     uncertainties : mapping of str to float
         Standard deviations of what is estimated, and of ``diameter``.
+
+    Examples
+    --------
+    >>> import sk_qdots as sq
+    >>> library = sq.simulate_library("PbS", diameters=[4.0], dispersions=[0.1], strains=[0.0])
+    >>> result = sq.load_sizer("PbS").size(sq.library_samples(library)[0][0])
+    >>> result.diameter
+    4.0
+    >>> round(result.dispersion, 2)
+    0.1
     """
 
     diameter: float

@@ -72,9 +72,17 @@ class RandomExperiment(Augmenter):
         How far a drawn liquid may be from them; see :class:`SolventVariation`.
     crystal : Crystal or str, default="PbS"
         The dots, for preferred orientation on a facet 100, 110 or 111.
-    qd_fraction, scale, q_min, q_max, coarsening : tuple of 2 float, optional
+    qd_fraction : tuple of 2 float, optional
         Range to take instead of the laboratory's.
-    dry_share, full_range_share, fine_share : float, optional
+    dry_share : float, optional
+        Share to take instead of the laboratory's.
+    scale, q_min, q_max : tuple of 2 float, optional
+        Range to take instead of the laboratory's.
+    full_range_share : float, optional
+        Share to take instead of the laboratory's.
+    coarsening : tuple of 2 float, optional
+        Range to take instead of the laboratory's.
+    fine_share : float, optional
         Share to take instead of the laboratory's.
     coarse : {"both", "points", "spline"}, default="both"
         What becomes of patterns with coarser steps than 1.5 of the grid's, as in

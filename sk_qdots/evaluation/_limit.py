@@ -30,6 +30,16 @@ class KnownConditions(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     ----------
     curves : mapping of str to str or DataArray
         Liquids by the names that the rows give.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sk_qdots.evaluation import KnownConditions, dry_library
+    >>> X, y = dry_library("PbS", [3000, 5000], np.linspace(1.0, 15.0, 500))
+    >>> limit = KnownConditions({}).fit(X, y)
+    >>> dots = X[:2].assign_coords(solvent=("sample", ["", ""]), qd_fraction=("sample", [1.0, 1.0]))
+    >>> bool((limit.predict(dots) == y[:2]).all())
+    True
     """
 
     says_most_probable = True  # what Answers need not ask twice
@@ -38,16 +48,51 @@ class KnownConditions(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.curves = curves
 
     def fit(self, X: xr.DataArray, y: Array) -> KnownConditions:
-        """Keep the dry library."""
+        """Keep the dry library.
+
+        Parameters
+        ----------
+        X : DataArray of shape (n_simulations, n_q)
+        y : ndarray of shape (n_simulations,)
+            Diameters in picometres.
+
+        Returns
+        -------
+        self
+        """
         self.library_, self._y, self.classes_ = X, y, np.unique(y)
         return self
 
     def predict(self, X: xr.DataArray) -> Array:
-        """Most probable sizes."""
+        """Most probable sizes.
+
+        Parameters
+        ----------
+        X : DataArray of shape (n_samples, n_q)
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            Picometres.
+        """
         return np.asarray(self.classes_[self.predict_proba(X).argmax(axis=1)])
 
     def predict_proba(self, X: xr.DataArray) -> Array:
-        """Probabilities, liquid by liquid and concentration by concentration."""
+        """Probabilities, liquid by liquid and concentration by concentration.
+
+        Parameters
+        ----------
+        X : DataArray of shape (n_samples, n_q)
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes)
+
+        Raises
+        ------
+        ValueError
+            If X does not say liquid and concentration.
+        """
         if not isinstance(X, xr.DataArray) or not {"solvent", "qd_fraction"} <= set(X.coords):
             raise ValueError("X needs the coordinates solvent and qd_fraction")
         cells = list(zip(X.coords["solvent"].values, X.coords["qd_fraction"].values, strict=True))
@@ -87,6 +132,14 @@ def dry_library(
     -------
     X : DataArray of shape (n_simulations, n_q)
     y : ndarray of shape (n_simulations,) of int
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sk_qdots.evaluation import dry_library
+    >>> X, y = dry_library("PbS", [3000, 5000], np.linspace(1.0, 15.0, 500))
+    >>> np.unique(y)
+    array([3000, 5000])
     """
     grid = np.asarray(q)
     diameters = tuple(np.asarray(classes) / 1000.0)

@@ -19,7 +19,14 @@ _NUMBERS = ("diameter_nm", "dispersion", "first_peak_ev", "wavelength")
 
 
 class EvaluationError(ValueError):
-    """What cannot be evaluated, and why."""
+    """What cannot be evaluated, and why.
+
+    Examples
+    --------
+    >>> from sk_qdots.evaluation import EvaluationError
+    >>> str(EvaluationError("no such folder"))
+    'no such folder'
+    """
 
 
 @dataclass(frozen=True)

@@ -38,6 +38,15 @@ class PatternError(ValueError):
         The file, or what else the pattern is called.
     reason : str
         What is wrong and what to do, one line.
+
+    Examples
+    --------
+    >>> import sk_qdots as sq
+    >>> try:
+    ...     sq.read_pattern("nowhere.xy")
+    ... except sq.PatternError as error:
+    ...     print(error.source)
+    nowhere.xy
     """
 
     def __init__(self, source: str, reason: str) -> None:

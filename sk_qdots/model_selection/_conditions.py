@@ -61,6 +61,13 @@ class Condition:
         How far, such as ``"4.4"``.
     perturbation : transformer, Remeasurement or None
         What does it; None leaves the patterns as they are.
+
+    Examples
+    --------
+    >>> import sk_qdots as sq
+    >>> from sk_qdots.model_selection import Condition
+    >>> Condition("q_max", "4.4", sq.QTruncation(q_max=4.4)).name
+    'q_max=4.4'
     """
 
     test: str

@@ -57,6 +57,15 @@ class Answers:
         Answers in picometres: classes, or anything that a regressor says.
     probabilities : ndarray of shape (n_samples, n_classes) or None
         None where the estimator gives none.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sk_qdots.model_selection import METRICS, Answers
+    >>> classes = np.array([2000, 2500])
+    >>> answers = Answers(np.array([2000, 2500]), classes, np.array([2000, 2000]))
+    >>> float(METRICS["accuracy"](answers))
+    0.5
     """
 
     truth: Array

@@ -56,7 +56,7 @@ def robustness_report(
     conditions : sequence of Condition, optional
         Of :func:`sk_qdots.model_selection.robustness_conditions`; all by default.
     path : str or path-like, optional
-        netCDF file (``.nc``) to write, after every condition: interrupted, the same
+        A netCDF file (``.nc``) to write, after every condition: interrupted, the same
         call goes on.
     random_state : int, default=0
         Seed of the patterns and conditions that are made by default.

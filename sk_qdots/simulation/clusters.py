@@ -67,6 +67,15 @@ class Cluster:
         Other lengths that describe it, in nm, such as ``{"length": 20, "width": 4}``.
     occupancies : ndarray of shape (n_nodes,), optional
         How much of each node is there on average; 1, where it is None.
+
+    Examples
+    --------
+    >>> from sk_qdots.simulation import cut_cluster
+    >>> particle = cut_cluster("PbS", "sphere", diameter=3.0)
+    >>> particle
+    Cluster(PbS, 3 nm, 498 sites)
+    >>> len(particle.nodes)
+    249
     """
 
     crystal: Crystal
@@ -218,6 +227,12 @@ def homologous_series(
     ------
     ValueError
         If ``max_diameter`` or ``step`` is not a positive number or a name is not known.
+
+    Examples
+    --------
+    >>> from sk_qdots.simulation import homologous_series
+    >>> [len(particle.nodes) for particle in homologous_series("PbS", 3.0)]
+    [1, 13, 19, 55, 135, 201, 321]
     """
     crystal, body = as_crystal(crystal), as_shape(shape)
     step = crystal.node_diameter if step is None else positive("step", step, "nm")

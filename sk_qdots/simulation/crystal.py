@@ -49,6 +49,12 @@ class Species:
     ------
     ValueError
         If a value is out of range.
+
+    Examples
+    --------
+    >>> from sk_qdots.simulation import Crystal
+    >>> [s.species.element for s in Crystal.builtin("PbS").sublattices]
+    ['Pb', 'S']
     """
 
     element: str
@@ -88,6 +94,14 @@ class Sublattice:
     ------
     ValueError
         If a value is out of range.
+
+    Examples
+    --------
+    >>> from sk_qdots.simulation import Crystal, Sublattice
+    >>> a = 3.9237
+    >>> vectors = ((0, a / 2, a / 2), (a / 2, 0, a / 2), (a / 2, a / 2, 0))
+    >>> Crystal("Pt", vectors, (Sublattice("Pt", (0, 0, 0), b_iso=0.3),)).sublattices[0].element
+    'Pt'
     """
 
     element: str

@@ -87,6 +87,14 @@ def pair_sums(
     ------
     ValueError
         If q is not positive, the strain is not above -1, or the method is unknown.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sk_qdots.simulation import cut_cluster, distance_table, pair_sums
+    >>> table = distance_table(cut_cluster("Pt", "sphere", diameter=2.0))
+    >>> [sums.shape for sums in pair_sums(table, np.linspace(1.0, 15.0, 100))]
+    [(1, 100)]
     """
     checked_table(table)
     q = checked_q(q)

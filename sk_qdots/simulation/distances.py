@@ -47,6 +47,13 @@ class PairDistances:
     multiplicities : ndarray of shape (n_clusters, n_distances)
         Ordered pairs of atoms (both directions) for each pair of species; integers,
         but for a mixture.
+
+    Examples
+    --------
+    >>> from sk_qdots.simulation import cut_cluster, distance_table
+    >>> pairs = distance_table(cut_cluster("Pt", "sphere", diameter=2.0)).groups[0]
+    >>> round(float(pairs.distances[0]), 3)
+    2.774
     """
 
     pairs: tuple[tuple[int, int], ...]
@@ -77,6 +84,12 @@ class DistanceTable:
         Every pair of species is in one of them.
     dimensions : mapping of str to ndarray of shape (n_clusters,), optional
         Other lengths of the particles, in nm.
+
+    Examples
+    --------
+    >>> from sk_qdots.simulation import distance_table, homologous_series
+    >>> distance_table(homologous_series("PbS", 3.0))
+    DistanceTable(PbS: 7 particles, 97 distances)
     """
 
     name: str

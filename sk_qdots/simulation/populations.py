@@ -58,8 +58,10 @@ def lognormal_parameters(mean: float, dispersion: float) -> tuple[float, float]:
 
     Returns
     -------
-    mu, sigma : float
-        Mean and standard deviation of ln D, D in nm.
+    mu : float
+        Mean of ln D, D in nm.
+    sigma : float
+        Standard deviation of ln D.
 
     Raises
     ------
@@ -97,6 +99,12 @@ def lognormal_moments(mu: float, sigma: float) -> tuple[float, float]:
     ------
     ValueError
         If mu is not finite or sigma not positive.
+
+    Examples
+    --------
+    >>> from sk_qdots.simulation import lognormal_moments, lognormal_parameters
+    >>> tuple(round(v, 6) for v in lognormal_moments(*lognormal_parameters(5.0, 0.1)))
+    (5.0, 0.1)
     """
     if not (np.isfinite(mu) and np.isfinite(sigma) and sigma > 0):
         raise ValueError(f"mu, sigma are {mu}, {sigma}; mu must be finite and sigma positive")
@@ -152,6 +160,12 @@ def number_mean(mean: float, dispersion: float) -> float:
     ------
     ValueError
         If mean or dispersion is out of range.
+
+    Examples
+    --------
+    >>> from sk_qdots.simulation import number_mean, volume_mean
+    >>> round(number_mean(volume_mean(5.0, 0.1), 0.1), 6)
+    5.0
     """
     _check_moments(mean, dispersion)
     return float(mean / (1.0 + dispersion**2) ** 3)
@@ -250,6 +264,13 @@ def normal_weights(
     -----
     UserWarning
         As :func:`lognormal_weights`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sk_qdots.simulation import normal_weights
+    >>> normal_weights(np.arange(1.0, 10.0), 5.0, 0.2).round(3)
+    array([0.   , 0.004, 0.054, 0.242, 0.399, 0.242, 0.054, 0.004, 0.   ])
     """
     _check_moments(mean, dispersion)
     diameters = _checked_series(diameters)
@@ -398,6 +419,12 @@ def normal_upper_diameter(
     ------
     ValueError
         If mean, dispersion or volume_tail is out of range.
+
+    Examples
+    --------
+    >>> from sk_qdots.simulation import normal_upper_diameter
+    >>> round(normal_upper_diameter(5.0, 0.1), 2)
+    6.73
     """
     _check_moments(mean, dispersion)
     _checked_tail(volume_tail)

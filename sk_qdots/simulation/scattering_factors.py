@@ -66,6 +66,12 @@ def energy_from_wavelength(wavelength: float) -> float:
     ------
     ValueError
         If the wavelength is not a positive number.
+
+    Examples
+    --------
+    >>> from sk_qdots.simulation import energy_from_wavelength
+    >>> round(energy_from_wavelength(1.5406), 3)
+    8.048
     """
     return HC_KEV_ANGSTROM / positive("wavelength", wavelength, "Angstrom")
 
@@ -96,6 +102,13 @@ def form_factor(
     ValueError
         If the element is unknown, its ion is not tabulated or the wavelength is
         not a positive number.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sk_qdots.simulation import form_factor
+    >>> form_factor("Pb", np.array([1.0, 10.0]), wavelength=0.56).round(2)
+    array([77.65+6.89j, 35.08+6.89j])
     """
     energy = 1e3 * energy_from_wavelength(wavelength)
     known = tabulated_ions(element)
@@ -188,6 +201,13 @@ def debye_waller_factor(b_iso: float, q: npt.NDArray[np.float64]) -> npt.NDArray
     Returns
     -------
     ndarray of shape (n_q,)
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sk_qdots.simulation import debye_waller_factor
+    >>> debye_waller_factor(1.25, np.array([1.0, 15.0])).round(3)
+    array([0.992, 0.168])
     """
     return np.asarray(np.exp(-b_iso * (np.asarray(q) / (4.0 * np.pi)) ** 2))
 
@@ -215,6 +235,13 @@ def compton_intensity(
     ------
     ValueError
         If the element is unknown or q is beyond 4 pi / wavelength.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sk_qdots.simulation import compton_intensity
+    >>> compton_intensity("C", np.array([1.0, 15.0]), wavelength=0.56).round(2)
+    array([0.71, 5.16])
     """
     q = np.asarray(q, dtype=np.float64)
     energy = energy_from_wavelength(wavelength)

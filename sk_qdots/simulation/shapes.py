@@ -44,7 +44,15 @@ Array = npt.NDArray[np.float64]
 
 
 class Shape(ABC):
-    """A convex body around the origin, in the Cartesian frame of a crystal."""
+    """A convex body around the origin, in the Cartesian frame of a crystal.
+
+    Examples
+    --------
+    >>> from sk_qdots.simulation import Crystal, as_shape
+    >>> sphere, pbs = as_shape("sphere"), Crystal.builtin("PbS")
+    >>> round(sphere.volume(pbs) / sphere.diameter(pbs) ** 3, 4)
+    0.5236
+    """
 
     @abstractmethod
     def gauge(self, crystal: Crystal, points: Array) -> Array:
@@ -111,6 +119,12 @@ class Ellipsoid(Shape):
     ----------
     axes : tuple of 3 float
         Full lengths, in nm.
+
+    Examples
+    --------
+    >>> from sk_qdots.simulation import Ellipsoid, cut_cluster
+    >>> cut_cluster("PbS", Ellipsoid((3.0, 3.0, 6.0)))
+    Cluster(PbS, 3.77976 nm, 1102 sites)
     """
 
     axes: tuple[float, float, float]
@@ -139,6 +153,12 @@ class Cylinder(Shape):
         Along the axis and across it (the diameter), in nm.
     axis : tuple of 3 float, default=(0, 0, 1)
         Direction [uvw] of the axis in the conventional cell.
+
+    Examples
+    --------
+    >>> from sk_qdots.simulation import Crystal, Cylinder
+    >>> round(Cylinder(10.0, 4.0).diameter(Crystal.builtin("PbS")), 2)
+    6.21
     """
 
     length: float
@@ -177,6 +197,12 @@ class Platelet(Shape):
         perpendicular to the normal (of axis b, where a is the normal).
     normal : tuple of 3 float, default=(0, 0, 1)
         Direction [uvw] of the thickness in the conventional cell.
+
+    Examples
+    --------
+    >>> from sk_qdots.simulation import Platelet, cut_cluster
+    >>> cut_cluster("CdSe zinc blende", Platelet(8.0, 8.0, 1.5))
+    Cluster(CdSe zinc blende, 5.68099 nm, 3646 sites)
     """
 
     length: float
@@ -314,6 +340,12 @@ def shape_names() -> list[str]:
     Returns
     -------
     list of str
+
+    Examples
+    --------
+    >>> from sk_qdots.simulation import shape_names
+    >>> "cuboctahedron" in shape_names()
+    True
     """
     return list(_NAMED)
 
@@ -336,6 +368,12 @@ def as_shape(shape: str | Shape) -> Shape:
     ------
     ValueError
         If the name is not known.
+
+    Examples
+    --------
+    >>> from sk_qdots.simulation import as_shape
+    >>> type(as_shape("rod")).__name__
+    'Cylinder'
     """
     if isinstance(shape, Shape):
         return shape

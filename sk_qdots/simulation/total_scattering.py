@@ -124,6 +124,14 @@ def reduced_structure_factor(
     ------
     ValueError
         As :func:`structure_factor`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sk_qdots.simulation import cut_cluster, distance_table, reduced_structure_factor
+    >>> table = distance_table(cut_cluster("Pt", "sphere", diameter=2.0))
+    >>> reduced_structure_factor(table, np.linspace(1.0, 15.0, 100), wavelength=0.56).shape
+    (1, 100)
     """
     s = structure_factor(
         table, q, wavelength=wavelength, strain=strain, b_iso=b_iso, radiation=radiation

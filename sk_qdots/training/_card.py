@@ -35,6 +35,13 @@ def model_card(sizer: Sizer) -> str:
     ------
     ValueError
         If the sizer was made in another way.
+
+    Examples
+    --------
+    >>> import sk_qdots as sq
+    >>> from sk_qdots.training import model_card
+    >>> sizer = sq.train_sizer("PbS")  # doctest: +SKIP
+    >>> print(model_card(sizer))  # doctest: +SKIP
     """
     facts = sizer.training
     if "settings" not in facts or "scores" not in facts:

@@ -98,6 +98,13 @@ class TrainingPlan:
         Of the classifier.
     estimates : bool
         Whether a second network estimates dispersion, strain and volume average.
+
+    Examples
+    --------
+    >>> import sk_qdots as sq
+    >>> plan = sq.plan_training("Pt", diameters=[2.0, 3.0], shape="rod", aspect_ratios=[1.0, 2.0])
+    >>> plan.targets[-2:], plan.n_atoms
+    (('width', 'length'), 1)
     """
 
     crystal: Crystal
@@ -182,6 +189,17 @@ class TrainingPlan:
 
         Not where they end below nearly all of its volume, nor where it is narrower than
         from one particle to the next.
+
+        Parameters
+        ----------
+        diameter : float
+            Number average, in nm.
+        dispersion : float
+            Standard deviation / mean.
+
+        Returns
+        -------
+        bool
         """
         if _largest(diameter, dispersion) > self.largest:
             return False
@@ -200,7 +218,12 @@ class TrainingPlan:
         return max(narrow, min(wide, _LARGEST))
 
     def common_dispersions(self) -> tuple[float, ...]:
-        """Those that are simulated for every class."""
+        """Dispersions that are simulated for every class.
+
+        Returns
+        -------
+        tuple of float
+        """
         sizes = [c / 1000.0 for c in self.classes]
         return tuple(s for s in self.dispersions if all(self.reaches(d, s) for d in sizes))
 
@@ -252,7 +275,18 @@ class TrainingPlan:
             )
 
     def series(self, progress: bool = False) -> list[DistanceTable]:
-        """Distances of the particles of each shape, from the smallest to the largest."""
+        """Compute the distances of the particles of each shape.
+
+        Parameters
+        ----------
+        progress : bool, default=False
+            Whether to show a progress bar.
+
+        Returns
+        -------
+        list of DistanceTable
+            Each from the smallest particle to the largest.
+        """
         bodies = tqdm(self.bodies, desc=f"Distances {self.name}", disable=not progress)
         return [self._table(body, self.largest) for body in bodies]
 
@@ -263,7 +297,13 @@ class TrainingPlan:
         return epochs * _SECONDS * len(self.q) / len(default_q_grid()) / 60.0
 
     def settings(self) -> dict[str, Any]:
-        """What a manifest tells of the plan; JSON values."""
+        """What a manifest tells of the plan.
+
+        Returns
+        -------
+        dict
+            JSON values.
+        """
         laboratory = self.laboratory
         return {
             "diameters": [c / 1000.0 for c in self.classes],

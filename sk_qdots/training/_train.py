@@ -18,6 +18,7 @@ import numpy.typing as npt
 import xarray as xr
 from tqdm import tqdm
 
+from .._sizer_files import STRAIN_ROOM
 from ..augmentation import RandomExperiment, library_samples
 from ..neural_network import AllCNNRegressor
 from ..pipeline import make_sizing_pipeline
@@ -27,7 +28,7 @@ from ..simulation import (
     DistanceTable,
     simulate_library,
 )
-from ..sizing import STRAIN_ROOM, Sizer
+from ..sizing import Sizer
 from ..solvents import held_out_solvents, known_solvents, load_solvent
 from ._plan import REGRESSOR_SHARE, TrainingPlan, plan_training
 
@@ -219,7 +220,30 @@ def targets_of(X: xr.DataArray, plan: TrainingPlan) -> Array:
 
 
 def volume_diameter(diameter: npt.ArrayLike, dispersion: npt.ArrayLike) -> Array:
-    """Volume average of the diameter, sum of D^4 over sum of D^3, of a lognormal."""
+    """Volume average of the diameter, sum of D^4 over sum of D^3, of a lognormal.
+
+    Parameters
+    ----------
+    diameter : array-like
+        Number average, in nm.
+    dispersion : array-like
+        Standard deviation / mean.
+
+    Returns
+    -------
+    ndarray
+        In nm.
+
+    See Also
+    --------
+    sk_qdots.simulation.volume_mean : Of one population.
+
+    Examples
+    --------
+    >>> from sk_qdots.training import volume_diameter
+    >>> round(float(volume_diameter(1.8, 0.5)), 2)
+    3.52
+    """
     return np.asarray(diameter) * (1.0 + np.asarray(dispersion) ** 2) ** 3
 
 
