@@ -11,6 +11,12 @@ import sk_qdots as sq
 os.environ.setdefault("MPLBACKEND", "Agg")
 
 
+@pytest.fixture(autouse=True)
+def own_sizers(tmp_path_factory, monkeypatch):
+    """Keep what a test trains out of the folder of the user."""
+    monkeypatch.setenv("SK_QDOTS_SIZERS", str(tmp_path_factory.getbasetemp() / "sizers"))
+
+
 @pytest.fixture(scope="session")
 def small_library():
     """Three well separated sizes on a short, coarse grid."""

@@ -25,6 +25,8 @@ __all__ = ["Crystal", "Species", "Sublattice"]
 
 SHARED_SITE = 0.5  # Angstrom; atoms nearer than this are never there together
 OVERFULL = 1.001  # sum of the occupancies of one site, with room for rounding
+CONTACT = 0.5  # of the sum of two covalent radii; no bond is shorter
+LONGEST_CONTACT = 2.6  # Angstrom; CONTACT times the largest radii
 NEIGHBOURS = np.array(list(itertools.product((-1.0, 0.0, 1.0), repeat=3)))
 
 _Vectors = tuple[tuple[float, float, float], ...]
@@ -188,13 +190,14 @@ class Crystal:
             gaps = gaps - np.round(gaps @ np.linalg.inv(self.lattice)) @ self.lattice
             lengths = np.linalg.norm(gaps[:, None, :] + neighbours, axis=2)
             lengths[k, len(neighbours) // 2] = np.inf  # the atom itself
-            near = np.flatnonzero((lengths < SHARED_SITE).any(axis=1))
-            for j in near:
+            nearest = lengths.min(axis=1)
+            for j in np.flatnonzero(nearest < LONGEST_CONTACT):
                 second = self.sublattices[j]
-                if first.occupancy + second.occupancy > OVERFULL:
+                crowded = first.occupancy + second.occupancy > OVERFULL
+                if crowded and nearest[j] < _contact(first.element, second.element):
                     raise ValueError(
                         f"crystal {self.name}: {first.element} and {second.element} are "
-                        f"{lengths[j].min():.3g} Angstrom apart and filled to "
+                        f"{nearest[j]:.3g} Angstrom apart and filled to "
                         f"{first.occupancy + second.occupancy:g} together; are the cell in "
                         "Angstrom and degrees and the coordinates fractions? Of a disordered "
                         "structure keep one alternative"
@@ -400,6 +403,15 @@ class Crystal:
                 replace(s, b_iso=float(values.get(s.element, s.b_iso))) for s in self.sublattices
             ),
         )
+
+
+@lru_cache(maxsize=256)
+def _contact(first: str, second: str) -> float:
+    """Least distance of two atoms that are there together, in Angstrom."""
+    import gemmi
+
+    radii = (gemmi.Element(element).covalent_r for element in (first, second))
+    return max(SHARED_SITE, CONTACT * sum(radii))
 
 
 def as_crystal(crystal: Crystal | str) -> Crystal:
