@@ -14,7 +14,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from ._sizer_files import MANIFEST, SizerError, check_printable, read_manifest
+from ._sizer_files import MANIFEST, SizerError, read_manifest
+from ._sizer_parts import check_printable
 
 __all__ = ["SizerFacts", "known_sizers", "own_sizers_folder", "sizer_facts"]
 

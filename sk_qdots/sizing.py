@@ -8,7 +8,6 @@ saved as a folder of two files, a manifest (JSON) and arrays (npz, no pickle).
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +16,15 @@ import numpy.typing as npt
 import xarray as xr
 from sklearn.pipeline import Pipeline
 
+from ._answer import Sizing
+from ._fitted import check_regressor, fitted_steps
 from ._patterns import is_subtracted, q_of, rows_of
 from ._reference import Match, ReferencePatterns
-from ._sizer_files import LARGEST_STRAIN, STRAIN_ROOM, TARGETS, SizerError, read_sizer, write_sizer
+from ._sizer_files import SizerError, read_sizer, write_sizer
+from ._sizer_parts import LARGEST_STRAIN, STRAIN_ROOM
 from ._training_facts import augmentation_facts, trained_limits, transformers_of
 from .io import PatternError
-from .neural_network import AllCNNClassifier, AllCNNRegressor
+from .neural_network import AllCNNRegressor
 from .pipeline import SizingPipeline
 from .preprocessing import QStandardizer
 from .registry import known_sizers
@@ -37,74 +39,6 @@ _HOLE = 1.5  # of the coarsest step: a wider one was not measured
 _POOR_AGREEMENT = 0.5  # below it a pattern is refused
 _FRACTIONS = ("dispersion", "strain")  # among what is estimated; the others are in nm
 _DIMENSIONS = ("width", "length", "thickness")
-
-
-@dataclass(frozen=True)
-class Sizing:
-    """The answer to one pattern.
-
-    Parameters
-    ----------
-    diameter : float
-        Most probable class, number-average diameter in nm.
-    probability : float
-        Its probability.
-    runner_up : float
-        Second most probable class, in nm.
-    runner_up_probability : float
-        Its probability.
-    expected_diameter : float
-        Mean of the classes weighted by their probabilities, in nm.
-    probabilities : DataArray
-        Probability over ``diameter`` (nm).
-    q_range : tuple of 2 float
-        Range of the pattern that was used, in 1/Angstrom.
-    agreement : float
-        How much of the pattern's structure the simulated pattern of this diameter
-        explains, from 0 to 1; NaN where the sizer carries no simulated patterns.
-    source : str
-        Where the pattern came from.
-    model : str
-        Name of the sizer.
-    dispersion : float, optional
-        Standard deviation of the diameters over their mean; None where the sizer does
-        not estimate it, as all that follow.
-    strain : float, optional
-        (a - a_bulk) / a_bulk.
-    volume_diameter : float, optional
-        Volume average of the diameter in nm, what small-angle scattering sees.
-    dimensions : mapping of str to float
-        ``"width"`` and ``"length"`` of rods or ``"width"`` and ``"thickness"`` of
-        platelets, in nm, where the sizer was trained on them.
-    uncertainties : mapping of str to float
-        Standard deviations of what is estimated, and of ``diameter``.
-
-    Examples
-    --------
-    >>> import sk_qdots as sq
-    >>> library = sq.simulate_library("PbS", diameters=[4.0], dispersions=[0.1], strains=[0.0])
-    >>> result = sq.load_sizer("PbS").size(sq.library_samples(library)[0][0])
-    >>> result.diameter
-    4.0
-    >>> round(result.dispersion, 2)
-    0.1
-    """
-
-    diameter: float
-    probability: float
-    runner_up: float
-    runner_up_probability: float
-    expected_diameter: float
-    probabilities: xr.DataArray
-    q_range: tuple[float, float]
-    agreement: float
-    source: str
-    model: str
-    dispersion: float | None = None
-    strain: float | None = None
-    volume_diameter: float | None = None
-    dimensions: Mapping[str, float] = field(default_factory=dict)
-    uncertainties: Mapping[str, float] = field(default_factory=dict)
 
 
 class Sizer:
@@ -182,8 +116,8 @@ class Sizer:
         regressor: AllCNNRegressor | None = None,
         targets: Sequence[str] = (),
     ) -> None:
-        standardizer, classifier = _steps(pipeline)
-        _check_regressor(regressor, targets, standardizer)
+        standardizer, classifier = fitted_steps(pipeline)
+        check_regressor(regressor, targets, standardizer)
         self.regressor, self.targets = regressor, tuple(targets)
         self.pipeline = pipeline
         self.name = name
@@ -567,48 +501,3 @@ def load_sizer(name: str | Path) -> Sizer:
     for fact in ("required_range", "coarsest_step", "largest_strain", "simulation", "augmentation"):
         setattr(sizer, fact, parts.facts[fact])
     return sizer
-
-
-def _steps(pipeline: Pipeline) -> tuple[QStandardizer, AllCNNClassifier]:
-    """The two fitted steps of a pipeline that a sizer can be made of."""
-    steps = pipeline.named_steps
-    standardizer, classifier = steps.get("qstandardizer"), steps.get("allcnn")
-    right = isinstance(standardizer, QStandardizer) and isinstance(classifier, AllCNNClassifier)
-    if not right or len(steps) != 2:
-        raise ValueError(
-            "pipeline must have the steps 'qstandardizer' and 'allcnn' and no other, as "
-            f"make_sizing_pipeline() gives; it has {', '.join(map(repr, steps))}"
-        )
-    if not (hasattr(standardizer, "q_") and hasattr(classifier, "layers_")):
-        raise ValueError("pipeline is not fitted; call pipeline.fit(X, y) first")
-    if len(standardizer.q_) != standardizer.n_points:
-        raise ValueError(
-            f"pipeline was fitted on a bare array of {len(standardizer.q_)} columns, which has no "
-            "Q axis; fit it on a DataArray with a coordinate q, or give QStandardizer(input_q=...)"
-        )
-    classes = np.asarray(classifier.classes_)
-    if classes.dtype.kind not in "iu" or classes.min() <= 0:
-        raise ValueError("the classes must be diameters in picometres, positive integers")
-    return standardizer, classifier
-
-
-def _check_regressor(
-    regressor: AllCNNRegressor | None, targets: Sequence[str], standardizer: QStandardizer
-) -> None:
-    if regressor is None:
-        if targets:
-            raise ValueError("targets are given without a regressor")
-        return
-    if not hasattr(regressor, "layers_"):
-        raise ValueError("regressor is not fitted; call regressor.fit(X, y) first")
-    unknown = set(targets) - set(TARGETS)
-    if unknown or len(set(targets)) < len(targets) or len(targets) != len(regressor.mean_):
-        raise ValueError(
-            f"targets is {tuple(targets)!r}; name each of the regressor's {len(regressor.mean_)} "
-            f"targets once, of {', '.join(TARGETS)}"
-        )
-    if regressor.n_features_in_ != len(standardizer.q_):
-        raise ValueError(
-            f"regressor was fitted on {regressor.n_features_in_} points and the standardiser gives "
-            f"{len(standardizer.q_)}"
-        )

@@ -9,7 +9,7 @@ import xarray as xr
 
 import sk_qdots as sq
 from sk_qdots import _sizer_files, training
-from sk_qdots._sizer_files import TARGETS
+from sk_qdots._sizer_parts import TARGETS
 from sk_qdots.cli import main
 from sk_qdots.training import _plan, _train
 

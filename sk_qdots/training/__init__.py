@@ -7,7 +7,8 @@ have them. :func:`plan_training` says what would be done and what it costs,
 """
 
 from ._card import model_card
-from ._plan import TrainingPlan, plan_training
+from ._choices import plan_training
+from ._plan import TrainingPlan
 from ._train import train_sizer, volume_diameter
 
 __all__ = ["TrainingPlan", "model_card", "plan_training", "train_sizer", "volume_diameter"]

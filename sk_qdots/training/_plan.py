@@ -6,18 +6,15 @@ import math
 import os
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import xarray as xr
 from tqdm import tqdm
 
-from ..augmentation import LABORATORIES, Laboratory
-from ..augmentation._laboratories import MIXTURES
+from ..augmentation import Laboratory
 from ..simulation import (
     Crystal,
     DistanceTable,
@@ -28,23 +25,14 @@ from ..simulation import (
 )
 from ..simulation.clusters import Fill
 from ..simulation.shapes import Cylinder, Platelet, Shape
-from ..solvents import known_solvents, load_solvent
 
-__all__ = ["REGRESSOR_SHARE", "TrainingPlan", "plan_training"]
+__all__ = ["REGRESSOR_SHARE", "TrainingPlan", "listed", "particle_step"]
 
 Array = npt.NDArray[Any]
 
-_DIAMETERS = (2.0, 8.0)  # nm, first and last class by default
-_QUARTER = 0.25  # nm, of which the default step is a multiple
 _COARSE = 0.75  # nm; particles of crystals whose cells are larger are cut by atoms ...
 _HALF = 0.5  # ... in these steps
 _BETWEEN = 4  # diameters simulated for one class
-_DISPERSIONS = (0.05, 0.08, 0.11, 0.14, 0.17, 0.20)
-_STRAINS = tuple(np.round(np.linspace(-0.005, 0.005, 11), 6))
-_END = 0.97  # of the largest Q that an angle exists for
-_SYNCHROTRON = 0.56  # Angstrom
-_ORGANIC = {"H", "C", "N", "O", "F", "P", "S", "Cl", "Br", "I", "Na", "K"}
-_EPOCHS = 90
 _SECONDS = 18.0  # an epoch takes on two cores, one of them drawing batches
 _PILOT = 4  # the cost of the simulation is told from particles smaller by this factor
 _SUM_SECONDS = (0.02, 3e-7)  # for a particle and a strain, and for each of its distances
@@ -53,8 +41,6 @@ REGRESSOR_SHARE = 0.6  # of the epochs
 _LARGEST = 40.0  # nm; of populations that go beyond it the broadest are left out
 _QUANTILE = 2.576  # of the normal distribution, 99.5 %
 _TARGETS = ("diameter", "dispersion", "strain", "volume_diameter")
-# Ratios of the edges of rods (length / width) and platelets (width / thickness) by default.
-_RATIOS = {"rod": (1.0, 1.5, 2.0, 3.0, 4.0, 6.0), "platelet": (1.0, 2.0, 3.0, 4.0, 6.0)}
 _DIMENSIONS = {"rod": ("width", "length"), "platelet": ("width", "thickness")}
 
 
@@ -329,10 +315,10 @@ class TrainingPlan:
                 f"crystal      {self.crystal.name}, {self.n_atoms} atoms at a node",
                 f"classes      {low:g} to {high:g} nm in steps of {self.step / 1000.0:g} nm "
                 f"(the particles grow by {resolved:.2g} nm)",
-                f"dispersions  {_listed(self.dispersions)}",
+                f"dispersions  {listed(self.dispersions)}",
                 f"strains      {min(self.strains):g} to {max(self.strains):g}",
                 f"shapes       {', '.join(self.shapes)}{self._ratios()}",
-                *([f"B/A^2        {_listed(self.b_iso)}"] if self.b_iso else []),
+                *([f"B/A^2        {listed(self.b_iso)}"] if self.b_iso else []),
                 f"instrument   {kind}, simulated at {self.wavelength:g} Angstrom",
                 f"liquids      {liquids}",
                 f"patterns     {self.n_patterns} of {len(self.q)} points, "
@@ -346,178 +332,7 @@ class TrainingPlan:
     def _ratios(self) -> str:
         if not self.aspect_ratios:
             return ""
-        return f" of aspect ratio {_listed(self.aspect_ratios)}"
-
-
-def plan_training(
-    crystal: str | Crystal | Path,
-    *,
-    diameters: npt.ArrayLike | None = None,
-    dispersions: Sequence[float] = _DISPERSIONS,
-    strains: Sequence[float] = _STRAINS,
-    shape: str | Sequence[str] = "sphere",
-    aspect_ratios: Sequence[float] | None = None,
-    b_iso: float | Sequence[float] | None = None,
-    solvents: str | xr.DataArray | Sequence[str | xr.DataArray] | None = None,
-    instrument: str | float | Laboratory = "synchrotron",
-    epochs: int = _EPOCHS,
-    estimates: bool = True,
-    name: str | None = None,
-) -> TrainingPlan:
-    """Say what a training would do.
-
-    Parameters
-    ----------
-    crystal : Crystal, str or path-like
-        The dots: a crystal, the name of a built-in one, or a CIF.
-    diameters : array-like of shape (n_classes,), optional
-        Classes in nm, evenly spaced; 2 to 8 nm by default, in steps that the series of
-        particles resolves.
-    dispersions : sequence of float
-        Standard deviation / mean, fractions.
-    strains : sequence of float
-        (a - a_bulk) / a_bulk, fractions.
-    shape : str or sequence of str, default="sphere"
-        Shapes of the particles; several make the answer independent of which it is. A
-        ``"rod"`` or a ``"platelet"`` alone is trained over aspect ratios, and both of its
-        dimensions are estimated; its class is the diameter of the sphere of its volume.
-    aspect_ratios : sequence of float, optional
-        Length / width of rods (1 to 6 by default), width / thickness of platelets.
-    b_iso : float or sequence of float, optional
-        Displacement parameters in Angstrom^2, of all atoms alike; several make the
-        answer independent of them. The crystal's own by default.
-    solvents : str, DataArray or sequence of them, optional
-        Liquids to start from, all shipped ones by default; ``"dry"`` for none.
-    instrument : str, float or Laboratory, default="synchrotron"
-        ``"synchrotron"``, ``"capillary"`` (powder in glass, at a synchrotron),
-        ``"lab-cu"``, ``"lab-mo"``, ``"anywhere"``, ``"ideal"``; a wavelength in
-        Angstrom, of a synchrotron; or your own
-        :class:`sk_qdots.augmentation.Laboratory`.
-    epochs : int, default=90
-        Of 200 batches of 256 patterns.
-    estimates : bool, default=True
-        Whether to train a second network, for dispersion, strain and volume average.
-    name : str, optional
-        Of the sizer; the crystal's by default.
-
-    Returns
-    -------
-    TrainingPlan
-        ``print`` it.
-
-    Raises
-    ------
-    ValueError
-        If the crystal is organic, the classes are finer than the particles resolve or
-        uneven, or a parameter is out of range.
-
-    Examples
-    --------
-    >>> import sk_qdots as sq
-    >>> plan = sq.plan_training("Pt", diameters=[2.0, 3.0, 4.0], instrument="lab-cu")
-    >>> plan.step, round(float(plan.q[-1]), 1)
-    (1000, 7.9)
-    """
-    dots = _crystal(crystal)
-    laboratory, wavelength = _instrument(instrument)
-    classes = _classes(diameters, dots)
-    q = default_q_grid()
-    q = q[q <= _END * 4.0 * np.pi / wavelength]
-    given = _solvents(solvents)
-    shapes = (shape,) if isinstance(shape, str) else tuple(shape)
-    if not isinstance(epochs, int) or epochs < 1:
-        raise ValueError(f"epochs is {epochs!r}; it must be a positive integer")
-    plan = TrainingPlan(
-        crystal=dots,
-        name=name or dots.name.replace("_", " "),
-        classes=classes,
-        dispersions=tuple(float(d) for d in dispersions),
-        strains=tuple(float(s) for s in strains),
-        shapes=shapes,
-        aspect_ratios=_ratios(shapes, aspect_ratios, estimates),
-        b_iso=tuple(float(b) for b in np.atleast_1d([] if b_iso is None else b_iso)),
-        wavelength=wavelength,
-        laboratory=laboratory,
-        solvents=given,
-        q=q,
-        epochs=epochs,
-        estimates=estimates,
-    )
-    if not plan.common_dispersions():
-        raise ValueError(
-            f"particles of {dots.name} grow by {particle_step(dots):.2g} nm, which makes none of "
-            f"the dispersions {_listed(plan.dispersions)} at every size from "
-            f"{classes[0] / 1000:g} to {classes[-1] / 1000:g} nm: begin with larger diameters, or "
-            "give broader dispersions"
-        )
-    return plan
-
-
-def _crystal(crystal: str | Crystal | Path) -> Crystal:
-    if isinstance(crystal, Crystal):
-        dots = crystal
-    elif isinstance(crystal, Path) or crystal.lower().endswith(".cif"):
-        dots = Crystal.from_cif(crystal)
-    else:
-        dots = Crystal.builtin(crystal)
-    elements = {s.element for s in dots.sublattices}
-    if {"C", "H"} <= elements <= _ORGANIC:
-        raise ValueError(
-            f"crystal {dots.name} is organic ({', '.join(sorted(elements))}): a sizer is for "
-            "inorganic nanocrystals that are cut from their lattice"
-        )
-    return dots
-
-
-def _instrument(instrument: str | float | Laboratory) -> tuple[Laboratory | str, float]:
-    """Laboratory, and the wavelength that patterns are simulated for."""
-    if isinstance(instrument, Laboratory):
-        return instrument, float(np.mean(instrument.wavelength))
-    if not isinstance(instrument, str):
-        wavelength = float(instrument)
-        if not 0.05 <= wavelength <= 2.5:
-            raise ValueError(f"instrument is {wavelength:g}; a wavelength is in Angstrom")
-        beam = (wavelength, wavelength)
-        return replace(LABORATORIES["synchrotron"], wavelength=beam), wavelength
-    if instrument in MIXTURES:
-        return instrument, _SYNCHROTRON
-    if instrument not in LABORATORIES:
-        known = ", ".join([*LABORATORIES, *MIXTURES])
-        raise ValueError(
-            f"instrument is {instrument!r}; known: {known}, or a wavelength in Angstrom"
-        )
-    wavelengths = LABORATORIES[instrument].wavelength
-    fixed = wavelengths[0] == wavelengths[1]
-    return instrument, float(wavelengths[0]) if fixed else _SYNCHROTRON
-
-
-def _classes(diameters: npt.ArrayLike | None, crystal: Crystal) -> tuple[int, ...]:
-    resolved = particle_step(crystal)
-    sensible = _QUARTER * math.ceil(round(resolved / _QUARTER, 6))
-    if sensible < 0.5:
-        sensible = 0.5
-    if diameters is None:
-        sizes = np.arange(_DIAMETERS[0], _DIAMETERS[1] + 1e-6, sensible)
-        if len(sizes) < 3:
-            sizes = sensible * np.arange(1.0, 5.0)
-    else:
-        sizes = np.atleast_1d(np.asarray(diameters, dtype=np.float64))
-    if sizes.ndim != 1 or len(sizes) < 2 or not (np.isfinite(sizes) & (sizes > 0)).all():
-        raise ValueError("diameters must hold two positive numbers or more, in nm")
-    steps = np.diff(sizes)
-    if (steps <= 0).any() or not np.allclose(steps, steps[0], rtol=1e-3):
-        raise ValueError("diameters must ascend in even steps")
-    if steps[0] < resolved - 0.01:
-        raise ValueError(
-            f"diameters have a step of {steps[0]:g} nm; particles cut from {crystal.name} grow by "
-            f"{resolved:.2g} nm, and resolve no less: choose {sensible:g} nm or more"
-        )
-    if sizes[0] < resolved:
-        raise ValueError(
-            f"diameters begin at {sizes[0]:g} nm; the smallest particle of {crystal.name} has "
-            f"{resolved:.2g} nm"
-        )
-    return tuple(int(v) for v in np.rint(1000.0 * sizes))
+        return f" of aspect ratio {listed(self.aspect_ratios)}"
 
 
 def _minutes(minutes: float) -> str:
@@ -532,40 +347,8 @@ def _memory() -> float:
         return math.inf
 
 
-def _listed(values: Sequence[float]) -> str:
+def listed(values: Sequence[float]) -> str:
     return ", ".join(f"{v:g}" for v in values)
-
-
-def _ratios(
-    shapes: tuple[str, ...], given: Sequence[float] | None, estimates: bool
-) -> tuple[float, ...]:
-    """Aspect ratios to simulate; none where the shapes have none, or nothing asks for them."""
-    known = len(shapes) == 1 and shapes[0] in _RATIOS
-    if given is None:
-        return _RATIOS[shapes[0]] if known and estimates else ()
-    if not known:
-        raise ValueError(
-            f"aspect_ratios are those of one shape, {' or '.join(_RATIOS)}; shape is "
-            f"{', '.join(shapes)}"
-        )
-    ratios = tuple(sorted(float(r) for r in given))
-    if not ratios or not 0.1 <= ratios[0] <= ratios[-1] <= 20.0:
-        raise ValueError(f"aspect_ratios is {given!r}; they must lie in 0.1 to 20")
-    return ratios
-
-
-def _solvents(
-    solvents: str | xr.DataArray | Sequence[str | xr.DataArray] | None,
-) -> tuple[Any, ...]:
-    if solvents is None:
-        return tuple(known_solvents())
-    several = [solvents] if isinstance(solvents, str | xr.DataArray) else list(solvents)
-    if several == ["dry"]:
-        return ()
-    for one in several:
-        if isinstance(one, str):
-            load_solvent(one)  # refuses what it does not know
-    return tuple(several)
 
 
 def _largest(diameter: float, dispersion: float) -> float:

@@ -18,7 +18,7 @@ import numpy.typing as npt
 import xarray as xr
 from tqdm import tqdm
 
-from .._sizer_files import STRAIN_ROOM
+from .._sizer_parts import STRAIN_ROOM
 from ..augmentation import RandomExperiment, library_samples
 from ..neural_network import AllCNNRegressor
 from ..pipeline import make_sizing_pipeline
@@ -30,7 +30,8 @@ from ..simulation import (
 )
 from ..sizing import Sizer
 from ..solvents import held_out_solvents, known_solvents, load_solvent
-from ._plan import REGRESSOR_SHARE, TrainingPlan, plan_training
+from ._choices import plan_training
+from ._plan import REGRESSOR_SHARE, TrainingPlan
 
 __all__ = ["samples_of", "targets_of", "train_regressor", "train_sizer", "volume_diameter"]
 
