@@ -1,11 +1,13 @@
 """README's Python and commands say what is true."""
 
 import re
+import shlex
 from pathlib import Path
 
 import pytest
 
 import sk_qdots as sq
+from sk_qdots.cli import _parser
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -26,9 +28,37 @@ def test_python_blocks_run(block, monkeypatch, capsys):
 @pytest.mark.parametrize("page", sorted(p.name for p in (ROOT / "docs").glob("*.md")))
 def test_python_blocks_of_the_docs_run(page, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "examples").symlink_to(ROOT / "examples")
     names = {"__name__": "__main__"}  # one after the other, as a reader would type them
     for block in python_blocks((ROOT / "docs" / page).read_text(encoding="utf-8")):
         exec(compile(block, page, "exec"), names)
+
+
+def commands():
+    """Every line of sk-qdots or Python that a page or the README tells a reader to type."""
+    pages = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+    for page in pages:
+        text = page.read_text(encoding="utf-8")
+        blocks = re.findall(r"```bash\n(.*?)```", text, flags=re.DOTALL)
+        told = "\n".join(blocks) + "\n" + "\n".join(re.findall(r"`([^`\n]+)`", text))
+        for line in told.splitlines():
+            for command in line.split(" && "):
+                words = shlex.split(command, comments=True)
+                if words[:1] in (["sk-qdots"], ["python"]) and len(words) > 2:
+                    yield pytest.param(words, id=f"{page.stem}: {' '.join(words)[:70]}")
+
+
+@pytest.mark.parametrize("words", list(commands()))
+def test_commands_of_the_docs_are_understood(words):
+    if words[0] == "python":
+        assert words[1] == "-m" or (ROOT / words[1]).is_file()
+        return
+    words = words[1 : words.index(">")] if ">" in words else words[1:]
+    try:
+        _parser().parse_args(words)
+    except SystemExit as ended:
+        missing = words[0] in ("size", "train", "evaluate") and len(words) <= 3
+        assert ended.code == 0 or missing  # "sk-qdots size --subtracted" names an option only
 
 
 def test_example_is_sized_by_the_command(capsys, monkeypatch):

@@ -5,10 +5,13 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import warnings
 from collections.abc import Sequence
+from typing import Any
 
 from ._evaluate import add_evaluate
 from ._info import add_info
+from ._library import add_augment, add_simulate
 from ._size import add_size
 from ._train import add_train
 from ._words import BAD_INPUT, INTERRUPTED, complain
@@ -30,6 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         Exit status: 0, 2 where an input was bad, 130 where it was interrupted.
     """
     options = _parser().parse_args(arguments)
+    usual, warnings.formatwarning = warnings.formatwarning, _told
     try:
         status: int = options.run(options)
         sys.stdout.flush()
@@ -44,6 +48,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _drop_output()
         complain(f"the result cannot be written: {error.strerror or error}")
         return BAD_INPUT
+    finally:
+        warnings.formatwarning = usual
+
+
+def _told(
+    message: Warning | str, category: type[Warning], filename: str, lineno: int, line: Any = None
+) -> str:
+    """A warning as a reader of a terminal needs it, without lines of code."""
+    return f"sk-qdots: {' '.join(str(message).split())}\n"
 
 
 def _drop_output() -> None:
@@ -60,6 +73,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"sk_qdots {version('sk_qdots')}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     add_size(commands)
+    add_simulate(commands)
+    add_augment(commands)
     add_train(commands)
     add_evaluate(commands)
     add_info(commands)

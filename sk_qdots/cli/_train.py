@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import math
 import os
 import shlex
 from pathlib import Path
 from typing import Any
 
-from ._words import BAD_INPUT, complain, number
+from ._words import BAD_INPUT, complain, number, numbers
 
 __all__ = ["add_train"]
 
-_MANY = 1000  # values of a range
 _DIMENSIONS = ("width", "length", "thickness")
 
 
@@ -33,19 +31,19 @@ def add_train(commands: Any) -> None:
     crystal.add_argument("--crystal", metavar="NAME", help="the name of a built-in crystal")
     train.add_argument(
         "--diameters",
-        type=_range,
+        type=numbers,
         metavar="FIRST:LAST:STEP",
         help="classes in nm (default: 2 to 8 in steps that the particles resolve)",
     )
     train.add_argument(
         "--dispersions",
-        type=_range,
+        type=numbers,
         metavar="FIRST:LAST:STEP",
         help="standard deviation / mean of the diameters (default: 0.05:0.2:0.03)",
     )
     train.add_argument(
         "--strains",
-        type=_range,
+        type=numbers,
         metavar="FIRST:LAST:STEP",
         help="relative change of the lattice (default: -0.005:0.005:0.001)",
     )
@@ -54,13 +52,13 @@ def add_train(commands: Any) -> None:
     )
     train.add_argument(
         "--aspect-ratios",
-        type=_range,
+        type=numbers,
         metavar="FIRST:LAST:STEP",
         help="length / width of rods (default: 1 to 6), width / thickness of platelets",
     )
     train.add_argument(
         "--b-iso",
-        type=_range,
+        type=numbers,
         metavar="FIRST:LAST:STEP",
         help="displacement parameters of all atoms in Angstrom^2 (default: the crystal's own)",
     )
@@ -109,19 +107,6 @@ def add_train(commands: Any) -> None:
         "--plan", action="store_true", help="say what would be done and how long it takes, only"
     )
     train.set_defaults(run=_train)
-
-
-def _range(text: str) -> list[float]:
-    """Numbers from FIRST to LAST in steps, or one number."""
-    parts = [number(part) for part in text.split(":")]
-    if len(parts) == 1:
-        return parts
-    if len(parts) != 3 or not parts[2] > 0 or parts[1] < parts[0]:
-        raise argparse.ArgumentTypeError(f"{text!r} is not FIRST:LAST:STEP, such as 1.5:8:0.5")
-    n = math.floor((parts[1] - parts[0]) / parts[2] + 1e-6) + 1
-    if n > _MANY:
-        raise argparse.ArgumentTypeError(f"{text!r} are {n} numbers; {_MANY} at most")
-    return [round(parts[0] + k * parts[2], 9) for k in range(n)]
 
 
 def _instrument(text: str) -> Any:

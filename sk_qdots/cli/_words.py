@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import math
 import sys
 
-__all__ = ["BAD_INPUT", "INTERRUPTED", "complain", "number"]
+__all__ = ["BAD_INPUT", "INTERRUPTED", "complain", "number", "numbers"]
 
 BAD_INPUT = 2
 INTERRUPTED = 130
+_MANY = 1000  # values of a range
 
 
 def number(text: str) -> float:
@@ -18,6 +20,19 @@ def number(text: str) -> float:
     except ValueError:
         hint = "; write a decimal point" if "," in text else ""
         raise argparse.ArgumentTypeError(f"{text!r} is not a number{hint}") from None
+
+
+def numbers(text: str) -> list[float]:
+    """Numbers from FIRST to LAST in steps, or one number."""
+    parts = [number(part) for part in text.split(":")]
+    if len(parts) == 1:
+        return parts
+    if len(parts) != 3 or not parts[2] > 0 or parts[1] < parts[0]:
+        raise argparse.ArgumentTypeError(f"{text!r} is not FIRST:LAST:STEP, such as 1.5:8:0.5")
+    n = math.floor((parts[1] - parts[0]) / parts[2] + 1e-6) + 1
+    if n > _MANY:
+        raise argparse.ArgumentTypeError(f"{text!r} are {n} numbers; {_MANY} at most")
+    return [round(parts[0] + k * parts[2], 9) for k in range(n)]
 
 
 def complain(message: str) -> None:

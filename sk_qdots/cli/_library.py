@@ -1,0 +1,159 @@
+"""``sk-qdots simulate`` and ``sk-qdots augment``: libraries of patterns in files."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from ._words import BAD_INPUT, complain, number, numbers
+
+__all__ = ["add_augment", "add_simulate"]
+
+
+def add_simulate(commands: Any) -> None:
+    """Add ``simulate`` to the parser."""
+    simulate = commands.add_parser(
+        "simulate",
+        help="simulate a library of patterns",
+        description="Simulate the patterns of nanocrystals with the Debye scattering equation, "
+        "over diameters, dispersions and strains, into a file for xarray.",
+        epilog="Example: sk-qdots simulate --crystal PbS --diameters 2:10:0.5 --out library.nc",
+    )
+    crystal = simulate.add_mutually_exclusive_group(required=True)
+    crystal.add_argument("--cif", metavar="FILE", help="the crystal, from a CIF")
+    crystal.add_argument("--crystal", metavar="NAME", help="the name of a built-in crystal")
+    for name, words in {
+        "diameters": "in nm (default: 2:10:0.5)",
+        "dispersions": "standard deviation / mean of the diameters (default: 0.05:0.2:0.05)",
+        "strains": "relative change of the lattice (default: nineteen from -0.0025 to 0.0051)",
+    }.items():
+        simulate.add_argument(f"--{name}", type=numbers, metavar="FIRST:LAST:STEP", help=words)
+    simulate.add_argument(
+        "--shape", nargs="+", default=["sphere"], metavar="NAME", help="one or several shapes"
+    )
+    simulate.add_argument(
+        "--wavelength", type=number, default=0.56, metavar="A", help="in Angstrom (default: 0.56)"
+    )
+    _add_out(simulate)
+    simulate.set_defaults(run=_simulate)
+
+
+def add_augment(commands: Any) -> None:
+    """Add ``augment`` to the parser."""
+    augment = commands.add_parser(
+        "augment",
+        help="dilute and count the patterns of a library",
+        description="Mix every pattern of a library with liquids, in every concentration, and "
+        "count it with every signal-to-noise ratio.",
+        epilog="Example: sk-qdots augment library.nc --solvents hexane toluene --qd-fractions 0.15 "
+        "0.37 1 --snr 14 46 --out augmented.zarr",
+    )
+    augment.add_argument("library", metavar="LIBRARY", help="what sk-qdots simulate wrote")
+    augment.add_argument(
+        "--solvents",
+        nargs="+",
+        default=["hexane", "toluene"],
+        metavar="NAME",
+        help="default: hexane toluene",
+    )
+    augment.add_argument(
+        "--qd-fractions",
+        nargs="+",
+        type=number,
+        default=[0.15, 0.37, 0.65, 1.0],
+        metavar="SHARE",
+        help="the dots' shares of the intensity; 1 is dry (default: 0.15 0.37 0.65 1)",
+    )
+    augment.add_argument(
+        "--snr",
+        nargs="+",
+        type=number,
+        default=[14.0, 24.0, 46.0, 122.0],
+        metavar="RATIO",
+        help="mean signal-to-noise ratios (default: 14 24 46 122)",
+    )
+    augment.add_argument("--seed", type=int, default=0, help="of the noise (default: 0)")
+    _add_out(augment)
+    augment.set_defaults(run=_augment)
+
+
+def _add_out(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--out",
+        required=True,
+        type=Path,
+        metavar="FILE",
+        help="to write: .nc (netCDF), or .zarr, which may be larger than memory and goes on where "
+        "it was interrupted",
+    )
+    command.add_argument(
+        "--jobs", type=int, default=-1, metavar="N", help="processors (default: all)"
+    )
+
+
+def _simulate(options: argparse.Namespace) -> int:
+    from ..simulation import Crystal, simulate_library
+
+    given = {
+        name: value
+        for name in ("diameters", "dispersions", "strains")
+        if (value := getattr(options, name)) is not None
+    }
+
+    def make(**settings: Any) -> Any:
+        cif = options.cif
+        crystal = Crystal.from_cif(cif) if cif else Crystal.builtin(options.crystal)
+        shape = options.shape if len(options.shape) > 1 else options.shape[0]
+        settings |= {"shape": shape, "wavelength": options.wavelength}
+        return simulate_library(crystal, **given, **settings)
+
+    return _write(make, options)
+
+
+def _augment(options: argparse.Namespace) -> int:
+    import xarray as xr
+
+    from ..augmentation import augment_library
+
+    def make(**settings: Any) -> Any:
+        given = Path(options.library)
+        if not given.exists():
+            raise ValueError(f"{given}: no such file")
+        try:
+            if given.suffix == ".zarr":
+                library = xr.open_zarr(given, consolidated=False)
+            else:
+                library = xr.open_dataset(given)
+        except (OSError, ValueError, KeyError) as error:
+            raise ValueError(f"{given}: not a library of patterns: {error}") from None
+        with library:
+            return augment_library(
+                library,
+                solvents=options.solvents,
+                qd_fractions=options.qd_fractions,
+                snr=options.snr,
+                random_state=options.seed,
+                **settings,
+            )
+
+    return _write(make, options)
+
+
+def _write(make: Callable[..., Any], options: argparse.Namespace) -> int:
+    """Make a library into its file and say what is in it."""
+    out = options.out
+    if out.suffix == ".nc" and out.exists():
+        complain(f"{out} exists; choose another file with --out")
+        return BAD_INPUT
+    try:
+        made = make(path=out, n_jobs=options.jobs, progress=sys.stderr.isatty())
+    except (ValueError, OSError, ImportError) as error:
+        complain(str(error))
+        return BAD_INPUT
+    intensity = made["intensity"]
+    sizes = ", ".join(f"{name} {n}" for name, n in intensity.sizes.items())
+    print(f"wrote {out}: {intensity.size // intensity.sizes['q']} patterns ({sizes})")
+    return 0
