@@ -31,10 +31,12 @@ from ..model_selection import (
     robustness_conditions,
     robustness_report,
 )
+from ..model_selection._remeasurement import DISPERSIONS, STRAINS
 from ..preprocessing import QStandardizer
 from ..simulation import Crystal, default_q_grid, simulate_library
 from ..sizing import Sizer, load_sizer
 from ..solvents import held_out_solvents, known_solvents, load_solvent
+from ..training import plan_training
 from ._limit import KnownConditions, dry_library
 from ._references import EvaluationError, Reference, read_references
 
@@ -191,10 +193,12 @@ def evaluate(
         "inputs": str(joblib.hash((dots, curves, [r.pattern for r in known]))),
     }
     folder = _folder(Path(out), facts)
+    trained, fresh = _populations(sizer, dots)
     common: dict[str, Any] = {
         "crystal": dots,
         "wavelength": wavelength,
         "random_state": random_state,
+        **fresh,
     }
     step = min(float(np.diff(sizer.classes_).min()), _WIDEST_STEP)
     conditions = robustness_conditions(solvents=curves, step=step, **common)
@@ -213,7 +217,7 @@ def evaluate(
 
     reports[sizer.name] = report(sizer.name, "sizer.nc", sizer, slice(None), None)
     paired = report(f"{sizer.name}, as many as its peers", "paired.nc", sizer, few, None)
-    for name, file, estimator, tests in _peers(sizer, dots, curves, X, wavelength):
+    for name, file, estimator, tests in _peers(sizer, dots, curves, X, wavelength, trained, fresh):
         reports[name] = report(name, file, estimator, few, tests)
     evaluation = Evaluation(
         sizer,
@@ -275,6 +279,51 @@ def _crystal(sizer: Sizer) -> str:
     return name
 
 
+def _populations(
+    sizer: Sizer, crystal: str | Crystal
+) -> tuple[dict[str, tuple[float, ...]], dict[str, tuple[float, ...]]]:
+    """Dispersions and strains of the dots that a sizer was trained on, and of fresh ones.
+
+    Of a sizer that does not say: those of the published library, and some between.
+    """
+    settings = sizer.training.get("settings")
+    if settings is None:
+        strains = tuple(np.linspace(-0.0025, 0.0051, 11).tolist())
+        return (
+            {"dispersions": (0.05, 0.10, 0.15, 0.20), "strains": strains},
+            {"dispersions": DISPERSIONS, "strains": STRAINS},
+        )
+    try:
+        plan = plan_training(
+            crystal,
+            diameters=sizer.classes_ / 1000.0,
+            dispersions=settings["dispersions"],
+            strains=settings["strains"],
+            solvents="dry",
+        )
+    except (ValueError, KeyError, TypeError) as error:
+        raise EvaluationError(f"the sizer {sizer.name!r} cannot be evaluated: {error}") from None
+    smallest, largest = plan.diameters[0] - plan.step / 2000.0, plan.diameters[-1]
+    dispersions = tuple(
+        s
+        for s in _between(plan.dispersions)
+        if plan.reaches(smallest, s) & plan.reaches(largest, s)
+    )
+    return (
+        {"dispersions": plan.common_dispersions(), "strains": plan.strains},
+        {
+            "dispersions": dispersions or plan.common_dispersions(),
+            "strains": _between(plan.strains),
+        },
+    )
+
+
+def _between(values: Sequence[float]) -> tuple[float, ...]:
+    """Halfway between neighbours, or the only one."""
+    ordered = np.unique(values)
+    return tuple(((ordered[1:] + ordered[:-1]) / 2.0 if len(ordered) > 1 else ordered).tolist())
+
+
 def _thinned(conditions: Iterable[Condition]) -> list[Condition]:
     """Fewer levels of the tests that have many."""
     return [c for c in conditions if c.test not in _FINE or c.level in _FINE[c.test]]
@@ -286,19 +335,20 @@ def _peers(
     curves: Mapping[str, xr.DataArray],
     X: xr.DataArray,
     wavelength: float,
+    trained: Mapping[str, Any],
+    fresh: Mapping[str, Any],
 ) -> Iterable[tuple[str, str, Any, tuple[str, ...] | None]]:
     """Name, file, estimator, and the tests that it is put through."""
-    clean, labels = dry_library(crystal, sizer.classes_, X["q"].values, wavelength)
+    clean, labels = dry_library(crystal, sizer.classes_, X["q"].values, wavelength, **fresh)
     limit = KnownConditions(curves).fit(clean, labels)
     yield "limit, all known", "limit.nc", limit, _LIMIT_TESTS
-    # Dots of the published library, which the fresh ones lie between.
+    # What the sizer was trained on, which the fresh dots lie between.
     standard = simulate_library(
         crystal,
         diameters=sizer.classes_ / 1000.0,
-        dispersions=[0.05, 0.10, 0.15, 0.20],
-        strains=np.linspace(-0.0025, 0.0051, 11),
         q=X["q"].values,
         wavelength=wavelength,
+        **trained,
     )
     templates, of, _ = library_samples(standard)
     blind = make_pipeline(

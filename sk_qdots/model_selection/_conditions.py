@@ -23,7 +23,7 @@ from ..augmentation import (
 )
 from ..simulation import Crystal
 from ..solvents import held_out_solvents
-from ._remeasurement import Remeasurement
+from ._remeasurement import DISPERSIONS, STRAINS, Remeasurement
 
 __all__ = ["TESTS", "Condition", "perturbed", "robustness_conditions"]
 
@@ -97,6 +97,8 @@ def robustness_conditions(
     solvents: str | Sequence[str] | Mapping[str, xr.DataArray] | None = None,
     step: float = 500.0,
     wavelength: float = 0.56,
+    dispersions: Sequence[float] = DISPERSIONS,
+    strains: Sequence[float] = STRAINS,
     random_state: int = 0,
 ) -> list[Condition]:
     """The conditions of the paper's robustness tests, and of ours.
@@ -121,6 +123,9 @@ def robustness_conditions(
         Step of the classes in picometres, for ``"between"``.
     wavelength : float, default=0.56
         In Angstrom.
+    dispersions, strains : sequence of float
+        Of the dots that are simulated afresh; between those of the standard library by
+        default.
     random_state : int, default=0
         Seed of everything that is drawn.
 
@@ -150,6 +155,8 @@ def robustness_conditions(
         "crystal": crystal,
         "curves": curves,
         "wavelength": wavelength,
+        "dispersions": tuple(dispersions),
+        "strains": tuple(strains),
         "random_state": random_state,
     }
 
