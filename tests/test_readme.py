@@ -11,7 +11,7 @@ from sk_qdots.cli import _parser
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-EXAMPLE_TRUTH = 4.7  # nm, examples/data/README.md
+EXAMPLE_TRUTH = 4.7  # nm, examples/data/PbS_colloid.md
 
 
 def python_blocks(text):

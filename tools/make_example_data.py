@@ -3,7 +3,7 @@
     python tools/make_example_data.py
 
 Two columns, two-theta in degrees and counts, over a liquid. The truth is not in
-the file; it stands in ``examples/data/README.md`` and here.
+the file; it stands in ``examples/data/PbS_colloid.md`` and here.
 """
 
 from pathlib import Path

@@ -1,12 +1,13 @@
 """The figures and the table of the validation page: ``python tools/validation_figures.py``.
 
-Puts the shipped PbS sizer through ``sk-qdots evaluate`` (a quarter of an hour on two
+Puts the shipped PbS sizer through ``sk-qdots evaluate`` (about half an hour on two
 cores; resumed where the folder holds a part), copies its figures to
 ``docs/images/validation`` and writes ``docs/tables/figures.md`` and
 ``docs/tables/conditions.md``.
 """
 
 import argparse
+import html
 import re
 import shutil
 import sys
@@ -62,9 +63,10 @@ def main() -> int:
     facts, table = re.findall(r"<table.*?</table>", report, flags=re.S)[:2]
     told = dict(re.findall(r"<th>(.*?)</th><td>(.*?)</td>", facts))
     note = f"Made by `sk-qdots evaluate` on {told['made']} ({told['versions']})."
-    rows = [re.findall(r"<t[hd].*?>(.*?)</t[hd]>", row) for row in table.split("</tr>")[:-1]]
+    cells = re.compile(r"<t[hd].*?>(.*?)</t[hd]>")
+    rows = [map(html.unescape, cells.findall(row)) for row in table.split("</tr>")[:-1]]
     lines = [f"| {' | '.join(row)} |" for row in rows]
-    lines.insert(1, "|---" * len(rows[0]) + "|")
+    lines.insert(1, "|---" * (lines[0].count("|") - 1) + "|")
     text = "\n".join([*lines, "", note, ""])
     (ROOT / "docs/tables/conditions.md").write_text(text, encoding="utf-8")
     return 0
