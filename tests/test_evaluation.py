@@ -200,3 +200,23 @@ def test_sizer_of_an_unknown_crystal_asks_for_it(tmp_path, monkeypatch):
     with pytest.raises(EvaluationError, match="give its CIF"):
         evaluate("PbS", tmp_path / "x", quick=True, progress=False)
     assert not (tmp_path / "x").exists()
+
+
+def test_fresh_dots_lie_between_those_that_the_sizer_was_trained_on(monkeypatch):
+    """Also where the smallest class is not made by the dispersions of the published library."""
+    sizer = sq.load_sizer("PbS")
+    published = _evaluate._populations(sizer, "PbS")
+    assert published[0]["dispersions"] == (0.05, 0.10, 0.15, 0.20)
+    broad = {"dispersions": [0.05, 0.25, 0.45], "strains": [-0.01, 0.0, 0.004]}
+    sizer.training["settings"] = broad
+    monkeypatch.setattr(type(sizer), "classes_", np.array([1000, 2000, 3000]))
+    trained, fresh = _evaluate._populations(sizer, "Pt")
+    assert fresh["dispersions"] == pytest.approx((0.15, 0.35))
+    assert fresh["strains"] == pytest.approx((-0.005, 0.002))
+    assert set(trained["dispersions"]) <= {0.05, 0.25, 0.45} and len(trained["strains"]) == 3
+    sizer.training["settings"] = {"dispersions": [0.2], "strains": [0.0]}
+    trained, fresh = _evaluate._populations(sizer, "Pt")
+    assert trained == fresh == {"dispersions": (0.2,), "strains": (0.0,)}
+    sizer.training["settings"] = {"strains": [0.0]}
+    with pytest.raises(EvaluationError, match="cannot be evaluated"):
+        _evaluate._populations(sizer, "Pt")

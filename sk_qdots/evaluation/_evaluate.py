@@ -303,7 +303,8 @@ def _populations(
         )
     except (ValueError, KeyError, TypeError) as error:
         raise EvaluationError(f"the sizer {sizer.name!r} cannot be evaluated: {error}") from None
-    smallest, largest = plan.diameters[0] - plan.step / 2000.0, plan.diameters[-1]
+    room = 0.4e-3 * min(plan.step, _WIDEST_STEP)  # as far as dots lie from their class
+    smallest, largest = plan.diameters[0] - room, plan.diameters[-1]
     dispersions = tuple(
         s
         for s in _between(plan.dispersions)
