@@ -162,6 +162,13 @@ def test_populations_that_no_particles_make_are_refused():
         sq.plan_training("PbS", diameters=[1.1, 1.65, 2.2], dispersions=[0.05])
 
 
+def test_one_blank_of_the_user_is_enough():
+    blank = sq.load_solvent("toluene").rename("mine")
+    for given in (blank, [blank]):
+        plan = sq.plan_training("PbS", diameters=[2.0, 3.0], solvents=given)
+        assert "liquids      mine" in str(plan)
+
+
 def test_particles_of_large_cells_are_cut_by_atoms():
     plan = sq.plan_training("CsPbBr3 orthorhombic")
     assert plan.crystal.node_diameter > 1.0 and plan.step == 500

@@ -227,7 +227,7 @@ def _solvents(
     if solvents is None:
         return tuple(known_solvents())
     several = [solvents] if isinstance(solvents, str | xr.DataArray) else list(solvents)
-    if several == ["dry"]:
+    if len(several) == 1 and isinstance(several[0], str) and several[0] == "dry":
         return ()
     for one in several:
         if isinstance(one, str):
