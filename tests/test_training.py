@@ -200,15 +200,6 @@ def test_cost_is_told_and_what_does_not_fit_is_refused(tmp_path, monkeypatch, ca
     assert "this machine has 0 GB" in told.err and told.err.count("\n") == 1
 
 
-def test_volume_average_of_a_lognormal():
-    assert training.volume_diameter(1.8, 0.5) == pytest.approx(3.52, abs=0.01)
-    rng = np.random.default_rng(0)
-    s = np.sqrt(np.log(1.04))
-    sizes = rng.lognormal(np.log(5.0) - s**2 / 2, s, 400_000)
-    expected = (sizes**4).sum() / (sizes**3).sum()
-    assert training.volume_diameter(5.0, 0.2) == pytest.approx(expected, rel=0.01)
-
-
 def test_sizer_of_a_cif_is_saved_and_sizes(cif, brief, tmp_path):
     sizer = sq.train_sizer(cif, progress=False, **brief)
     assert sizer.classes_.tolist() == [2000, 4000, 6000]

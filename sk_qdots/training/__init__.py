@@ -9,6 +9,6 @@ have them. :func:`plan_training` says what would be done and what it costs,
 from ._card import model_card
 from ._choices import plan_training
 from ._plan import TrainingPlan
-from ._train import train_sizer, volume_diameter
+from ._train import train_sizer
 
-__all__ = ["TrainingPlan", "model_card", "plan_training", "train_sizer", "volume_diameter"]
+__all__ = ["TrainingPlan", "model_card", "plan_training", "train_sizer"]

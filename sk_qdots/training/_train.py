@@ -27,13 +27,14 @@ from ..simulation import (
     Crystal,
     DistanceTable,
     simulate_library,
+    volume_mean,
 )
 from ..sizing import Sizer
 from ..solvents import held_out_solvents, known_solvents, load_solvent
 from ._choices import plan_training
 from ._plan import REGRESSOR_SHARE, TrainingPlan
 
-__all__ = ["samples_of", "targets_of", "train_regressor", "train_sizer", "volume_diameter"]
+__all__ = ["samples_of", "targets_of", "train_regressor", "train_sizer"]
 
 Array = npt.NDArray[Any]
 
@@ -213,39 +214,11 @@ def train_regressor(
 def targets_of(X: xr.DataArray, plan: TrainingPlan) -> Array:
     """What the regressor learns of simulated patterns, in the order of ``plan.targets``."""
     diameter, dispersion = X.coords["diameter"].values, X.coords["dispersion"].values
-    volume = volume_diameter(diameter, dispersion)
+    volume = np.vectorize(volume_mean)(diameter, dispersion)
     targets = np.stack([diameter, dispersion, X.coords["strain"].values, volume], axis=1)
     if not plan.aspect_ratios:
         return targets
     return np.hstack([targets, plan.dimensions(diameter, X.coords["aspect_ratio"].values)])
-
-
-def volume_diameter(diameter: npt.ArrayLike, dispersion: npt.ArrayLike) -> Array:
-    """Volume average of the diameter, sum of D^4 over sum of D^3, of a lognormal.
-
-    Parameters
-    ----------
-    diameter : array-like
-        Number average, in nm.
-    dispersion : array-like
-        Standard deviation / mean.
-
-    Returns
-    -------
-    ndarray
-        In nm.
-
-    See Also
-    --------
-    sk_qdots.simulation.volume_mean : Of one population.
-
-    Examples
-    --------
-    >>> from sk_qdots.training import volume_diameter
-    >>> round(float(volume_diameter(1.8, 0.5)), 2)
-    3.52
-    """
-    return np.asarray(diameter) * (1.0 + np.asarray(dispersion) ** 2) ** 3
 
 
 def judge(
