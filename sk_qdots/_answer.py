@@ -43,7 +43,7 @@ class Sizing:
     strain : float, optional
         (a - a_bulk) / a_bulk.
     volume_diameter : float, optional
-        Volume average of the diameter in nm, what small-angle scattering sees.
+        Volume average of the diameter in nm, as small-angle scattering is usually reported.
     dimensions : mapping of str to float
         ``"width"`` and ``"length"`` of rods or ``"width"`` and ``"thickness"`` of
         platelets, in nm, where the sizer was trained on them.

@@ -22,6 +22,7 @@ from .preprocessing import QStandardizer
 
 __all__ = [
     "LARGEST_STRAIN",
+    "NAME",
     "NETWORK_PARAMETERS",
     "REGRESSOR",
     "STANDARDIZER_PARAMETERS",
@@ -71,7 +72,7 @@ TARGETS = (
     "length",
     "thickness",
 )
-_NAME = re.compile(r"[\w .+()-]{1,80}", flags=re.ASCII)
+NAME = re.compile(r"[\w .+()-]{1,80}", flags=re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -244,7 +245,7 @@ def _facts(manifest: Mapping[str, Any], q: Array) -> dict[str, Any]:
     if not (inside and 0 < step < end - start):
         raise ValueError("required_range or coarsest_step is not valid")
     name = manifest["name"]
-    if not (isinstance(name, str) and _NAME.fullmatch(name)):
+    if not (isinstance(name, str) and NAME.fullmatch(name)):
         raise ValueError(
             f"the name {name!r} is not valid: give 1 to 80 letters, digits, blanks or ._+()-"
         )

@@ -107,7 +107,7 @@ def known_sizers() -> dict[str, Path]:
     -------
     dict of str to Path
         The shipped ones, then your own; one of your own with the name of a shipped one
-        takes its folder's path to load.
+        is not listed: load it by the path of its folder.
 
     Examples
     --------

@@ -324,13 +324,15 @@ class Sizer:
         Raises
         ------
         ValueError
-            If the sizer carries no simulated patterns.
+            If the sizer carries no simulated patterns, or ``diameter`` is no class.
         """
         if self.reference is None:
             raise ValueError(
                 f"the sizer {self.name!r} carries no simulated patterns; make it with "
                 "Sizer(pipeline, library)"
             )
+        if diameter not in self.reference.diameters:
+            raise ValueError(f"diameter is {diameter}; it must be one of classes_, in picometres")
         coarse = QStandardizer(
             q_min=float(self.reference.q[0]),
             q_max=float(self.reference.q[-1]),

@@ -53,6 +53,14 @@ def test_a_library_of_a_cif(tmp_path, capsys):
     assert "4 patterns (shape 2, diameter 2" in capsys.readouterr().out
 
 
+def test_a_copper_tube_reaches_less(tmp_path, capsys):
+    out = tmp_path / "library.nc"
+    options = ["--wavelength", "1.5406", "--out", str(out)]
+    assert main(["simulate", "--crystal", "PbS", *SMALL, *options]) == 0
+    with xr.open_dataset(out) as written:
+        assert 7.8 < float(written["q"][-1]) < 8.0
+
+
 def test_augmented_by_the_command(library, tmp_path, capsys):
     out = tmp_path / "augmented.nc"
     options = ["--solvents", "octane", "--qd-fractions", "0.3", "1", "--snr", "20", "--seed", "3"]
@@ -81,6 +89,7 @@ def test_a_warning_is_one_line(tmp_path):
     [
         (["simulate", "--crystal", "Pbs", "--out", "x.nc"], "unknown crystal 'Pbs'"),
         (["simulate", "--crystal", "PbS", *SMALL, "--out", "x.txt"], "must end in .nc"),
+        (["simulate", "--crystal", "PbS", "--wavelength", "-1", "--out", "x.nc"], "wavelength"),
         (["simulate", "--cif", "absent.cif", "--out", "x.nc"], "absent.cif"),
         (["augment", "absent.nc", "--out", "x.nc"], "absent.nc: no such file"),
         (["augment", "garbage.nc", "--out", "x.nc"], "garbage.nc: not a library of patterns"),

@@ -14,7 +14,7 @@ CRYSTALS = {"CdSe": "CdSe zinc blende", "Pt": "Pt"}
 @pytest.mark.parametrize("name", CRYSTALS)
 def test_it_was_made_by_the_command_and_says_how_good_it_is(name):
     facts, sizer = sizer_facts(name), sq.load_sizer(name)
-    assert facts.material == CRYSTALS[name]
+    assert facts.crystal == CRYSTALS[name]
     assert sizer.training["command"].startswith(f"sk-qdots train --crystal '{CRYSTALS[name]}'") or (
         sizer.training["command"].startswith(f"sk-qdots train --crystal {CRYSTALS[name]} ")
     )

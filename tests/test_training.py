@@ -1,6 +1,7 @@
 """From a crystal to a sizer."""
 
 import json
+import shlex
 import shutil
 
 import numpy as np
@@ -10,7 +11,8 @@ import xarray as xr
 import sk_qdots as sq
 from sk_qdots import _sizer_files, training
 from sk_qdots._sizer_parts import TARGETS
-from sk_qdots.cli import main
+from sk_qdots.cli import _parser, main
+from sk_qdots.cli._train import _command
 from sk_qdots.training import _plan, _train
 
 CDTE = """data_CdTe
@@ -369,6 +371,40 @@ def test_failures_have_one_line(options, message, capsys):
     assert main(["train", *options]) == 2
     error = capsys.readouterr().err
     assert message in error and error.count("\n") == 1
+
+
+@pytest.mark.parametrize("options", [["--crystal", "PbS"], ["--crystal", "PbSe", "--name", "PbS"]])
+def test_a_name_that_is_known_is_refused_before_training(options, capsys):
+    assert main(["train", *options]) == 2
+    error = capsys.readouterr().err
+    assert "'PbS' is known already: choose another --name" in error and error.count("\n") == 1
+
+
+def test_a_name_that_cannot_be_saved_is_refused_before_training():
+    with pytest.raises(ValueError, match="the name 'α-MnS' is not valid"):
+        sq.plan_training("PbS", name="α-MnS")
+
+
+def test_the_recorded_command_is_understood_again():
+    words = ["train", "--crystal", "Pt", "--strains=-0.01:0.005:0.0015", "--classes-only"]
+    words += ["--instrument", "wavelength=0.5169", "--solvents", "carbon-black", "toluene"]
+    once = _parser().parse_args(words)
+    again = _parser().parse_args(shlex.split(_command(once))[1:])
+    assert vars(again) == vars(once)
+
+
+def test_an_instrument_has_one_name():
+    named = sq.plan_training("PbS", instrument=0.5169)
+    assert named.instrument == named.settings()["instrument"] == "synchrotron"
+    own = sq.augmentation.Laboratory(q_max=(11.0, 12.0))
+    plan = sq.plan_training("PbS", instrument=own)
+    assert plan.instrument == plan.settings()["instrument"] == "own"
+    assert "instrument   own" in str(plan)
+
+
+def test_rods_without_estimates_have_their_aspect_ratios_too():
+    plan = sq.plan_training("CdSe wurtzite", shape="rod", estimates=False)
+    assert plan.aspect_ratios == (1.0, 1.5, 2.0, 3.0, 4.0, 6.0)
 
 
 @pytest.mark.parametrize("text", ["2:8", "8:2:0.5", "2:8:0", "1:2:1e-9", "a:b:c"])

@@ -1,7 +1,7 @@
 """Judge a PbS sizer on fresh simulations: what it was never trained with.
 
     python tools/evaluate_pbs.py
-    python tools/evaluate_pbs.py --liquid measured_toluene=toluene.xye --wavelength 0.564162
+    python tools/evaluate_pbs.py --liquid toluene.xye --wavelength 0.564162
 
 writes ``docs/tables/pbs.md`` and prints every row. The patterns have other strains,
 dispersions, noise and seeds than in training, and other solvent curves: those of
@@ -234,7 +234,7 @@ def main() -> None:
     names = "computed curves: " + ", ".join(str(curve.name) for curve in liquids)
     command = f"python tools/evaluate_pbs.py --seed {arguments.seed}"
     if arguments.liquid:
-        liquids = [sq.read_pattern(p, wavelength=arguments.wavelength) for p in arguments.liquid]
+        liquids = [sq.read_solvent(p, wavelength=arguments.wavelength) for p in arguments.liquid]
         names = "measured curves: " + ", ".join(path.name for path in arguments.liquid)
         command += "".join(f" --liquid {path.name}" for path in arguments.liquid)
         if arguments.wavelength is not None:

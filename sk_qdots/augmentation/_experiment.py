@@ -62,8 +62,9 @@ class RandomExperiment(Augmenter):
     ----------
     laboratory : str or Laboratory, default="anywhere"
         Distributions to draw from: ``"ideal"`` (no instrument: liquid, counts, range
-        and step), ``"synchrotron"``, ``"lab-cu"``, ``"lab-mo"``, ``"anywhere"`` (a
-        row comes from one of the last three), or your own
+        and step), ``"synchrotron"``, ``"capillary"`` (powder in glass at a synchrotron),
+        ``"lab-cu"``, ``"lab-mo"``, ``"anywhere"`` (a row comes from synchrotron,
+        lab-cu or lab-mo), or your own
         :class:`sk_qdots.augmentation.Laboratory`.
     solvents : str, DataArray or sequence of them, optional
         Liquids to start from, all shipped ones by default. They must cover what can

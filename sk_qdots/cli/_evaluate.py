@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from typing import Any
 
 from ._words import BAD_INPUT, complain, number
@@ -52,13 +51,12 @@ def add_evaluate(commands: Any) -> None:
 
 def _evaluate(options: argparse.Namespace) -> int:
     from ..evaluation import evaluate
-    from ..io import read_pattern
     from ..simulation import Crystal
+    from ..solvents import read_solvent
 
     try:
         liquids = [
-            read_pattern(path, wavelength=options.wavelength).rename(Path(path).stem)
-            for path in options.liquid or ()
+            read_solvent(path, wavelength=options.wavelength) for path in options.liquid or ()
         ]
         crystal = None if options.cif is None else Crystal.from_cif(options.cif)
         report = evaluate(

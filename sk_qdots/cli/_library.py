@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +12,8 @@ from typing import Any
 from ._words import BAD_INPUT, complain, number, numbers
 
 __all__ = ["add_augment", "add_simulate"]
+
+_END = 0.97  # of the largest Q that an angle exists for
 
 
 def add_simulate(commands: Any) -> None:
@@ -28,14 +31,19 @@ def add_simulate(commands: Any) -> None:
     for name, words in {
         "diameters": "in nm (default: 2:10:0.5)",
         "dispersions": "standard deviation / mean of the diameters (default: 0.05:0.2:0.05)",
-        "strains": "relative change of the lattice (default: nineteen from -0.0025 to 0.0051)",
+        "strains": "relative change of the lattice (default: nineteen from -0.0025 to 0.0051); "
+        "with an equals sign where it begins with a minus: --strains=-0.004:0.004:0.002",
     }.items():
         simulate.add_argument(f"--{name}", type=numbers, metavar="FIRST:LAST:STEP", help=words)
     simulate.add_argument(
         "--shape", nargs="+", default=["sphere"], metavar="NAME", help="one or several shapes"
     )
     simulate.add_argument(
-        "--wavelength", type=number, default=0.56, metavar="A", help="in Angstrom (default: 0.56)"
+        "--wavelength",
+        type=number,
+        default=0.56,
+        metavar="A",
+        help="in Angstrom; patterns end where angles do (default: 0.56)",
     )
     _add_out(simulate)
     simulate.set_defaults(run=_simulate)
@@ -95,7 +103,7 @@ def _add_out(command: argparse.ArgumentParser) -> None:
 
 
 def _simulate(options: argparse.Namespace) -> int:
-    from ..simulation import Crystal, simulate_library
+    from ..simulation import Crystal, default_q_grid, simulate_library
 
     given = {
         name: value
@@ -107,7 +115,11 @@ def _simulate(options: argparse.Namespace) -> int:
         cif = options.cif
         crystal = Crystal.from_cif(cif) if cif else Crystal.builtin(options.crystal)
         shape = options.shape if len(options.shape) > 1 else options.shape[0]
-        settings |= {"shape": shape, "wavelength": options.wavelength}
+        q = default_q_grid()
+        reached = q[q * options.wavelength <= _END * 4.0 * math.pi]
+        if not options.wavelength > 0 or len(reached) < 2:
+            raise ValueError(f"wavelength is {options.wavelength:g}; give it in Angstrom, as 0.56")
+        settings |= {"shape": shape, "wavelength": options.wavelength, "q": reached}
         return simulate_library(crystal, **given, **settings)
 
     return _write(make, options)

@@ -45,7 +45,8 @@ def add_train(commands: Any) -> None:
         "--strains",
         type=numbers,
         metavar="FIRST:LAST:STEP",
-        help="relative change of the lattice (default: -0.005:0.005:0.001)",
+        help="relative change of the lattice (default: -0.005:0.005:0.001); with an equals sign "
+        "where it begins with a minus: --strains=-0.01:0.01:0.002",
     )
     train.add_argument(
         "--shape", nargs="+", default=["sphere"], metavar="NAME", help="one or several shapes"
@@ -142,7 +143,7 @@ _SETTINGS = (
 def _train(options: argparse.Namespace) -> int:
     import shutil
 
-    from ..registry import own_sizers_folder
+    from ..registry import known_sizers, own_sizers_folder
     from ..training import model_card, plan_training, train_sizer
 
     given = {name: value for name in _SETTINGS if (value := getattr(options, name)) is not None}
@@ -161,6 +162,9 @@ def _train(options: argparse.Namespace) -> int:
         if out.exists():
             complain(f"{out} exists; choose another folder with --out")
             return BAD_INPUT
+        if not options.out and plan.name in known_sizers():
+            complain(f"a sizer {plan.name!r} is known already: choose another --name, or --out")
+            return BAD_INPUT
         state = out.with_name(f"{out.name}.training")
         sizer = train_sizer(
             plan,
@@ -177,7 +181,9 @@ def _train(options: argparse.Namespace) -> int:
         return BAD_INPUT
     shutil.rmtree(state, ignore_errors=True)
     _print_scores(sizer.training["scores"])
-    model = shlex.quote(str(options.out or plan.name))
+    called = str(options.out or plan.name)
+    shipped = options.out and called in known_sizers()
+    model = shlex.quote(f"./{called}" if shipped else called)
     print(f"wrote {out}, with a model card; size with it: sk-qdots size FILE --model {model}")
     crystal = f" --cif {options.cif}" if options.cif else ""
     print(f"where it fails: sk-qdots evaluate --model {model}{crystal}")
@@ -190,7 +196,9 @@ def _command(options: argparse.Namespace) -> str:
     words += ["--cif", Path(options.cif).name] if options.cif else ["--crystal", options.crystal]
     for name, value in _DEFAULTS.items():
         if (given := getattr(options, name)) != value:
-            words += [f"--{name.replace('_', '-')}", *_words(given)]
+            option, told = f"--{name.replace('_', '-')}", _words(given)
+            negative = told[0].startswith("-")  # would be taken for an option
+            words += [f"{option}={told[0]}"] if negative else [option, *told]
     return shlex.join(words + ["--classes-only"] * options.classes_only)
 
 
@@ -204,7 +212,8 @@ def _words(value: Any) -> list[str]:
 
 
 def _print_scores(scores: dict[str, Any]) -> None:
-    print(f"on {scores['n_test']} fresh patterns, in liquids that training has not seen:")
+    where = ", in liquids that training has not seen" if scores["unseen_liquids"] else ""
+    print(f"on {scores['n_test']} fresh patterns{where}:")
     for name in ("standard cells", "as drawn"):
         row = scores[name]
         print(

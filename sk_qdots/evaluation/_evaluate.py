@@ -34,9 +34,11 @@ from ..model_selection import (
 from ..model_selection._remeasurement import DISPERSIONS, STRAINS
 from ..preprocessing import QStandardizer
 from ..simulation import Crystal, default_q_grid, simulate_library
+from ..simulation.crystal import as_crystal
 from ..sizing import Sizer, load_sizer
 from ..solvents import held_out_solvents, known_solvents, load_solvent
 from ..training import plan_training
+from ..training._plan import particle_step
 from ._limit import KnownConditions, dry_library
 from ._references import EvaluationError, Reference, read_references
 
@@ -293,9 +295,15 @@ def _populations(
             {"dispersions": (0.05, 0.10, 0.15, 0.20), "strains": strains},
             {"dispersions": DISPERSIONS, "strains": STRAINS},
         )
+    dots = as_crystal(crystal)
+    if particle_step(dots) != dots.node_diameter:
+        raise EvaluationError(
+            f"the sizer {sizer.name!r} was trained on particles that are cut by atoms; an "
+            "evaluation simulates whole cells only"
+        )
     try:
         plan = plan_training(
-            crystal,
+            dots,
             diameters=sizer.classes_ / 1000.0,
             dispersions=settings["dispersions"],
             strains=settings["strains"],

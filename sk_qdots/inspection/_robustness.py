@@ -24,12 +24,12 @@ Array = npt.NDArray[Any]
 _AXES = {
     "q_max": r"$Q_\mathrm{max}$ (Å$^{-1}$)",
     "q_min": r"$Q_\mathrm{min}$ (Å$^{-1}$)",
-    "step": r"points kept, 1 to 15 Å$^{-1}$",
-    "step_short_range": r"points kept, 1 to 5 Å$^{-1}$",
+    "step": "points kept, whole range",
+    "step_short_range": "points kept, short range",
     "qd_fraction": "dots' share of the intensity (%)",
     "snr": "mean signal-to-noise ratio",
-    "broadening": "instrument's full width (degrees two-theta, 0.56 Å)",
-    "zero_shift": "zero shift (degrees two-theta, 0.56 Å)",
+    "broadening": "instrument's full width (degrees two-theta)",
+    "zero_shift": "zero shift (degrees two-theta)",
     "march": "March coefficient",
     "background": "background's share of the intensity (%)",
 }

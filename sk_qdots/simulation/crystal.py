@@ -149,7 +149,8 @@ class Crystal:
     ------
     ValueError
         If the vectors do not span a volume, no atom is given, an element is not
-        known, or two sites are nearer to each other than 0.5 Angstrom and filled to
+        known, or two sites are nearer to each other than half the sum of their
+        covalent radii (0.5 Angstrom at least) and filled to
         more than 1 together.
 
     Examples

@@ -2,6 +2,7 @@ r"""The Debye scattering equation over a distance table.
 
 For a particle with :math:`N_s` sites of species :math:`s`, of occupancy
 :math:`o`, form factor :math:`f` and damping :math:`T`,
+
 .. math::
 
     I(Q) = \sum_s N_s\, o_s \left( |f_s|^2 + I_{\mathrm{inc},s} \right)

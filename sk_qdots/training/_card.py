@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..sizing import Sizer
+from ._plan import listed
 
 __all__ = ["model_card"]
 
@@ -50,10 +51,10 @@ def model_card(sizer: Sizer) -> str:
     low, high = settings["diameters"][0], settings["diameters"][-1]
     start, end = sizer.required_range
     versions = ", ".join(f"{k} {v}" for k, v in facts["versions"].items())
-    ratios = ", ".join(f"{r:g}" for r in settings["aspect_ratios"])
+    ratios = listed(settings["aspect_ratios"])
     shapes = ", ".join(settings["shapes"]) + (f" of aspect ratio {ratios}" if ratios else "")
     liquids = ", ".join(settings["solvents"]) or "none (dry)"
-    b_iso = ", ".join(f"{b:g}" for b in settings["b_iso"]) or "the crystal's own"
+    b_iso = listed(settings["b_iso"]) or "the crystal's own"
     return f"""# Model card: {sizer.name}
 
 Diameter of {sizer.simulation["crystal"]} nanocrystals, {low:g} to {high:g} nm in
@@ -63,10 +64,10 @@ Diameter of {sizer.simulation["crystal"]} nanocrystals, {low:g} to {high:g} nm i
 {facts["machine"]}; seed {facts["seed"]}; {versions}).
 
 **Trained on** {facts["n_patterns"]} simulated patterns: {shapes}; lognormal dispersions
-{_listed(settings["dispersions"])}; strains {_span(settings["strains"])}; B in Angstrom^2: {b_iso};
+{listed(settings["dispersions"])}; strains {_span(settings["strains"])}; B in Angstrom^2: {b_iso};
 wavelength {settings["wavelength"]:g} Angstrom. Every batch is measured afresh by
-`RandomExperiment("{settings["instrument"]}")`; liquids or supports: {liquids}. No measured pattern
-was used.
+`RandomExperiment` (instrument: {settings["instrument"]}); liquids or supports:
+{liquids}. No measured pattern was used.
 
 **Needs** a pattern from {start:g} to {end:g} 1/Angstrom or more with a step of
 {sizer.coarsest_step:.3f} 1/Angstrom or less, as counted.
@@ -77,8 +78,8 @@ A size from a wide-angle pattern is that of the coherent domain.
 
 ## Scores
 
-{scores["n_test"]} fresh patterns a row, of dispersions and strains between the trained ones
-{"and in liquids that training has not seen" if settings["solvents"] else ""}.
+{scores["n_test"]} fresh patterns a row, of dispersions and strains between the trained ones,
+{_where(scores, settings)}.
 
 | patterns | right | within one class | mean absolute error, nm |
 |---|---|---|---|
@@ -86,6 +87,12 @@ A size from a wide-angle pattern is that of the coherent domain.
 
 Right by size, as drawn: {_by_size(scores["by size"])}.
 {_estimates(scores)}"""
+
+
+def _where(scores: dict[str, Any], settings: dict[str, Any]) -> str:
+    if scores["unseen_liquids"]:
+        return "in liquids that training has not seen"
+    return "in what was drawn around those of training" if settings["solvents"] else "dry"
 
 
 def _rows(scores: dict[str, Any]) -> str:
@@ -112,10 +119,6 @@ intensity (a signal-to-noise ratio of 46 or more):
 |---|---|
 {rows}
 """
-
-
-def _listed(values: list[float]) -> str:
-    return ", ".join(f"{v:g}" for v in values)
 
 
 def _span(values: list[float]) -> str:

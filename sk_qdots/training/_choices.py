@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
+from .._sizer_parts import NAME
 from ..augmentation import LABORATORIES, Laboratory
 from ..augmentation._laboratories import MIXTURES
 from ..simulation import Crystal, default_q_grid
@@ -92,7 +93,7 @@ def plan_training(
     ------
     ValueError
         If the crystal is organic, the classes are finer than the particles resolve or
-        uneven, or a parameter is out of range.
+        uneven, the name has other letters than ASCII, or a parameter is out of range.
 
     Examples
     --------
@@ -110,14 +111,20 @@ def plan_training(
     shapes = (shape,) if isinstance(shape, str) else tuple(shape)
     if not isinstance(epochs, int) or epochs < 1:
         raise ValueError(f"epochs is {epochs!r}; it must be a positive integer")
+    called = name or dots.name.replace("_", " ")
+    if not NAME.fullmatch(called):
+        raise ValueError(
+            f"the name {called!r} is not valid: give name= (--name), 1 to 80 letters, digits, "
+            "blanks or ._+()-"
+        )
     plan = TrainingPlan(
         crystal=dots,
-        name=name or dots.name.replace("_", " "),
+        name=called,
         classes=classes,
         dispersions=tuple(float(d) for d in dispersions),
         strains=tuple(float(s) for s in strains),
         shapes=shapes,
-        aspect_ratios=_ratios(shapes, aspect_ratios, estimates),
+        aspect_ratios=_ratios(shapes, aspect_ratios),
         b_iso=tuple(float(b) for b in np.atleast_1d([] if b_iso is None else b_iso)),
         wavelength=wavelength,
         laboratory=laboratory,
@@ -181,8 +188,6 @@ def _classes(diameters: npt.ArrayLike | None, crystal: Crystal) -> tuple[int, ..
         sensible = 0.5
     if diameters is None:
         sizes = np.arange(_DIAMETERS[0], _DIAMETERS[1] + 1e-6, sensible)
-        if len(sizes) < 3:
-            sizes = sensible * np.arange(1.0, 5.0)
     else:
         sizes = np.atleast_1d(np.asarray(diameters, dtype=np.float64))
     if sizes.ndim != 1 or len(sizes) < 2 or not (np.isfinite(sizes) & (sizes > 0)).all():
@@ -203,13 +208,11 @@ def _classes(diameters: npt.ArrayLike | None, crystal: Crystal) -> tuple[int, ..
     return tuple(int(v) for v in np.rint(1000.0 * sizes))
 
 
-def _ratios(
-    shapes: tuple[str, ...], given: Sequence[float] | None, estimates: bool
-) -> tuple[float, ...]:
-    """Aspect ratios to simulate; none where the shapes have none, or nothing asks for them."""
+def _ratios(shapes: tuple[str, ...], given: Sequence[float] | None) -> tuple[float, ...]:
+    """Aspect ratios to simulate; none where the shapes have none."""
     known = len(shapes) == 1 and shapes[0] in _RATIOS
     if given is None:
-        return _RATIOS[shapes[0]] if known and estimates else ()
+        return _RATIOS[shapes[0]] if known else ()
     if not known:
         raise ValueError(
             f"aspect_ratios are those of one shape, {' or '.join(_RATIOS)}; shape is "

@@ -6,7 +6,7 @@ import math
 import os
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -14,13 +14,14 @@ import numpy as np
 import numpy.typing as npt
 from tqdm import tqdm
 
-from ..augmentation import Laboratory
+from ..augmentation import LABORATORIES, Laboratory
 from ..simulation import (
     Crystal,
     DistanceTable,
     default_q_grid,
     distance_table,
     homologous_series,
+    lognormal_upper_diameter,
     lognormal_weights,
 )
 from ..simulation.clusters import Fill
@@ -39,7 +40,7 @@ _SUM_SECONDS = (0.02, 3e-7)  # for a particle and a strain, and for each of its 
 _MEMORY_SHARE = 0.5  # of the machine's that distances may take
 REGRESSOR_SHARE = 0.6  # of the epochs
 _LARGEST = 40.0  # nm; of populations that go beyond it the broadest are left out
-_QUANTILE = 2.576  # of the normal distribution, 99.5 %
+_TAIL = 0.005  # of the volume of a population, that may lie beyond the largest particle
 _TARGETS = ("diameter", "dispersion", "strain", "volume_diameter")
 _DIMENSIONS = {"rod": ("width", "length"), "platelet": ("width", "thickness")}
 
@@ -107,6 +108,15 @@ class TrainingPlan:
     q: Array
     epochs: int
     estimates: bool
+
+    @property
+    def instrument(self) -> str:
+        """What the laboratory is called."""
+        if isinstance(self.laboratory, str):
+            return self.laboratory
+        usual = LABORATORIES["synchrotron"]
+        same = replace(self.laboratory, wavelength=usual.wavelength) == usual
+        return "synchrotron" if same else "own"
 
     @property
     def step(self) -> int:
@@ -187,7 +197,7 @@ class TrainingPlan:
         -------
         bool
         """
-        if _largest(diameter, dispersion) > self.largest:
+        if lognormal_upper_diameter(diameter, dispersion, _TAIL) > self.largest:
             return False
         step = particle_step(self.crystal)
         try:
@@ -199,8 +209,8 @@ class TrainingPlan:
     @property
     def largest(self) -> float:
         """Largest particle that is simulated, in nm."""
-        narrow = _largest(float(self.diameters[-1]), min(self.dispersions))
-        wide = _largest(float(self.diameters[-1]), max(self.dispersions))
+        narrow = lognormal_upper_diameter(self.diameters[-1], min(self.dispersions), _TAIL)
+        wide = lognormal_upper_diameter(self.diameters[-1], max(self.dispersions), _TAIL)
         return max(narrow, min(wide, _LARGEST))
 
     def common_dispersions(self) -> tuple[float, ...]:
@@ -290,7 +300,6 @@ class TrainingPlan:
         dict
             JSON values.
         """
-        laboratory = self.laboratory
         return {
             "diameters": [c / 1000.0 for c in self.classes],
             "dispersions": list(self.dispersions),
@@ -299,7 +308,7 @@ class TrainingPlan:
             "aspect_ratios": list(self.aspect_ratios),
             "b_iso": list(self.b_iso),
             "solvents": [str(getattr(s, "name", s)) for s in self.solvents],
-            "instrument": laboratory if isinstance(laboratory, str) else "own",
+            "instrument": self.instrument,
             "wavelength": self.wavelength,
             "epochs": self.epochs,
         }
@@ -307,7 +316,6 @@ class TrainingPlan:
     def __str__(self) -> str:
         low, high = self.classes[0] / 1000.0, self.classes[-1] / 1000.0
         liquids = ", ".join(str(getattr(s, "name", s)) for s in self.solvents) or "none (dry)"
-        kind = self.laboratory if isinstance(self.laboratory, str) else "synchrotron"
         resolved = particle_step(self.crystal)
         minutes, memory = self.simulation_cost
         return "\n".join(
@@ -319,7 +327,7 @@ class TrainingPlan:
                 f"strains      {min(self.strains):g} to {max(self.strains):g}",
                 f"shapes       {', '.join(self.shapes)}{self._ratios()}",
                 *([f"B/A^2        {listed(self.b_iso)}"] if self.b_iso else []),
-                f"instrument   {kind}, simulated at {self.wavelength:g} Angstrom",
+                f"instrument   {self.instrument}, simulated at {self.wavelength:g} Angstrom",
                 f"liquids      {liquids}",
                 f"patterns     {self.n_patterns} of {len(self.q)} points, "
                 f"{self.q[0]:.3g} to {self.q[-1]:.3g} 1/Angstrom",
@@ -349,10 +357,3 @@ def _memory() -> float:
 
 def listed(values: Sequence[float]) -> str:
     return ", ".join(f"{v:g}" for v in values)
-
-
-def _largest(diameter: float, dispersion: float) -> float:
-    """Diameter in nm below which 99.5 % of the volume of a lognormal population lies."""
-    variance = math.log1p(dispersion**2)
-    location = math.log(diameter) - 0.5 * variance
-    return math.exp(location + 3.0 * variance + _QUANTILE * math.sqrt(variance))

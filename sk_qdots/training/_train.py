@@ -238,8 +238,9 @@ def judge(
     rng = np.random.default_rng(random_state)
     rows = np.resize(rng.permutation(len(y)), n)
     X, y = X[rows], y[rows]
-    held_out = replace(plan, solvents=_unseen(plan))
-    scores: dict[str, Any] = {"n_test": n}
+    unseen = _unseen(plan)
+    held_out = replace(plan, solvents=unseen)
+    scores: dict[str, Any] = {"n_test": n, "unseen_liquids": unseen is not plan.solvents}
     for name, changes in _TESTS.items():
         measured = _experiment(held_out, **changes).fit(X).perturb(X, rng)
         answers = Answers.of(sizer, measured, y)
