@@ -113,6 +113,11 @@ class AugmentedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):  
         Returns
         -------
         self
+
+        Raises
+        ------
+        ValueError
+            If the labels are no classes, or the augmenter is none or changes the grid.
         """
         patterns = X
         X, y = validate_data(

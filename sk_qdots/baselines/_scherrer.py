@@ -161,6 +161,11 @@ class ScherrerRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         -------
         ndarray of shape (n_samples,)
             In picometres; 0 where there is no peak.
+
+        Raises
+        ------
+        ValueError
+            If the patterns are on another Q grid than those of ``fit``.
         """
         check_is_fitted(self)
         if isinstance(X, xr.DataArray) and not same(q_of(X), self.q_):

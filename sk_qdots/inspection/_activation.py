@@ -192,6 +192,12 @@ class ClassActivationDisplay(Display):
         Returns
         -------
         ClassActivationDisplay
+
+        Raises
+        ------
+        ValueError
+            If the estimator has no all-convolutional classifier, several patterns are given,
+            or a diameter is not one of its classes.
         """
         pipeline = getattr(estimator, "pipeline", estimator)
         steps = getattr(pipeline, "named_steps", {})

@@ -263,6 +263,11 @@ class ErrorDistributionDisplay(Display):
         Returns
         -------
         ErrorDistributionDisplay
+
+        Raises
+        ------
+        ValueError
+            If ``by`` is not one of these, or the patterns do not say their ``qd_fraction``.
         """
         fractions = None
         if _by(by) == "qd_fraction":

@@ -111,6 +111,11 @@ class ClarkDistanceDisplay(Display):
         Returns
         -------
         ClarkDistanceDisplay
+
+        Raises
+        ------
+        ValueError
+            If the library has no unstrained patterns, or no point in the range.
         """
         nearest = float(np.abs(library["strain"].values).min())
         if nearest > _LARGEST_STRAIN:

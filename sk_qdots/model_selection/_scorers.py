@@ -92,7 +92,8 @@ def robustness_scorers(
     metrics : str or iterable of str, default="accuracy"
         Names of :data:`sk_qdots.model_selection.METRICS`.
     **settings
-        ``crystal``, ``solvents``, ``step``, ``wavelength`` and ``random_state`` of
+        ``crystal``, ``solvents``, ``step``, ``wavelength``, ``dispersions``, ``strains``
+        and ``random_state`` of
         :func:`sk_qdots.model_selection.robustness_conditions`.
 
     Returns
@@ -100,6 +101,11 @@ def robustness_scorers(
     dict of str to PerturbedScorer
         Named by the condition, ``"q_max=4.4"``; with several metrics ``"q_max=4.4
         accuracy"``.
+
+    Raises
+    ------
+    ValueError
+        If a test or a metric is not known.
 
     Examples
     --------
