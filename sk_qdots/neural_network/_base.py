@@ -16,6 +16,7 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 from sklearn.base import BaseEstimator
+from threadpoolctl import threadpool_limits
 
 from .._validation import (
     Interval,
@@ -32,8 +33,6 @@ __all__ = ["AllCNNEstimator"]
 
 Array = npt.NDArray[Any]
 
-_PREDICT_BATCH = 256
-_ROWS_AT_ONCE = 16
 _ARCHITECTURE = ("n_filters", "kernel_sizes", "channels", "batch_norm", "n_linear", "q_bias")
 
 
@@ -232,14 +231,14 @@ class AllCNNEstimator(BaseEstimator):  # type: ignore[misc]
         if not np.isfinite(X).any(axis=1).all():
             raise ValueError("X holds a pattern without a measured point: every value is NaN")
         outputs = np.empty((len(X), self.layers_[-1][0].shape[1]))
-        for start in range(0, len(X), _PREDICT_BATCH):
-            rows = X[start : start + _PREDICT_BATCH]
-            n_rows = len(rows)
-            # A matrix product of few rows may round otherwise: the answer for a pattern
-            # does not depend on how many others came with it.
-            rows = rows[np.arange(-(-n_rows // _ROWS_AT_ONCE) * _ROWS_AT_ONCE) % n_rows]
-            with np.errstate(over="ignore", invalid="ignore"):  # looked for below
-                outputs[start : start + n_rows] = self._forward(self.encode(rows))[:n_rows]
+        # Row by row, and on one thread: a product of several rows may round each by its place
+        # among them, and an answer must not depend on which others came with the pattern.
+        with (
+            threadpool_limits(1, user_api="blas"),
+            np.errstate(over="ignore", invalid="ignore"),  # looked for below
+        ):
+            for k in range(len(X)):
+                outputs[k] = self._forward(self.encode(X[k : k + 1]))[0]
         if not np.isfinite(outputs).all():
             raise ValueError("the network has no finite answer: look for extreme values in X")
         return outputs
