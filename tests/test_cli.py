@@ -144,7 +144,7 @@ def test_two_theta_given_as_q(capsys, example):
 def test_unknown_model(capsys, example):
     status, out, err = run(capsys, example / "q.xy", "--q", "--model", "Unobtainium")
     assert (status, out) == (2, "")
-    assert "known: PbS" in err
+    assert "known: CdSe, PbS, Pt" in err
 
 
 def test_plot(capsys, example, tmp_path):
