@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ._words import BAD_INPUT, complain, number, numbers
+from ._words import BAD_INPUT, add_crystal, complain, number, numbers
 
 __all__ = ["add_augment", "add_simulate"]
 
@@ -25,9 +25,7 @@ def add_simulate(commands: Any) -> None:
         "over diameters, dispersions and strains, into a file for xarray.",
         epilog="Example: sk-qdots simulate --crystal PbS --diameters 2:10:0.5 --out library.nc",
     )
-    crystal = simulate.add_mutually_exclusive_group(required=True)
-    crystal.add_argument("--cif", metavar="FILE", help="the crystal, from a CIF")
-    crystal.add_argument("--crystal", metavar="NAME", help="the name of a built-in crystal")
+    add_crystal(simulate)
     for name, words in {
         "diameters": "in nm (default: 2:10:0.5)",
         "dispersions": "standard deviation / mean of the diameters (default: 0.05:0.2:0.05)",

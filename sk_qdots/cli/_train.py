@@ -8,7 +8,7 @@ import shlex
 from pathlib import Path
 from typing import Any
 
-from ._words import BAD_INPUT, complain, number, numbers
+from ._words import BAD_INPUT, add_crystal, complain, number, numbers
 
 __all__ = ["add_train"]
 
@@ -26,9 +26,7 @@ def add_train(commands: Any) -> None:
         epilog="Example: sk-qdots train --cif CdTe.cif --diameters 2:7:0.5 --instrument lab-cu "
         "--out CdTe",
     )
-    crystal = train.add_mutually_exclusive_group(required=True)
-    crystal.add_argument("--cif", metavar="FILE", help="the crystal, from a CIF")
-    crystal.add_argument("--crystal", metavar="NAME", help="the name of a built-in crystal")
+    add_crystal(train)
     train.add_argument(
         "--diameters",
         type=numbers,

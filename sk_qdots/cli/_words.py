@@ -6,11 +6,18 @@ import argparse
 import math
 import sys
 
-__all__ = ["BAD_INPUT", "INTERRUPTED", "complain", "number", "numbers"]
+__all__ = ["BAD_INPUT", "INTERRUPTED", "add_crystal", "complain", "number", "numbers"]
 
 BAD_INPUT = 2
 INTERRUPTED = 130
 _MANY = 1000  # values of a range
+
+
+def add_crystal(command: argparse.ArgumentParser) -> None:
+    """Let a command ask for a crystal, in one of two ways."""
+    crystal = command.add_mutually_exclusive_group(required=True)
+    crystal.add_argument("--cif", metavar="FILE", help="the crystal, from a CIF")
+    crystal.add_argument("--crystal", metavar="NAME", help="the name of a built-in crystal")
 
 
 def number(text: str) -> float:

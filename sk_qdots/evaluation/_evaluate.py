@@ -308,6 +308,7 @@ def _populations(
             dispersions=settings["dispersions"],
             strains=settings["strains"],
             solvents="dry",
+            name=sizer.name,
         )
     except (ValueError, KeyError, TypeError) as error:
         raise EvaluationError(f"the sizer {sizer.name!r} cannot be evaluated: {error}") from None
