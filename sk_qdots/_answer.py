@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 
 import xarray as xr
 
-__all__ = ["Sizing"]
+__all__ = ["DIMENSIONS", "Sizing"]
+
+DIMENSIONS = ("width", "length", "thickness")  # of rods and platelets
 
 
 @dataclass(frozen=True)

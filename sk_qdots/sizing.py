@@ -16,7 +16,7 @@ import numpy.typing as npt
 import xarray as xr
 from sklearn.pipeline import Pipeline
 
-from ._answer import Sizing
+from ._answer import DIMENSIONS, Sizing
 from ._fitted import check_regressor, fitted_steps
 from ._patterns import is_subtracted, q_of, rows_of
 from ._reference import Match, ReferencePatterns
@@ -38,7 +38,6 @@ _COVERAGE = 0.95  # share of the required range that must be measured
 _HOLE = 1.5  # of the coarsest step: a wider one was not measured
 _POOR_AGREEMENT = 0.5  # below it a pattern is refused
 _FRACTIONS = ("dispersion", "strain")  # among what is estimated; the others are in nm
-_DIMENSIONS = ("width", "length", "thickness")
 
 
 class Sizer:
@@ -301,7 +300,7 @@ class Sizer:
         found = self._estimated(standard)
         told = {name: float(found[name][0]) for name in self.targets if name != "diameter"}
         return {
-            "dimensions": {name: told.pop(name) for name in _DIMENSIONS if name in told},
+            "dimensions": {name: told.pop(name) for name in DIMENSIONS if name in told},
             **told,
             "uncertainties": {name: float(found[f"{name}_std"][0]) for name in self.targets},
         }

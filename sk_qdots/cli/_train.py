@@ -12,8 +12,6 @@ from ._words import BAD_INPUT, add_crystal, complain, number, numbers
 
 __all__ = ["add_train"]
 
-_DIMENSIONS = ("width", "length", "thickness")
-
 
 def add_train(commands: Any) -> None:
     """Add the command to the parser."""
@@ -105,28 +103,14 @@ def add_train(commands: Any) -> None:
     train.add_argument(
         "--plan", action="store_true", help="say what would be done and how long it takes, only"
     )
-    train.set_defaults(run=_train)
+    train.set_defaults(run=_train, defaults={n: train.get_default(n) for n in _RECORDED})
 
 
 def _instrument(text: str) -> Any:
     return number(text.removeprefix("wavelength=")) if text.startswith("wavelength=") else text
 
 
-_DEFAULTS = {
-    "diameters": None,
-    "dispersions": None,
-    "strains": None,
-    "shape": ["sphere"],
-    "aspect_ratios": None,
-    "b_iso": None,
-    "solvents": None,
-    "instrument": "synchrotron",
-    "epochs": None,
-    "name": None,
-    "precision": "float32",
-    "seed": 0,
-}
-_SETTINGS = (
+_SETTINGS = (  # go to plan_training where they were given
     "diameters",
     "dispersions",
     "strains",
@@ -136,6 +120,7 @@ _SETTINGS = (
     "epochs",
     "name",
 )
+_RECORDED = (*_SETTINGS, "shape", "instrument", "precision", "seed")
 
 
 def _train(options: argparse.Namespace) -> int:
@@ -192,7 +177,7 @@ def _command(options: argparse.Namespace) -> str:
     """The command again, without what does not change the sizer."""
     words = ["sk-qdots", "train"]
     words += ["--cif", Path(options.cif).name] if options.cif else ["--crystal", options.crystal]
-    for name, value in _DEFAULTS.items():
+    for name, value in options.defaults.items():
         if (given := getattr(options, name)) != value:
             option, told = f"--{name.replace('_', '-')}", _words(given)
             negative = told[0].startswith("-")  # would be taken for an option
@@ -210,6 +195,8 @@ def _words(value: Any) -> list[str]:
 
 
 def _print_scores(scores: dict[str, Any]) -> None:
+    from .._answer import DIMENSIONS
+
     where = ", in liquids that training has not seen" if scores["unseen_liquids"] else ""
     print(f"on {scores['n_test']} fresh patterns{where}:")
     for name in ("standard cells", "as drawn"):
@@ -222,7 +209,7 @@ def _print_scores(scores: dict[str, Any]) -> None:
     print("  least often right: " + ", ".join(f"{d} nm ({share:.2f})" for d, share in worst))
     if "estimates" in scores:
         errors = scores["estimates"]
-        also = "".join(f", {n} {errors[n]:.2f} nm" for n in _DIMENSIONS if n in errors)
+        also = "".join(f", {n} {errors[n]:.2f} nm" for n in DIMENSIONS if n in errors)
         print(
             f"  dry and well counted, mean errors: diameter {errors['diameter']:.2f} nm, volume "
             f"average {errors['volume_diameter']:.2f} nm, dispersion {errors['dispersion']:.3f}, "

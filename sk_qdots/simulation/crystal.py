@@ -408,7 +408,10 @@ class Crystal:
 
 @lru_cache(maxsize=256)
 def _contact(first: str, second: str) -> float:
-    """Least distance of two atoms that are there together, in Angstrom."""
+    """Least distance of two atoms that are there together, in Angstrom.
+
+    From the covalent radii of Cordero et al., Dalton Trans. (2008) 2832, as gemmi has them.
+    """
     import gemmi
 
     radii = (gemmi.Element(element).covalent_r for element in (first, second))
