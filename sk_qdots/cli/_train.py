@@ -73,7 +73,7 @@ def add_train(commands: Any) -> None:
         help="synchrotron, capillary, lab-cu, lab-mo, anywhere, or wavelength=0.5169 (default: "
         "synchrotron)",
     )
-    train.add_argument("--epochs", type=int, help="length of the training (default: 90)")
+    train.add_argument("--epochs", type=int, help="length of the training (default: 70)")
     train.add_argument(
         "--classes-only",
         action="store_true",

@@ -28,7 +28,7 @@ _STRAINS = tuple(np.round(np.linspace(-0.005, 0.005, 11), 6))
 _END = 0.97  # of the largest Q that an angle exists for
 _SYNCHROTRON = 0.56  # Angstrom
 _ORGANIC = {"H", "C", "N", "O", "F", "P", "S", "Cl", "Br", "I", "Na", "K"}
-_EPOCHS = 90
+_EPOCHS = 70
 # Ratios of the edges of rods (length / width) and platelets (width / thickness) by default.
 _RATIOS = {"rod": (1.0, 1.5, 2.0, 3.0, 4.0, 6.0), "platelet": (1.0, 2.0, 3.0, 4.0, 6.0)}
 
@@ -77,7 +77,7 @@ def plan_training(
         ``"lab-cu"``, ``"lab-mo"``, ``"anywhere"``, ``"ideal"``; a wavelength in
         Angstrom, of a synchrotron; or your own
         :class:`sk_qdots.augmentation.Laboratory`.
-    epochs : int, default=90
+    epochs : int, default=70
         Of 200 batches of 256 patterns.
     estimates : bool, default=True
         Whether to train a second network, for dispersion, strain and volume average.
