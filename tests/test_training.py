@@ -13,6 +13,7 @@ from sk_qdots import _sizer_files, training
 from sk_qdots._sizer_parts import TARGETS
 from sk_qdots.cli import _parser, main
 from sk_qdots.cli._train import _command
+from sk_qdots.simulation import Sublattice
 from sk_qdots.training import _plan, _train
 
 CDTE = """data_CdTe
@@ -159,6 +160,55 @@ def test_disordered_crystals_are_refused_in_one_line(tmp_path, place, message, c
     assert message in error and "disordered" in error and error.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    "sites",
+    [
+        ("C", "C", "O"),  # hydrogens were not refined
+        ("C", "C", "Zn"),  # a complex
+        ("C", "D", "D"),
+    ],
+)
+def test_molecules_are_refused(sites):
+    chain = tuple(Sublattice(e, (1.3 * k, 0.0, 0.0), 1.0) for k, e in enumerate(sites))
+    box = ((8.0, 0.0, 0.0), (0.0, 8.0, 0.0), (0.0, 0.0, 8.0))
+    with pytest.raises(ValueError, match="is organic"):
+        sq.plan_training(sq.Crystal("molecule", box, chain))
+
+
+def test_carbides_and_carbonates_and_diamond_are_not_molecules():
+    box = ((4.3, 0.0, 0.0), (0.0, 4.3, 0.0), (0.0, 0.0, 4.3))
+    for second in ("Ti", "O", "C"):
+        pair = (Sublattice("C", (0.0, 0.0, 0.0), 0.5), Sublattice(second, (0.0, 0.0, 1.5), 0.5))
+        assert sq.plan_training(sq.Crystal("not organic", box, pair)).n_atoms == 2
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"strains": [-0.5, 0.5]}, r"strains holds -0\.5.*not percent"),
+        ({"strains": []}, "strains holds nothing"),
+        ({"dispersions": [0.1, 0.1]}, "dispersions holds a number twice"),
+        ({"dispersions": [10.0]}, r"dispersions holds 10\.0.*not percent"),
+        ({"dispersions": ["x"]}, "must hold numbers"),
+        ({"b_iso": -3}, r"b_iso holds -3\.0"),
+        ({"b_iso": float("nan")}, "b_iso holds nan"),
+        ({"shape": "banana"}, "banana"),
+        ({"shape": ["sphere", "sphere"]}, "several different ones"),
+        ({"shape": []}, "shape is empty"),
+    ],
+)
+def test_what_training_would_refuse_is_refused_by_its_plan(settings, message):
+    with pytest.raises(ValueError, match=message):
+        sq.plan_training("PbS", **settings)
+
+
+@pytest.mark.parametrize("option", ["--workers", "--seed", "--epochs"])
+def test_negative_numbers_are_refused_by_the_parser(option, capsys):
+    with pytest.raises(SystemExit):
+        main(["train", "--crystal", "PbS", f"{option}=-1", "--plan"])
+    assert "is not a whole number" in capsys.readouterr().err
+
+
 def test_populations_that_no_particles_make_are_refused():
     with pytest.raises(ValueError, match=r"makes none of the dispersions 0\.05 at every size"):
         sq.plan_training("PbS", diameters=[1.1, 1.65, 2.2], dispersions=[0.05])
@@ -199,7 +249,34 @@ def test_cost_is_told_and_what_does_not_fit_is_refused(tmp_path, monkeypatch, ca
     assert main([*command, "--out", str(tmp_path / "out")]) == 2
     told = capsys.readouterr()
     assert "simulation   about" in told.out
-    assert "this machine has 0 GB" in told.err and told.err.count("\n") == 1
+    assert "this machine has 0.0 GB" in told.err and told.err.count("\n") == 1
+
+
+def test_the_cost_of_a_cell_of_500_atoms_is_told_from_a_few(monkeypatch):
+    places = np.indices((8, 8, 8)).reshape(3, -1).T * 3.25
+    atoms = tuple(
+        Sublattice(("Cd", "Te")[k % 2], tuple(map(float, p)), 1.0) for k, p in enumerate(places)
+    )
+    box = tuple(tuple(26.0 * row) for row in np.eye(3))
+    plan = sq.plan_training(sq.Crystal("large", box, atoms), diameters=[2.0, 3.0, 4.0])
+    cut = []
+    original = _plan.homologous_series
+    monkeypatch.setattr(
+        _plan,
+        "homologous_series",
+        lambda crystal, *a, **k: (cut.append(crystal), original(crystal, *a, **k))[1],
+    )
+    assert "512 atoms" in str(plan)
+    assert cut and all(len(crystal.sublattices) < 20 for crystal in cut)
+    minutes, memory = plan.simulation_cost
+    assert minutes > 1.0 and memory > 3e7
+
+
+def test_patterns_count_in_the_memory():
+    few = sq.plan_training("PbS", diameters=[2.0, 3.0], strains=[0.0])
+    many = sq.plan_training("PbS", diameters=[2.0, 3.0], b_iso=np.linspace(0.5, 2.0, 50))
+    patterns = (many.n_patterns - few.n_patterns) * len(few.q) * 4.0
+    assert many.simulation_cost[1] - few.simulation_cost[1] > 2.5 * patterns
 
 
 def test_sizer_of_a_cif_is_saved_and_sizes(cif, brief, tmp_path):

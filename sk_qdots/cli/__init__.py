@@ -7,6 +7,7 @@ import os
 import sys
 import warnings
 from collections.abc import Sequence
+from concurrent.futures import BrokenExecutor
 from typing import Any
 
 from ._evaluate import add_evaluate
@@ -46,7 +47,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     except OSError as error:  # a full disk, say
         _drop_output()
-        complain(f"the result cannot be written: {error.strerror or error}")
+        complain(_place(error))
+        return BAD_INPUT
+    except (MemoryError, BrokenExecutor):  # a worker that was killed is told as broken
+        complain("there is not enough memory: ask for fewer or smaller particles, or fewer --jobs")
         return BAD_INPUT
     finally:
         warnings.formatwarning = usual
@@ -57,6 +61,12 @@ def _told(
 ) -> str:
     """A warning as a reader of a terminal needs it, without lines of code."""
     return f"sk-qdots: {' '.join(str(message).split())}\n"
+
+
+def _place(error: OSError) -> str:
+    """What cannot be read or written; the output where no file is named."""
+    reason = error.strerror or str(error)
+    return f"{error.filename}: {reason}" if error.filename else f"cannot be written: {reason}"
 
 
 def _drop_output() -> None:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ._words import BAD_INPUT, add_crystal, complain, number, numbers
+from ._words import BAD_INPUT, add_crystal, complain, natural, number, numbers
 
 __all__ = ["add_augment", "add_simulate"]
 
@@ -81,7 +81,7 @@ def add_augment(commands: Any) -> None:
         metavar="RATIO",
         help="mean signal-to-noise ratios (default: 14 24 46 122)",
     )
-    augment.add_argument("--seed", type=int, default=0, help="of the noise (default: 0)")
+    augment.add_argument("--seed", type=natural, default=0, help="of the noise (default: 0)")
     _add_out(augment)
     augment.set_defaults(run=_augment)
 

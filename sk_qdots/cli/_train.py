@@ -8,7 +8,7 @@ import shlex
 from pathlib import Path
 from typing import Any
 
-from ._words import BAD_INPUT, add_crystal, complain, number, numbers
+from ._words import BAD_INPUT, add_crystal, complain, natural, number, numbers
 
 __all__ = ["add_train"]
 
@@ -73,7 +73,7 @@ def add_train(commands: Any) -> None:
         help="synchrotron, capillary, lab-cu, lab-mo, anywhere, or wavelength=0.5169 (default: "
         "synchrotron)",
     )
-    train.add_argument("--epochs", type=int, help="length of the training (default: 70)")
+    train.add_argument("--epochs", type=natural, help="length of the training (default: 70)")
     train.add_argument(
         "--classes-only",
         action="store_true",
@@ -93,13 +93,13 @@ def add_train(commands: Any) -> None:
     )
     train.add_argument(
         "--workers",
-        type=int,
+        type=natural,
         default=max(0, min(os.cpu_count() or 1, 15) - 1),
         metavar="N",
         help="processes that draw batches while another trains (default: one less than there "
         "are processors)",
     )
-    train.add_argument("--seed", type=int, default=0, help="default: 0")
+    train.add_argument("--seed", type=natural, default=0, help="default: 0")
     train.add_argument(
         "--plan", action="store_true", help="say what would be done and how long it takes, only"
     )

@@ -6,7 +6,7 @@ import argparse
 import math
 import sys
 
-__all__ = ["BAD_INPUT", "INTERRUPTED", "add_crystal", "complain", "number", "numbers"]
+__all__ = ["BAD_INPUT", "INTERRUPTED", "add_crystal", "complain", "natural", "number", "numbers"]
 
 BAD_INPUT = 2
 INTERRUPTED = 130
@@ -27,6 +27,13 @@ def number(text: str) -> float:
     except ValueError:
         hint = "; write a decimal point" if "," in text else ""
         raise argparse.ArgumentTypeError(f"{text!r} is not a number{hint}") from None
+
+
+def natural(text: str) -> int:
+    """A whole number, 0 or more."""
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number, 0 or more")
+    return int(text)
 
 
 def numbers(text: str) -> list[float]:

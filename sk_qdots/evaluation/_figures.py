@@ -28,7 +28,7 @@ _CONFUSIONS = (
 )
 _OURS = (
     *("unseen_solvent", "snr", "broadening", "zero_shift", "march", "background", "shape"),
-    "step_short_range",
+    *("laboratory", "step_short_range"),
 )
 _DETAIL = (1.5, 4.0)  # 1/Angstrom, where steps and dilution are drawn
 _DPI = 150
@@ -231,8 +231,9 @@ def _ours(e: Evaluation) -> tuple[str, str, Figure]:
         ax.set_axis_off()
     return (
         "more_conditions.png",
-        "What the paper does not report: liquids, counts, instruments, texture, backgrounds and "
-        f"shapes that training has not seen. Seed {e.random_state}.",
+        "What the paper does not report: liquids, counts, instruments, texture, backgrounds, "
+        "a laboratory diffractometer and shapes that training has not seen. "
+        f"Seed {e.random_state}.",
         figure,
     )
 

@@ -33,6 +33,7 @@ _AXES = {
     "march": "March coefficient",
     "background": "background's share of the intensity (%)",
 }
+_MANY = 6  # levels with names, beyond which their names do not fit side by side
 _PERCENT = ("qd_fraction", "background")
 _LOGARITHMIC = ("step", "step_short_range", "qd_fraction", "snr", "broadening", "zero_shift")
 _COLOURS = (BLUE, ORANGE, PURPLE, GREEN, SKY)
@@ -208,7 +209,8 @@ class RobustnessDisplay(Display):
                     self._draw(ax, known, levels, style, color=colour, label=label, mfc="none")
         if numbers is None:
             words = [level.replace("_", "\n").replace(" by", "\nby") for level in levels]
-            ax.set_xticks(range(len(levels)), words, fontsize="small")
+            turned: dict[str, Any] = {"rotation": 30, "ha": "right"} if len(levels) > _MANY else {}
+            ax.set_xticks(range(len(levels)), words, fontsize="small", **turned)
             ax.set_xlim(-0.5, len(levels) - 0.5)
             ax.set_xlabel(self.test.replace("_", " "))
         else:

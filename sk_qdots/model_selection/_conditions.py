@@ -12,9 +12,12 @@ import xarray as xr
 from sklearn.base import clone
 from sklearn.pipeline import make_pipeline
 
+from .._radiation import ANODES
 from ..augmentation import (
     Background,
     InstrumentBroadening,
+    KAlpha2,
+    Polarisation,
     PreferredOrientation,
     QCoarsening,
     QTruncation,
@@ -45,8 +48,15 @@ SHAPES = ("cuboctahedron", "rhombic_dodecahedron")
 TESTS = (
     *("standard", "q_max", "q_min", "step", "step_short_range", "qd_fraction"),
     *("unseen_solvent", "snr", "broadening", "zero_shift", "march", "background"),
-    *("shape", "between"),
+    *("laboratory", "shape", "between"),
 )
+# A laboratory diffractometer: dry dots on a flat plate, 20 to 80 degrees with Cu K-alpha.
+LABORATORY_RANGE = (1.4, 5.2)  # 1/Angstrom
+_MARGIN = 0.1  # 1/Angstrom
+LABORATORY_FWHM = 0.1  # degrees two-theta
+LABORATORY_ZERO = 0.02  # degrees two-theta
+LABORATORY_MARCH = 0.7
+LABORATORY_BACKGROUND = 0.2  # of the intensity, of the plate and of the air each
 
 
 @dataclass(frozen=True)
@@ -111,7 +121,10 @@ def robustness_conditions(
         (the same, to 5 1/Angstrom), ``"qd_fraction"`` (dilution),
         ``"unseen_solvent"``, ``"snr"`` (noise below that of training),
         ``"broadening"``, ``"zero_shift"``, ``"march"`` (preferred orientation),
-        ``"background"``, ``"shape"`` and ``"between"`` (the sizes of the classes).
+        ``"background"``, ``"laboratory"`` (dry dots on a flat plate in a diffractometer
+        with Cu K-alpha, 1.4 to 5.2 1/Angstrom: that range alone, with the doublet,
+        polarisation, resolution, zero shift, texture, glass plate or air each, and with
+        ``"all"``), ``"shape"`` and ``"between"`` (the sizes of the classes).
     crystal : Crystal or str, default="PbS"
         The dots, for the tests that simulate them afresh.
     solvents : str, sequence of str, or mapping of str to DataArray, optional
@@ -188,6 +201,10 @@ def robustness_conditions(
             f"{r:g}": fresh(dots=PreferredOrientation(crystal, FACET, march=r)) for r in MARCH
         },
         "background": {f"{b:g}": fresh(instrument=Background(fraction=b)) for b in BACKGROUNDS},
+        "laboratory": {
+            level: fresh(qd_fraction=1.0, **changes)
+            for level, changes in _laboratory(crystal).items()
+        },
         "shape": {shape: fresh(shape=shape) for shape in SHAPES},
         "between": {"": fresh(between=step)},
     }
@@ -197,3 +214,31 @@ def robustness_conditions(
         if test in wanted
         for level, perturbation in levels[test].items()
     ]
+
+
+def _laboratory(crystal: str | Crystal) -> dict[str, dict[str, Any]]:
+    """What a diffractometer with a copper tube does, one by one and together."""
+    beam: dict[str, Any] = {"wavelength": ANODES["Cu"][0]}
+    texture = PreferredOrientation(crystal, FACET, march=LABORATORY_MARCH)
+    effects: dict[str, Any] = {
+        "doublet": KAlpha2("Cu"),
+        "polarised": Polarisation(**beam),
+        "resolution": InstrumentBroadening(w=LABORATORY_FWHM**2, **beam),
+        "zero": ZeroShift(LABORATORY_ZERO, **beam),
+        "plate": Background("borosilicate", LABORATORY_BACKGROUND, **beam),
+        "air": Background(fraction=LABORATORY_BACKGROUND),
+    }
+    q_min, q_max = LABORATORY_RANGE
+    measured = QTruncation(q_min=q_min, q_max=q_max)
+    # Curves of the plate end where the angle does, and effects reach beyond the measured range.
+    reached = QTruncation(q_min=q_min - _MARGIN, q_max=q_max + _MARGIN)
+    alone = {
+        name: {"instrument": make_pipeline(reached, e, measured)} for name, e in effects.items()
+    }
+    together = make_pipeline(reached, *effects.values(), measured)
+    return {
+        "range": {"instrument": measured},
+        **alone,
+        "texture": {"dots": texture, "instrument": measured},
+        "all": {"dots": texture, "instrument": together},
+    }

@@ -68,7 +68,7 @@ def _structure(path: Path, wanted: str | None) -> tuple[Any, Any]:
     if not path.is_file():
         raise ValueError(f"{path}: no such CIF file")
     try:
-        document = gemmi.cif.read(str(path))
+        document = gemmi.cif.read_string(_text(path))
     except (RuntimeError, ValueError, OSError) as error:
         raise ValueError(f"{path}: not readable as a CIF: {error}") from None
     names = [b.name for b in document]
@@ -87,6 +87,15 @@ def _structure(path: Path, wanted: str | None) -> tuple[Any, Any]:
         return chosen[0], gemmi.make_small_structure_from_block(chosen[0])
     except (RuntimeError, ValueError, IndexError) as error:
         raise ValueError(f"{path}: not readable as a CIF: {error}") from None
+
+
+def _text(path: Path) -> str:
+    """What a file says; older CIFs have names of authors in Latin-1."""
+    data = path.read_bytes()
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return data.decode("latin-1")
 
 
 def _space_group(path: Path, block: Any, structure: Any) -> Any:

@@ -25,7 +25,7 @@ from scipy import fft
 
 from ._reduction import compact_basis, reindexed
 from .clusters import Cluster
-from .crystal import SHARED_SITE, Crystal, Species
+from .crystal import Crystal, Species, never_together
 
 __all__ = ["lattice_pairs", "species_of"]
 
@@ -59,24 +59,28 @@ def lattice_pairs(clusters: Sequence[Cluster]) -> list[_Group]:
     basis = compact_basis(crystal.lattice, centred.T @ centred / len(largest))
     lattice = basis @ crystal.lattice
     back = np.rint(np.linalg.inv(basis)).astype(np.int64)  # indices along the new vectors
+    species, kinds = species_of(crystal)
+
+    def apart(i: int, j: int) -> float:
+        return never_together(species[i], species[j])
+
     if all(cluster.filled is None for cluster in clusters):
         correlations = [
             _correlation(reindexed(c.nodes, back), occupancies=c.occupancies) for c in clusters
         ]
         offsets = _offsets(crystal)
-        groups: dict[frozenset[Any], list[tuple[int, int]]] = {}
+        groups: dict[tuple[float, frozenset[Any]], list[tuple[int, int]]] = {}
         for pair, terms in offsets.items():
             key = frozenset((place, weight) for place, (_, weight) in terms.items())
-            groups.setdefault(key, []).append(pair)
+            groups.setdefault((apart(*pair), key), []).append(pair)
         result = []
-        for pairs in groups.values():
+        for (least, _), pairs in groups.items():
             parts = (
-                _histogram(lattice, correlations, offset, weight)
+                _histogram(lattice, correlations, offset, weight, least)
                 for offset, weight in offsets[pairs[0]].values()
             )
             result.append((tuple(pairs), *_merged(parts)))
         return result
-    kinds = species_of(crystal)[1]
     sublattices: dict[tuple[int, int], list[tuple[int, int]]] = {}
     for i, j in itertools.combinations_with_replacement(range(len(kinds)), 2):
         first, second = sorted((kinds[i], kinds[j]))
@@ -91,7 +95,8 @@ def lattice_pairs(clusters: Sequence[Cluster]) -> list[_Group]:
             for c in clusters
         ]
         start, end = (np.asarray(crystal.sublattices[k].offset) for k in (i, j))
-        return _histogram(lattice, correlations, end - start, 1 if i == j else 2)
+        least = apart(kinds[i], kinds[j])
+        return _histogram(lattice, correlations, end - start, 1 if i == j else 2, least)
 
     return [
         ((pair,), *_merged(histogram(i, j) for i, j in members))
@@ -125,8 +130,9 @@ def _histogram(
     correlations: Sequence[_Correlation],
     offset: npt.NDArray[np.float64],
     weight: int,
+    least: float,
 ) -> _Histogram:
-    """Distances |R + offset|, and how often each occurs in each cluster, times the weight."""
+    """Distances |R + offset| beyond the least, and how often each occurs, times the weight."""
     halves = [(ahead.shape[0] - 1, *(n // 2 for n in ahead.shape[1:])) for ahead, _ in correlations]
     reach = np.max(halves, axis=0)
     parts = []  # of the box of all R: those of a cluster, ahead and back
@@ -150,7 +156,7 @@ def _histogram(
             places = index[there][::-1, ::-1, ::-1]
             total += _weighted_count(places, back[1:], len(distances))
         row[:] = weight * (np.rint(total).astype(np.int64) if whole else total)
-    used = (counts > 0).any(axis=0) & (distances > SHARED_SITE)
+    used = (counts > 0).any(axis=0) & (distances > least)
     return distances[used], np.ascontiguousarray(counts[:, used])
 
 

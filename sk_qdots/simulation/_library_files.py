@@ -53,7 +53,6 @@ class NetCDFLibrary:
         if path.suffix != ".nc":
             raise ValueError(f"path is {path}; it must end in .nc (netCDF) or .zarr (Zarr)")
         _check_folder(path)
-        _require("h5netcdf", path)
         self.path = path
 
     def check(self, frame: xr.Dataset) -> None:
@@ -89,7 +88,7 @@ class ZarrLibrary:
 
     def __init__(self, path: Path) -> None:
         _check_folder(path)
-        _require("zarr", path)
+        _require_zarr(path)
         self.path = path
         self.progress = path.with_name(path.name + ".progress")
         self._array: Any = None
@@ -231,10 +230,8 @@ def _check_folder(path: Path) -> None:
         raise ValueError(f"path is {path}; its folder cannot be written to")
 
 
-def _require(package: str, path: Path) -> None:
+def _require_zarr(path: Path) -> None:
     from importlib.util import find_spec
 
-    if find_spec(package) is None:
-        raise ValueError(
-            f"path is {path}; writing it needs {package}: pip install 'sk_qdots[storage]'"
-        )
+    if find_spec("zarr") is None:
+        raise ValueError(f"path is {path}; writing it needs zarr (pip install zarr); .nc does not")

@@ -150,8 +150,8 @@ class Crystal:
     ValueError
         If the vectors do not span a volume, no atom is given, an element is not
         known, or two sites are nearer to each other than half the sum of their
-        covalent radii (0.5 Angstrom at least) and filled to
-        more than 1 together.
+        covalent radii (0.5 Angstrom at least) and filled to more than 1 together. Those
+        that are filled to less are alternatives, and their distances are left out.
 
     Examples
     --------
@@ -182,16 +182,51 @@ class Crystal:
             atomic_number(sublattice.element)
         self._refuse_overlaps()
 
+    def _nearest(self, k: int) -> npt.NDArray[np.float64]:
+        """Shortest distances of sublattice k to itself and to those before it, in Angstrom."""
+        neighbours = NEIGHBOURS @ self.lattice
+        offsets = np.array([s.offset for s in self.sublattices[: k + 1]])
+        gaps = offsets - offsets[k]
+        gaps = gaps - np.round(gaps @ np.linalg.inv(self.lattice)) @ self.lattice
+        lengths = np.linalg.norm(gaps[:, None, :] + neighbours, axis=2)
+        lengths[k, len(neighbours) // 2] = np.inf  # the atom itself
+        return np.asarray(lengths.min(axis=1))
+
+    def shortest_distance(self, first: str, second: str) -> float:
+        """Shortest distance between atoms of two elements.
+
+        Parameters
+        ----------
+        first, second : str
+            Chemical symbols.
+
+        Returns
+        -------
+        float
+            In Angstrom; infinite where there are none.
+
+        Examples
+        --------
+        >>> from sk_qdots import Crystal
+        >>> round(Crystal.builtin("PbS").shortest_distance("Pb", "S"), 3)
+        2.967
+        """
+        elements = [s.element for s in self.sublattices]
+        return min(
+            (
+                float(distance)
+                for k, element in enumerate(elements)
+                if element in (first, second)
+                for other, distance in zip(elements, self._nearest(k), strict=False)
+                if {element, other} == {first, second}
+            ),
+            default=math.inf,
+        )
+
     def _refuse_overlaps(self) -> None:
         """Refuse sites that are nearer to each other than atoms can be."""
-        neighbours = NEIGHBOURS @ self.lattice
-        offsets = np.array([s.offset for s in self.sublattices])
         for k, first in enumerate(self.sublattices):
-            gaps = offsets[: k + 1] - offsets[k]
-            gaps = gaps - np.round(gaps @ np.linalg.inv(self.lattice)) @ self.lattice
-            lengths = np.linalg.norm(gaps[:, None, :] + neighbours, axis=2)
-            lengths[k, len(neighbours) // 2] = np.inf  # the atom itself
-            nearest = lengths.min(axis=1)
+            nearest = self._nearest(k)
             for j in np.flatnonzero(nearest < LONGEST_CONTACT):
                 second = self.sublattices[j]
                 crowded = first.occupancy + second.occupancy > OVERFULL
@@ -416,6 +451,16 @@ def _contact(first: str, second: str) -> float:
 
     radii = (gemmi.Element(element).covalent_r for element in (first, second))
     return max(SHARED_SITE, CONTACT * sum(radii))
+
+
+def never_together(first: Species, second: Species) -> float:
+    """Distance up to which atoms of two species make no pair, in Angstrom.
+
+    Atoms that are filled to 1 or less together and nearer than atoms can be are alternatives.
+    """
+    if first.occupancy + second.occupancy > OVERFULL:
+        return SHARED_SITE
+    return _contact(first.element, second.element)
 
 
 def as_crystal(crystal: Crystal | str) -> Crystal:

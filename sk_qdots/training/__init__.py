@@ -1,8 +1,8 @@
 """From a crystal to a sizer: simulate, augment, train, judge.
 
-What is sensible follows from the crystal: no class finer than the series of particles
-resolves, patterns over what the instrument reaches, strains and dispersions as colloids
-have them. :func:`plan_training` says what would be done and what it costs,
+What is sensible follows from the crystal and the instrument: no class finer than the
+series of particles resolves, patterns over what the angles reach; strains and dispersions
+are those of colloids. :func:`plan_training` says what would be done and what it costs,
 :func:`train_sizer` does it.
 """
 

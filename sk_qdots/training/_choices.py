@@ -15,7 +15,7 @@ import xarray as xr
 from .._sizer_parts import NAME
 from ..augmentation import LABORATORIES, Laboratory
 from ..augmentation._laboratories import MIXTURES
-from ..simulation import Crystal, default_q_grid
+from ..simulation import Crystal, as_shape, default_q_grid
 from ..solvents import known_solvents, load_solvent
 from ._plan import TrainingPlan, listed, particle_step
 
@@ -25,9 +25,11 @@ _DIAMETERS = (2.0, 8.0)  # nm, first and last class by default
 _QUARTER = 0.25  # nm, of which the default step is a multiple
 _DISPERSIONS = (0.05, 0.08, 0.11, 0.14, 0.17, 0.20)
 _STRAINS = tuple(np.round(np.linspace(-0.005, 0.005, 11), 6))
+_LARGEST_STRAIN = 0.1
 _END = 0.97  # of the largest Q that an angle exists for
 _SYNCHROTRON = 0.56  # Angstrom
-_ORGANIC = {"H", "C", "N", "O", "F", "P", "S", "Cl", "Br", "I", "Na", "K"}
+_CARBON_BOND = 1.65  # Angstrom; molecules have it, and besides carbon itself few others
+_ORGANIC = {"H", "D", "C", "N", "O", "F", "P", "S", "Cl", "Br", "I", "Na", "K"}
 _EPOCHS = 70
 # Ratios of the edges of rods (length / width) and platelets (width / thickness) by default.
 _RATIOS = {"rod": (1.0, 1.5, 2.0, 3.0, 4.0, 6.0), "platelet": (1.0, 2.0, 3.0, 4.0, 6.0)}
@@ -109,6 +111,11 @@ def plan_training(
     q = q[q <= _END * 4.0 * np.pi / wavelength]
     given = _solvents(solvents)
     shapes = (shape,) if isinstance(shape, str) else tuple(shape)
+    for one in shapes:
+        as_shape(one)  # refuses what it does not know
+    if not shapes or len(set(shapes)) < len(shapes):
+        told = ", ".join(shapes) or "empty"
+        raise ValueError(f"shape is {told}; give one, or several different ones")
     if not isinstance(epochs, int) or epochs < 1:
         raise ValueError(f"epochs is {epochs!r}; it must be a positive integer")
     called = name or dots.name.replace("_", " ")
@@ -121,11 +128,11 @@ def plan_training(
         crystal=dots,
         name=called,
         classes=classes,
-        dispersions=tuple(float(d) for d in dispersions),
-        strains=tuple(float(s) for s in strains),
+        dispersions=_fractions("dispersions", dispersions, 1e-3, 1.0),
+        strains=_fractions("strains", strains, -_LARGEST_STRAIN, _LARGEST_STRAIN),
         shapes=shapes,
         aspect_ratios=_ratios(shapes, aspect_ratios),
-        b_iso=tuple(float(b) for b in np.atleast_1d([] if b_iso is None else b_iso)),
+        b_iso=() if b_iso is None else _distinct("b_iso", b_iso, 0.0, 100.0, "Angstrom^2"),
         wavelength=wavelength,
         laboratory=laboratory,
         solvents=given,
@@ -151,10 +158,13 @@ def _crystal(crystal: str | Crystal | Path) -> Crystal:
     else:
         dots = Crystal.builtin(crystal)
     elements = {s.element for s in dots.sublattices}
-    if {"C", "H"} <= elements <= _ORGANIC:
+    hydrocarbon = "C" in elements and elements & {"H", "D"} and elements <= _ORGANIC
+    bound = elements > {"C"} and dots.shortest_distance("C", "C") < _CARBON_BOND
+    if hydrocarbon or bound:
         raise ValueError(
-            f"crystal {dots.name} is organic ({', '.join(sorted(elements))}): a sizer is for "
-            "inorganic nanocrystals that are cut from their lattice"
+            f"crystal {dots.name} is organic ({', '.join(sorted(elements))}"
+            f"{', with bonds between carbon atoms' * bound}): a sizer is for inorganic "
+            "nanocrystals that are cut from their lattice"
         )
     return dots
 
@@ -206,6 +216,30 @@ def _classes(diameters: npt.ArrayLike | None, crystal: Crystal) -> tuple[int, ..
             f"{resolved:.2g} nm"
         )
     return tuple(int(v) for v in np.rint(1000.0 * sizes))
+
+
+def _distinct(
+    name: str, values: float | Sequence[float], low: float, high: float, unit: str
+) -> tuple[float, ...]:
+    """Different numbers within limits."""
+    try:
+        numbers = np.atleast_1d(np.asarray(values, dtype=np.float64))
+    except (TypeError, ValueError):
+        raise ValueError(f"{name} is {values!r}; it must hold numbers") from None
+    inside = (numbers >= low) & (numbers <= high)  # NaN is not
+    if numbers.ndim != 1 or not numbers.size or not inside.all():
+        wrong = numbers.ravel()[~inside.ravel()][:1]
+        raise ValueError(
+            f"{name} holds {wrong[0] if wrong.size else 'nothing'}; it must lie in {low:g} to "
+            f"{high:g} ({unit})"
+        )
+    if len(np.unique(numbers)) < numbers.size:
+        raise ValueError(f"{name} holds a number twice")
+    return tuple(numbers.tolist())
+
+
+def _fractions(name: str, values: Sequence[float], low: float, high: float) -> tuple[float, ...]:
+    return _distinct(name, values, low, high, "fractions, not percent")
 
 
 def _ratios(shapes: tuple[str, ...], given: Sequence[float] | None) -> tuple[float, ...]:

@@ -35,6 +35,8 @@ _COARSE = 0.75  # nm; particles of crystals whose cells are larger are cut by at
 _HALF = 0.5  # ... in these steps
 _BETWEEN = 4  # diameters simulated for one class
 _SECONDS = 20.0  # an epoch takes on two cores, one of them drawing batches
+_PILOT_ATOMS = 12  # of a node, by which that cost is told where there are more
+_COPIES = 3  # of all patterns, in single precision, that are held at once
 _PILOT = 4  # the cost of the simulation is told from particles smaller by this factor
 _SUM_SECONDS = (0.02, 3e-7)  # for a particle and a strain, and for each of its distances
 _MEMORY_SHARE = 0.5  # of the machine's that distances may take
@@ -225,10 +227,11 @@ class TrainingPlan:
 
     @cached_property
     def simulation_cost(self) -> tuple[float, float]:
-        """Minutes that the simulation takes on this machine, and bytes of the distances, about.
+        """Minutes and bytes that the simulation takes on this machine, about.
 
         Extrapolated from particles that are a quarter and an eighth as large: of the numbers of
-        distances and the times, by the power of the size that lies between these two.
+        distances and the times, by the power of the size that lies between these two. Of
+        crystals of many atoms from the pairs of a few.
         """
         body, step = self.bodies[0], particle_step(self.crystal)
         n = max(int(self.largest / step), 1)
@@ -240,18 +243,26 @@ class TrainingPlan:
         n_distances = found * (n / pilot) ** min(max(growth, 2.0), 3.0)
         sums = n * (_SUM_SECONDS[0] + _SUM_SECONDS[1] * n_distances) * len(self.strains)
         minutes = len(self.bodies) * (seconds + sums * max(len(self.b_iso), 1)) / 60.0
-        return minutes, 8.0 * n_distances * (n + 2) * len(self.bodies)
+        distances = 8.0 * n_distances * (n + 2) * len(self.bodies)
+        return minutes, distances + _COPIES * 4.0 * self.n_patterns * len(self.q)
 
-    def _pilot(self, body: str | Shape, largest: float) -> tuple[int, float]:
-        """Number of distances of a small series, and the seconds that they took."""
+    def _pilot(self, body: str | Shape, largest: float) -> tuple[float, float]:
+        """Number of distances of a small series, and the seconds that they take."""
+        atoms = self.crystal.sublattices
+        few = atoms[:: max(len(atoms) // _PILOT_ATOMS, 1)]
+        more = len(atoms) * (len(atoms) + 1) / (len(few) * (len(few) + 1))  # pairs
         start = time.perf_counter()
-        table = self._table(body, largest)
-        return sum(len(g.distances) for g in table.groups), time.perf_counter() - start
+        table = self._table(body, largest, replace(self.crystal, sublattices=few))
+        seconds = time.perf_counter() - start
+        return more * sum(len(g.distances) for g in table.groups), more * seconds
 
-    def _table(self, body: str | Shape, largest: float) -> DistanceTable:
+    def _table(
+        self, body: str | Shape, largest: float, crystal: Crystal | None = None
+    ) -> DistanceTable:
+        crystal = crystal or self.crystal
         step = particle_step(self.crystal)
         fill: Fill = "volume" if step == self.crystal.node_diameter else "atoms"
-        return distance_table(homologous_series(self.crystal, largest, body, step=step, fill=fill))
+        return distance_table(homologous_series(crystal, largest, body, step=step, fill=fill))
 
     def check_memory(self) -> None:
         """Refuse a simulation that this machine cannot hold.
@@ -259,15 +270,15 @@ class TrainingPlan:
         Raises
         ------
         ValueError
-            If the distances take more than half of the memory.
+            If distances and patterns take more than half of the memory.
         """
         needed, there = self.simulation_cost[1], _memory()
         if needed > _MEMORY_SHARE * there:
             raise ValueError(
                 f"the distances between the atoms of particles of {self.crystal.name} up to "
-                f"{self.largest:.0f} nm take {needed / 1e9:.0f} GB, and this machine has "
-                f"{there / 1e9:.0f} GB: train smaller diameters, narrower dispersions or fewer "
-                "shapes"
+                f"{self.largest:.0f} nm and {self.n_patterns} patterns take {needed / 1e9:.1f} GB, "
+                f"and this machine has {there / 1e9:.1f} GB: train smaller diameters, narrower or "
+                "fewer dispersions, fewer shapes, strains or displacement parameters"
             )
 
     def series(self, progress: bool = False) -> list[DistanceTable]:

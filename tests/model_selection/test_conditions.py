@@ -181,3 +181,21 @@ def test_measured_samples_are_even_and_reproducible():
     np.testing.assert_array_equal(X.values, again.values)
     other, _ = measured_samples([3000, 4000], 64, random_state=6)
     assert (X.values != other.values).any()
+
+
+def test_a_laboratory_measures_its_range_and_each_effect_acts():
+    conditions = robustness_conditions(["laboratory"])
+    X, y = measured_samples([3000, 6000], 4)
+    rows = {c.level: perturbed(c.perturbation, X, y)[0] for c in conditions}
+    q = X["q"].values
+    inside = (q > 1.401) & (q < 5.199)
+    plain = rows.pop("range")
+    assert set(rows) == {
+        *("doublet", "polarised", "resolution", "zero", "plate", "air", "texture", "all")
+    }
+    assert np.isfinite(plain.values[:, inside]).all()
+    assert np.isnan(plain.values[:, (q < 1.39) | (q > 5.21)]).all()
+    assert (plain["qd_fraction"] == 1.0).all()
+    for level, row in rows.items():
+        assert (np.isfinite(row) == np.isfinite(plain)).all(), level
+        assert not np.array_equal(row.values[:, inside], plain.values[:, inside]), level
