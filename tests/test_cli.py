@@ -3,6 +3,7 @@ import io
 import json
 import subprocess
 import sys
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
 import numpy as np
@@ -172,6 +173,26 @@ def test_interrupt_is_one_line(capsys, example, monkeypatch):
     monkeypatch.setattr("sk_qdots.io.read_pattern", interrupt)
     assert main(["size", str(example / "q.xy"), "--q"]) == 130
     assert capsys.readouterr().err == "sk-qdots: interrupted\n"
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (MemoryError(), "not enough memory"),
+        (BrokenProcessPool("killed"), "not enough memory"),
+        (PermissionError(13, "Permission denied", "/there/it.cif"), "/there/it.cif: Permission"),
+        (OSError(28, "No space left on device"), "cannot be written: No space left"),
+    ],
+)
+def test_what_the_machine_refuses_is_one_line(error, message, capsys, monkeypatch):
+    def fail(*args, **kwargs):
+        raise error
+
+    monkeypatch.setattr("sk_qdots.cli._drop_output", lambda: None)
+    monkeypatch.setattr("sk_qdots.registry.known_sizers", fail)
+    assert main(["info"]) == 2
+    told = capsys.readouterr().err
+    assert message in told and told.count("\n") == 1
 
 
 def test_installed_command(example):
