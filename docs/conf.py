@@ -26,7 +26,9 @@ extensions = [
 ]
 exclude_patterns = ["_build", "tables", "gallery/*.ipynb", "gallery/*.py", "sg_execution_times.rst"]
 root_doc = "index"
-nitpicky = False
+nitpicky = True
+# Of other projects, whose inventories need the network.
+nitpick_ignore_regex = [(r"py:.*", r"(ase|numpy|pandas|scipy|sklearn|skorch|torch|xarray)\..*")]
 
 myst_enable_extensions = ["dollarmath", "colon_fence"]
 myst_heading_anchors = 3
@@ -88,6 +90,20 @@ def _skip_foreign(app, what, name, member, skip, options):
     return skip or (module is not None and not str(module).startswith("sk_qdots"))
 
 
+def _resolve_short_name(app, env, node, contnode):
+    """Find ``sk_qdots.X`` and ``X`` where they are documented, in the module that defines X."""
+    if node.get("refdomain") != "py":
+        return None
+    python = env.get_domain("py")
+    ending = "." + node["reftarget"].removeprefix("sk_qdots.")
+    full = [name for name in python.objects if f".{name}".endswith(ending)]
+    if not full:
+        return None
+    public = min(full, key=len)  # a class may be known by its private module too
+    return python.resolve_xref(env, node["refdoc"], app.builder, "obj", public, node, contnode)
+
+
 def setup(app):
     """Connect what Sphinx calls."""
+    app.connect("missing-reference", _resolve_short_name)
     app.connect("autodoc-skip-member", _skip_foreign)
