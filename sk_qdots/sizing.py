@@ -218,6 +218,14 @@ class Sizer:
             If it is not a DataArray.
         ValueError
             If it holds several patterns, or has no Q axis.
+
+        Examples
+        --------
+        >>> import sk_qdots as sq
+        >>> library = sq.simulate_library("PbS", diameters=[4.5], dispersions=[0.1], strains=[0.0])
+        >>> result = sq.load_sizer("PbS").size(sq.library_samples(library)[0][0])
+        >>> result.diameter, round(result.dispersion, 1)
+        (4.5, 0.1)
         """
         if not isinstance(pattern, xr.DataArray):
             raise TypeError(
@@ -276,6 +284,14 @@ class Sizer:
             If the sizer has no regressor.
         PatternError
             As :meth:`predict_proba`.
+
+        Examples
+        --------
+        >>> import sk_qdots as sq
+        >>> library = sq.simulate_library("PbS", diameters=[4.5], dispersions=[0.1], strains=[0.0])
+        >>> estimates = sq.load_sizer("PbS").estimate(sq.library_samples(library)[0])
+        >>> bool(estimates["strain_std"] < 0.001)
+        True
         """
         if self.regressor is None:
             raise ValueError(f"the sizer {self.name!r} estimates nothing but the class")
@@ -356,6 +372,16 @@ class Sizer:
         SizerError
             If the folder holds something else, or a sizer and ``overwrite`` is
             False, or it may not be written.
+
+        Examples
+        --------
+        >>> from pathlib import Path
+        >>> from tempfile import TemporaryDirectory
+        >>> import sk_qdots as sq
+        >>> with TemporaryDirectory() as folder:
+        ...     sq.load_sizer("PbS").save(Path(folder) / "mine")
+        ...     sorted(path.name for path in (Path(folder) / "mine").iterdir())
+        ['manifest.json', 'weights.npz']
         """
         write_sizer(
             Path(path),

@@ -67,7 +67,7 @@ def test_docstrings_are_numpydoc(path):
 
 def test_api_reference_names_every_public_object():
     text = (Path(__file__).resolve().parents[1] / "docs" / "api.rst").read_text(encoding="utf-8")
-    sections = re.split(r"\.\. currentmodule:: sk_qdots\.", text)[1:]
+    sections = re.split(r"\.\. module:: sk_qdots\.", text)[1:]
     listed = {
         section.split()[0]: set(re.findall(r"^   (\w+)$", section, re.M)) for section in sections
     }

@@ -290,6 +290,12 @@ class Crystal:
         ------
         ValueError
             If the name is not known; the message lists the known ones.
+
+        Examples
+        --------
+        >>> from sk_qdots import Crystal
+        >>> Crystal.builtin("CdSe wurtzite").space_group
+        'P 63 m c'
         """
         wanted = name.replace("_", " ") if isinstance(name, str) else name
         known = cls.builtin_names()
@@ -362,6 +368,35 @@ class Crystal:
             Where an atom has no displacement parameter (B = 1 Angstrom^2 is
             taken), where an ion's form factor is not tabulated (the neutral atom
             is taken), and where the space group is not known (P 1 is taken).
+
+        Examples
+        --------
+        >>> from pathlib import Path
+        >>> from tempfile import TemporaryDirectory
+        >>> from sk_qdots import Crystal
+        >>> cif = '''data_Ag
+        ... _cell_length_a 4.0857
+        ... _cell_length_b 4.0857
+        ... _cell_length_c 4.0857
+        ... _cell_angle_alpha 90
+        ... _cell_angle_beta 90
+        ... _cell_angle_gamma 90
+        ... _space_group_name_H-M_alt 'F m -3 m'
+        ... loop_
+        ... _atom_site_label
+        ... _atom_site_type_symbol
+        ... _atom_site_fract_x
+        ... _atom_site_fract_y
+        ... _atom_site_fract_z
+        ... _atom_site_B_iso_or_equiv
+        ... Ag1 Ag 0 0 0 0.7
+        ... '''
+        >>> with TemporaryDirectory() as folder:
+        ...     path = Path(folder) / "Ag.cif"
+        ...     _ = path.write_text(cif)
+        ...     silver = Crystal.from_cif(path)
+        >>> round(silver.node_diameter, 3)  # nm
+        0.319
         """
         from ._cif import read_cif
 
