@@ -20,10 +20,10 @@ from ._answer import DIMENSIONS, Sizing
 from ._fitted import check_regressor, fitted_steps
 from ._patterns import is_subtracted, q_of, rows_of
 from ._reference import Match, ReferencePatterns
+from ._refusals import check_match, check_range, check_step
 from ._sizer_files import SizerError, read_sizer, write_sizer
 from ._sizer_parts import LARGEST_STRAIN, STRAIN_ROOM
 from ._training_facts import augmentation_facts, trained_limits, transformers_of
-from .io import PatternError
 from .neural_network import AllCNNRegressor
 from .pipeline import SizingPipeline
 from .preprocessing import QStandardizer
@@ -33,10 +33,6 @@ __all__ = ["Sizer", "SizerError", "Sizing", "load_sizer"]
 
 Array = npt.NDArray[Any]
 
-_RANGE_TOLERANCE = 0.02  # 1/Angstrom
-_COVERAGE = 0.95  # share of the required range that must be measured
-_HOLE = 1.5  # of the coarsest step: a wider one was not measured
-_POOR_AGREEMENT = 0.5  # below it a pattern is refused
 _FRACTIONS = ("dispersion", "strain")  # among what is estimated; the others are in nm
 
 
@@ -243,7 +239,11 @@ class Sizer:
         if self.reference is not None:
             match = self.match(pattern, self.classes_[best])
             agreement = match.agreement
-            self._check_match(match, pattern, source)
+            crystal, beam = (
+                self.simulation.get("crystal", self.name),
+                pattern.attrs.get("wavelength"),
+            )
+            check_match(match, crystal, self.largest_strain, beam, source)
         measured = self.q_[np.isfinite(standard[0])]
         return Sizing(
             diameter=float(diameters[best]),
@@ -408,73 +408,23 @@ class Sizer:
 
     def _standardized(self, patterns: Any) -> Array:
         """Patterns on the grid, each checked for the range and step that the sizer needs."""
+        needs = (self.required_range, self.coarsest_step, self.name)
         given = [patterns] if isinstance(patterns, xr.DataArray) else patterns
         sources: list[str] = []
         for pattern in given if isinstance(given, Sequence) else ():
             if isinstance(pattern, xr.DataArray):
                 source = str(pattern.attrs.get("source", "pattern"))
-                self._check_step(q_of(pattern), source)
+                check_step(q_of(pattern), *needs, source)
                 sources += [source] * len(rows_of(pattern))
         rows = np.asarray(self.pipeline.named_steps["qstandardizer"].transform(patterns))
         measured = np.isfinite(rows)
         checked: set[bytes] = set()  # most patterns of a batch were measured at the same points
         for k, mask in enumerate(np.packbits(measured, axis=1)):
             if (key := mask.tobytes()) not in checked:
-                self._check_range(self.q_[measured[k]], sources[k] if sources else f"pattern {k}")
+                source = sources[k] if sources else f"pattern {k}"
+                check_range(self.q_[measured[k]], *needs, source)
                 checked.add(key)
         return rows
-
-    def _check_range(self, q: Array, source: str) -> None:
-        """Refuse a pattern that does not cover what the network was trained with."""
-        start, end = self.required_range
-        gaps = np.diff(q[(q >= start) & (q <= end)])
-        share = 1.0 - gaps[gaps > _HOLE * self.coarsest_step].sum() / (end - start)
-        # The first point of a coarse pattern lies up to a step behind where the range begins.
-        room = max(_RANGE_TOLERANCE, float(np.median(np.diff(q))) if q.size > 1 else 0.0)
-        short = q[0] > start + room or q[-1] < end - room
-        if short or share < _COVERAGE:
-            hole = "" if share >= _COVERAGE else f", {share:.0%} of what is needed"
-            raise PatternError(
-                source,
-                f"covers Q = {q[0]:.3g} to {q[-1]:.3g} 1/Angstrom{hole}; the sizer "
-                f"{self.name!r} needs {start:.3g} to {end:.3g}: measure that range, and check "
-                "the wavelength and whether the axis is two-theta or Q",
-            )
-
-    def _check_match(self, match: Match, pattern: xr.DataArray, source: str) -> None:
-        """Refuse a pattern whose peaks are not there, or not where the crystal has them."""
-        crystal = self.simulation.get("crystal", self.name)
-        if match.agreement < _POOR_AGREEMENT:
-            raise PatternError(
-                source,
-                f"does not look like {crystal} (agreement {match.agreement:.2f} of 1 with the best "
-                "size): check the wavelength and the axis (two-theta or Q), and that the dots are "
-                "in the beam",
-            )
-        if abs(match.strain) > self.largest_strain:
-            wavelength = pattern.attrs.get("wavelength")
-            instead = ""
-            if wavelength is not None:
-                instead = f" ({wavelength / (1.0 + match.strain):.4f} instead of {wavelength:g}?)"
-            side = "below" if match.strain > 0 else "above"
-            raise PatternError(
-                source,
-                f"its peaks lie {100 * abs(match.strain):.1f} % {side} those of {crystal} in Q: "
-                f"check the wavelength{instead} and the zero of the angle",
-            )
-
-    def _check_step(self, q: Array, source: str) -> None:
-        start, end = self.required_range
-        inside = q[(q >= start - self.coarsest_step) & (q <= end + self.coarsest_step)]
-        if inside.size < 2:
-            return  # the range is at fault, and that is said better elsewhere
-        step = float(np.median(np.diff(inside)))
-        if step > 1.05 * self.coarsest_step:
-            raise PatternError(
-                source,
-                f"has a step of {step:.3g} 1/Angstrom; the sizer {self.name!r} needs "
-                f"{self.coarsest_step:.2g} or less: measure with a finer step, and check the axis",
-            )
 
 
 def load_sizer(name: str | Path) -> Sizer:
