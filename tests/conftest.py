@@ -5,10 +5,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_limits
 
 import sk_qdots as sq
 
 os.environ.setdefault("MPLBACKEND", "Agg")
+# Matrices are small here: more threads only wait for each other, beside other work for minutes.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # of processes that tests start
+threadpool_limits(1, user_api="blas")
 
 
 @pytest.fixture(autouse=True)
