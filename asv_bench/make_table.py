@@ -2,12 +2,13 @@
 
     pip install asv && python asv_bench/make_table.py
 
-runs ``asv run --python=same`` and writes ``docs/tables/benchmarks.md``: seconds and
-mebibytes of every benchmark, with the machine, the date and the versions. ``--quick``
+runs ``asv run --python=same`` and writes ``docs/tables/benchmarks.md``: what it does,
+seconds and mebibytes of every benchmark, with the machine, the date and the versions. ``--quick``
 takes one sample each. Other work on the machine shows in the figures.
 """
 
 import argparse
+import ast
 import itertools
 import json
 import platform
@@ -49,10 +50,20 @@ def rows(results: dict) -> list[str]:
         values = columns["result"] or [None]
         points = list(itertools.product(*columns.get("params", [])))
         for value, point in zip(values, points or [()], strict=False):
-            what = name.removeprefix("benchmarks.").replace(".", ": ", 1)
             text = "failed" if value is None else _told(name, value)
-            lines.append(f"| {what} | {', '.join(p.strip(chr(39)) for p in point)} | {text} |")
+            told = ", ".join(p.strip(chr(39)) for p in point)
+            lines.append(f"| {what(name)} | {told} | {text} |")
     return lines
+
+
+def what(name: str) -> str:
+    """What a benchmark does, of the first line of its class, and what is measured of it."""
+    group, function = name.split(".")[-2:]
+    tree = ast.parse((HERE / "benchmarks/benchmarks.py").read_text(encoding="utf-8"))
+    classes = {node.name: node for node in tree.body if isinstance(node, ast.ClassDef)}
+    does = (ast.get_docstring(classes[group]) or group).splitlines()[0].rstrip(".")
+    kind, _, of = function.partition("_")
+    return f"{does} | {'memory' if kind == 'peakmem' else 'time'}: {of.replace('_', ' ')}"
 
 
 def _told(name: str, value: float) -> str:
@@ -74,8 +85,8 @@ def main() -> None:
     memory = psutil.virtual_memory().total / 2**30
     versions = ", ".join(f"{p} {version(p)}" for p in PACKAGES)
     text = [
-        "| benchmark | parameters | |",
-        "|---|---|---|",
+        "| what is done | measured | with | |",
+        "|---|---|---|---|",
         *lines,
         "",
         f"Made by `python asv_bench/make_table.py{' --quick' * arguments.quick}` on "

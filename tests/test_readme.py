@@ -41,7 +41,7 @@ def commands():
         text = page.read_text(encoding="utf-8")
         blocks = re.findall(r"```bash\n(.*?)```", text, flags=re.DOTALL)
         told = "\n".join(blocks) + "\n" + "\n".join(re.findall(r"`([^`\n]+)`", text))
-        for line in told.splitlines():
+        for line in told.replace("\\\n", " ").splitlines():
             for command in line.split(" && "):
                 words = shlex.split(command, comments=True)
                 if words[:1] in (["sk-qdots"], ["python"]) and len(words) > 2:
