@@ -299,7 +299,7 @@ class TrainingPlan:
 
     @property
     def minutes(self) -> float:
-        """That training takes on two cores, about."""
+        """That training takes on two cores, one of them drawing batches, about."""
         epochs = self.epochs * (1.0 + self.estimates * REGRESSOR_SHARE)
         return epochs * _SECONDS * len(self.q) / len(default_q_grid()) / 60.0
 

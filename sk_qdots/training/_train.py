@@ -67,7 +67,8 @@ def train_sizer(
     precision : {"float32", "bfloat16"}, default="float32"
         Of the matrix products in training, as in :class:`AllCNNClassifier`.
     n_workers : int, default=0
-        Processes that draw batches while another trains.
+        Processes that draw batches while another trains, as in :class:`AllCNNClassifier`.
+        One makes it as fast as the plan says; the command takes one.
     random_state : int, default=0
         Seed of everything.
     progress : bool, default=True
