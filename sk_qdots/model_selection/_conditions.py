@@ -50,13 +50,14 @@ TESTS = (
     *("unseen_solvent", "snr", "broadening", "zero_shift", "march", "background"),
     *("laboratory", "shape", "between"),
 )
-# A laboratory diffractometer: dry dots on a flat plate, 20 to 80 degrees with Cu K-alpha.
+# A laboratory diffractometer: dry dots on a flat plate, 20 to 80 degrees with Cu K-alpha. Each
+# effect lies within what the laboratory "lab-cu" draws.
 LABORATORY_RANGE = (1.4, 5.2)  # 1/Angstrom
-_MARGIN = 0.1  # 1/Angstrom
 LABORATORY_FWHM = 0.1  # degrees two-theta
 LABORATORY_ZERO = 0.02  # degrees two-theta
 LABORATORY_MARCH = 0.7
 LABORATORY_BACKGROUND = 0.2  # of the intensity, of the plate and of the air each
+_MARGIN = 0.1  # 1/Angstrom, beyond that range, from where effects reach into it
 
 
 @dataclass(frozen=True)

@@ -1,20 +1,18 @@
 from .atoms import FreeAtoms
 from .clusters import Cluster, cut_cluster, homologous_series, two_axis_series
-from .crystal import Crystal, Species, Sublattice
+from .crystal import Crystal
 from .debye import debye_intensity, pair_sums
 from .distances import DistanceTable, PairDistances, distance_table
 from .library import simulate_library
-from .populations import (
-    histogram_weights,
+from .moments import (
     lognormal_moments,
     lognormal_parameters,
     lognormal_upper_diameter,
-    lognormal_weights,
     normal_upper_diameter,
-    normal_weights,
     number_mean,
     volume_mean,
 )
+from .populations import histogram_weights, lognormal_weights, normal_weights
 from .q_grid import default_q_grid
 from .scattering_factors import (
     compton_intensity,
@@ -25,6 +23,7 @@ from .scattering_factors import (
     tabulated_ions,
 )
 from .shapes import Cylinder, Ellipsoid, Platelet, Polyhedron, Shape, as_shape, shape_names
+from .sites import Species, Sublattice
 from .total_scattering import (
     pair_distribution_function,
     reduced_structure_factor,

@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .crystal import NEIGHBOURS, OVERFULL, Crystal, Sublattice
+from .crystal import NEIGHBOURS, Crystal
 from .scattering_factors import tabulated_ions
+from .sites import OVERFULL, Sublattice
 
 __all__ = ["read_cif"]
 

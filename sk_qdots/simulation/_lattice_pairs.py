@@ -25,7 +25,8 @@ from scipy import fft
 
 from ._reduction import compact_basis, reindexed
 from .clusters import Cluster
-from .crystal import Crystal, Species, never_together
+from .crystal import Crystal
+from .sites import Species, never_together
 
 __all__ = ["lattice_pairs", "species_of"]
 

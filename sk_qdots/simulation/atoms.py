@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from .clusters import Cluster
-from .crystal import Species
 from .scattering_factors import atomic_number
+from .sites import Species
 
 __all__ = ["FreeAtoms"]
 

@@ -26,7 +26,7 @@ from ._free_pairs import free_pairs
 from ._lattice_pairs import lattice_pairs, species_of
 from .atoms import FreeAtoms
 from .clusters import Cluster
-from .crystal import Species
+from .sites import Species
 
 __all__ = ["DistanceTable", "PairDistances", "distance_table"]
 

@@ -29,13 +29,8 @@ from .clusters import Fill, homologous_series
 from .crystal import Crystal, as_crystal
 from .debye import AtomicFactors, checked_q, pair_sums
 from .distances import DistanceTable, distance_table
-from .populations import (
-    Weighting,
-    lognormal_upper_diameter,
-    lognormal_weights,
-    normal_upper_diameter,
-    normal_weights,
-)
+from .moments import Weighting, lognormal_upper_diameter, normal_upper_diameter
+from .populations import lognormal_weights, normal_weights
 from .q_grid import default_q_grid
 from .shapes import Shape, as_shape
 

@@ -21,154 +21,18 @@ A lognormal of number mean :math:`\bar D` has the volume-weighted mean
 from __future__ import annotations
 
 import warnings
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import ndtr, ndtri
+from scipy.special import ndtr
 
-__all__ = [
-    "histogram_weights",
-    "lognormal_moments",
-    "lognormal_parameters",
-    "lognormal_upper_diameter",
-    "lognormal_weights",
-    "normal_upper_diameter",
-    "normal_weights",
-    "number_mean",
-    "volume_mean",
-]
+from .moments import Weighting, by_number, check_moments, lognormal_parameters
 
-Weighting = Literal["number", "volume"]
+__all__ = ["histogram_weights", "lognormal_weights", "normal_weights"]
 
 _LARGEST_MISS = 0.10  # relative error of the mean that a coarse series may make
 _WARN_TAIL = 0.01  # volume fraction outside of the series, above which a warning is given
 _ERROR_TAIL = 0.20
-
-
-def lognormal_parameters(mean: float, dispersion: float) -> tuple[float, float]:
-    """Parameters mu and sigma of a lognormal from its mean and dispersion.
-
-    Parameters
-    ----------
-    mean : float
-        Mean diameter, in nm.
-    dispersion : float
-        Standard deviation / mean, in (0, 1].
-
-    Returns
-    -------
-    mu : float
-        Mean of ln D, D in nm.
-    sigma : float
-        Standard deviation of ln D.
-
-    Raises
-    ------
-    ValueError
-        If mean or dispersion is out of range.
-
-    Examples
-    --------
-    >>> from sk_qdots.simulation import lognormal_moments, lognormal_parameters
-    >>> mean, dispersion = lognormal_moments(*lognormal_parameters(5.0, 0.15))
-    >>> round(mean, 9), round(dispersion, 9)
-    (5.0, 0.15)
-    """
-    _check_moments(mean, dispersion)
-    variance = np.log1p(dispersion**2)
-    return float(np.log(mean) - variance / 2.0), float(np.sqrt(variance))
-
-
-def lognormal_moments(mu: float, sigma: float) -> tuple[float, float]:
-    """Mean and dispersion of a lognormal from its parameters.
-
-    Parameters
-    ----------
-    mu, sigma : float
-        Mean and standard deviation of ln D, D in nm.
-
-    Returns
-    -------
-    mean : float
-        In nm.
-    dispersion : float
-        Standard deviation / mean.
-
-    Raises
-    ------
-    ValueError
-        If mu is not finite or sigma not positive.
-
-    Examples
-    --------
-    >>> from sk_qdots.simulation import lognormal_moments, lognormal_parameters
-    >>> tuple(round(v, 6) for v in lognormal_moments(*lognormal_parameters(5.0, 0.1)))
-    (5.0, 0.1)
-    """
-    if not (np.isfinite(mu) and np.isfinite(sigma) and sigma > 0):
-        raise ValueError(f"mu, sigma are {mu}, {sigma}; mu must be finite and sigma positive")
-    return float(np.exp(mu + sigma**2 / 2.0)), float(np.sqrt(np.expm1(sigma**2)))
-
-
-def volume_mean(mean: float, dispersion: float) -> float:
-    """Volume-weighted mean of a lognormal whose number mean is given.
-
-    Parameters
-    ----------
-    mean : float
-        Number-average diameter, in nm.
-    dispersion : float
-        Standard deviation / mean; the same by number and by volume.
-
-    Returns
-    -------
-    float
-        In nm.
-
-    Raises
-    ------
-    ValueError
-        If mean or dispersion is out of range.
-
-    Examples
-    --------
-    >>> from sk_qdots.simulation import number_mean, volume_mean
-    >>> round(volume_mean(5.0, 0.20), 3), round(number_mean(volume_mean(5.0, 0.20), 0.20), 9)
-    (5.624, 5.0)
-    """
-    _check_moments(mean, dispersion)
-    return float(mean * (1.0 + dispersion**2) ** 3)
-
-
-def number_mean(mean: float, dispersion: float) -> float:
-    """Number-average diameter of a lognormal whose volume-weighted mean is given.
-
-    Parameters
-    ----------
-    mean : float
-        Volume-weighted mean diameter, in nm.
-    dispersion : float
-        Standard deviation / mean; the same by number and by volume.
-
-    Returns
-    -------
-    float
-        In nm.
-
-    Raises
-    ------
-    ValueError
-        If mean or dispersion is out of range.
-
-    Examples
-    --------
-    >>> from sk_qdots.simulation import number_mean, volume_mean
-    >>> round(number_mean(volume_mean(5.0, 0.1), 0.1), 6)
-    5.0
-    """
-    _check_moments(mean, dispersion)
-    return float(mean / (1.0 + dispersion**2) ** 3)
 
 
 def lognormal_weights(
@@ -222,7 +86,7 @@ def lognormal_weights(
     diameters = _checked_series(diameters)
     density = np.exp(-((np.log(diameters) - mu) ** 2) / (2.0 * sigma**2)) / diameters
     # Weighting a lognormal by D^3 shifts mu by 3 sigma^2.
-    shift = 3.0 * sigma**2 if _by_number(weighting) else 0.0
+    shift = 3.0 * sigma**2 if by_number(weighting) else 0.0
     above = ndtr((mu + shift - np.log(_end(diameters))) / sigma)
     start = _start(diameters)
     below = ndtr((np.log(start) - mu - shift) / sigma) if start > 0 else 0.0
@@ -272,13 +136,13 @@ def normal_weights(
     >>> normal_weights(np.arange(1.0, 10.0), 5.0, 0.2).round(3)
     array([0.   , 0.004, 0.054, 0.242, 0.399, 0.242, 0.054, 0.004, 0.   ])
     """
-    _check_moments(mean, dispersion)
+    check_moments(mean, dispersion)
     diameters = _checked_series(diameters)
     deviation = mean * dispersion
     density = np.exp(-((diameters - mean) ** 2) / (2.0 * deviation**2))
     grid = np.linspace(0.0, mean + 9.0 * deviation, 20_001)[1:]
     volume = np.exp(-((grid - mean) ** 2) / (2.0 * deviation**2))
-    volume *= grid**3 if _by_number(weighting) else 1.0
+    volume *= grid**3 if by_number(weighting) else 1.0
     outside = (grid < _start(diameters)) | (grid > _end(diameters))
     missing = float(volume[outside].sum() / volume.sum())
     what = f"a normal distribution of mean {mean:g} nm and dispersion {dispersion:g}"
@@ -347,115 +211,14 @@ def histogram_weights(
     start = _start(diameters)
     borders = np.concatenate(([start], middles, [_end(diameters)]))
     inside = np.diff(np.interp(borders, limits, cumulated))
-    volume = inside * diameters**3 if _by_number(weighting) else inside
+    volume = inside * diameters**3 if by_number(weighting) else inside
     centres = 0.5 * (limits[1:] + limits[:-1])
     outside = amounts - np.diff(np.interp(np.clip(limits, start, borders[-1]), limits, cumulated))
-    lost = outside * centres**3 if _by_number(weighting) else outside
+    lost = outside * centres**3 if by_number(weighting) else outside
     total = volume.sum() + lost.sum()
     _judge_tail(float(lost.sum() / total), diameters, "the histogram")
-    numbers = inside if _by_number(weighting) else inside / diameters**3
+    numbers = inside if by_number(weighting) else inside / diameters**3
     return np.asarray(numbers / numbers.sum())
-
-
-def lognormal_upper_diameter(
-    mean: float,
-    dispersion: float,
-    volume_tail: float = 7e-4,
-    *,
-    weighting: Weighting = "number",
-) -> float:
-    """Diameter above which less than a given fraction of the material lies, in nm.
-
-    Parameters
-    ----------
-    mean : float
-        Mean diameter, in nm.
-    dispersion : float
-        Standard deviation / mean.
-    volume_tail : float, default=7e-4
-        Volume fraction that may be left out.
-    weighting : {"number", "volume"}, default="number"
-        Of mean and dispersion.
-
-    Returns
-    -------
-    float
-
-    Raises
-    ------
-    ValueError
-        If mean, dispersion or volume_tail is out of range.
-
-    Examples
-    --------
-    >>> from sk_qdots.simulation import lognormal_upper_diameter
-    >>> round(lognormal_upper_diameter(10.0, 0.20), 1)
-    20.8
-    """
-    mu, sigma = lognormal_parameters(mean, dispersion)
-    shift = 3.0 * sigma**2 if _by_number(weighting) else 0.0
-    return float(np.exp(mu + shift - sigma * ndtri(_checked_tail(volume_tail))))
-
-
-def normal_upper_diameter(
-    mean: float,
-    dispersion: float,
-    volume_tail: float = 7e-4,
-    *,
-    weighting: Weighting = "number",
-) -> float:
-    """Diameter above which less than a given fraction of the material lies, in nm.
-
-    Parameters
-    ----------
-    mean, dispersion, volume_tail, weighting
-        As for :func:`lognormal_upper_diameter`, for a normal distribution.
-
-    Returns
-    -------
-    float
-
-    Raises
-    ------
-    ValueError
-        If mean, dispersion or volume_tail is out of range.
-
-    Examples
-    --------
-    >>> from sk_qdots.simulation import normal_upper_diameter
-    >>> round(normal_upper_diameter(5.0, 0.1), 2)
-    6.73
-    """
-    _check_moments(mean, dispersion)
-    _checked_tail(volume_tail)
-    deviation = mean * dispersion
-    grid = np.linspace(0.0, mean + 9.0 * deviation, 20_001)[1:]
-    volume = np.exp(-((grid - mean) ** 2) / (2.0 * deviation**2))
-    if _by_number(weighting):
-        volume = volume * grid**3
-    beyond = np.cumsum(volume[::-1])[::-1] / volume.sum()
-    return float(grid[np.argmax(beyond < volume_tail)])
-
-
-def _check_moments(mean: float, dispersion: float) -> None:
-    if not (np.isfinite(mean) and mean > 0):
-        raise ValueError(f"mean diameter is {mean} nm; it must be a positive number")
-    if not (np.isfinite(dispersion) and 0 < dispersion <= 1):
-        raise ValueError(
-            f"dispersion is {dispersion}; it must lie in (0, 1] (a fraction, not percent)"
-        )
-
-
-def _checked_tail(volume_tail: float) -> float:
-    if not 0 < volume_tail < 1:
-        raise ValueError(f"volume_tail is {volume_tail}; it must lie between 0 and 1")
-    return volume_tail
-
-
-def _by_number(weighting: str) -> bool:
-    if weighting not in ("number", "volume"):
-        raise ValueError(f"weighting is {weighting!r}; it must be 'number' or 'volume'")
-    return weighting == "number"
 
 
 def _checked_series(diameters: npt.ArrayLike) -> npt.NDArray[np.float64]:
@@ -505,7 +268,7 @@ def _fractions(
             "it is too coarse or too short"
         )
     _judge_tail(missing, diameters, what)
-    numbers = told if _by_number(weighting) else told / diameters**3
+    numbers = told if by_number(weighting) else told / diameters**3
     return np.asarray(numbers / numbers.sum())
 
 

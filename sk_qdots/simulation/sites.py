@@ -1,0 +1,131 @@
+"""What sits in a crystal: species, sublattices, and how near to each other atoms can be."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+
+__all__ = ["Species", "Sublattice", "contact_distance", "never_together"]
+
+SHARED_SITE = 0.5  # Angstrom; atoms nearer than this are never there together
+OVERFULL = 1.001  # sum of the occupancies of one site, with room for rounding
+CONTACT = 0.5  # of the sum of two covalent radii; no bond is shorter
+LONGEST_CONTACT = 2.6  # Angstrom; CONTACT times the largest radii
+
+
+@dataclass(frozen=True)
+class Species:
+    """Atoms that scatter alike.
+
+    Parameters
+    ----------
+    element : str
+        Chemical symbol, such as ``"Pb"``.
+    b_iso : float
+        Isotropic displacement parameter B, in Angstrom^2.
+    occupancy : float, default=1.0
+        Fraction of the sites that is filled, in (0, 1].
+    charge : int, default=0
+        Charge of the ion whose form factor is taken; 0 is the neutral atom.
+
+    Raises
+    ------
+    ValueError
+        If a value is out of range.
+
+    Examples
+    --------
+    >>> from sk_qdots.simulation import Crystal
+    >>> [s.species.element for s in Crystal.builtin("PbS").sublattices]
+    ['Pb', 'S']
+    """
+
+    element: str
+    b_iso: float
+    occupancy: float = 1.0
+    charge: int = 0
+
+    def __post_init__(self) -> None:
+        if not 0.0 < self.occupancy <= 1.0:
+            raise ValueError(
+                f"occupancy of {self.element} is {self.occupancy}; it must lie in (0, 1]"
+            )
+        if not (math.isfinite(self.b_iso) and self.b_iso >= 0.0):
+            raise ValueError(
+                f"b_iso of {self.element} is {self.b_iso} Angstrom^2; it must be 0 or more"
+            )
+
+
+@dataclass(frozen=True)
+class Sublattice:
+    """One atom of the primitive cell, repeated at every node.
+
+    Parameters
+    ----------
+    element : str
+        Chemical symbol, such as ``"Pb"``.
+    offset : tuple of 3 float
+        Cartesian position relative to the node, in Angstrom.
+    b_iso : float
+        Isotropic displacement parameter B, in Angstrom^2.
+    occupancy : float, default=1.0
+        Fraction of the nodes whose site is filled, in (0, 1].
+    charge : int, default=0
+        Charge of the ion whose form factor is taken; 0 is the neutral atom.
+
+    Raises
+    ------
+    ValueError
+        If a value is out of range.
+
+    Examples
+    --------
+    >>> from sk_qdots.simulation import Crystal, Sublattice
+    >>> a = 3.9237
+    >>> vectors = ((0, a / 2, a / 2), (a / 2, 0, a / 2), (a / 2, a / 2, 0))
+    >>> Crystal("Pt", vectors, (Sublattice("Pt", (0, 0, 0), b_iso=0.3),)).sublattices[0].element
+    'Pt'
+    """
+
+    element: str
+    offset: tuple[float, float, float]
+    b_iso: float
+    occupancy: float = 1.0
+    charge: int = 0
+
+    def __post_init__(self) -> None:
+        _ = self.species  # checks the values
+        if np.shape(self.offset) != (3,) or not np.isfinite(self.offset).all():
+            raise ValueError(
+                f"offset of {self.element} is {self.offset}; it must be three finite numbers"
+            )
+
+    @property
+    def species(self) -> Species:
+        """How the atom scatters."""
+        return Species(self.element, self.b_iso, self.occupancy, self.charge)
+
+
+@lru_cache(maxsize=256)
+def contact_distance(first: str, second: str) -> float:
+    """Least distance of two atoms that are there together, in Angstrom.
+
+    From the covalent radii of Cordero et al., Dalton Trans. (2008) 2832, as gemmi has them.
+    """
+    import gemmi
+
+    radii = (gemmi.Element(element).covalent_r for element in (first, second))
+    return max(SHARED_SITE, CONTACT * sum(radii))
+
+
+def never_together(first: Species, second: Species) -> float:
+    """Distance up to which atoms of two species make no pair, in Angstrom.
+
+    Atoms that are filled to 1 or less together and nearer than atoms can be are alternatives.
+    """
+    if first.occupancy + second.occupancy > OVERFULL:
+        return SHARED_SITE
+    return contact_distance(first.element, second.element)
