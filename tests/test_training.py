@@ -186,8 +186,8 @@ def test_carbides_and_carbonates_and_diamond_are_not_molecules():
     ("settings", "message"),
     [
         ({"strains": [-0.5, 0.5]}, r"strains holds -0\.5.*not percent"),
-        ({"strains": []}, "strains holds nothing"),
-        ({"dispersions": [0.1, 0.1]}, "dispersions holds a number twice"),
+        ({"strains": []}, "strains must be a non-empty"),
+        ({"dispersions": [0.1, 0.1]}, "dispersions holds the same value more than once"),
         ({"dispersions": [10.0]}, r"dispersions holds 10\.0.*not percent"),
         ({"dispersions": ["x"]}, "must hold numbers"),
         ({"b_iso": -3}, r"b_iso holds -3\.0"),

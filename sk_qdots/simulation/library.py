@@ -23,7 +23,7 @@ from joblib import Parallel, delayed
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
-from ._checks import positive
+from ._checks import axis_values, positive
 from ._library_files import NetCDFLibrary, ZarrLibrary, fingerprint, library_file
 from .clusters import Fill, homologous_series
 from .crystal import Crystal, as_crystal
@@ -141,9 +141,9 @@ def simulate_library(
     {'diameter': 1, 'dispersion': 1, 'strain': 1, 'q': 5004}
     """
     axes = {
-        "diameter": _axis(diameters, "diameters", 0.0, np.inf),
-        "dispersion": _axis(dispersions, "dispersions", 0.0, 1.0),
-        "strain": _axis(strains, "strains", -0.2, 0.2),
+        "diameter": axis_values(diameters, "diameters", 0.0, np.inf),
+        "dispersion": axis_values(dispersions, "dispersions", 0.0, 1.0),
+        "strain": axis_values(strains, "strains", -0.2, 0.2),
         "q": checked_q(np.asarray(default_q_grid() if q is None else q, dtype=np.float64)),
     }
     longest = 4.0 * np.pi / positive("wavelength", wavelength, "Angstrom")
@@ -164,7 +164,7 @@ def simulate_library(
         raise ValueError(f"shape holds {names}; give at least one, and none twice")
     lead: dict[str, Any] = {} if one_shape else {"shape": np.array(names, dtype=object)}
     if b_iso is not None:
-        lead["b_iso"] = _axis(b_iso, "b_iso", 0.0, 1000.0, closed=True)
+        lead["b_iso"] = axis_values(b_iso, "b_iso", 0.0, 1000.0, closed=True)
     target = None if path is None else library_file(Path(path))
 
     weigh, upper_diameter = _DISTRIBUTIONS[distribution]
@@ -389,20 +389,3 @@ def _provenance(crystal: Crystal | DistanceTable, shapes: list[str], fill: str) 
         "shape": ", ".join(shapes),
         "fill": fill,
     }
-
-
-def _axis(
-    values: npt.ArrayLike, name: str, lower: float, upper: float, *, closed: bool = False
-) -> npt.NDArray[np.float64]:
-    array = np.atleast_1d(np.asarray(values, dtype=np.float64))
-    if array.ndim != 1 or array.size == 0:
-        raise ValueError(f"{name} must be a non-empty one-dimensional sequence")
-    above = array >= lower if closed else array > lower
-    wrong = array[~(above & (array <= upper) & np.isfinite(array))]
-    if wrong.size:
-        interval = f"{'[' if closed else '('}{lower:g}, {upper:g}]"
-        hint = " (fractions, not percent)" if upper <= 1.0 else ""
-        raise ValueError(f"{name} holds {wrong[0]}; every value must lie in {interval}{hint}")
-    if len(np.unique(array)) != len(array):
-        raise ValueError(f"{name} holds the same value more than once")
-    return array

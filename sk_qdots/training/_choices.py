@@ -16,6 +16,7 @@ from .._sizer_parts import NAME
 from ..augmentation import LABORATORIES, Laboratory
 from ..augmentation._laboratories import MIXTURES
 from ..simulation import Crystal, as_shape, default_q_grid
+from ..simulation._checks import axis_values
 from ..solvents import known_solvents, load_solvent
 from ._plan import TrainingPlan, listed, particle_step
 
@@ -25,7 +26,7 @@ _DIAMETERS = (2.0, 8.0)  # nm, first and last class by default
 _QUARTER = 0.25  # nm, of which the default step is a multiple
 _DISPERSIONS = (0.05, 0.08, 0.11, 0.14, 0.17, 0.20)
 _STRAINS = tuple(np.round(np.linspace(-0.005, 0.005, 11), 6))
-_LARGEST_STRAIN = 0.1  # (a - a_bulk) / a_bulk; crystals break long before
+_STRAIN_LIMITS = (-0.1, 0.1)  # (a - a_bulk) / a_bulk; crystals break long before
 _END = 0.97  # of the largest Q that an angle exists for
 _SYNCHROTRON = 0.56  # Angstrom
 _CARBON_BOND = 1.65  # Angstrom; molecules have it, and besides carbon itself few others
@@ -128,11 +129,13 @@ def plan_training(
         crystal=dots,
         name=called,
         classes=classes,
-        dispersions=_fractions("dispersions", dispersions, 1e-3, 1.0),
-        strains=_fractions("strains", strains, -_LARGEST_STRAIN, _LARGEST_STRAIN),
+        dispersions=tuple(axis_values(dispersions, "dispersions", 0.0, 1.0).tolist()),
+        strains=tuple(axis_values(strains, "strains", *_STRAIN_LIMITS, closed=True).tolist()),
         shapes=shapes,
         aspect_ratios=_ratios(shapes, aspect_ratios),
-        b_iso=() if b_iso is None else _distinct("b_iso", b_iso, 0.0, 100.0, "Angstrom^2"),
+        b_iso=()
+        if b_iso is None
+        else tuple(axis_values(b_iso, "b_iso", 0.0, 1000.0, closed=True).tolist()),
         wavelength=wavelength,
         laboratory=laboratory,
         solvents=given,
@@ -216,30 +219,6 @@ def _classes(diameters: npt.ArrayLike | None, crystal: Crystal) -> tuple[int, ..
             f"{resolved:.2g} nm"
         )
     return tuple(int(v) for v in np.rint(1000.0 * sizes))
-
-
-def _distinct(
-    name: str, values: float | Sequence[float], low: float, high: float, unit: str
-) -> tuple[float, ...]:
-    """Different numbers within limits."""
-    try:
-        numbers = np.atleast_1d(np.asarray(values, dtype=np.float64))
-    except (TypeError, ValueError):
-        raise ValueError(f"{name} is {values!r}; it must hold numbers") from None
-    inside = (numbers >= low) & (numbers <= high)  # NaN is not
-    if numbers.ndim != 1 or not numbers.size or not inside.all():
-        wrong = numbers.ravel()[~inside.ravel()][:1]
-        raise ValueError(
-            f"{name} holds {wrong[0] if wrong.size else 'nothing'}; it must lie in {low:g} to "
-            f"{high:g} ({unit})"
-        )
-    if len(np.unique(numbers)) < numbers.size:
-        raise ValueError(f"{name} holds a number twice")
-    return tuple(numbers.tolist())
-
-
-def _fractions(name: str, values: Sequence[float], low: float, high: float) -> tuple[float, ...]:
-    return _distinct(name, values, low, high, "fractions, not percent")
 
 
 def _ratios(shapes: tuple[str, ...], given: Sequence[float] | None) -> tuple[float, ...]:
