@@ -13,8 +13,8 @@ import numpy as np
 import xarray as xr
 
 import sk_qdots as sq
+from sk_qdots.baselines.sizing_curves import CURVES, SizingCurve
 from sk_qdots.inspection import SizingCurveDisplay
-from sk_qdots.sizing_curves import CURVES, SizingCurve
 
 # %%
 # Made-up dots

@@ -17,13 +17,12 @@ from .augmentation import (
     library_samples,
 )
 from .baselines import LibraryLikelihoodClassifier, ScherrerRegressor
-from .blank import subtract_blank
 from .inspection import SizingDisplay
 from .io import PatternError, read_pattern
 from .model_selection import PerturbedScorer, robustness_report, robustness_scorers
 from .neural_network import AllCNN, AllCNNClassifier, AllCNNRegressor
 from .pipeline import SizingPipeline, make_sizing_pipeline
-from .preprocessing import QStandardizer
+from .preprocessing import QStandardizer, subtract_blank
 from .simulation import Crystal, default_q_grid, simulate_library
 from .sizing import Sizer, SizerError, Sizing, load_sizer
 from .solvents import load_solvent, read_solvent

@@ -10,9 +10,9 @@ from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 from sklearn.utils import Bunch
 
-from ._training_facts import transformers_of
 from ._validation import check_is_fitted
 from .augmentation import QCoarsening, QTruncation, RandomExperiment
+from .augmentation.facts import transformers_of
 from .neural_network import AllCNNClassifier
 from .preprocessing import QStandardizer
 from .simulation import default_q_grid

@@ -12,7 +12,6 @@ numpydoc = pytest.importorskip("numpydoc.validate")
 MODULES = (
     "augmentation",
     "baselines",
-    "blank",
     "evaluation",
     "inspection",
     "io",
@@ -20,10 +19,11 @@ MODULES = (
     "neural_network",
     "pipeline",
     "preprocessing",
-    "registry",
     "simulation",
     "sizing",
-    "sizing_curves",
+    "baselines.sizing_curves",
+    "instruments",
+    "sizing.registry",
     "solvents",
     "training",
 )

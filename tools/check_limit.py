@@ -31,7 +31,7 @@ from sk_qdots.model_selection import (
     robustness_conditions,
     robustness_report,
 )
-from sk_qdots.model_selection._published import REFERENCE_LIMIT
+from sk_qdots.model_selection.published import REFERENCE_LIMIT
 
 ROOT = Path(__file__).resolve().parent.parent
 CLASSES = np.arange(2000, 10_500, 500)

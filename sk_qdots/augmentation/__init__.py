@@ -17,19 +17,19 @@ batch or number of workers. ``perturb(X, rng)`` draws afresh from a generator:
 a network that trains with it never sees the same noise twice.
 """
 
-from .._radiation import ANODES
+from ..instruments.radiation import ANODES
 from ._background import Background
-from ._base import perturb
 from ._classifier import AugmentedClassifier
 from ._concentration import from_mass_fraction, to_mass_fraction
 from ._experiment import RandomExperiment
 from ._instrument import InstrumentBroadening, KAlpha2, Polarisation, ZeroShift
-from ._laboratories import LABORATORIES, Laboratory
 from ._library import augment_library, library_samples
 from ._noise import PoissonNoise
 from ._sampling import QCoarsening, QTruncation
 from ._solvent import SolventMixer, SolventVariation
 from ._texture import PreferredOrientation
+from .base import perturb
+from .laboratories import LABORATORIES, Laboratory
 
 __all__ = [
     "ANODES",

@@ -12,8 +12,8 @@ from scipy.interpolate import make_interp_spline
 
 from .._validation import Interval
 from ..solvents import load_background
-from ._base import Augmenter, Generators
-from ._mixing import by_rows, mix, unit_curve
+from .base import Augmenter, Generators
+from .mixing import by_rows, mix, unit_curve
 
 __all__ = ["Background", "smooth_backgrounds"]
 

@@ -14,9 +14,9 @@ from sklearn.utils import get_tags
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 
-from .._patterns import q_of
 from .._validation import Interval, check_is_fitted, check_random_state, fit_context, validate_data
-from ._base import check_augmenter, perturb, same
+from ..preprocessing.patterns import q_of
+from .base import check_augmenter, is_same_grid, perturb
 
 __all__ = ["AugmentedClassifier"]
 
@@ -193,7 +193,11 @@ class AugmentedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):  
         check_is_fitted(self)
         if isinstance(X, xr.DataArray) and isinstance(self.estimator_, Pipeline):
             return X  # which may begin with a standardiser, for which any axis is right
-        if isinstance(X, xr.DataArray) and self._axis is not None and not same(q_of(X), self._axis):
+        if (
+            isinstance(X, xr.DataArray)
+            and self._axis is not None
+            and not is_same_grid(q_of(X), self._axis)
+        ):
             raise ValueError("the patterns are on another Q grid than those of fit")
         return validate_data(
             self,

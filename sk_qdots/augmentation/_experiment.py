@@ -11,17 +11,16 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from .._patterns import area
 from .._validation import Interval, StrOptions
+from ..preprocessing.patterns import area
 from ..simulation import Crystal
-from ..solvents import known_backgrounds, load_background
+from ..solvents import as_curves, known_backgrounds, load_background
 from ._background import smooth_backgrounds
-from ._base import Augmenter, Generators, check_even
 from ._instrument import blocks, broadened, misaligned, polarisation_factor, resolution
-from ._laboratories import LABORATORIES, MIXTURES, Laboratory
-from ._mixing import CurveFamily, coarse_grid, mix, spread
-from ._solvent import as_curves
 from ._texture import Texture
+from .base import Augmenter, Generators, check_even
+from .laboratories import LABORATORIES, MIXTURES, Laboratory
+from .mixing import CurveFamily, coarse_grid, mix, spread
 
 __all__ = ["RandomExperiment"]
 

@@ -39,9 +39,9 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from .._radiation import ANODES
 from .._validation import Interval, StrOptions
-from ._base import Augmenter, Generators, check_even
+from ..instruments.radiation import ANODES
+from .base import Augmenter, Generators, check_even
 
 __all__ = [
     "InstrumentBroadening",

@@ -15,12 +15,12 @@ import xarray as xr
 from joblib import Parallel, delayed
 from tqdm import tqdm
 
-from .._patterns import area, check_axis
 from .._validation import check_random_state
-from ..simulation._library_files import ZarrLibrary, fingerprint, library_file
-from ._base import digest
-from ._mixing import unit_curve
-from ._solvent import as_curves
+from ..preprocessing.patterns import area, check_axis
+from ..simulation.library_files import ZarrLibrary, fingerprint, library_file
+from ..solvents import as_curves
+from .base import digest
+from .mixing import unit_curve
 
 __all__ = ["augment_library", "library_samples"]
 

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .._validation import Interval
-from ._base import Augmenter, Generators
+from .base import Augmenter, Generators
 
 __all__ = ["PoissonNoise", "counted"]
 

@@ -8,9 +8,9 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from .._resampling import resample
 from .._validation import Interval, StrOptions
-from ._base import Augmenter, Generators
+from ..preprocessing.resampling import resample
+from .base import Augmenter, Generators
 
 __all__ = ["QCoarsening", "QTruncation"]
 

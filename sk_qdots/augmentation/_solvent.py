@@ -11,11 +11,11 @@ import numpy.typing as npt
 import xarray as xr
 
 from .._validation import Interval
-from ..solvents import known_solvents, load_solvent
-from ._base import Augmenter, Generators
-from ._mixing import CurveFamily, coarse_grid, mix, spread, unit_curve
+from ..solvents import as_curves
+from .base import Augmenter, Generators
+from .mixing import CurveFamily, coarse_grid, mix, spread, unit_curve
 
-__all__ = ["SolventMixer", "SolventVariation", "as_curves"]
+__all__ = ["SolventMixer", "SolventVariation"]
 
 Array = npt.NDArray[Any]
 
@@ -195,16 +195,3 @@ class SolventVariation(Augmenter):
         curves = spread(self._family.q, coarse, self.q_).astype(X.dtype, copy=False)
         curves[:, self._unknown] = np.nan
         return mix(X, curves, np.full(n_rows, float(self.qd_fraction)), self.q_)
-
-
-def as_curves(
-    solvents: str | xr.DataArray | Sequence[str | xr.DataArray] | None, wavelength: float
-) -> list[xr.DataArray]:
-    """Curves of names, at a wavelength, or curves as they are; all shipped liquids for None."""
-    if solvents is None:
-        solvents = known_solvents()
-    elif isinstance(solvents, str | xr.DataArray):
-        solvents = [solvents]
-    if not len(solvents):
-        raise ValueError(f"solvents is empty; known: {', '.join(known_solvents())}")
-    return [load_solvent(s, wavelength) if isinstance(s, str) else s for s in solvents]

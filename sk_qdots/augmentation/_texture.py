@@ -37,8 +37,8 @@ import numpy.typing as npt
 from .._validation import Interval
 from ..simulation import Crystal, debye_waller_factor, form_factor
 from ..simulation.crystal import as_crystal
-from ._base import Augmenter, Generators
-from ._mixing import coarse_grid
+from .base import Augmenter, Generators
+from .mixing import coarse_grid
 
 __all__ = ["PreferredOrientation", "Texture"]
 

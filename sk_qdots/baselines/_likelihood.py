@@ -32,11 +32,11 @@ from scipy.special import logsumexp
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets
 
-from .._patterns import q_of
 from .._validation import Interval, check_is_fitted, fit_context, validate_data
-from ..augmentation._base import grid_of, same
-from ..augmentation._mixing import unit_curve
-from ..augmentation._solvent import as_curves
+from ..augmentation.base import grid_of, is_same_grid
+from ..augmentation.mixing import unit_curve
+from ..preprocessing.patterns import q_of
+from ..solvents import as_curves
 
 __all__ = ["LibraryLikelihoodClassifier"]
 
@@ -108,7 +108,7 @@ class LibraryLikelihoodClassifier(ClassifierMixin, BaseEstimator):  # type: igno
     1.0
     """
 
-    says_most_probable = True  # what Answers need not ask twice
+    predicts_most_probable = True  # what Answers need not ask twice
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         "solvents": [list, tuple, str, xr.DataArray, None],
@@ -214,7 +214,7 @@ class LibraryLikelihoodClassifier(ClassifierMixin, BaseEstimator):  # type: igno
             If nothing of a pattern is measured, or the grid is not that of ``fit``.
         """
         check_is_fitted(self)
-        if isinstance(X, xr.DataArray) and not same(q_of(X), self.q_):
+        if isinstance(X, xr.DataArray) and not is_same_grid(q_of(X), self.q_):
             raise ValueError("the patterns are on another Q grid than the templates")
         X = validate_data(
             self, X, reset=False, dtype=np.float64, ensure_all_finite="allow-nan", copy=True

@@ -21,9 +21,9 @@ import xarray as xr
 from scipy.optimize import least_squares
 from sklearn.base import BaseEstimator, RegressorMixin
 
-from .._patterns import q_of
 from .._validation import Interval, check_is_fitted, fit_context, validate_data
-from ..augmentation._base import grid_of, same
+from ..augmentation.base import grid_of, is_same_grid
+from ..preprocessing.patterns import q_of
 
 __all__ = ["ScherrerRegressor"]
 
@@ -168,7 +168,7 @@ class ScherrerRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
             If the patterns are on another Q grid than those of ``fit``.
         """
         check_is_fitted(self)
-        if isinstance(X, xr.DataArray) and not same(q_of(X), self.q_):
+        if isinstance(X, xr.DataArray) and not is_same_grid(q_of(X), self.q_):
             raise ValueError("the patterns are on another Q grid than those of fit")
         X = validate_data(self, X, reset=False, dtype=np.float64, ensure_all_finite="allow-nan")
         return self.K_ * self._lengths(X)

@@ -34,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         Exit status: 0, 2 where an input was bad, 130 where it was interrupted.
     """
     options = _parser().parse_args(arguments)
-    usual, warnings.formatwarning = warnings.formatwarning, _told
+    usual, warnings.formatwarning = warnings.formatwarning, _format_warning
     try:
         status: int = options.run(options)
         sys.stdout.flush()
@@ -56,7 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         warnings.formatwarning = usual
 
 
-def _told(
+def _format_warning(
     message: Warning | str, category: type[Warning], filename: str, lineno: int, line: Any = None
 ) -> str:
     """A warning as a reader of a terminal needs it, without lines of code."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ._words import BAD_INPUT, complain
 
 if TYPE_CHECKING:
-    from ..registry import SizerFacts
+    from ..sizing.registry import SizerFacts
 
 __all__ = ["add_info"]
 
@@ -35,8 +35,8 @@ def add_info(commands: Any) -> None:
 
 
 def _info(options: argparse.Namespace) -> int:
-    from .._sizer_files import SizerError
-    from ..registry import known_sizers, own_sizers_folder, sizer_facts
+    from ..sizing.files import SizerError
+    from ..sizing.registry import known_sizers, own_sizers_folder, sizer_facts
 
     status, found = 0, []
     for model in options.models or known_sizers():

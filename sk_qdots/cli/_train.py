@@ -126,7 +126,7 @@ _RECORDED = (*_SETTINGS, "shape", "instrument", "precision", "seed")
 def _train(options: argparse.Namespace) -> int:
     import shutil
 
-    from ..registry import known_sizers, own_sizers_folder
+    from ..sizing.registry import known_sizers, own_sizers_folder
     from ..training import model_card, plan_training, train_sizer
 
     given = {name: value for name in _SETTINGS if (value := getattr(options, name)) is not None}
@@ -195,7 +195,7 @@ def _words(value: Any) -> list[str]:
 
 
 def _print_scores(scores: dict[str, Any]) -> None:
-    from .._answer import DIMENSIONS
+    from ..sizing.answer import DIMENSIONS
 
     where = ", in liquids that training has not seen" if scores["unseen_liquids"] else ""
     print(f"on {scores['n_test']} fresh patterns{where}:")

@@ -12,7 +12,6 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -25,24 +24,22 @@ from sklearn.pipeline import make_pipeline
 
 from ..augmentation import library_samples
 from ..baselines import LibraryLikelihoodClassifier, ScherrerRegressor
-from ..model_selection import (
-    Condition,
-    measured_samples,
-    robustness_conditions,
-    robustness_report,
-)
-from ..model_selection._remeasurement import DISPERSIONS, STRAINS
+from ..model_selection import Condition, measured_samples, robustness_conditions, robustness_report
+from ..model_selection.remeasurement import DISPERSIONS, STRAINS
 from ..preprocessing import QStandardizer
-from ..simulation import Crystal, default_q_grid, simulate_library
+from ..simulation import Crystal, simulate_library
 from ..simulation.crystal import as_crystal
 from ..sizing import Sizer, load_sizer
 from ..solvents import held_out_solvents, known_solvents, load_solvent
 from ..training import plan_training
-from ..training._plan import particle_step
+from ..training.plan import particle_step
+from ._figures import draw
 from ._limit import KnownConditions, dry_library
-from ._references import EvaluationError, Reference, read_references
+from ._references import EvaluationError, read_references
+from ._report import write_report
+from .results import FULL, QUICK, Evaluation
 
-__all__ = ["Evaluation", "EvaluationError", "evaluate"]
+__all__ = ["evaluate"]
 
 Array = npt.NDArray[Any]
 
@@ -56,70 +53,6 @@ _FINE = {  # levels of a quick evaluation
     "qd_fraction": {"0.5", "0.2", "0.1", "0.05", "0.046"},
 }
 _WIDEST_STEP = 500.0  # pm; two fifths of more would leave the smallest class too far behind
-_PBS_CLASSES = np.arange(2000, 10_500, 500)
-
-
-@dataclass(frozen=True)
-class Extent:
-    """How much is done: patterns for the sizer and for its peers, and whether every level."""
-
-    n_sizer: int
-    n_peers: int
-    thinned: bool
-
-
-FULL = Extent(3060, 612, False)
-QUICK = Extent(204, 102, True)
-
-
-@dataclass
-class Evaluation:
-    """What is drawn and told.
-
-    Parameters
-    ----------
-    sizer : Sizer
-    material : str
-        Name of the crystal.
-    crystal : Crystal or str
-    X : DataArray of shape (n_samples, n_q)
-    y : ndarray of shape (n_samples,)
-    conditions : list of Condition
-    reports : dict of str to Dataset
-        By the name of the estimator, the sizer's first.
-    paired : Dataset
-        The sizer on the patterns that its peers got.
-    references : list of Reference
-    facts : dict of str to str
-        How it was made.
-    random_state : int
-    """
-
-    sizer: Sizer
-    material: str
-    crystal: str | Crystal
-    X: xr.DataArray
-    y: Array
-    conditions: list[Condition]
-    reports: dict[str, xr.Dataset]
-    paired: xr.Dataset
-    references: list[Reference]
-    facts: dict[str, str]
-    random_state: int
-    figures: list[tuple[str, str]] = field(default_factory=list)  # file, caption
-
-    @property
-    def own(self) -> xr.Dataset:
-        """The sizer's report."""
-        return next(iter(self.reports.values()))
-
-    @property
-    def is_published(self) -> bool:
-        """Whether the paper's figures are of the same dots, classes and range."""
-        grid, standard = self.sizer.q_, default_q_grid()
-        same_grid = grid.shape == standard.shape and np.allclose(grid, standard, atol=1e-3)
-        same_classes = np.array_equal(self.sizer.classes_, _PBS_CLASSES)
-        return self.material == "PbS" and same_classes and same_grid
 
 
 def evaluate(
@@ -172,9 +105,6 @@ def evaluate(
     >>> from sk_qdots.evaluation import evaluate
     >>> evaluate("PbS", "evaluation", quick=True)  # doctest: +SKIP
     """
-    from ._figures import draw
-    from ._html import write_report
-
     start = time.monotonic()
     extent = QUICK if quick else FULL
     sizer = load_sizer(model)

@@ -11,9 +11,9 @@ import numpy.typing as npt
 import xarray as xr
 
 from .. import inspection
+from ..baselines.sizing_curves import CURVES
 from ..simulation import simulate_library
-from ..sizing_curves import CURVES
-from ._evaluate import Evaluation
+from .results import Evaluation
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

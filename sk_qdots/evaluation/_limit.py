@@ -10,10 +10,10 @@ import numpy.typing as npt
 import xarray as xr
 from sklearn.base import BaseEstimator, ClassifierMixin
 
-from .._patterns import area
 from ..augmentation import SolventMixer, library_samples
 from ..baselines import LibraryLikelihoodClassifier
-from ..model_selection._remeasurement import DISPERSIONS, STRAINS, fresh_library
+from ..model_selection.remeasurement import DISPERSIONS, STRAINS, fresh_library
+from ..preprocessing.patterns import area
 from ..simulation import Crystal
 
 __all__ = ["KnownConditions", "dry_library"]
@@ -42,7 +42,7 @@ class KnownConditions(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     True
     """
 
-    says_most_probable = True  # what Answers need not ask twice
+    predicts_most_probable = True  # what Answers need not ask twice
 
     def __init__(self, curves: Mapping[str, str | xr.DataArray]) -> None:
         self.curves = curves

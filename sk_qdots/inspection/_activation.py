@@ -25,7 +25,7 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from .._patterns import rows_of
+from ..preprocessing.patterns import rows_of
 from ._axes import BLUE, Q_LABEL, RED, Display, new_axes
 
 if TYPE_CHECKING:

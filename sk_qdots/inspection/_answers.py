@@ -82,7 +82,7 @@ class SizeConfusionDisplay(Display):
         -------
         SizeConfusionDisplay
         """
-        return cls._of(_answers(y_true, y_pred, classes))._drawn_on(ax)
+        return cls._from_answers(_answers(y_true, y_pred, classes))._drawn_on(ax)
 
     @classmethod
     def from_estimator(
@@ -103,7 +103,7 @@ class SizeConfusionDisplay(Display):
         -------
         SizeConfusionDisplay
         """
-        return cls._of(Answers.of(estimator, X, y))._drawn_on(ax)
+        return cls._from_answers(Answers.of(estimator, X, y))._drawn_on(ax)
 
     @classmethod
     def from_report(cls, report: xr.Dataset, condition: str = "standard") -> Self:
@@ -124,7 +124,7 @@ class SizeConfusionDisplay(Display):
         return cls(counts, report["diameter"].values, int(here["n"].sum()) - int(counts.sum()))
 
     @classmethod
-    def _of(cls, answers: Answers) -> Self:
+    def _from_answers(cls, answers: Answers) -> Self:
         confusion = np.zeros((len(answers.classes),) * 2, dtype=int)
         answered = answers.position >= 0
         np.add.at(confusion, (answers.nearest[answered], answers.position[answered]), 1)
@@ -235,7 +235,7 @@ class ErrorDistributionDisplay(Display):
         ErrorDistributionDisplay
         """
         answers = _answers(y_true, y_pred, classes)
-        return cls._of(answers, qd_fraction)._drawn_on(ax)
+        return cls._from_answers(answers, qd_fraction)._drawn_on(ax)
 
     @classmethod
     def from_estimator(
@@ -274,7 +274,7 @@ class ErrorDistributionDisplay(Display):
             if not isinstance(X, xr.DataArray) or "qd_fraction" not in X.coords:
                 raise ValueError("X has no coordinate qd_fraction to count errors by")
             fractions = X.coords["qd_fraction"].values
-        return cls._of(Answers.of(estimator, X, y), fractions)._drawn_on(ax)
+        return cls._from_answers(Answers.of(estimator, X, y), fractions)._drawn_on(ax)
 
     @classmethod
     def from_report(
@@ -302,7 +302,7 @@ class ErrorDistributionDisplay(Display):
         return cls(few[by].values[used], errors, int(n.sum()), by)
 
     @classmethod
-    def _of(cls, answers: Answers, qd_fraction: npt.ArrayLike | None) -> Self:
+    def _from_answers(cls, answers: Answers, qd_fraction: npt.ArrayLike | None) -> Self:
         wrong = ~answers.right
         if qd_fraction is None:
             errors = np.bincount(answers.nearest, weights=wrong, minlength=len(answers.classes))

@@ -16,10 +16,10 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from .._patterns import area, q_of
 from ..augmentation import PoissonNoise, SolventMixer, library_samples
 from ..model_selection import Condition
-from ..model_selection._conditions import perturbed
+from ..model_selection.conditions import perturbed
+from ..preprocessing.patterns import area, q_of
 from ..simulation import Crystal, simulate_library
 from ._axes import BLUE, GREY, Q_LABEL, RED, Display, new_axes
 

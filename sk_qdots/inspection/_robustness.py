@@ -11,7 +11,7 @@ import numpy.typing as npt
 import xarray as xr
 
 from ..model_selection import robustness_conditions, robustness_report
-from ..model_selection._published import PAPER, REFERENCE_LIMIT, RELEASED
+from ..model_selection.published import PAPER, REFERENCE_LIMIT, RELEASED
 from ._axes import BLUE, GREEN, GREY, ORANGE, PURPLE, RED, SKY, Display, new_axes
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 import xarray as xr
 
-from .._reference import Match
 from ..sizing import Sizer, Sizing
+from ..sizing.reference import Match
 from ._axes import Display, new_axes
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from ..sizing_curves import CURVES, SizingCurve
+from ..baselines.sizing_curves import CURVES, SizingCurve
 from ._axes import BLUE, GREY, ORANGE, PURPLE, RED, Display, new_axes
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .._patterns import q_from_two_theta
+from ..simulation.q_grid import q_from_two_theta
 
 __all__ = ["AXES", "impossible", "reading", "resolve", "to_q"]
 

@@ -12,7 +12,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
-from .._radiation import same_beam
+from ..instruments.radiation import is_same_beam
 from ..simulation.scattering_factors import HC_KEV_ANGSTROM
 from ._axis import AXES, resolve
 from ._scan import Wavelength, doublet
@@ -186,7 +186,7 @@ class Header:
         """Two wavelengths that cannot both be true."""
         values = [value for name, value in self._waves if name in ("wavelength", "energy", "1")]
         for value in values[1:]:
-            if not same_beam(value, values[0]):
+            if not is_same_beam(value, values[0]):
                 return values[0], value
         return None
 

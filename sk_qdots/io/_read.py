@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from .._patterns import two_theta_from_q
-from .._radiation import same_beam
+from ..instruments.radiation import is_same_beam
+from ..simulation.q_grid import two_theta_from_q
 from ..simulation.scattering_factors import HC_KEV_ANGSTROM
 from ._apart import read_apart
 from ._axis import AXES, impossible, reading, resolve, to_q
@@ -332,7 +332,7 @@ def _wavelength(
                 "give the right one (--wavelength) and what the abscissa is: x='two_theta' "
                 "(--x two_theta)",
             )
-        if given is not None and stated is not None and not same_beam(given, stated.value):
+        if given is not None and stated is not None and not is_same_beam(given, stated.value):
             raise PatternError(
                 source,
                 f"the file says that the wavelength is {stated.value:.6g} Angstrom "
@@ -388,7 +388,7 @@ def _axis(
     contradicted = (
         not axis.startswith("two_theta")
         and given is not None
-        and (stated is None or not same_beam(given, stated.value))
+        and (stated is None or not is_same_beam(given, stated.value))
     )
     small = axis == "two_theta" and float(scan.x.max()) <= np.pi
     if scan.other_words:

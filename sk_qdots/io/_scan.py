@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .._radiation import ANODES, K_ALPHA_RATIO, k_alpha_mean
+from ..instruments.radiation import ANODES, K_ALPHA_RATIO, k_alpha_mean
 
 __all__ = [
     "MAX_POINTS",

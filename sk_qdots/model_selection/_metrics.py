@@ -120,7 +120,7 @@ class Answers:
             )
         if not np.isfinite(probabilities).all():
             raise ValueError("predict_proba gives NaN or infinity")
-        if _says_most_probable(estimator):  # asked once, it need not be asked again
+        if _predicts_most_probable(estimator):  # asked once, it need not be asked again
             predicted = classes[probabilities.argmax(axis=1)]
         else:
             predicted = np.asarray(estimator.predict(X), dtype=np.float64)
@@ -203,10 +203,10 @@ class Answers:
         return self.probabilities
 
 
-def _says_most_probable(estimator: Any) -> bool:
+def _predicts_most_probable(estimator: Any) -> bool:
     """Whether ``predict`` is known to be the class of the largest probability."""
     last = estimator.steps[-1][1] if hasattr(estimator, "steps") else estimator
-    return bool(getattr(last, "says_most_probable", False))
+    return bool(getattr(last, "predicts_most_probable", False))
 
 
 def _checked_truth(truth: npt.ArrayLike, n_samples: int) -> Array:

@@ -17,9 +17,9 @@ import numpy.typing as npt
 import xarray as xr
 from tqdm import tqdm
 
-from ._conditions import Condition, perturbed, robustness_conditions
 from ._metrics import METRICS, N_BINS, Answers
-from ._remeasurement import measured_samples
+from .conditions import Condition, perturbed, robustness_conditions
+from .remeasurement import measured_samples
 
 __all__ = ["robustness_report"]
 

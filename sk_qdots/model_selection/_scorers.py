@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy.typing as npt
 
-from ._conditions import perturbed, robustness_conditions
 from ._metrics import METRICS, Answers
+from .conditions import perturbed, robustness_conditions
 
 __all__ = ["PerturbedScorer", "robustness_scorers"]
 

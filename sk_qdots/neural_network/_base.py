@@ -18,13 +18,7 @@ import numpy.typing as npt
 from sklearn.base import BaseEstimator
 from threadpoolctl import threadpool_limits
 
-from .._validation import (
-    Interval,
-    StrOptions,
-    check_is_fitted,
-    check_random_state,
-    validate_data,
-)
+from .._validation import Interval, StrOptions, check_is_fitted, check_random_state, validate_data
 from ._encoding import Encoding
 from ._preparation import axis_of, fitted_augmenter, fitted_encoding, set_aside
 from ._presets import PRESETS, Architecture

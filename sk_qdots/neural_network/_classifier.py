@@ -141,7 +141,7 @@ class AllCNNClassifier(ClassifierMixin, AllCNNEstimator):  # type: ignore[misc]
     True
     """
 
-    says_most_probable = True  # what Answers need not ask twice
+    predicts_most_probable = True  # what Answers need not ask twice
     classes_: Array
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {

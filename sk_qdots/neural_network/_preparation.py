@@ -11,10 +11,10 @@ import xarray as xr
 from sklearn.base import clone
 from sklearn.utils.multiclass import check_classification_targets
 
-from .._patterns import q_of
-from .._training_facts import transformers_of
 from ..augmentation import perturb
-from ..augmentation._base import check_augmenter
+from ..augmentation.base import check_augmenter
+from ..augmentation.facts import transformers_of
+from ..preprocessing.patterns import q_of
 from ..simulation import default_q_grid
 from ._encoding import Encoding, fit_encoding
 

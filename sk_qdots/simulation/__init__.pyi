@@ -13,7 +13,7 @@ from .moments import (
     volume_mean,
 )
 from .populations import histogram_weights, lognormal_weights, normal_weights
-from .q_grid import default_q_grid
+from .q_grid import default_q_grid, q_from_two_theta, two_theta_from_q
 from .scattering_factors import (
     compton_intensity,
     debye_waller_factor,
@@ -24,11 +24,7 @@ from .scattering_factors import (
 )
 from .shapes import Cylinder, Ellipsoid, Platelet, Polyhedron, Shape, as_shape, shape_names
 from .sites import Species, Sublattice
-from .total_scattering import (
-    pair_distribution_function,
-    reduced_structure_factor,
-    structure_factor,
-)
+from .total_scattering import pair_distribution_function, reduced_structure_factor, structure_factor
 
 __all__ = [
     "Cluster",
@@ -64,11 +60,13 @@ __all__ = [
     "number_mean",
     "pair_distribution_function",
     "pair_sums",
+    "q_from_two_theta",
     "reduced_structure_factor",
     "shape_names",
     "simulate_library",
     "structure_factor",
     "tabulated_ions",
     "two_axis_series",
+    "two_theta_from_q",
     "volume_mean",
 ]

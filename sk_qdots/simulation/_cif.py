@@ -5,17 +5,17 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from .crystal import NEIGHBOURS, Crystal
 from .scattering_factors import tabulated_ions
-from .sites import OVERFULL, Sublattice
+from .sites import NEIGHBOURS, OVERFULL, Sublattice
 
-__all__ = ["read_cif"]
+__all__ = ["CifStructure", "read_cif"]
 
 _SAME_SITE = 1e-3  # fraction of a cell edge within which two sites are one
 _THIRD = 2e-4  # a coordinate this near to a third or a sixth is one, printed with few digits
@@ -24,12 +24,33 @@ _FULL_SITE = 0.4  # Angstrom; images of a full site nearer than this are one ato
 _SPLIT_SITE = 0.02  # Angstrom; the same for a site that is occupied in part
 
 _Label = tuple[str, int, float, float]  # element, charge, occupancy, b_iso
+_Vectors = tuple[tuple[float, float, float], ...]
 
 
-def read_cif(
-    path: Path, *, name: str | None, block: str | None, primitive: bool, ions: bool
-) -> Crystal:
-    """Do what :meth:`Crystal.from_cif` promises."""
+@dataclass(frozen=True)
+class CifStructure:
+    """What a CIF says of a crystal.
+
+    Parameters
+    ----------
+    vectors, cell : tuple of 3 vectors
+        Of the node and of the conventional cell, in Angstrom.
+    sublattices : tuple of Sublattice
+    reference : str
+        Where it was published, or the name of the file.
+    space_group : str
+        Hermann-Mauguin symbol.
+    """
+
+    vectors: _Vectors
+    cell: _Vectors
+    sublattices: tuple[Sublattice, ...]
+    reference: str
+    space_group: str
+
+
+def read_cif(path: Path, *, block: str | None, primitive: bool, ions: bool) -> CifStructure:
+    """Read what :meth:`sk_qdots.simulation.Crystal.from_cif` makes a crystal of."""
     data, structure = _structure(path, block)
     cell = structure.cell
     if not cell.is_crystal() or not cell.volume > 1e-3:
@@ -50,8 +71,7 @@ def read_cif(
     centring = group.centring_type() if group is not None and primitive else "P"
     vectors = np.array(cell.primitive_orth_matrix(centring).tolist()).T
     try:
-        return Crystal(
-            name=name or path.stem,
+        return CifStructure(
             vectors=_rows(vectors),
             sublattices=_sublattices(labels, placed, vectors),
             reference=_reference(data) or path.name,
@@ -240,9 +260,9 @@ def _expanded(cell: Any, site: Any, label: _Label) -> npt.NDArray[np.float64]:
         if waiting[k]:
             gaps = reduced - start
             gaps -= np.round(gaps)
-            same = waiting & (np.linalg.norm(gaps @ vectors, axis=1) < tolerance)
-            positions.append((start + gaps[same].mean(axis=0)) @ vectors)
-            waiting &= ~same
+            together = waiting & (np.linalg.norm(gaps @ vectors, axis=1) < tolerance)
+            positions.append((start + gaps[together].mean(axis=0)) @ vectors)
+            waiting &= ~together
     return np.array(positions)
 
 
@@ -272,14 +292,14 @@ def _sublattices(
     reduced = np.array([p for _, p in placed]) - placed[0][1]
     reduced = reduced @ np.linalg.inv(vectors)
 
-    def same(k: int, i: int) -> bool:
+    def is_translated(k: int, i: int) -> bool:
         gap = reduced[k] - reduced[i]
         return bool(np.abs(gap - np.round(gap)).max() < _SAME_SITE)
 
     # The images that differ by a translation between nodes are one.
     orbits: list[int] = []
     for k, (site, _) in enumerate(placed):
-        if not any(placed[i][0] == site and same(k, i) for i in orbits):
+        if not any(placed[i][0] == site and is_translated(k, i) for i in orbits):
             orbits.append(k)
     # Ions that scatter alike share a sublattice.
     shares: dict[int, list[int]] = {}
@@ -287,7 +307,7 @@ def _sublattices(
         alike = (
             i
             for i in shares
-            if same(k, i) and _kind(labels[placed[i][0]]) == _kind(labels[placed[k][0]])
+            if is_translated(k, i) and _kind(labels[placed[i][0]]) == _kind(labels[placed[k][0]])
         )
         shares.setdefault(next(alike, k), []).append(k)
     sublattices = []

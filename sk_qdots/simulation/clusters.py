@@ -35,8 +35,8 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from ._checks import positive
 from ._reduction import compact_basis, reindexed
+from .checks import positive
 from .crystal import Crystal, as_crystal
 from .shapes import Cylinder, Ellipsoid, Platelet, Shape, as_shape
 

@@ -8,7 +8,6 @@ parameter :math:`B_\mathrm{iso} = 8\pi^2 \langle u^2 \rangle`.
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -19,12 +18,12 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from ._cif import read_cif
 from .scattering_factors import atomic_number
-from .sites import LONGEST_CONTACT, OVERFULL, Sublattice, contact_distance
+from .sites import LONGEST_CONTACT, NEIGHBOURS, OVERFULL, Sublattice, contact_distance
 
 __all__ = ["Crystal"]
 
-NEIGHBOURS = np.array(list(itertools.product((-1.0, 0.0, 1.0), repeat=3)))
 
 _Vectors = tuple[tuple[float, float, float], ...]
 
@@ -302,9 +301,19 @@ class Crystal:
         >>> round(silver.node_diameter, 3)  # nm
         0.319
         """
-        from ._cif import read_cif
-
-        return read_cif(Path(path), name=name, block=block, primitive=primitive, ions=ions)
+        path = Path(path)
+        found = read_cif(path, block=block, primitive=primitive, ions=ions)
+        try:
+            return cls(
+                name=name or path.stem,
+                vectors=found.vectors,
+                sublattices=found.sublattices,
+                reference=found.reference,
+                cell=found.cell,
+                space_group=found.space_group,
+            )
+        except ValueError as error:
+            raise ValueError(f"{path}: {error}") from None
 
     def strained(self, strain: float | tuple[float, float, float]) -> Crystal:
         """Return the crystal stretched along its conventional axes.

@@ -38,9 +38,9 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from .._patterns import q_from_two_theta
-from ._checks import positive
+from .checks import positive
 from .distances import DistanceTable
+from .q_grid import q_from_two_theta
 from .scattering_factors import (
     compton_intensity,
     debye_waller_factor,

@@ -23,12 +23,12 @@ from joblib import Parallel, delayed
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
-from ._checks import axis_values, positive
-from ._library_files import NetCDFLibrary, ZarrLibrary, fingerprint, library_file
+from .checks import axis_values, positive
 from .clusters import Fill, homologous_series
 from .crystal import Crystal, as_crystal
 from .debye import AtomicFactors, checked_q, pair_sums
 from .distances import DistanceTable, distance_table
+from .library_files import NetCDFLibrary, ZarrLibrary, fingerprint, library_file
 from .moments import Weighting, lognormal_upper_diameter, normal_upper_diameter
 from .populations import lognormal_weights, normal_weights
 from .q_grid import default_q_grid

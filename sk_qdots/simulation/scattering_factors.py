@@ -33,7 +33,7 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
-from ._checks import positive
+from .checks import positive
 
 __all__ = [
     "compton_intensity",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import dataclass
 from functools import lru_cache
@@ -14,6 +15,7 @@ SHARED_SITE = 0.5  # Angstrom; atoms nearer than this are never there together
 OVERFULL = 1.001  # sum of the occupancies of one site, with room for rounding
 CONTACT = 0.5  # of the sum of two covalent radii; no bond is shorter
 LONGEST_CONTACT = 2.6  # Angstrom; CONTACT times the largest radii
+NEIGHBOURS = np.array(list(itertools.product((-1.0, 0.0, 1.0), repeat=3)))  # of a node
 
 
 @dataclass(frozen=True)

@@ -27,15 +27,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from .debye import (
-    AtomicFactors,
-    BIso,
-    Radiation,
-    checked_q,
-    checked_table,
-    pair_sums,
-    sine_sums,
-)
+from .debye import AtomicFactors, BIso, Radiation, checked_q, checked_table, pair_sums, sine_sums
 from .distances import DistanceTable
 
 __all__ = ["pair_distribution_function", "reduced_structure_factor", "structure_factor"]

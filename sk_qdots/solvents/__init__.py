@@ -24,6 +24,7 @@ References
 """
 
 from ._curves import (
+    as_curves,
     held_out_solvents,
     known_backgrounds,
     known_solvents,
@@ -35,6 +36,7 @@ from ._curves import (
 from ._read import read_solvent
 
 __all__ = [
+    "as_curves",
     "held_out_solvents",
     "known_backgrounds",
     "known_solvents",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
@@ -17,9 +17,10 @@ import xarray as xr
 from scipy.interpolate import make_interp_spline
 
 from ..simulation import compton_intensity, debye_waller_factor, form_factor
-from ..simulation._checks import positive
+from ..simulation.checks import positive
 
 __all__ = [
+    "as_curves",
     "held_out_solvents",
     "known_backgrounds",
     "known_solvents",
@@ -378,3 +379,39 @@ def _pair_sums(table: Mapping[str, Any], q: FloatArray) -> dict[tuple[str, str],
         raise ValueError(f"it goes from {grid[0]:g} to {grid[-1]:g} 1/Angstrom, not to {q[-1]:g}")
     on_grid = make_interp_spline(grid, sums, k=3, axis=0)(q)
     return dict(zip(pairs, on_grid.T, strict=True))
+
+
+def as_curves(
+    solvents: str | xr.DataArray | Sequence[str | xr.DataArray] | None, wavelength: float
+) -> list[xr.DataArray]:
+    """Curves by their names, or as they are.
+
+    Parameters
+    ----------
+    solvents : str, DataArray, sequence of these or None
+        Names of shipped curves, or curves over ``q``; None for all shipped liquids.
+    wavelength : float
+        In Angstrom, for those given by name.
+
+    Returns
+    -------
+    list of DataArray
+
+    Raises
+    ------
+    ValueError
+        If there are none, or a name is not known.
+
+    Examples
+    --------
+    >>> from sk_qdots.solvents import as_curves
+    >>> [curve.name for curve in as_curves(["hexane", "toluene"], 0.56)]
+    ['hexane', 'toluene']
+    """
+    if solvents is None:
+        solvents = known_solvents()
+    elif isinstance(solvents, str | xr.DataArray):
+        solvents = [solvents]
+    if not len(solvents):
+        raise ValueError(f"solvents is empty; known: {', '.join(known_solvents())}")
+    return [load_solvent(s, wavelength) if isinstance(s, str) else s for s in solvents]

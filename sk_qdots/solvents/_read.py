@@ -9,9 +9,9 @@ from typing import Literal
 import numpy as np
 import xarray as xr
 
-from .._resampling import resample
 from ..io import PatternError, read_pattern
-from ..simulation._checks import positive
+from ..preprocessing.resampling import resample
+from ..simulation.checks import positive
 
 __all__ = ["read_solvent"]
 

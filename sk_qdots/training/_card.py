@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..sizing import Sizer
-from ._plan import listed
+from .plan import listed
 
 __all__ = ["model_card"]
 

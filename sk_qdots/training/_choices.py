@@ -12,13 +12,13 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from .._sizer_parts import NAME
 from ..augmentation import LABORATORIES, Laboratory
-from ..augmentation._laboratories import MIXTURES
+from ..augmentation.laboratories import MIXTURES
 from ..simulation import Crystal, as_shape, default_q_grid
-from ..simulation._checks import axis_values
+from ..simulation.checks import axis_values
+from ..sizing.parts import NAME
 from ..solvents import known_solvents, load_solvent
-from ._plan import TrainingPlan, listed, particle_step
+from .plan import TrainingPlan, listed, particle_step
 
 __all__ = ["plan_training"]
 

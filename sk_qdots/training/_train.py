@@ -18,21 +18,16 @@ import numpy.typing as npt
 import xarray as xr
 from tqdm import tqdm
 
-from .._sizer_parts import STRAIN_ROOM
 from ..augmentation import RandomExperiment, library_samples
 from ..neural_network import AllCNNRegressor
 from ..pipeline import make_sizing_pipeline
 from ..preprocessing import QStandardizer
-from ..simulation import (
-    Crystal,
-    DistanceTable,
-    simulate_library,
-    volume_mean,
-)
+from ..simulation import Crystal, DistanceTable, simulate_library, volume_mean
 from ..sizing import Sizer
+from ..sizing.parts import STRAIN_ROOM
 from ..solvents import held_out_solvents, known_solvents, load_solvent
 from ._choices import plan_training
-from ._plan import REGRESSOR_SHARE, TrainingPlan
+from .plan import REGRESSOR_SHARE, TrainingPlan
 
 __all__ = ["samples_of", "targets_of", "train_regressor", "train_sizer"]
 

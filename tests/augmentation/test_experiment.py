@@ -7,7 +7,7 @@ from scipy.interpolate import make_interp_spline
 import sk_qdots as sq
 from sk_qdots.augmentation import LABORATORIES, Laboratory
 from sk_qdots.augmentation._experiment import _Draw
-from sk_qdots.augmentation._laboratories import MIXTURES
+from sk_qdots.augmentation.laboratories import MIXTURES
 
 EXACT = {"dry_share": 1.0, "full_range_share": 1.0, "fine_share": 1.0, "scale": (1e9, 1e9)}
 

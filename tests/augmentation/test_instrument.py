@@ -5,8 +5,8 @@ from hypothesis import strategies as st
 from scipy.special import voigt_profile
 
 import sk_qdots as sq
-from sk_qdots._patterns import q_from_two_theta, two_theta_from_q
 from sk_qdots.augmentation import ANODES
+from sk_qdots.simulation import q_from_two_theta, two_theta_from_q
 
 Q = np.linspace(1.0, 8.0, 7001)
 

@@ -6,9 +6,9 @@ import pytest
 
 import sk_qdots as sq
 from sk_qdots import inspection
+from sk_qdots.baselines.sizing_curves import CURVES, SizingCurve
 from sk_qdots.io import PatternError
 from sk_qdots.model_selection import measured_samples, robustness_conditions, robustness_report
-from sk_qdots.sizing_curves import CURVES, SizingCurve
 
 
 @pytest.fixture(autouse=True)

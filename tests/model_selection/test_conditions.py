@@ -6,8 +6,8 @@ import xarray as xr
 
 import sk_qdots as sq
 from sk_qdots.model_selection import Remeasurement, measured_samples, robustness_conditions
-from sk_qdots.model_selection._conditions import TESTS, perturbed
-from sk_qdots.model_selection._published import PAPER, REFERENCE_LIMIT, RELEASED
+from sk_qdots.model_selection.conditions import TESTS, perturbed
+from sk_qdots.model_selection.published import PAPER, REFERENCE_LIMIT, RELEASED
 from sk_qdots.solvents import held_out_solvents, known_solvents
 
 

@@ -12,7 +12,7 @@ import pytest
 import xarray as xr
 
 import sk_qdots as sq
-from sk_qdots.simulation._library_files import ZarrLibrary
+from sk_qdots.simulation.library_files import ZarrLibrary
 
 pytest.importorskip("zarr")
 pytest.importorskip("h5netcdf")

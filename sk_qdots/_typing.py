@@ -1,0 +1,28 @@
+"""Types that signatures share: arrays named by what they hold, and what JSON can say."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = [
+    "BoolArray",
+    "Float32Array",
+    "FloatArray",
+    "IntArray",
+    "Json",
+    "JsonObject",
+    "RealArray",
+    "StrArray",
+]
+
+FloatArray: TypeAlias = npt.NDArray[np.float64]
+Float32Array: TypeAlias = npt.NDArray[np.float32]
+RealArray: TypeAlias = npt.NDArray[np.float64] | npt.NDArray[np.float32]  # patterns keep theirs
+IntArray: TypeAlias = npt.NDArray[np.int64]
+BoolArray: TypeAlias = npt.NDArray[np.bool_]
+StrArray: TypeAlias = npt.NDArray[np.str_]
+Json: TypeAlias = "str | int | float | bool | list[Json] | dict[str, Json] | None"
+JsonObject: TypeAlias = dict[str, Json]

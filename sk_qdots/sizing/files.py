@@ -1,0 +1,289 @@
+"""Sizers on disk: a manifest and arrays, read with distrust.
+
+No pickle is written or read. Digests show damage of either file; :mod:`._sizer_parts`
+checks what they hold.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import lzma
+import math
+import re
+import zipfile
+import zlib
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from tokenize import TokenError
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..neural_network import AllCNNClassifier, AllCNNRegressor
+from ..preprocessing import QStandardizer
+from .parts import NETWORK_PARAMETERS, REGRESSOR, STANDARDIZER_PARAMETERS, SizerParts, build_parts
+from .reference import ReferencePatterns
+
+__all__ = ["MANIFEST", "SizerError", "read_manifest", "read_sizer", "write_sizer"]
+
+Array = npt.NDArray[Any]
+
+_FORMAT = "sk_qdots sizer"
+_FORMAT_VERSION = 3
+MANIFEST = "manifest.json"
+_WEIGHTS = "weights.npz"
+_MAX_MANIFEST = 2**20
+_MAX_WEIGHTS = 64 * 2**20
+
+_MEMBER = re.compile(
+    r"(classes|input_q|reference_(q|diameters|dispersions|patterns)|regressor_target_(mean|scale)"
+    r"|(regressor_)?(mean|noise|nuisance|(weight|bias)\d{1,2}))\.npy"
+)
+
+
+class SizerError(ValueError):
+    """A sizer that cannot be found, read or written.
+
+    Examples
+    --------
+    >>> import sk_qdots as sq
+    >>> try:
+    ...     sq.load_sizer("Unobtainium")
+    ... except sq.SizerError as error:
+    ...     print(str(error).split(";")[0])
+    Unobtainium: no such sizer
+    """
+
+
+def write_sizer(
+    folder: Path,
+    *,
+    standardizer: QStandardizer,
+    classifier: AllCNNClassifier,
+    reference: ReferencePatterns | None,
+    regressor: AllCNNRegressor | None = None,
+    targets: Sequence[str] = (),
+    facts: Mapping[str, Any],
+    overwrite: bool,
+) -> None:
+    """Write the two files; each appears whole or not at all."""
+    if folder.exists():
+        present = {p.name for p in folder.iterdir()} if folder.is_dir() else {""}
+        leftovers = {name for name in present if name.endswith(".part")}
+        if present - leftovers - {_WEIGHTS} and MANIFEST not in present:
+            raise SizerError(f"{folder}: exists and is not a sizer; choose another path")
+        if MANIFEST in present and not overwrite:
+            raise SizerError(f"{folder}: holds a sizer already; pass overwrite=True to replace it")
+    arrays = {"classes": classifier.classes_, **_network_arrays(classifier, "")}
+    if regressor is not None:
+        arrays |= _network_arrays(regressor, REGRESSOR)
+        arrays["regressor_target_mean"] = regressor.mean_
+        arrays["regressor_target_scale"] = regressor.scale_
+    if standardizer.input_q is not None:
+        arrays["input_q"] = np.asarray(standardizer.input_q, dtype=np.float64)
+    if reference is not None:
+        arrays["reference_q"] = reference.q
+        arrays["reference_diameters"] = reference.diameters
+        arrays["reference_dispersions"] = reference.dispersions
+        # Half precision keeps 3 digits of an area-1000 pattern: more than it is used for.
+        arrays["reference_patterns"] = reference.patterns.astype(np.float16)
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, **arrays)  # type: ignore[arg-type]
+    weights = buffer.getvalue()
+    manifest = {
+        "format": _FORMAT,
+        "format_version": _FORMAT_VERSION,
+        **facts,
+        "classes": classifier.classes_.tolist(),
+        "labels_between_classes": classifier.classes is not None,
+        "standardizer": {p: getattr(standardizer, p) for p in STANDARDIZER_PARAMETERS},
+        "classifier": _network_parameters(classifier),
+        **_encoding_facts(classifier),
+        "versions": {p: version(p) for p in ("sk_qdots", "numpy", "scikit-learn", "torch")},
+        **({} if regressor is None else {"regressor": _regressor_facts(regressor, targets)}),
+        "weights_sha256": hashlib.sha256(weights).hexdigest(),
+    }
+    try:
+        manifest = json.loads(json.dumps(manifest, default=_plain, allow_nan=False))
+        build_parts(manifest, arrays)  # never write what could not be read again
+        text = json.dumps({**manifest, "manifest_sha256": _digest(manifest)}, indent=2) + "\n"
+    except (TypeError, ValueError) as error:
+        raise SizerError(f"{folder}: this sizer cannot be saved: {error}") from None
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        _replace({folder / _WEIGHTS: weights, folder / MANIFEST: text.encode()})
+    except OSError as error:
+        raise SizerError(f"{folder}: cannot be written: {error.strerror}") from None
+
+
+def _network_arrays(network: AllCNNClassifier | AllCNNRegressor, prefix: str) -> dict[str, Array]:
+    arrays: dict[str, Array] = {
+        f"{prefix}{name}": getattr(network.encoding_, name)
+        for name in ("mean", "noise", "nuisance")
+    }
+    for k, (weight, bias) in enumerate(network.layers_):
+        arrays[f"{prefix}weight{k}"], arrays[f"{prefix}bias{k}"] = weight, bias
+    return arrays
+
+
+def _network_parameters(network: AllCNNClassifier | AllCNNRegressor) -> dict[str, Any]:
+    # The layers as they are: what a preset's name means may change.
+    return {p: getattr(network.architecture_, p, getattr(network, p)) for p in NETWORK_PARAMETERS}
+
+
+def _encoding_facts(network: AllCNNClassifier | AllCNNRegressor) -> dict[str, Any]:
+    return {"level": network.encoding_.level, "scale": list(network.encoding_.scale)}
+
+
+def _regressor_facts(regressor: AllCNNRegressor, targets: Sequence[str]) -> dict[str, Any]:
+    return {
+        "targets": list(targets),
+        "parameters": _network_parameters(regressor),
+        **_encoding_facts(regressor),
+    }
+
+
+def read_sizer(folder: Path) -> SizerParts:
+    """Read the two files and build the fitted steps from them.
+
+    Raises
+    ------
+    SizerError
+        If a file is missing, damaged, of a newer format, or inconsistent.
+    """
+    try:
+        manifest = read_manifest(folder)
+        return build_parts(manifest, _read_weights(folder / _WEIGHTS, manifest["weights_sha256"]))
+    except SizerError:
+        raise
+    except OSError as error:
+        where = error.filename or folder
+        raise SizerError(f"{where}: cannot be read: {error.strerror or error}") from None
+    except (
+        KeyError,
+        TypeError,
+        ValueError,
+        AttributeError,
+        OverflowError,
+        RecursionError,
+    ) as error:
+        raise SizerError(f"{folder}: not a sizer, or damaged: {error!r}") from None
+
+
+def _read_bytes(path: Path, largest: int) -> bytes:
+    """A regular file's bytes, and no more of them than a sizer can have."""
+    if not path.is_file():
+        raise SizerError(f"{path}: missing; the folder is not a sizer")
+    with path.open("rb") as file:
+        raw = file.read(largest + 1)
+    if len(raw) > largest:
+        raise SizerError(f"{path}: larger than {largest} bytes; not a sizer's")
+    return raw
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """Read what a sizer tells of itself, its digest checked.
+
+    Raises
+    ------
+    SizerError
+        If it is missing, damaged or of another format.
+    """
+    path = folder / MANIFEST
+    raw = _read_bytes(path, _MAX_MANIFEST)
+    try:
+        manifest = json.loads(raw.decode("utf-8"))
+    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+        raise SizerError(f"{path}: not JSON: {error}") from None
+    if not isinstance(manifest, dict) or manifest.get("format") != _FORMAT:
+        raise SizerError(f"{path}: not a sizer's manifest")
+    found = manifest.get("format_version")
+    if found != _FORMAT_VERSION:
+        older = isinstance(found, int) and found < _FORMAT_VERSION
+        remedy = "train the sizer again" if older else "update sk_qdots"
+        raise SizerError(
+            f"{path}: format version {found!r}; this version of sk_qdots reads {_FORMAT_VERSION}: "
+            f"{remedy}"
+        )
+    if manifest.get("manifest_sha256") != _digest(manifest):
+        raise SizerError(f"{path}: was changed after it was written, or damaged; copy it again")
+    return manifest
+
+
+def _read_weights(path: Path, digest: str) -> dict[str, Array]:
+    raw = _read_bytes(path, _MAX_WEIGHTS)
+    if hashlib.sha256(raw).hexdigest() != digest:
+        raise SizerError(f"{path}: does not match its manifest; it is damaged, copy it again")
+    try:
+        with zipfile.ZipFile(io.BytesIO(raw)) as archive:
+            _check_members(archive)
+        with np.load(io.BytesIO(raw), allow_pickle=False) as loaded:
+            return {name: loaded[name] for name in loaded.files}
+    except (
+        zipfile.BadZipFile,
+        zlib.error,
+        lzma.LZMAError,
+        EOFError,
+        ValueError,
+        RuntimeError,  # an encrypted member; NotImplementedError is one too
+        SyntaxError,  # a header that is no Python literal
+        TokenError,
+        MemoryError,
+    ) as error:
+        raise SizerError(f"{path}: not a file of arrays: {error}") from None
+
+
+def _check_members(archive: zipfile.ZipFile) -> None:
+    """Refuse, before anything is unpacked, what is too large or not an array of numbers."""
+    entries = archive.infolist()
+    if sum(entry.file_size for entry in entries) > _MAX_WEIGHTS:
+        raise ValueError(f"it unpacks to more than {_MAX_WEIGHTS} bytes")
+    if len({entry.filename for entry in entries}) < len(entries):
+        raise ValueError("two arrays have one name")
+    for entry in entries:
+        if not _MEMBER.fullmatch(entry.filename):
+            raise ValueError(f"{entry.filename!r} is no part of a sizer")
+        if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            raise ValueError(f"{entry.filename} is packed in an unknown way")
+        with archive.open(entry) as member:
+            major, _ = np.lib.format.read_magic(member)
+            read_header = {
+                1: np.lib.format.read_array_header_1_0,
+                2: np.lib.format.read_array_header_2_0,
+            }.get(major)
+            if read_header is None:
+                raise ValueError(f"{entry.filename} is an array of an unknown version")
+            shape, _, dtype = read_header(member)
+        if dtype.kind not in "fiu" or math.prod(shape) * dtype.itemsize > entry.file_size:
+            raise ValueError(f"{entry.filename} is not an array of numbers of its size")
+
+
+def _replace(contents: Mapping[Path, bytes]) -> None:
+    """Write files beside the old ones first, so that an interruption leaves the old ones."""
+    temporary = {path: path.with_name(path.name + ".part") for path in contents}
+    try:
+        for path, content in contents.items():
+            temporary[path].write_bytes(content)
+        for path in contents:
+            temporary[path].replace(path)
+    finally:
+        for part in temporary.values():
+            part.unlink(missing_ok=True)
+
+
+def _digest(manifest: Mapping[str, Any]) -> str:
+    """Of all that the manifest says, however it is laid out."""
+    rest = {key: value for key, value in manifest.items() if key != "manifest_sha256"}
+    return hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    raise TypeError(f"{type(value).__name__} is not a JSON value")

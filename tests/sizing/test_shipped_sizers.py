@@ -1,0 +1,68 @@
+"""The sizers that are shipped for other crystals than PbS."""
+
+import numpy as np
+import pytest
+
+import sk_qdots as sq
+from sk_qdots.sizing.registry import sizer_facts
+from sk_qdots.solvents import load_background
+
+KEV_24 = 0.5169  # Angstrom
+CRYSTALS = {"CdSe": "CdSe zinc blende", "Pt": "Pt"}
+
+
+@pytest.mark.parametrize("name", CRYSTALS)
+def test_it_was_made_by_the_command_and_says_how_good_it_is(name):
+    facts, sizer = sizer_facts(name), sq.load_sizer(name)
+    assert facts.crystal == CRYSTALS[name]
+    assert sizer.training["command"].startswith(f"sk-qdots train --crystal '{CRYSTALS[name]}'") or (
+        sizer.training["command"].startswith(f"sk-qdots train --crystal {CRYSTALS[name]} ")
+    )
+    assert sizer.targets[1:] == ("dispersion", "strain", "volume_diameter")
+    assert sizer.training["scores"]["standard cells"]["accuracy"] > 0.5
+
+
+def catalysts(folder, diameter, dispersion, strain=-0.003):
+    """Pt on carbon in a glass capillary, 24 keV, 2 to 85 degrees, as counted."""
+    two_theta = np.arange(2.0, 85.0, 0.01)
+    q = 4.0 * np.pi / KEV_24 * np.sin(np.deg2rad(two_theta / 2.0))
+    library = sq.simulate_library(
+        "Pt",
+        diameters=[diameter],
+        dispersions=[dispersion],
+        strains=[strain],
+        q=q,
+        wavelength=KEV_24,
+    )
+    metal = library["intensity"].values.ravel().astype(float)
+    carbon, glass = sq.load_solvent("carbon-black", KEV_24), load_background("borosilicate")
+    carbon, glass = (np.interp(q, curve["q"], curve) for curve in (carbon, glass))
+    mixed = metal / metal.mean() + 0.5 * carbon / carbon.mean() + 0.4 * glass / glass.mean()
+    counts = np.random.default_rng(0).poisson(2000.0 * mixed)
+    path = folder / "catalyst.xye"
+    np.savetxt(path, np.column_stack([two_theta, counts, np.sqrt(counts)]), fmt="%.4f")
+    return sq.read_pattern(path, wavelength=KEV_24)
+
+
+@pytest.mark.parametrize(("diameter", "dispersion"), [(1.8, 0.5), (2.5, 0.3), (4.0, 0.4)])
+def test_catalysts_on_carbon_in_glass(tmp_path, diameter, dispersion):
+    result = sq.load_sizer("Pt").size(catalysts(tmp_path, diameter, dispersion))
+    by_volume = diameter * (1.0 + dispersion**2) ** 3
+    assert result.volume_diameter == pytest.approx(by_volume, rel=0.15)
+    assert result.dispersion == pytest.approx(dispersion, abs=0.1)
+    assert abs(result.diameter - diameter) <= 0.5
+
+
+@pytest.mark.parametrize("name", CRYSTALS)
+def test_fresh_dots_are_sized(name):
+    library = sq.simulate_library(
+        CRYSTALS[name], diameters=[3.0, 5.0], dispersions=[0.12, 0.2], strains=[0.001]
+    )
+    X, y, _ = sq.library_samples(library)
+    X = X.sel(q=slice(1.0, 14.0))
+    noisy = sq.PoissonNoise(snr=46, random_state=0).fit_transform(X)
+    sizer = sq.load_sizer(name)
+    assert [sizer.size(row).diameter * 1000 for row in noisy] == y.tolist()
+    estimates = sizer.estimate(noisy)
+    assert np.abs(estimates["diameter"] - y / 1000.0).max() < 0.3
+    assert np.abs(estimates["strain"] - 0.001).max() < 0.0015

@@ -1,0 +1,554 @@
+"""From a crystal to a sizer."""
+
+import json
+import shlex
+import shutil
+
+import numpy as np
+import pytest
+import xarray as xr
+
+import sk_qdots as sq
+from sk_qdots import training
+from sk_qdots.cli import _parser, main
+from sk_qdots.cli._train import _command
+from sk_qdots.simulation import Sublattice
+from sk_qdots.sizing import files
+from sk_qdots.sizing.parts import TARGETS
+from sk_qdots.training import _train
+from sk_qdots.training import plan as plan_module
+
+CDTE = """data_CdTe
+_cell_length_a 6.482
+_cell_length_b 6.482
+_cell_length_c 6.482
+_cell_angle_alpha 90
+_cell_angle_beta 90
+_cell_angle_gamma 90
+_symmetry_space_group_name_H-M 'F -4 3 m'
+loop_
+_atom_site_label
+_atom_site_type_symbol
+_atom_site_fract_x
+_atom_site_fract_y
+_atom_site_fract_z
+_atom_site_B_iso_or_equiv
+Cd1 Cd 0 0 0 1.2
+Te1 Te 0.25 0.25 0.25 1.0
+"""
+ZNO = """data_ZnO
+_cell_length_a 3.2498
+_cell_length_b 3.2498
+_cell_length_c 5.2066
+_cell_angle_alpha 90
+_cell_angle_beta 90
+_cell_angle_gamma 120
+_symmetry_space_group_name_H-M 'P 63 m c'
+loop_
+_atom_site_label
+_atom_site_type_symbol
+_atom_site_fract_x
+_atom_site_fract_y
+_atom_site_fract_z
+_atom_site_U_iso_or_equiv
+Zn1 Zn 0.33333 0.66667 0 0.008
+O1 O 0.33333 0.66667 0.3819 0.009
+"""
+SNO2 = """data_SnO2
+_cell_length_a 4.7373
+_cell_length_b 4.7373
+_cell_length_c 3.1864
+_cell_angle_alpha 90
+_cell_angle_beta 90
+_cell_angle_gamma 90
+_symmetry_space_group_name_H-M 'P 42/m n m'
+loop_
+_atom_site_label
+_atom_site_type_symbol
+_atom_site_fract_x
+_atom_site_fract_y
+_atom_site_fract_z
+_atom_site_B_iso_or_equiv
+Sn1 Sn 0 0 0 0.3
+O1 O 0.3064 0.3064 0 0.5
+"""
+CIFS = {"CdTe": CDTE, "ZnO": ZNO, "SnO2": SNO2}
+METHANE = CDTE.replace("Cd1 Cd", "C1 C").replace("Te1 Te", "H1 H")
+
+
+@pytest.fixture
+def cif(tmp_path):
+    path = tmp_path / "CdTe.cif"
+    path.write_text(CDTE)
+    return path
+
+
+@pytest.fixture
+def brief(monkeypatch):
+    """A training of seconds: what is tested is that everything comes together."""
+    monkeypatch.setattr(_train, "_STEPS_PER_EPOCH", 6)
+    monkeypatch.setattr(_train, "_N_TEST", 60)
+    return {
+        "diameters": [2.0, 4.0, 6.0],
+        "dispersions": [0.1, 0.2],
+        "strains": [-0.002, 0.002],
+        "solvents": ["hexane", "toluene"],
+        "epochs": 2,
+    }
+
+
+def test_step_is_what_the_particles_resolve(cif):
+    for crystal in ("PbS", "Pt", cif, "CeO2"):
+        plan = sq.plan_training(crystal)
+        assert plan.step / 1000 >= plan_module.particle_step(plan.crystal)
+        assert plan.classes[0] == 2000 and plan.classes[-1] <= 8000
+        assert f"{plan.step / 1000:g} nm" in str(plan) and "minutes" in str(plan)
+
+
+def test_simulated_sizes_lie_around_the_classes():
+    plan = sq.plan_training("PbS", diameters=[2.0, 2.5, 3.0])
+    assert set(np.array(plan.classes) / 1000) < set(plan.diameters)
+    assert plan.diameters[-1] == pytest.approx(3.25, abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("instrument", "wavelength", "end"),
+    [("lab-cu", 1.54059, 7.92), ("synchrotron", 0.56, 15.0), (0.5169, 0.5169, 15.0)],
+)
+def test_range_is_that_of_the_instrument(instrument, wavelength, end):
+    plan = sq.plan_training("PbS", instrument=instrument)
+    assert plan.wavelength == pytest.approx(wavelength, abs=1e-4)
+    assert plan.q[-1] == pytest.approx(end, abs=0.02)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"diameters": [2.0, 2.2, 2.4]}, "resolve no less: choose 0.5 nm or more"),
+        ({"diameters": [2.0, 3.0, 5.0]}, "even steps"),
+        ({"diameters": [3.0, 2.0]}, "even steps"),
+        ({"diameters": [3.0]}, "two positive numbers"),
+        ({"diameters": [0.2, 0.9]}, "smallest particle"),
+        ({"diameters": [np.nan, 2.0]}, "two positive numbers"),
+        ({"instrument": "lab-copper"}, "known: ideal, synchrotron, capillary, lab-cu"),
+        ({"instrument": 56.0}, "wavelength is in Angstrom"),
+        ({"solvents": ["hexan"]}, "unknown solvent 'hexan'"),
+        ({"epochs": 0}, "positive integer"),
+    ],
+)
+def test_bad_plans(settings, message):
+    with pytest.raises(ValueError, match=message):
+        sq.plan_training("PbS", **settings)
+
+
+def test_organic_crystals_are_refused(tmp_path):
+    path = tmp_path / "organic.cif"
+    path.write_text(METHANE)
+    with pytest.raises(ValueError, match=r"organic \(C, H\)"):
+        sq.plan_training(path)
+
+
+DISORDERED = CDTE.replace("Cd1 Cd 0 0 0 1.2\n", "Cd1 Cd 0 0 0 1.2\nCd2 Cd {0} {0} {0} 1.2\n")
+
+
+@pytest.mark.parametrize(
+    ("place", "message"), [(0.02, "disordered; keep one of its alternatives"), (0.1, "apart")]
+)
+def test_disordered_crystals_are_refused_in_one_line(tmp_path, place, message, capsys):
+    path = tmp_path / "disordered.cif"
+    path.write_text(DISORDERED.format(place))
+    assert main(["train", "--cif", str(path)]) == 2
+    error = capsys.readouterr().err
+    assert message in error and "disordered" in error and error.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "sites",
+    [
+        ("C", "C", "O"),  # hydrogens were not refined
+        ("C", "C", "Zn"),  # a complex
+        ("C", "D", "D"),
+    ],
+)
+def test_molecules_are_refused(sites):
+    chain = tuple(Sublattice(e, (1.3 * k, 0.0, 0.0), 1.0) for k, e in enumerate(sites))
+    box = ((8.0, 0.0, 0.0), (0.0, 8.0, 0.0), (0.0, 0.0, 8.0))
+    with pytest.raises(ValueError, match="is organic"):
+        sq.plan_training(sq.Crystal("molecule", box, chain))
+
+
+def test_carbides_and_carbonates_and_diamond_are_not_molecules():
+    box = ((4.3, 0.0, 0.0), (0.0, 4.3, 0.0), (0.0, 0.0, 4.3))
+    for second in ("Ti", "O", "C"):
+        pair = (Sublattice("C", (0.0, 0.0, 0.0), 0.5), Sublattice(second, (0.0, 0.0, 1.5), 0.5))
+        assert sq.plan_training(sq.Crystal("not organic", box, pair)).n_atoms == 2
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"strains": [-0.5, 0.5]}, r"strains holds -0\.5.*not percent"),
+        ({"strains": []}, "strains must be a non-empty"),
+        ({"dispersions": [0.1, 0.1]}, "dispersions holds the same value more than once"),
+        ({"dispersions": [10.0]}, r"dispersions holds 10\.0.*not percent"),
+        ({"dispersions": ["x"]}, "must hold numbers"),
+        ({"b_iso": -3}, r"b_iso holds -3\.0"),
+        ({"b_iso": float("nan")}, "b_iso holds nan"),
+        ({"shape": "banana"}, "banana"),
+        ({"shape": ["sphere", "sphere"]}, "several different ones"),
+        ({"shape": []}, "shape is empty"),
+    ],
+)
+def test_what_training_would_refuse_is_refused_by_its_plan(settings, message):
+    with pytest.raises(ValueError, match=message):
+        sq.plan_training("PbS", **settings)
+
+
+@pytest.mark.parametrize("option", ["--workers", "--seed", "--epochs"])
+def test_negative_numbers_are_refused_by_the_parser(option, capsys):
+    with pytest.raises(SystemExit):
+        main(["train", "--crystal", "PbS", f"{option}=-1", "--plan"])
+    assert "is not a whole number" in capsys.readouterr().err
+
+
+def test_populations_that_no_particles_make_are_refused():
+    with pytest.raises(ValueError, match=r"makes none of the dispersions 0\.05 at every size"):
+        sq.plan_training("PbS", diameters=[1.1, 1.65, 2.2], dispersions=[0.05])
+
+
+def test_one_blank_of_the_user_is_enough():
+    blank = sq.load_solvent("toluene").rename("mine")
+    for given in (blank, [blank]):
+        plan = sq.plan_training("PbS", diameters=[2.0, 3.0], solvents=given)
+        assert "liquids      mine" in str(plan)
+
+
+def test_particles_of_large_cells_are_cut_by_atoms():
+    plan = sq.plan_training("CsPbBr3 orthorhombic")
+    assert plan.crystal.node_diameter > 1.0 and plan.step == 500
+    assert "grow by 0.5 nm" in str(plan)
+    small = sq.plan_training("CsPbBr3 orthorhombic", diameters=[2.0, 3.0], dispersions=[0.2])
+    table = small.series()[0]
+    assert np.allclose(np.diff(table.diameters), 0.5, atol=0.2)
+
+
+def test_cost_is_told_and_what_does_not_fit_is_refused(tmp_path, monkeypatch, capsys):
+    rng = np.random.default_rng(0)
+    head, _ = CDTE.replace("6.482", "12.0").replace("F -4 3 m", "P 1").split("Cd1")
+    places = rng.uniform(-0.03, 0.03, (27, 3)) + np.indices((3, 3, 3)).reshape(3, -1).T / 3
+    sites = "".join(
+        f"X{k} {('Cd', 'Te')[k % 2]} {x:.4f} {y:.4f} {z:.4f} 1.0\n"
+        for k, (x, y, z) in enumerate(places)
+    )
+    path = tmp_path / "many.cif"
+    path.write_text(head + sites)
+    plan = sq.plan_training(path, diameters=[2.0, 3.0], dispersions=[0.2])
+    minutes, memory = plan.simulation_cost
+    assert minutes > 0.05 and memory > 3e6
+    assert "27 atoms" in str(plan) and "simulation   about" in str(plan)
+    monkeypatch.setattr(plan_module, "_memory", lambda: 1e6)
+    command = ["train", "--cif", str(path), "--diameters", "2:3:1", "--dispersions", "0.2"]
+    assert main([*command, "--out", str(tmp_path / "out")]) == 2
+    told = capsys.readouterr()
+    assert "simulation   about" in told.out
+    assert "this machine has 0.0 GB" in told.err and told.err.count("\n") == 1
+
+
+def test_the_cost_of_a_cell_of_500_atoms_is_told_from_a_few(monkeypatch):
+    places = np.indices((8, 8, 8)).reshape(3, -1).T * 3.25
+    atoms = tuple(
+        Sublattice(("Cd", "Te")[k % 2], tuple(map(float, p)), 1.0) for k, p in enumerate(places)
+    )
+    box = tuple(tuple(26.0 * row) for row in np.eye(3))
+    plan = sq.plan_training(sq.Crystal("large", box, atoms), diameters=[2.0, 3.0, 4.0])
+    cut = []
+    original = plan_module.homologous_series
+    monkeypatch.setattr(
+        plan_module,
+        "homologous_series",
+        lambda crystal, *a, **k: (cut.append(crystal), original(crystal, *a, **k))[1],
+    )
+    assert "512 atoms" in str(plan)
+    assert cut and all(len(crystal.sublattices) < 20 for crystal in cut)
+    minutes, memory = plan.simulation_cost
+    assert minutes > 1.0 and memory > 3e7
+
+
+def test_patterns_count_in_the_memory():
+    few = sq.plan_training("PbS", diameters=[2.0, 3.0], strains=[0.0])
+    many = sq.plan_training("PbS", diameters=[2.0, 3.0], b_iso=np.linspace(0.5, 2.0, 50))
+    patterns = (many.n_patterns - few.n_patterns) * len(few.q) * 4.0
+    assert many.simulation_cost[1] - few.simulation_cost[1] > 2.5 * patterns
+
+
+def test_sizer_of_a_cif_is_saved_and_sizes(cif, brief, tmp_path):
+    sizer = sq.train_sizer(cif, progress=False, **brief)
+    assert sizer.classes_.tolist() == [2000, 4000, 6000]
+    assert sizer.targets == TARGETS[:4]
+    scores = sizer.training["scores"]
+    assert set(scores["by size"]) == {"2", "4", "6"} and scores["n_test"] == 60
+    sizer.save(tmp_path / "CdTe")
+    loaded = sq.load_sizer(tmp_path / "CdTe")
+    library = sq.simulate_library(
+        sq.Crystal.from_cif(cif), diameters=[4.0], dispersions=[0.15], strains=[0.0]
+    )
+    pattern = sq.library_samples(library)[0][0]
+    one, other = sizer.size(pattern), loaded.size(pattern)
+    assert one.diameter == other.diameter
+    assert one.uncertainties == other.uncertainties
+    assert set(one.uncertainties) == set(TARGETS[:4]) and one.dimensions == {}
+    assert one.volume_diameter == pytest.approx(other.volume_diameter)
+    estimates = loaded.estimate(pattern)
+    assert float(estimates.dispersion[0]) == other.dispersion
+    assert float(estimates.strain_std[0]) == other.uncertainties["strain"]
+
+
+def test_training_goes_on_where_it_was_interrupted(brief, tmp_path):
+    whole = sq.train_sizer("PbS", progress=False, checkpoint=tmp_path / "a", **brief)
+    again = sq.train_sizer("PbS", progress=False, checkpoint=tmp_path / "a", **brief)
+    X = np.full((1, 5004), 70.0) + np.cos(np.arange(5004) / 50.0)
+    np.testing.assert_array_equal(whole.predict_proba(X), again.predict_proba(X))
+    afresh = sq.train_sizer("PbS", progress=False, **brief)
+    np.testing.assert_array_equal(whole.predict_proba(X), afresh.predict_proba(X))
+
+
+def test_sizer_without_estimates(brief):
+    sizer = sq.train_sizer("PbS", progress=False, estimates=False, **brief)
+    assert sizer.regressor is None and "estimates" not in sizer.training["scores"]
+    with pytest.raises(ValueError, match="estimates nothing but the class"):
+        sizer.estimate(np.full((1, 5004), 70.0))
+
+
+def test_laboratory_and_shapes(brief):
+    sizer = sq.train_sizer(
+        "PbS", progress=False, instrument="lab-cu", shape=["sphere", "cube"], **brief
+    )
+    assert sizer.q_[-1] < 8.0
+    assert sizer.simulation["wavelength"] == pytest.approx(1.54059, abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("shape", "names"), [("rod", ("width", "length")), ("platelet", ("width", "thickness"))]
+)
+def test_rods_and_platelets_report_both_dimensions(brief, shape, names, tmp_path):
+    ratios = [1.0, 3.0]
+    sizer = sq.train_sizer("PbS", progress=False, shape=shape, aspect_ratios=ratios, **brief)
+    assert sizer.targets[-2:] == names
+    assert set(names) < set(sizer.training["scores"]["estimates"])
+    sizer.save(tmp_path / shape)
+    library = sq.simulate_library("PbS", diameters=[4.0], dispersions=[0.15], strains=[0.0])
+    pattern = sq.library_samples(library)[0][0]
+    found = sq.load_sizer(tmp_path / shape).size(pattern)
+    assert tuple(found.dimensions) == names and set(names) < set(found.uncertainties)
+    card = training.model_card(sizer)
+    assert f"{shape} of aspect ratio 1, 3" in card and f"| {names[1]}, nm |" in card
+
+
+def test_dimensions_have_the_volume_of_the_sphere():
+    rods = sq.plan_training("PbS", shape="rod")
+    width, length = rods.dimensions(np.array([5.0]), np.array([3.0]))[0]
+    assert length == pytest.approx(3.0 * width)
+    assert np.pi / 4 * width**2 * length == pytest.approx(np.pi / 6 * 125.0)
+    plates = sq.plan_training("PbS", shape="platelet")
+    width, thickness = plates.dimensions(np.array([5.0]), np.array([4.0]))[0]
+    assert width == pytest.approx(4.0 * thickness)
+    assert width**2 * thickness == pytest.approx(np.pi / 6 * 125.0)
+    body = rods.bodies[rods.aspect_ratios.index(3.0)]
+    assert body.length / body.width == 3.0
+
+
+def test_displacements_are_simulated_one_after_the_other(brief):
+    plan = sq.plan_training("Pt", b_iso=[0.3, 0.8], **brief)
+    assert plan.n_patterns == 2 * sq.plan_training("Pt", **brief).n_patterns
+    X, y = _train.samples_of(plan, plan.series(), plan.diameters, plan.dispersions, plan.strains)
+    assert len(X) == len(y) == plan.n_patterns
+    assert "B/A^2        0.3, 0.8" in str(plan)
+
+
+def test_aspect_ratios_belong_to_one_shape():
+    with pytest.raises(ValueError, match="one shape, rod or platelet"):
+        sq.plan_training("PbS", aspect_ratios=[1.0, 2.0])
+    with pytest.raises(ValueError, match=r"0\.1 to 20"):
+        sq.plan_training("PbS", shape="rod", aspect_ratios=[0.0, 2.0])
+
+
+def test_sizers_of_ones_own_are_found_by_name(brief, tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("SK_QDOTS_SIZERS", str(tmp_path / "mine"))
+    options = ["--diameters", "2:6:2", "--epochs", "1", "--solvents", "dry", "--classes-only"]
+    options += ["--workers", "0"]
+    assert main(["train", "--crystal", "PbSe", *options]) == 0
+    assert "--model PbSe" in capsys.readouterr().out
+    assert "pm" not in (tmp_path / "mine" / "PbSe" / "model_card.md").read_text()
+    assert sq.load_sizer("PbSe").name == "PbSe"
+    assert main(["info"]) == 0
+    rows = {line.split()[0]: line for line in capsys.readouterr().out.splitlines()}
+    assert rows["PbSe"].endswith("own") and rows["PbS"].endswith("shipped")
+    assert "2-6 by 2" in rows["PbSe"] and "synchrotron, 0.56 A" in rows["PbSe"]
+    assert main(["info", "PbSe", "--format", "json"]) == 0
+    record = json.loads(capsys.readouterr().out)[0]
+    assert record["crystal"] == "PbSe" and record["accuracy"] == pytest.approx(
+        sq.load_sizer("PbSe").training["scores"]["standard cells"]["accuracy"]
+    )
+    assert main(["info", "PbS"]) == 0
+    assert "standard cells" in capsys.readouterr().out
+    assert main(["info", "nowhere"]) == 2
+    assert "nowhere" in capsys.readouterr().err
+    manifest = tmp_path / "mine" / "PbSe" / "manifest.json"
+    manifest.write_text(manifest.read_text()[:-20])
+    assert main(["info"]) == 2
+    told = capsys.readouterr()
+    assert "not JSON" in told.err and "PbS " in told.out
+
+
+def test_command(cif, brief, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    options = ["--diameters", "2:6:2", "--epochs", "1", "--solvents", "dry", "--classes-only"]
+    options += ["--workers", "0"]
+    assert main(["train", "--cif", str(cif), *options, "--plan"]) == 0
+    assert "none (dry)" in capsys.readouterr().out
+    assert main(["train", "--cif", str(cif), *options, "--out", "mine"]) == 0
+    told = capsys.readouterr().out
+    assert "standard cells" in told and "sk-qdots size FILE --model mine" in told
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["CdTe.cif", "mine"]
+    assert main(["train", "--cif", str(cif), *options, "--out", "mine"]) == 2
+    assert "mine exists" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", CIFS)
+def test_crystals_that_are_not_built_in_end_with_a_working_sizer(name, tmp_path, capsys):
+    """Minutes each: a short training, which sizes fresh dry dots all the same."""
+    cif, out = tmp_path / f"{name}.cif", tmp_path / "sizer"
+    cif.write_text(CIFS[name])
+    options = ["--diameters", "2:6:1", "--solvents", "dry", "--epochs", "6", "--out", str(out)]
+    assert main(["train", "--cif", str(cif), *options]) == 0
+    told = capsys.readouterr().out
+    assert "standard cells" in told and "least often right" in told
+    assert "Right by size" in (out / "model_card.md").read_text()
+    sizer = sq.load_sizer(out)
+    assert sizer.training["scores"]["standard cells"]["accuracy"] > 0.9
+    library = sq.simulate_library(
+        sq.Crystal.from_cif(cif),
+        diameters=[3.0, 5.0],
+        dispersions=[0.12, 0.18],
+        strains=[0.0015],
+    )
+    X, y, _ = sq.library_samples(library)
+    noisy = sq.PoissonNoise(snr=46, random_state=0).fit_transform(X)
+    assert [sizer.size(row).diameter * 1000 for row in noisy] == y.tolist()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--crystal", "PbS", "--diameters", "2:8:0.1"], "resolve no less"),
+        (["--crystal", "Unobtainium"], "unknown crystal"),
+        (["--cif", "nowhere.cif"], "no such CIF"),
+    ],
+)
+def test_failures_have_one_line(options, message, capsys):
+    assert main(["train", *options]) == 2
+    error = capsys.readouterr().err
+    assert message in error and error.count("\n") == 1
+
+
+@pytest.mark.parametrize("options", [["--crystal", "PbS"], ["--crystal", "PbSe", "--name", "PbS"]])
+def test_a_name_that_is_known_is_refused_before_training(options, capsys):
+    assert main(["train", *options]) == 2
+    error = capsys.readouterr().err
+    assert "'PbS' is known already: choose another --name" in error and error.count("\n") == 1
+
+
+def test_a_name_that_cannot_be_saved_is_refused_before_training():
+    with pytest.raises(ValueError, match="the name 'α-MnS' is not valid"):
+        sq.plan_training("PbS", name="α-MnS")
+
+
+def test_the_recorded_command_is_understood_again():
+    words = ["train", "--crystal", "Pt", "--strains=-0.01:0.005:0.0015", "--classes-only"]
+    words += ["--instrument", "wavelength=0.5169", "--solvents", "carbon-black", "toluene"]
+    once = _parser().parse_args(words)
+    again = _parser().parse_args(shlex.split(_command(once))[1:])
+    assert vars(again) == vars(once)
+
+
+def test_an_instrument_has_one_name():
+    named = sq.plan_training("PbS", instrument=0.5169)
+    assert named.instrument == named.settings()["instrument"] == "synchrotron"
+    own = sq.augmentation.Laboratory(q_max=(11.0, 12.0))
+    plan = sq.plan_training("PbS", instrument=own)
+    assert plan.instrument == plan.settings()["instrument"] == "own"
+    assert "instrument   own" in str(plan)
+
+
+def test_rods_without_estimates_have_their_aspect_ratios_too():
+    plan = sq.plan_training("CdSe wurtzite", shape="rod", estimates=False)
+    assert plan.aspect_ratios == (1.0, 1.5, 2.0, 3.0, 4.0, 6.0)
+
+
+@pytest.mark.parametrize("text", ["2:8", "8:2:0.5", "2:8:0", "1:2:1e-9", "a:b:c"])
+def test_bad_ranges_are_refused(text, capsys):
+    with pytest.raises(SystemExit) as exit:
+        main(["train", "--crystal", "PbS", "--diameters", text])
+    assert exit.value.code == 2
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("saved") / "PbS"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_train, "_STEPS_PER_EPOCH", 2)
+        patch.setattr(_train, "_N_TEST", 12)
+        sizer = sq.train_sizer(
+            "PbS",
+            diameters=[2.0, 4.0],
+            dispersions=[0.1, 0.2],
+            strains=[-0.002, 0.002],
+            solvents="dry",
+            epochs=1,
+            progress=False,
+        )
+    sizer.save(folder)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda m: m["regressor"].update(targets=["diameter"]), "array regressor_weight5"),
+        (lambda m: m["regressor"].update(targets=["size", 3, 4, 5]), "each once"),
+        (lambda m: m["regressor"].update(targets=["a b"] * 4), "each once"),
+        (lambda m: m["regressor"].update(targets=[["diameter"]] * 4), "each once"),
+        (lambda m: m["regressor"].update(level=-1.0), "level and scale"),
+        (lambda m: m["regressor"].update(parameters={}), "damaged"),
+        (lambda m: m["regressor"]["parameters"].update(n_filters=10**5), "values for one pattern"),
+        (lambda m: m.update(regressor=None), "damaged"),
+    ],
+)
+def test_altered_regressors_are_refused(saved, tmp_path, change, message):
+    shutil.copytree(saved, tmp_path / "altered")
+    path = tmp_path / "altered" / "manifest.json"
+    manifest = json.loads(path.read_text())
+    change(manifest)
+    manifest["manifest_sha256"] = files._digest(manifest)
+    path.write_text(json.dumps(manifest))
+    with pytest.raises(sq.SizerError, match=message):
+        sq.load_sizer(tmp_path / "altered")
+
+
+def test_loaded_regressor_answers_as_the_saved_one(saved):
+    first, second = sq.load_sizer(saved), sq.load_sizer(saved)
+    X = np.full((2, 5004), 70.0) + np.cos(np.arange(5004) / 40.0)
+    assert first.targets == TARGETS[:4]
+    xr.testing.assert_identical(first.estimate(X), second.estimate(X))
+    assert (first.estimate(X).dispersion_std > 0).all()
+
+
+def test_sizer_refuses_a_regressor_that_does_not_fit(saved):
+    sizer = sq.load_sizer(saved)
+    with pytest.raises(ValueError, match="targets are given without a regressor"):
+        sq.Sizer(sizer.pipeline, targets=["diameter"])
+    with pytest.raises(ValueError, match="name each of the regressor's 4 targets"):
+        sq.Sizer(sizer.pipeline, regressor=sizer.regressor, targets=["diameter"])
+    with pytest.raises(ValueError, match="regressor is not fitted"):
+        sq.Sizer(sizer.pipeline, regressor=sq.AllCNNRegressor(), targets=["diameter"])
