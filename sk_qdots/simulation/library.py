@@ -10,11 +10,12 @@ after any interruption.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +24,7 @@ from joblib import Parallel, delayed
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
+from .._typing import Float32Array, FloatArray, JsonObject
 from .checks import axis_values, positive
 from .clusters import Fill, homologous_series
 from .crystal import Crystal, as_crystal
@@ -50,6 +52,8 @@ _DISTRIBUTIONS = {
 }
 
 Distribution = Literal["lognormal", "normal"]
+# Number and place of a task in the library, and the intensities that belong there.
+_Block: TypeAlias = tuple[int, tuple[slice | int, ...], Float32Array]
 
 
 def simulate_library(
@@ -58,7 +62,7 @@ def simulate_library(
     diameters: npt.ArrayLike = _DIAMETERS,
     dispersions: npt.ArrayLike = _DISPERSIONS,
     strains: npt.ArrayLike = _STRAINS,
-    b_iso: Sequence[float] | npt.NDArray[np.float64] | None = None,
+    b_iso: Sequence[float] | FloatArray | None = None,
     q: npt.ArrayLike | None = None,
     wavelength: float = 0.56,
     shape: str | Shape | Sequence[str | Shape] = "sphere",
@@ -140,111 +144,23 @@ def simulate_library(
     >>> dict(library.intensity.sizes)
     {'diameter': 1, 'dispersion': 1, 'strain': 1, 'q': 5004}
     """
-    axes = {
-        "diameter": axis_values(diameters, "diameters", 0.0, np.inf),
-        "dispersion": axis_values(dispersions, "dispersions", 0.0, 1.0),
-        "strain": axis_values(strains, "strains", -0.2, 0.2),
-        "q": checked_q(np.asarray(default_q_grid() if q is None else q, dtype=np.float64)),
-    }
-    longest = 4.0 * np.pi / positive("wavelength", wavelength, "Angstrom")
-    if q is None and axes["q"][-1] > longest:
-        raise ValueError(
-            f"the default grid reaches q = {axes['q'][-1]:.4g} 1/Angstrom, beyond 4 pi / "
-            f"wavelength = {longest:.4g}; give q, such as numpy.linspace(1, {0.95 * longest:.3g}, "
-            "2000)"
-        )
-    if np.any(np.diff(axes["q"]) <= 0):
-        raise ValueError("q must be strictly ascending")
-    if distribution not in _DISTRIBUTIONS:
-        raise ValueError(f"distribution is {distribution!r}; known: {', '.join(_DISTRIBUTIONS)}")
-    one_shape = isinstance(shape, str | Shape)
-    shapes: list[str | Shape] = [shape] if isinstance(shape, str | Shape) else list(shape)
-    names = [s if isinstance(s, str) else repr(s) for s in shapes]
-    if not shapes or len(set(names)) != len(names):
-        raise ValueError(f"shape holds {names}; give at least one, and none twice")
-    lead: dict[str, Any] = {} if one_shape else {"shape": np.array(names, dtype=object)}
-    if b_iso is not None:
-        lead["b_iso"] = axis_values(b_iso, "b_iso", 0.0, 1000.0, closed=True)
-    target = None if path is None else library_file(Path(path))
-
-    weigh, upper_diameter = _DISTRIBUTIONS[distribution]
-    if isinstance(crystal, DistanceTable):
-        if shape != "sphere" or fill != "volume":
-            raise ValueError("shape and fill do not apply to a DistanceTable")
-        if not np.all(np.diff(crystal.diameters, prepend=0.0) > 0):
-            raise ValueError(
-                f"the distance table of {crystal.name} is not a series of ascending diameters "
-                "(free atoms, or a series in two sizes); mix it with table.average(weights)"
-            )
-        tables = [crystal]
-    else:
-        crystal = as_crystal(crystal)
-        largest = float(axes["diameter"].max())
-        upper = max(upper_diameter(largest, d, weighting=weighting) for d in axes["dispersion"])
-        tables = [
-            distance_table(homologous_series(crystal, upper, as_shape(s), fill=fill))
-            for s in tqdm(shapes, desc=f"Distances {crystal.name}", disable=not progress)
-        ]
-    moments = list(itertools.product(axes["diameter"], axes["dispersion"]))
-    sizes = (len(axes["diameter"]), len(axes["dispersion"]))
-    weights = [
-        np.array([weigh(t.diameters, *m, weighting=weighting) for m in moments]).reshape(*sizes, -1)
-        for t in tables
-    ]
-    b_values = lead.get("b_iso", [None])
-    factors = [
-        [
-            AtomicFactors(t, axes["q"], wavelength=wavelength, b_iso=b, compton=compton)
-            for b in b_values
-        ]
-        for t in tables
-    ]
-
-    means = np.array([w @ t.diameters for w, t in zip(weights, tables, strict=True)])
-    attrs = {
-        **_provenance(crystal, names, fill),
-        "wavelength": float(wavelength),
-        "compton": int(compton),
-        "size_distribution": f"{distribution}, mean and dispersion {weighting}-weighted",
-        "n_clusters": [len(t) for t in tables],
-        "sk_qdots_version": version("sk_qdots"),
-        "versions": ", ".join(f"{p} {version(p)}" for p in _PACKAGES),
-    }
-    coords = {**lead, **axes}
-    frame = xr.Dataset(
-        {
-            "mean_diameter": (
-                ("diameter", "dispersion") if one_shape else ("shape", "diameter", "dispersion"),
-                means[0] if one_shape else means,
-                {"long_name": "number average over the particles of the series", "units": "nm"},
-            )
-        },
-        coords={key: (key, value, dict(_COORDINATES[key])) for key, value in coords.items()},
-        attrs=attrs,
+    request = _checked(
+        crystal,
+        diameters=diameters,
+        dispersions=dispersions,
+        strains=strains,
+        b_iso=b_iso,
+        q=q,
+        wavelength=wavelength,
+        shape=shape,
+        fill=fill,
+        distribution=distribution,
+        weighting=weighting,
+        compton=compton,
     )
-    frame.attrs["fingerprint"] = fingerprint(frame)
-    dims = tuple(coords)
-    tasks = _tasks(len(tables), len(b_values), axes)
-    blocks = _Blocks(tables, weights, factors, axes, tasks, one_shape, b_iso is None)
-    if isinstance(target, NetCDFLibrary):
-        target.check(frame)
-    if isinstance(target, ZarrLibrary):
-        chunk = {"shape": 1, "diameter": tasks[0].diameters, "strain": _STRAINS_A_TASK}
-        chunks = tuple(chunk.get(d, frame.sizes[d]) for d in dims)
-        try:
-            done = target.prepare(frame, dims, chunks, _INTENSITY, len(tasks))
-            for number, where, block in blocks.computed(n_jobs, progress, done):
-                target.write(number, where, block)
-            return target.finish()[["intensity", "mean_diameter"]]
-        finally:
-            target.release()
-    intensity = np.empty([frame.sizes[d] for d in dims], dtype=np.float32)
-    for _, where, block in blocks.computed(n_jobs, progress, set()):
-        intensity[where] = block
-    library = frame.assign(intensity=(dims, intensity, _INTENSITY))[["intensity", "mean_diameter"]]
-    if target is not None:
-        target.write(library)
-    return library
+    target = None if path is None else library_file(Path(path))
+    plan = _planned(request, progress)
+    return _written(plan, partial(_computed, plan, n_jobs, progress), target)
 
 
 _INTENSITY = {"long_name": "scattered intensity", "units": "electron units per formula unit"}
@@ -269,7 +185,179 @@ class _Task:
     strains: int
 
 
-def _tasks(n_shapes: int, n_b: int, axes: dict[str, npt.NDArray[np.float64]]) -> list[_Task]:
+@dataclass(frozen=True)
+class _Request:
+    """What a library is asked to hold, checked."""
+
+    crystal: Crystal | DistanceTable
+    axes: dict[str, FloatArray]
+    b_iso: FloatArray | None
+    shapes: list[str | Shape]
+    one_shape: bool
+    wavelength: float
+    fill: Fill
+    distribution: Distribution
+    weighting: Weighting
+    compton: bool
+
+    @property
+    def shape_names(self) -> list[str]:
+        """What the shapes are called in the library."""
+        return [s if isinstance(s, str) else repr(s) for s in self.shapes]
+
+
+def _checked(
+    crystal: Crystal | str | DistanceTable,
+    *,
+    diameters: npt.ArrayLike,
+    dispersions: npt.ArrayLike,
+    strains: npt.ArrayLike,
+    b_iso: Sequence[float] | FloatArray | None,
+    q: npt.ArrayLike | None,
+    wavelength: float,
+    shape: str | Shape | Sequence[str | Shape],
+    fill: Fill,
+    distribution: Distribution,
+    weighting: Weighting,
+    compton: bool,
+) -> _Request:
+    """Refuse what cannot be simulated, before anything is computed."""
+    axes = {
+        "diameter": axis_values(diameters, "diameters", 0.0, np.inf),
+        "dispersion": axis_values(dispersions, "dispersions", 0.0, 1.0),
+        "strain": axis_values(strains, "strains", -0.2, 0.2),
+        "q": checked_q(np.asarray(default_q_grid() if q is None else q, dtype=np.float64)),
+    }
+    longest = 4.0 * np.pi / positive("wavelength", wavelength, "Angstrom")
+    if q is None and axes["q"][-1] > longest:
+        raise ValueError(
+            f"the default grid reaches q = {axes['q'][-1]:.4g} 1/Angstrom, beyond 4 pi / "
+            f"wavelength = {longest:.4g}; give q, such as numpy.linspace(1, {0.95 * longest:.3g}, "
+            "2000)"
+        )
+    if np.any(np.diff(axes["q"]) <= 0):
+        raise ValueError("q must be strictly ascending")
+    if distribution not in _DISTRIBUTIONS:
+        raise ValueError(f"distribution is {distribution!r}; known: {', '.join(_DISTRIBUTIONS)}")
+    request = _Request(
+        crystal=crystal if isinstance(crystal, DistanceTable) else as_crystal(crystal),
+        axes=axes,
+        b_iso=None if b_iso is None else axis_values(b_iso, "b_iso", 0.0, 1000.0, closed=True),
+        shapes=[shape] if isinstance(shape, str | Shape) else list(shape),
+        one_shape=isinstance(shape, str | Shape),
+        wavelength=wavelength,
+        fill=fill,
+        distribution=distribution,
+        weighting=weighting,
+        compton=compton,
+    )
+    names = request.shape_names
+    if not names or len(set(names)) != len(names):
+        raise ValueError(f"shape holds {names}; give at least one, and none twice")
+    if isinstance(crystal, DistanceTable):
+        if shape != "sphere" or fill != "volume":
+            raise ValueError("shape and fill do not apply to a DistanceTable")
+        if not np.all(np.diff(crystal.diameters, prepend=0.0) > 0):
+            raise ValueError(
+                f"the distance table of {crystal.name} is not a series of ascending diameters "
+                "(free atoms, or a series in two sizes); mix it with table.average(weights)"
+            )
+    return request
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """What the tasks of a library share, and its frame: all of it but the intensities."""
+
+    tables: list[DistanceTable]
+    weights: list[FloatArray]
+    factors: list[list[AtomicFactors]]
+    axes: dict[str, FloatArray]
+    tasks: list[_Task]
+    frame: xr.Dataset
+    dims: tuple[str, ...]
+
+    def n_patterns(self, numbers: Iterable[int]) -> int:
+        """Patterns of some of the tasks."""
+        each = len(self.factors[0]) * len(self.axes["dispersion"])
+        return each * sum(self.tasks[k].diameters * self.tasks[k].strains for k in numbers)
+
+
+def _planned(request: _Request, progress: bool) -> _Plan:
+    """Distances, weights and atomic factors of a library, its tasks and its frame."""
+    axes = request.axes
+    weigh, upper_diameter = _DISTRIBUTIONS[request.distribution]
+    weighting = request.weighting
+    if isinstance(request.crystal, DistanceTable):
+        tables = [request.crystal]
+    else:
+        crystal = request.crystal
+        largest = float(axes["diameter"].max())
+        upper = max(upper_diameter(largest, d, weighting=weighting) for d in axes["dispersion"])
+        tables = [
+            distance_table(homologous_series(crystal, upper, as_shape(s), fill=request.fill))
+            for s in tqdm(request.shapes, desc=f"Distances {crystal.name}", disable=not progress)
+        ]
+    moments = list(itertools.product(axes["diameter"], axes["dispersion"]))
+    sizes = (len(axes["diameter"]), len(axes["dispersion"]))
+    weights = [
+        np.array([weigh(t.diameters, *m, weighting=weighting) for m in moments]).reshape(*sizes, -1)
+        for t in tables
+    ]
+    b_values = [None] if request.b_iso is None else list(request.b_iso)
+    factors = [
+        [
+            AtomicFactors(
+                t, axes["q"], wavelength=request.wavelength, b_iso=b, compton=request.compton
+            )
+            for b in b_values
+        ]
+        for t in tables
+    ]
+    frame, dims = _frame(request, tables, weights)
+    return _Plan(
+        tables, weights, factors, axes, _tasks(len(tables), len(b_values), axes), frame, dims
+    )
+
+
+def _frame(
+    request: _Request, tables: list[DistanceTable], weights: list[FloatArray]
+) -> tuple[xr.Dataset, tuple[str, ...]]:
+    """A library without its intensities, and the dimensions that these have."""
+    one_shape, names = request.one_shape, request.shape_names
+    means = np.array([w @ t.diameters for w, t in zip(weights, tables, strict=True)])
+    attrs: JsonObject = {
+        **_provenance(request.crystal, names, request.fill),
+        "wavelength": float(request.wavelength),
+        "compton": int(request.compton),
+        "size_distribution": f"{request.distribution}, mean and dispersion "
+        f"{request.weighting}-weighted",
+        "n_clusters": [len(t) for t in tables],
+        "sk_qdots_version": version("sk_qdots"),
+        "versions": ", ".join(f"{p} {version(p)}" for p in _PACKAGES),
+    }
+    coords: dict[str, npt.NDArray[np.object_] | FloatArray] = {}
+    if not one_shape:
+        coords["shape"] = np.array(names, dtype=object)
+    if request.b_iso is not None:
+        coords["b_iso"] = request.b_iso
+    coords |= request.axes
+    frame = xr.Dataset(
+        {
+            "mean_diameter": (
+                ("diameter", "dispersion") if one_shape else ("shape", "diameter", "dispersion"),
+                means[0] if one_shape else means,
+                {"long_name": "number average over the particles of the series", "units": "nm"},
+            )
+        },
+        coords={key: (key, value, dict(_COORDINATES[key])) for key, value in coords.items()},
+        attrs=attrs,
+    )
+    frame.attrs["fingerprint"] = fingerprint(frame)
+    return frame, tuple(coords)
+
+
+def _tasks(n_shapes: int, n_b: int, axes: dict[str, FloatArray]) -> list[_Task]:
     n_diameters, n_dispersions, n_strains, n_q = (len(a) for a in axes.values())
     a_diameter = 4 * n_b * n_dispersions * _STRAINS_A_TASK * n_q
     step = min(n_diameters, max(1, _TASK_BYTES // a_diameter))
@@ -281,72 +369,54 @@ def _tasks(n_shapes: int, n_b: int, axes: dict[str, npt.NDArray[np.float64]]) ->
     ]
 
 
-@dataclass(frozen=True)
-class _Blocks:
-    """Computes the tasks of a library, in parallel, and says where their results belong."""
+def _computed(plan: _Plan, n_jobs: int | None, progress: bool, done: set[int]) -> Iterator[_Block]:
+    """Run the tasks of a plan that are not done, in parallel; their blocks, as they come."""
+    waiting = [k for k in range(len(plan.tasks)) if k not in done]
+    calls = (delayed(_population_intensity)(k, *_arguments(plan, plan.tasks[k])) for k in waiting)
+    results = Parallel(n_jobs=n_jobs, return_as="generator_unordered")(calls)
+    n_patterns = plan.n_patterns(range(len(plan.tasks)))
+    with tqdm(
+        total=n_patterns,
+        initial=n_patterns - plan.n_patterns(waiting),
+        desc=f"Debye sums {plan.tables[0].name}",
+        unit="pattern",
+        disable=not progress,
+    ) as bar:
+        for number, block in results:
+            task = plan.tasks[number]
+            where: list[slice | int] = [task.shape] if "shape" in plan.dims else []
+            where += [slice(None)] if "b_iso" in plan.dims else []
+            where += [
+                slice(task.first_diameter, task.first_diameter + task.diameters),
+                slice(None),
+                slice(task.first_strain, task.first_strain + task.strains),
+                slice(None),
+            ]
+            yield number, tuple(where), block if "b_iso" in plan.dims else block[0]
+            bar.update(plan.n_patterns([number]))
 
-    tables: list[DistanceTable]
-    weights: list[npt.NDArray[np.float64]]
-    factors: list[list[AtomicFactors]]
-    axes: dict[str, npt.NDArray[np.float64]]
-    tasks: list[_Task]
-    one_shape: bool
-    own_b: bool
 
-    def computed(
-        self, n_jobs: int | None, progress: bool, done: set[int]
-    ) -> Iterator[tuple[int, tuple[slice | int, ...], npt.NDArray[np.float32]]]:
-        """Number, place and intensities of each task that is not done, as they come."""
-        waiting = [k for k in range(len(self.tasks)) if k not in done]
-        calls = (
-            delayed(_population_intensity)(k, *self._arguments(self.tasks[k])) for k in waiting
-        )
-        results = Parallel(n_jobs=n_jobs, return_as="generator_unordered")(calls)
-        n_patterns = self._patterns(range(len(self.tasks)))
-        with tqdm(
-            total=n_patterns,
-            initial=n_patterns - self._patterns(waiting),
-            desc=f"Debye sums {self.tables[0].name}",
-            unit="pattern",
-            disable=not progress,
-        ) as bar:
-            for number, block in results:
-                task = self.tasks[number]
-                where: list[slice | int] = [] if self.one_shape else [task.shape]
-                where += [] if self.own_b else [slice(None)]
-                where += [
-                    slice(task.first_diameter, task.first_diameter + task.diameters),
-                    slice(None),
-                    slice(task.first_strain, task.first_strain + task.strains),
-                    slice(None),
-                ]
-                yield number, tuple(where), block[0] if self.own_b else block
-                bar.update(self._patterns([number]))
-
-    def _arguments(self, task: _Task) -> tuple[Any, ...]:
-        rows = self.weights[task.shape][task.first_diameter :][: task.diameters]
-        strains = self.axes["strain"][task.first_strain :][: task.strains]
-        return (
-            self.tables[task.shape],
-            self.factors[task.shape],
-            rows,
-            self.axes["q"],
-            strains,
-        )
-
-    def _patterns(self, numbers: Sequence[int] | range) -> int:
-        each = len(self.factors[0]) * len(self.axes["dispersion"])
-        return each * sum(self.tasks[k].diameters * self.tasks[k].strains for k in numbers)
+def _arguments(
+    plan: _Plan, task: _Task
+) -> tuple[DistanceTable, list[AtomicFactors], FloatArray, FloatArray, FloatArray]:
+    """What :func:`_population_intensity` needs of a plan for one task."""
+    return (
+        plan.tables[task.shape],
+        plan.factors[task.shape],
+        plan.weights[task.shape][task.first_diameter :][: task.diameters],
+        plan.axes["q"],
+        plan.axes["strain"][task.first_strain :][: task.strains],
+    )
 
 
 def _population_intensity(
     number: int,
     table: DistanceTable,
     factors: list[AtomicFactors],
-    weights: npt.NDArray[np.float64],
-    q: npt.NDArray[np.float64],
-    strains: npt.NDArray[np.float64],
-) -> tuple[int, npt.NDArray[np.float32]]:
+    weights: FloatArray,
+    q: FloatArray,
+    strains: FloatArray,
+) -> tuple[int, Float32Array]:
     """Intensity per formula unit, (b_iso, diameter, dispersion, strain, q), of a task."""
     rows = weights.reshape(-1, weights.shape[-1])
     result = np.empty((len(factors), len(rows), len(strains), len(q)), dtype=np.float32)
@@ -364,10 +434,38 @@ def _population_intensity(
     return number, result.reshape(len(factors), *weights.shape[:2], len(strains), len(q))
 
 
-def _provenance(crystal: Crystal | DistanceTable, shapes: list[str], fill: str) -> dict[str, Any]:
+def _written(
+    plan: _Plan,
+    run: Callable[[set[int]], Iterator[_Block]],
+    target: NetCDFLibrary | ZarrLibrary | None,
+) -> xr.Dataset:
+    """Run a plan into a store, block by block, or in memory and from there into a file."""
+    frame, dims = plan.frame, plan.dims
+    if isinstance(target, ZarrLibrary):
+        chunk = {"shape": 1, "diameter": plan.tasks[0].diameters, "strain": _STRAINS_A_TASK}
+        chunks = tuple(chunk.get(d, frame.sizes[d]) for d in dims)
+        try:
+            done = target.prepare(frame, dims, chunks, _INTENSITY, len(plan.tasks))
+            for number, where, block in run(done):
+                target.write(number, where, block)
+            return target.finish()[["intensity", "mean_diameter"]]
+        finally:
+            target.release()
+    if target is not None:
+        target.check(frame)
+    intensity = np.empty([frame.sizes[d] for d in dims], dtype=np.float32)
+    for _, where, block in run(set()):
+        intensity[where] = block
+    library = frame.assign(intensity=(dims, intensity, _INTENSITY))[["intensity", "mean_diameter"]]
+    if target is not None:
+        target.write(library)
+    return library
+
+
+def _provenance(crystal: Crystal | DistanceTable, shapes: list[str], fill: str) -> JsonObject:
     """What the particles are, as attributes that every file format takes."""
     atoms = crystal.sublattices if isinstance(crystal, Crystal) else crystal.species
-    facts: dict[str, Any] = {
+    facts: JsonObject = {
         "crystal": crystal.name,
         "elements": [s.element for s in atoms],
         "b_iso": [s.b_iso for s in atoms],
