@@ -10,6 +10,7 @@ from .moments import (
     lognormal_upper_diameter,
     normal_upper_diameter,
     number_mean,
+    surface_mean,
     volume_mean,
 )
 from .populations import histogram_weights, lognormal_weights, normal_weights
@@ -65,6 +66,7 @@ __all__ = [
     "shape_names",
     "simulate_library",
     "structure_factor",
+    "surface_mean",
     "tabulated_ions",
     "two_axis_series",
     "two_theta_from_q",

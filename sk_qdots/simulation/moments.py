@@ -1,4 +1,40 @@
-"""Means, dispersions and tails of size distributions (:mod:`sk_qdots.simulation.populations`)."""
+r"""Means, dispersions and tails of size distributions (:mod:`sk_qdots.simulation.populations`).
+
+A lognormal [1]_ of the mean :math:`\bar D` and the dispersion :math:`s` (standard
+deviation / mean) has the parameters
+
+.. math::
+
+    \sigma^2 = \ln(1 + s^2), \qquad \mu = \ln \bar D - \tfrac{1}{2} \sigma^2
+
+and the moments
+
+.. math::
+
+    \langle D^k \rangle = e^{k \mu + k^2 \sigma^2 / 2} = \bar D^k (1 + s^2)^{k (k - 1) / 2}
+
+so that the ratio of neighbouring moments grows by :math:`1 + s^2` from one to the next
+[2]_:
+
+.. math::
+
+    \frac{\langle D^{k + 1} \rangle}{\langle D^k \rangle} = \bar D\, (1 + s^2)^k
+
+:math:`k = 0` is the number mean, :math:`k = 2` the surface-weighted (Sauter) mean and
+:math:`k = 3` the volume-weighted mean. Weighting by :math:`D^3` shifts :math:`\mu` by
+:math:`3 \sigma^2` and leaves :math:`\sigma`, and with it :math:`s`. The diameter beyond
+which the fraction :math:`t` of the volume lies is
+
+.. math:: D_t = \exp\left[ \mu + 3 \sigma^2 - \sigma\, \Phi^{-1}(t) \right]
+
+with :math:`\Phi` the distribution function of the standard normal, and without
+:math:`3 \sigma^2` where the mean is the volume-weighted one.
+
+References
+----------
+.. [1] E. Limpert, W. A. Stahel, M. Abbt, BioScience 51, 341 (2001).
+.. [2] T. Hatch, S. P. Choate, J. Franklin Inst. 207, 369 (1929).
+"""
 
 from __future__ import annotations
 
@@ -16,6 +52,7 @@ __all__ = [
     "lognormal_upper_diameter",
     "normal_upper_diameter",
     "number_mean",
+    "surface_mean",
     "volume_mean",
 ]
 
@@ -115,6 +152,39 @@ def volume_mean(mean: float, dispersion: float) -> float:
     """
     check_moments(mean, dispersion)
     return float(mean * (1.0 + dispersion**2) ** 3)
+
+
+def surface_mean(mean: float, dispersion: float) -> float:
+    """Surface-weighted mean of a lognormal whose number mean is given.
+
+    The Sauter mean <D^3> / <D^2>: the sphere of this diameter has as much surface for
+    its volume as the population has.
+
+    Parameters
+    ----------
+    mean : float
+        Number-average diameter, in nm.
+    dispersion : float
+        Standard deviation / mean, in (0, 1].
+
+    Returns
+    -------
+    float
+        In nm.
+
+    Raises
+    ------
+    ValueError
+        If mean or dispersion is out of range.
+
+    Examples
+    --------
+    >>> from sk_qdots.simulation import surface_mean, volume_mean
+    >>> round(surface_mean(5.0, 0.20), 3), round(volume_mean(5.0, 0.20), 3)
+    (5.408, 5.624)
+    """
+    check_moments(mean, dispersion)
+    return float(mean * (1.0 + dispersion**2) ** 2)
 
 
 def number_mean(mean: float, dispersion: float) -> float:

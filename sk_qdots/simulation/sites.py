@@ -1,4 +1,28 @@
-"""What sits in a crystal: species, sublattices, and how near to each other atoms can be."""
+r"""What sits in a crystal: species, sublattices, and how near to each other atoms can be.
+
+A sublattice puts one atom at the offset :math:`\mathbf t` of every node
+:math:`\mathbf R` of the lattice,
+
+.. math:: \mathbf r = \mathbf R + \mathbf t
+
+filled to the occupancy :math:`o` and displaced about its place by the mean square
+:math:`\langle u^2 \rangle` along any direction, which is told by [1]_
+
+.. math:: B = 8 \pi^2 \langle u^2 \rangle
+
+Atoms of two species are there together only beyond
+
+.. math:: d_{ij} = \max\left( d_0,\; \tfrac{1}{2} (r_i + r_j) \right)
+
+with their covalent radii :math:`r` [2]_, of whose sum no bond is as short as a half, and
+:math:`d_0 = 0.5` Angstrom. Nearer sites with :math:`o_i + o_j \le 1` are alternatives, of
+which one at a time is filled: they make no pair. With more than that a crystal is refused.
+
+References
+----------
+.. [1] K. N. Trueblood et al., Acta Cryst. A 52, 770 (1996).
+.. [2] B. Cordero et al., Dalton Trans. (2008) 2832.
+"""
 
 from __future__ import annotations
 

@@ -14,6 +14,7 @@ from sk_qdots.simulation import (
     normal_upper_diameter,
     normal_weights,
     number_mean,
+    surface_mean,
     volume_mean,
 )
 
@@ -53,6 +54,17 @@ def test_conversions_of_the_lognormal(mean, dispersion):
     assert number_mean(volume_mean(mean, dispersion), dispersion) == pytest.approx(mean)
     volume = lognormal_weights(FINE, mean, dispersion) * FINE**3
     assert moments(volume) == pytest.approx((volume_mean(mean, dispersion), dispersion), rel=1e-2)
+
+
+@settings(max_examples=40, deadline=None)
+@given(mean=MEANS, dispersion=DISPERSIONS)
+def test_surface_mean_is_that_of_the_integral(mean, dispersion):
+    mu, sigma = lognormal_parameters(mean, dispersion)
+    logs = np.linspace(mu - 10.0 * sigma, mu + 12.0 * sigma, 4001)
+    density = np.exp(-((logs - mu) ** 2) / (2.0 * sigma**2))
+    cubes, squares = (np.trapezoid(density * np.exp(k * logs), logs) for k in (3, 2))
+    assert surface_mean(mean, dispersion) == pytest.approx(cubes / squares, rel=1e-9)
+    assert mean < surface_mean(mean, dispersion) < volume_mean(mean, dispersion)
 
 
 @settings(max_examples=30, deadline=None)
@@ -116,6 +128,7 @@ def test_series_that_starts_too_late():
         (lambda: lognormal_moments(1.0, 0.0), "sigma"),
         (lambda: volume_mean(-1.0, 0.1), "mean diameter is -1.0"),
         (lambda: number_mean(1.0, 2.0), "dispersion is 2.0"),
+        (lambda: surface_mean(5.0, 0.0), "dispersion is 0.0"),
         (lambda: histogram_weights(FINE, [1.0, 2.0], [1.0, 2.0]), "one more edge"),
         (lambda: histogram_weights(FINE, [2.0, 1.0], [1.0]), "ascending"),
         (lambda: histogram_weights(FINE, [1.0, 2.0], [-1.0]), "not negative"),
