@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-import numpy.typing as npt
 
+from .._typing import FloatArray
 from ..simulation.q_grid import q_from_two_theta
 
 __all__ = ["AXES", "impossible", "reading", "resolve", "to_q"]
-
-Array = npt.NDArray[Any]
 
 AXES = {
     "two_theta": "two-theta in degrees",
@@ -38,7 +34,7 @@ def resolve(x: object) -> str | None:
     return name if name in AXES else None
 
 
-def to_q(axis: str, x: Array, wavelength: float | None) -> Array:
+def to_q(axis: str, x: FloatArray, wavelength: float | None) -> FloatArray:
     """Q in 1/Angstrom of an abscissa."""
     if axis in ("two_theta", "two_theta_rad"):
         assert wavelength is not None
@@ -48,7 +44,7 @@ def to_q(axis: str, x: Array, wavelength: float | None) -> Array:
     return np.asarray(x if axis == "q" else x / 10.0)
 
 
-def impossible(axis: str, x: Array, wavelength: float | None) -> str:
+def impossible(axis: str, x: FloatArray, wavelength: float | None) -> str:
     """Why numbers cannot be this abscissa; empty where they can."""
     low, high = float(x.min()), float(x.max())
     if axis in ("d", "d_nm") and low <= 0.0:
@@ -73,7 +69,7 @@ def impossible(axis: str, x: Array, wavelength: float | None) -> str:
     return ""
 
 
-def reading(axis: str, x: Array, wavelength: float | None) -> str:
+def reading(axis: str, x: FloatArray, wavelength: float | None) -> str:
     """What the numbers are if the abscissa is this: one half of a question."""
     if axis.startswith("two_theta") and wavelength is None:
         return f"{AXES[axis]} they need a wavelength"

@@ -18,17 +18,14 @@ import struct
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from .._typing import FloatArray
 from ._members import Archive, find_all, number_of, parse_xml, text_of, wavelength_of
 from ._scan import MAX_POINTS, MAX_SCANS, PatternError, Scan, Wavelength, doublet
 
 __all__ = ["is_brml", "read_brml", "read_raw"]
-
-Array = npt.NDArray[Any]
 
 _RAW_DATA = re.compile(r"RawData(\d*)\.xml$")
 _TYPE = "{http://www.w3.org/2001/XMLSchema-instance}type"
@@ -106,7 +103,7 @@ def _route(source: str, route: ET.Element) -> Scan:
     return Scan(x, intensity, esd, "two_theta", instrument="Bruker")
 
 
-def _columns(source: str, route: ET.Element, table: Array) -> tuple[int | None, int | None]:
+def _columns(source: str, route: ET.Element, table: FloatArray) -> tuple[int | None, int | None]:
     """Columns of two-theta and of the counts."""
     views = list(find_all(route, "RawDataView"))
     if not views:
@@ -139,7 +136,7 @@ def _columns(source: str, route: ET.Element, table: Array) -> tuple[int | None, 
     return angle, count
 
 
-def _absorption(route: ET.Element, table: Array) -> Array:
+def _absorption(route: ET.Element, table: FloatArray) -> FloatArray:
     """Factors of the absorber."""
     for view in find_all(route, "RawDataView"):
         column = _integer(view.get("Start"))
@@ -157,18 +154,19 @@ def _integer(text: str | None) -> int:
         return -1
 
 
-def _scan_axis(source: str, route: ET.Element, n_points: int) -> Array:
+def _scan_axis(source: str, route: ET.Element, n_points: int) -> FloatArray:
     """Two-theta from the start and the step of the scan."""
     for axis in find_all(route, "ScanAxisInfo"):
         if "TwoTheta" not in (axis.get("AxisId"), axis.get("AxisName")):
             continue
         start, step = number_of(axis, "Start"), number_of(axis, "Increment")
         if start is not None and step:
-            return start + (number_of(axis, "Reference") or 0.0) + step * np.arange(n_points)
+            start += number_of(axis, "Reference") or 0.0
+            return start + step * np.arange(n_points, dtype=np.float64)
     raise PatternError(source, "a scan does not move two-theta")
 
 
-def _times(route: ET.Element, n_points: int) -> Array | None:
+def _times(route: ET.Element, n_points: int) -> FloatArray | None:
     """Time of each point where parts of the scan were counted longer than others."""
     times: list[float] = []
     for part in find_all(route, "SubScanInfo"):
@@ -205,8 +203,12 @@ def read_raw(source: str, raw: bytes) -> list[Scan]:
     return scans
 
 
-def _unpack(raw: bytes, form: str, at: int) -> Any:
-    return struct.unpack_from("<" + form, raw, at)[0]
+def _integer_at(raw: bytes, at: int) -> int:
+    return int(struct.unpack_from("<I", raw, at)[0])
+
+
+def _double_at(raw: bytes, at: int) -> float:
+    return float(struct.unpack_from("<d", raw, at)[0])
 
 
 def _string(raw: bytes, at: int, length: int) -> str:
@@ -218,7 +220,7 @@ def _raw4(source: str, raw: bytes) -> Iterator[Scan]:
     at = 61
     n_ranges = 0
     while at + 8 <= len(raw):
-        kind, length = _unpack(raw, "I", at), _unpack(raw, "I", at + 4)
+        kind, length = _integer_at(raw, at), _integer_at(raw, at + 4)
         if kind in (0, 160):
             if n_ranges and not any(raw[at:]):
                 return  # padding
@@ -231,16 +233,16 @@ def _raw4(source: str, raw: bytes) -> Iterator[Scan]:
         if length < 8:
             raise PatternError(source, "has a segment without a length; is the file damaged?")
         if kind == 30 and length >= 120:
-            first, second, ratio = (float(_unpack(raw, "d", at + k)) for k in (80, 88, 104))
+            first, second, ratio = (_double_at(raw, at + k) for k in (80, 88, 104))
             wavelength = doublet(first, second, ratio, _string(raw, at + 116, 4))
         at += length
 
 
 def _raw4_range(source: str, raw: bytes, at: int) -> tuple[Scan, int]:
     scan_type = _string(raw, at + 32, 24)
-    start, step = float(_unpack(raw, "d", at + 72)), float(_unpack(raw, "d", at + 80))
-    n_points, size = _unpack(raw, "I", at + 88), _unpack(raw, "I", at + 136)
-    extra = _unpack(raw, "I", at + 140)
+    start, step = _double_at(raw, at + 72), _double_at(raw, at + 80)
+    n_points, size = _integer_at(raw, at + 88), _integer_at(raw, at + 136)
+    extra = _integer_at(raw, at + 140)
     data = at + 160 + extra
     end = data + n_points * size
     if not 0 < n_points <= MAX_POINTS or size < 4 or size > 64:
@@ -250,13 +252,11 @@ def _raw4_range(source: str, raw: bytes, at: int) -> tuple[Scan, int]:
     drives = {}
     position = at + 160
     while position + 8 <= data:
-        kind, length = _unpack(raw, "I", position), _unpack(raw, "I", position + 4)
+        kind, length = _integer_at(raw, position), _integer_at(raw, position + 4)
         if length < 8:
             break
         if kind == 50 and length >= 64:
-            drives[_plain(_string(raw, position + 12, 24))] = float(
-                _unpack(raw, "d", position + 56)
-            )
+            drives[_plain(_string(raw, position + 12, 24))] = _double_at(raw, position + 56)
         position += length
     two_theta = drives.get("2theta", drives.get("twotheta"))
     moves = _plain(scan_type) in _COUPLED or two_theta is not None
@@ -265,7 +265,7 @@ def _raw4_range(source: str, raw: bytes, at: int) -> tuple[Scan, int]:
             source, f"a scan ({scan_type[:24] or 'unnamed'}) does not step two-theta; {_EXPORT}"
         )
     return Scan(
-        start + step * np.arange(n_points),
+        start + step * np.arange(n_points, dtype=np.float64),
         _leading_floats(raw, data, n_points, size),
         axis="two_theta",
         instrument="Bruker",
@@ -276,28 +276,28 @@ def _plain(name: str) -> str:
     return re.sub(r"[\s_-]", "", name).lower()
 
 
-def _leading_floats(raw: bytes, at: int, n_points: int, size: int) -> Array:
+def _leading_floats(raw: bytes, at: int, n_points: int, size: int) -> FloatArray:
     """Return the 32-bit float at the beginning of each record."""
     records = np.frombuffer(raw, np.uint8, n_points * size, at).reshape(n_points, size)
     return np.ascontiguousarray(records[:, :4]).view("<f4")[:, 0].astype(np.float64)
 
 
 def _raw3(source: str, raw: bytes) -> Iterator[Scan]:
-    n_ranges = _unpack(raw, "I", 12)
+    n_ranges = _integer_at(raw, 12)
     if not 0 < n_ranges <= MAX_SCANS:
         raise PatternError(source, f"announces {n_ranges} ranges; is it damaged, or a map?")
     wavelength = doublet(
-        float(_unpack(raw, "d", 624)),
-        float(_unpack(raw, "d", 632)),
-        float(_unpack(raw, "d", 648)),
+        _double_at(raw, 624),
+        _double_at(raw, 632),
+        _double_at(raw, 648),
         _string(raw, 608, 4),
     )
     at = 712
     for _ in range(n_ranges):
-        header, n_points = _unpack(raw, "I", at), _unpack(raw, "I", at + 4)
-        start, step = float(_unpack(raw, "d", at + 16)), float(_unpack(raw, "d", at + 176))
-        varying, size = _unpack(raw, "I", at + 248), _unpack(raw, "I", at + 252)
-        data = at + header + _unpack(raw, "I", at + 256)
+        header, n_points = _integer_at(raw, at), _integer_at(raw, at + 4)
+        start, step = _double_at(raw, at + 16), _double_at(raw, at + 176)
+        varying, size = _integer_at(raw, at + 248), _integer_at(raw, at + 252)
+        data = at + header + _integer_at(raw, at + 256)
         if not 0 < n_points <= MAX_POINTS or header < 260 or not 4 <= size <= 64:
             raise PatternError(
                 source, f"announces {n_points} points of {size} bytes; is it damaged?"
@@ -310,7 +310,7 @@ def _raw3(source: str, raw: bytes) -> Iterator[Scan]:
         if not (np.isfinite(step) and step != 0.0):
             raise PatternError(source, f"a scan has a step of {step:g}; is it damaged?")
         yield Scan(
-            start + step * np.arange(n_points),
+            start + step * np.arange(n_points, dtype=np.float64),
             _leading_floats(raw, data, n_points, size),
             axis="two_theta",
             wavelength=wavelength,

@@ -15,17 +15,14 @@ References
 from __future__ import annotations
 
 import re
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from .._typing import FloatArray
 from ._header import Header
 from ._scan import MAX_POINTS, MAX_SCANS, PatternError, Scan, numbers
 
 __all__ = ["is_gsas", "read_gsas"]
-
-Array = npt.NDArray[Any]
 
 _BANK = re.compile(
     r"\s*BANK\s+\d+\s.*\b(?:CONS|CONST|COND|LOG6|LPSD|RALF|SLOG|TIME_MAP)\b", re.IGNORECASE
@@ -78,7 +75,7 @@ def _bank(source: str, opening: str, lines: list[str], first: int, header: Heade
         if line.startswith("#"):
             header.read(line)
     rows = [(k, line) for k, line in rows if not line.startswith("#")]
-    esd: Array | None
+    esd: FloatArray | None
     numbered = None
     if kind in ("FXYE", "FXY"):
         width = len(kind) - 1
@@ -109,7 +106,7 @@ def _bank(source: str, opening: str, lines: list[str], first: int, header: Heade
     return Scan(x, intensity, esd, lines=numbered, **facts)
 
 
-def _columns(source: str, rows: list[tuple[int, str]], width: int) -> Array:
+def _columns(source: str, rows: list[tuple[int, str]], width: int) -> FloatArray:
     table = []
     for k, line in rows:
         values = numbers(source, line, f"line {k}")
@@ -121,7 +118,7 @@ def _columns(source: str, rows: list[tuple[int, str]], width: int) -> Array:
 
 def _fixed(
     source: str, rows: list[tuple[int, str]], n_points: int, kind: str
-) -> tuple[Array, Array]:
+) -> tuple[FloatArray, FloatArray]:
     """Intensities and standard deviations of fields of eight characters."""
     used: set[str] = set()
     first: list[float] = []

@@ -16,16 +16,14 @@ import re
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from .._typing import FloatArray
 from ..simulation.scattering_factors import HC_KEV_ANGSTROM
 from ._axis import resolve
 from ._header import axis_named, unit_of
 from ._scan import MAX_POINTS, PatternError, Scan, Wavelength
 
 __all__ = ["read_nexus"]
-
-Array = npt.NDArray[Any]
 
 _MAX_VALUES = 5_000_000
 _MAX_NODES = 5_000
@@ -230,7 +228,7 @@ class _Reader:
                 return named.split("_rad")[0].split("_nm")[0].rstrip("?")
         return "two_theta" if name.lower() in _ANGLES else ""
 
-    def _errors(self, group: Any, signal: Any, shape: tuple[int, ...]) -> Array | None:
+    def _errors(self, group: Any, signal: Any, shape: tuple[int, ...]) -> FloatArray | None:
         name = signal.name.rpartition("/")[2]
         named = self._attribute(signal, "uncertainties")
         for candidate in (f"{name}_errors", f"{name}_error", named, "errors", "sigma"):
@@ -276,7 +274,7 @@ class _Reader:
             return None
         return value if 0.05 < value < 5.0 else None
 
-    def _values(self, dataset: Any) -> Array:
+    def _values(self, dataset: Any) -> FloatArray:
         if dataset.dtype.kind not in "fiu":
             raise PatternError(self.source, f"{dataset.name} holds no numbers")
         if dataset.external or dataset.is_virtual:

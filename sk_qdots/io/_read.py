@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-import numpy.typing as npt
 import xarray as xr
 
 from ..instruments.radiation import is_same_beam
@@ -24,8 +23,6 @@ from ._text import lines_of, read_columns
 from ._xrdml import read_xrdml
 
 __all__ = ["read_pattern"]
-
-Array = npt.NDArray[Any]
 
 _MAX_BYTES = 32 * 2**20
 _XML_UTF_16 = ("<?".encode("utf-16-le"), "<?".encode("utf-16-be"))  # behind the mark

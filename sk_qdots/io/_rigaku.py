@@ -8,17 +8,14 @@ themselves tell, being whole numbers.
 from __future__ import annotations
 
 import re
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from .._typing import FloatArray
 from ._members import Archive, find_all, parse_xml
 from ._scan import MAX_POINTS, MAX_SCANS, PatternError, Scan, Wavelength, doublet, numbers
 
 __all__ = ["is_asc", "is_ras", "is_rasx", "read_asc", "read_ras", "read_rasx"]
-
-Array = npt.NDArray[Any]
 
 _PROFILE = re.compile(r"(?:^|/)(Data\d+)/Profile(\d+)\.txt$")
 _KEY = re.compile(r"\*(\S+)\s+\"?(.*?)\"?\s*$")
@@ -142,7 +139,9 @@ def _scan(source: str, rows: list[str], keys: dict[str, str]) -> Scan:
     return Scan(values[:, 0], intensity, esd, "two_theta", "", _wavelength(keys), "Rigaku")
 
 
-def _attenuated(source: str, intensity: Array, factor: Array) -> tuple[Array, Array | None]:
+def _attenuated(
+    source: str, intensity: FloatArray, factor: FloatArray
+) -> tuple[FloatArray, FloatArray | None]:
     """Intensities with the attenuator's factor in them."""
     if not (factor > 0).all() or not np.isfinite(factor).all():
         raise PatternError(source, "an attenuator's factor is not above zero")
@@ -182,7 +181,7 @@ def read_asc(source: str, lines: list[str]) -> list[Scan]:
     """Read every group of an ``.asc``."""
     scans: list[Scan] = []
     keys: dict[str, str] = {}
-    values: list[Array] = []
+    values: list[FloatArray] = []
     expected = 0
 
     def close() -> None:
@@ -215,7 +214,7 @@ def read_asc(source: str, lines: list[str]) -> list[Scan]:
     return scans
 
 
-def _group(source: str, keys: dict[str, str], intensity: Array) -> Scan:
+def _group(source: str, keys: dict[str, str], intensity: FloatArray) -> Scan:
     axis = keys.get("SCAN_AXIS", "")
     if axis and not _TWO_THETA.search(axis):
         raise PatternError(source, f"a scan does not move two-theta (its axis: {axis[:40]})")
@@ -227,5 +226,5 @@ def _group(source: str, keys: dict[str, str], intensity: Array) -> Scan:
         "HW_XG_WAVE_LENGTH_ALPHA1": keys.get("WAVE_LENGTH1", ""),
         "HW_XG_WAVE_LENGTH_ALPHA2": keys.get("WAVE_LENGTH2", ""),
     }
-    x = start + step * np.arange(len(intensity))
+    x = start + step * np.arange(len(intensity), dtype=np.float64)
     return Scan(x, intensity, None, "two_theta", "", _wavelength(tube), "Rigaku")

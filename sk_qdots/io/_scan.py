@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from .._typing import FloatArray
 from ..instruments.radiation import ANODES, K_ALPHA_RATIO, k_alpha_mean
 
 __all__ = [
@@ -21,8 +21,6 @@ __all__ = [
     "label_of",
     "numbers",
 ]
-
-Array = npt.NDArray[Any]
 
 MAX_POINTS = 250_000
 MAX_SCANS = 50
@@ -92,9 +90,9 @@ class Scan:
         Wavelength that a header states besides, in Angstrom.
     """
 
-    x: Array
-    intensity: Array
-    esd: Array | None = None
+    x: FloatArray
+    intensity: FloatArray
+    esd: FloatArray | None = None
     axis: str | None = None
     words: str = ""
     wavelength: Wavelength | None = None
@@ -149,7 +147,7 @@ def label_of(wavelength: float) -> str:
     return ""
 
 
-def numbers(source: str, text: str | None, what: str) -> Array:
+def numbers(source: str, text: str | None, what: str) -> FloatArray:
     """Numbers separated by blanks (or commas), of a field of a file."""
     fields = (text or "").replace(",", " ").split()
     if len(fields) > MAX_POINTS:

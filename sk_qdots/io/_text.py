@@ -8,17 +8,14 @@ from __future__ import annotations
 
 import csv
 import re
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from .._typing import FloatArray
 from ._header import Header, axis_named, role_of
 from ._scan import MAX_POINTS, PatternError, Scan
 
 __all__ = ["lines_of", "read_columns"]
-
-Array = npt.NDArray[Any]
 
 _MAX_LINE = 10_000
 _MAX_HEADER = 5_000  # lines
@@ -193,7 +190,7 @@ class _Table:
             "(and a standard deviation)",
         )
 
-    def finish(self) -> Array:
+    def finish(self) -> FloatArray:
         """Return all rows, checked for numbers that may be read in two ways."""
         if not self.rows and self.lone:
             self._refuse_lone(self.lone)

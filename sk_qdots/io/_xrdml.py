@@ -8,17 +8,14 @@ end with even steps.
 from __future__ import annotations
 
 import xml.etree.ElementTree as ET
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from .._typing import FloatArray
 from ._members import children, find_all, local, number_of, parse_xml, text_of, wavelength_of
 from ._scan import MAX_SCANS, PatternError, Scan, Wavelength, doublet, numbers
 
 __all__ = ["read_xrdml"]
-
-Array = npt.NDArray[Any]
 
 
 def read_xrdml(source: str, raw: bytes) -> list[Scan]:
@@ -91,7 +88,7 @@ def _scan(source: str, points: ET.Element, wavelength: Wavelength | None, scan_a
     return Scan(x, intensity, esd, "two_theta", "", wavelength, "PANalytical")
 
 
-def _factors(source: str, points: ET.Element, name: str, n_points: int) -> Array:
+def _factors(source: str, points: ET.Element, name: str, n_points: int) -> FloatArray:
     for values in find_all(points, name):
         factors = numbers(source, values.text, name)
         if len(factors) != n_points:
@@ -100,7 +97,7 @@ def _factors(source: str, points: ET.Element, name: str, n_points: int) -> Array
     return np.ones(n_points)
 
 
-def _two_theta(source: str, points: ET.Element, n_points: int, scan_axis: str) -> Array:
+def _two_theta(source: str, points: ET.Element, n_points: int, scan_axis: str) -> FloatArray:
     for positions in find_all(points, "positions"):
         if positions.get("axis") != "2Theta":
             continue

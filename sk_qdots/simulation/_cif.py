@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from .._typing import FloatArray
 from .scattering_factors import tabulated_ions
 from .sites import NEIGHBOURS, OVERFULL, Sublattice
 
@@ -229,7 +229,7 @@ def _explicit_zeros(block: Any) -> set[str]:
     return zeros
 
 
-def _aniso_b(block: Any) -> dict[str, npt.NDArray[np.float64]]:
+def _aniso_b(block: Any) -> dict[str, FloatArray]:
     """Anisotropic tensors that a CIF gives as B, as U; gemmi reads those given as U."""
     tags = ["label", *(f"B_{ij}" for ij in ("11", "22", "33", "12", "13", "23"))]
     tensors = {}
@@ -243,7 +243,7 @@ def _aniso_b(block: Any) -> dict[str, npt.NDArray[np.float64]]:
     return tensors
 
 
-def _expanded(cell: Any, site: Any, label: _Label) -> npt.NDArray[np.float64]:
+def _expanded(cell: Any, site: Any, label: _Label) -> FloatArray:
     """Cartesian positions of a site and its images in the conventional cell.
 
     Images within a tolerance are one atom on a special position. The tolerance is wide for a
@@ -266,7 +266,7 @@ def _expanded(cell: Any, site: Any, label: _Label) -> npt.NDArray[np.float64]:
     return np.array(positions)
 
 
-def _u_equivalent(site: Any, cell: Any, told: npt.NDArray[np.float64] | None) -> float:
+def _u_equivalent(site: Any, cell: Any, told: FloatArray | None) -> float:
     """U_iso as given, or a third of the trace of the anisotropic tensor; 0 where neither is."""
     if site.u_iso > 0 or (told is None and not site.aniso.nonzero()):
         return float(site.u_iso)
@@ -285,8 +285,8 @@ def _snapped(x: float) -> float:
 
 def _sublattices(
     labels: Sequence[_Label],
-    placed: Sequence[tuple[int, npt.NDArray[np.float64]]],
-    vectors: npt.NDArray[np.float64],
+    placed: Sequence[tuple[int, FloatArray]],
+    vectors: FloatArray,
 ) -> tuple[Sublattice, ...]:
     """One atom per orbit of the translations between nodes, each nearest to the first atom."""
     reduced = np.array([p for _, p in placed]) - placed[0][1]
@@ -350,5 +350,5 @@ def _reference(block: Any) -> str:
     return ", ".join(p for p in parts if p.strip())
 
 
-def _rows(vectors: npt.NDArray[np.float64]) -> tuple[tuple[float, float, float], ...]:
+def _rows(vectors: FloatArray) -> tuple[tuple[float, float, float], ...]:
     return tuple((float(v[0]), float(v[1]), float(v[2])) for v in vectors)

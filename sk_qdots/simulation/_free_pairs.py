@@ -16,9 +16,9 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from joblib import Parallel, delayed, effective_n_jobs
 
+from .._typing import FloatArray, IntArray
 from .atoms import FreeAtoms
 
 __all__ = ["free_pairs"]
@@ -30,7 +30,7 @@ _MOST_BINS = 2**24  # 256 MiB a thread
 _MOST_SPECIES = 32
 _TOUCHING = 1e-3  # Angstrom; atoms closer than this stand in the same place
 
-_Group = tuple[tuple[tuple[int, int], ...], npt.NDArray[np.float64], npt.NDArray[np.int64]]
+_Group = tuple[tuple[tuple[int, int], ...], FloatArray, IntArray]
 
 
 def free_pairs(atoms: FreeAtoms, bin_width: float, n_jobs: int | None) -> list[_Group]:
@@ -79,18 +79,18 @@ def free_pairs(atoms: FreeAtoms, bin_width: float, n_jobs: int | None) -> list[_
 
 
 def _counted(
-    first: list[npt.NDArray[np.float64]],
-    second: list[npt.NDArray[np.float64]],
+    first: list[FloatArray],
+    second: list[FloatArray],
     alike: bool,
     bin_width: float,
     n_bins: int,
     n_jobs: int | None,
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+) -> tuple[IntArray, IntArray]:
     """Unordered pairs in each bin, and the sum of their fine steps beyond its start."""
     kernel = _kernel()
     scale = _FINE / bin_width
 
-    def count(worker: int, n_workers: int) -> npt.NDArray[np.int64]:
+    def count(worker: int, n_workers: int) -> IntArray:
         histogram = np.zeros((n_bins, 2), dtype=np.int64)
         for number, block in enumerate(first[worker::n_workers]):
             own = worker + number * n_workers

@@ -23,6 +23,7 @@ import numpy.typing as npt
 import pandas as pd
 from scipy import fft
 
+from .._typing import FloatArray, IntArray
 from ._reduction import compact_basis, reindexed
 from .clusters import Cluster
 from .crystal import Crystal
@@ -39,8 +40,8 @@ _SAFE_ROUNDING = 0.1  # a single-precision correlation may be this far from an i
 
 _Pairs = tuple[tuple[int, int], ...]
 _Correlation = tuple[npt.NDArray[Any], npt.NDArray[Any]]
-_Histogram = tuple[npt.NDArray[np.float64], npt.NDArray[Any]]
-_Group = tuple[_Pairs, npt.NDArray[np.float64], npt.NDArray[Any]]
+_Histogram = tuple[FloatArray, npt.NDArray[Any]]
+_Group = tuple[_Pairs, FloatArray, npt.NDArray[Any]]
 
 
 def species_of(crystal: Crystal) -> tuple[tuple[Species, ...], list[int]]:
@@ -107,7 +108,7 @@ def lattice_pairs(clusters: Sequence[Cluster]) -> list[_Group]:
 
 def _offsets(
     crystal: Crystal,
-) -> dict[tuple[int, int], dict[tuple[float, ...], tuple[npt.NDArray[np.float64], int]]]:
+) -> dict[tuple[int, int], dict[tuple[float, ...], tuple[FloatArray, int]]]:
     """Offsets t_j - t_i of each pair of species, up to their sign, and their ordered pairs."""
     kinds = species_of(crystal)[1]
     result: dict[Any, dict[Any, Any]] = {}
@@ -127,9 +128,9 @@ def _offsets(
 
 
 def _histogram(
-    lattice: npt.NDArray[np.float64],
+    lattice: FloatArray,
     correlations: Sequence[_Correlation],
-    offset: npt.NDArray[np.float64],
+    offset: FloatArray,
     weight: int,
     least: float,
 ) -> _Histogram:
@@ -161,9 +162,7 @@ def _histogram(
     return distances[used], np.ascontiguousarray(counts[:, used])
 
 
-def _weighted_count(
-    index: npt.NDArray[np.int64], weights: npt.NDArray[Any], size: int
-) -> npt.NDArray[np.float64]:
+def _weighted_count(index: IntArray, weights: npt.NDArray[Any], size: int) -> FloatArray:
     return np.asarray(
         np.bincount(index.ravel(), weights=weights.ravel(), minlength=size), dtype=np.float64
     )
@@ -195,9 +194,9 @@ def _joined(parts: Sequence[_Histogram]) -> _Histogram:
 
 
 def _correlation(
-    nodes: npt.NDArray[np.int64],
-    others: npt.NDArray[np.int64] | None = None,
-    occupancies: npt.NDArray[np.float64] | None = None,
+    nodes: IntArray,
+    others: IntArray | None = None,
+    occupancies: FloatArray | None = None,
 ) -> _Correlation:
     """A(R) and A(-R) for the differences R that are not negative along the first axis.
 
@@ -259,12 +258,12 @@ def _transformed(indicators: Sequence[npt.NDArray[Any]]) -> npt.NDArray[Any]:
 
 
 def _distance_index(
-    lattice: npt.NDArray[np.float64],
-    reach: npt.NDArray[np.int64],
-    offset: npt.NDArray[np.float64],
+    lattice: FloatArray,
+    reach: IntArray,
+    offset: FloatArray,
     correlations: Sequence[_Correlation],
     parts: Sequence[tuple[tuple[slice, ...], tuple[slice, ...]]],
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
+) -> tuple[FloatArray, IntArray]:
     """Distances of R + offset over the box, and the index of each R among them.
 
     Some of the distances may not occur; no two of them are the same.
@@ -295,9 +294,9 @@ def _distance_index(
 
 
 def _squared_lengths(
-    axes: list[npt.NDArray[np.int64]],
-    lattice: npt.NDArray[np.float64],
-    offset: npt.NDArray[np.float64],
+    axes: list[IntArray],
+    lattice: FloatArray,
+    offset: FloatArray,
     unit: float | None = None,
 ) -> npt.NDArray[Any]:
     """|R + offset|^2 over the box: in Angstrom^2, or as integers in a unit that divides it."""
@@ -317,9 +316,7 @@ def _squared_lengths(
     return np.asarray(total)
 
 
-def _squared_unit(
-    lattice: npt.NDArray[np.float64], offset: npt.NDArray[np.float64]
-) -> float | None:
+def _squared_unit(lattice: FloatArray, offset: FloatArray) -> float | None:
     """Largest simple unit in which all squared lengths |R + offset|^2 are integers, if any."""
     gram = lattice @ lattice.T
     terms = np.concatenate(

@@ -10,16 +10,15 @@ from __future__ import annotations
 import itertools
 
 import numpy as np
-import numpy.typing as npt
+
+from .._typing import FloatArray, IntArray
 
 __all__ = ["compact_basis", "reindexed"]
 
 _WORTHWHILE = 0.6  # a half would do; more, so that a round body keeps the basis it has
 
 
-def compact_basis(
-    lattice: npt.NDArray[np.float64], spread: npt.NDArray[np.float64]
-) -> npt.NDArray[np.int64]:
+def compact_basis(lattice: FloatArray, spread: FloatArray) -> IntArray:
     """Unimodular matrix whose product with the lattice gives vectors that suit a body.
 
     Parameters
@@ -51,6 +50,6 @@ def compact_basis(
     return basis
 
 
-def reindexed(nodes: npt.NDArray[np.int64], basis: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+def reindexed(nodes: IntArray, basis: IntArray) -> IntArray:
     """Indices times a basis; themselves, where the basis is the one they have."""
     return nodes if (basis == np.eye(3)).all() else nodes @ basis

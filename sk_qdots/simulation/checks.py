@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from .._typing import FloatArray
+
 __all__ = ["axis_values", "positive"]
 
 
@@ -24,7 +26,7 @@ def positive(name: str, value: Any, unit: str) -> float:
 
 def axis_values(
     values: npt.ArrayLike, name: str, lower: float, upper: float, *, closed: bool = False
-) -> npt.NDArray[np.float64]:
+) -> FloatArray:
     """Different numbers within an interval, or say by their name what is wrong with them."""
     try:
         array = np.atleast_1d(np.asarray(values, dtype=np.float64))

@@ -33,8 +33,8 @@ from functools import lru_cache
 from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 
+from .._typing import BoolArray, FloatArray, IntArray
 from ._reduction import compact_basis, reindexed
 from .checks import positive
 from .crystal import Crystal, as_crystal
@@ -79,11 +79,11 @@ class Cluster:
     """
 
     crystal: Crystal
-    nodes: npt.NDArray[np.int64]
+    nodes: IntArray
     diameter: float
-    filled: npt.NDArray[np.bool_] | None = None
+    filled: BoolArray | None = None
     dimensions: Mapping[str, float] = field(default_factory=dict)
-    occupancies: npt.NDArray[np.float64] | None = None
+    occupancies: FloatArray | None = None
 
     def __repr__(self) -> str:
         return f"Cluster({self.crystal.name}, {self.diameter:g} nm, {self.n_atoms} sites)"
@@ -102,7 +102,7 @@ class Cluster:
             return len(self.nodes) * len(self.crystal.sublattices)
         return int(self.filled.sum())
 
-    def sublattice_nodes(self, index: int) -> npt.NDArray[np.int64]:
+    def sublattice_nodes(self, index: int) -> IntArray:
         """Nodes at which one sublattice has its atom.
 
         Parameters
@@ -116,7 +116,7 @@ class Cluster:
         """
         return self.nodes if self.filled is None else self.nodes[self.filled[:, index]]
 
-    def atoms(self) -> tuple[list[str], npt.NDArray[np.float64]]:
+    def atoms(self) -> tuple[list[str], FloatArray]:
         """Elements and Cartesian coordinates (Angstrom) of every site.
 
         Sites that are filled in part are among them like any other; a shared site stands
@@ -385,8 +385,8 @@ class _Shells:
 
 
 def _nodes_inside(
-    crystal: Crystal, body: Shape, scale: float, fill: Fill, origin: npt.NDArray[np.float64]
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
+    crystal: Crystal, body: Shape, scale: float, fill: Fill, origin: FloatArray
+) -> tuple[IntArray, FloatArray]:
     """Nodes of which a site is inside the body, and the gauge of every site of theirs.
 
     The gauges have shape (n_nodes, 1) for whole cells, (n_nodes, n_sublattices) for atoms.
@@ -423,7 +423,7 @@ def _nodes_inside(
 
 
 @lru_cache(maxsize=64)
-def _spread(crystal: Crystal, body: Shape) -> npt.NDArray[np.float64]:
+def _spread(crystal: Crystal, body: Shape) -> FloatArray:
     """Second moments of a body, roughly: how it stretches in space."""
     k = np.arange(200) + 0.5
     height, angle = 1.0 - 2.0 * k / 200, np.pi * (1.0 + np.sqrt(5.0)) * k

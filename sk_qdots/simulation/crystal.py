@@ -18,12 +18,12 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from .._typing import FloatArray
 from ._cif import read_cif
 from .scattering_factors import atomic_number
 from .sites import LONGEST_CONTACT, NEIGHBOURS, OVERFULL, Sublattice, contact_distance
 
 __all__ = ["Crystal"]
-
 
 _Vectors = tuple[tuple[float, float, float], ...]
 
@@ -85,7 +85,7 @@ class Crystal:
             atomic_number(sublattice.element)
         self._refuse_overlaps()
 
-    def _nearest(self, k: int) -> npt.NDArray[np.float64]:
+    def _nearest(self, k: int) -> FloatArray:
         """Shortest distances of sublattice k to itself and to those before it, in Angstrom."""
         neighbours = NEIGHBOURS @ self.lattice
         offsets = np.array([s.offset for s in self.sublattices[: k + 1]])
@@ -143,12 +143,12 @@ class Crystal:
                     )
 
     @property
-    def lattice(self) -> npt.NDArray[np.float64]:
+    def lattice(self) -> FloatArray:
         """Vectors between nodes as an array of shape (3, 3), rows, in Angstrom."""
         return np.asarray(self.vectors, dtype=np.float64)
 
     @property
-    def conventional(self) -> npt.NDArray[np.float64]:
+    def conventional(self) -> FloatArray:
         """Axes a, b, c of the conventional cell, array of shape (3, 3), rows, in Angstrom."""
         return np.asarray(self.cell, dtype=np.float64)
 

@@ -38,6 +38,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from .._typing import FloatArray
 from .checks import positive
 from .distances import DistanceTable
 from .q_grid import q_from_two_theta
@@ -62,11 +63,11 @@ _UNIFORM = 1e-11  # rad; a grid whose phases are this near to those of an even o
 
 def pair_sums(
     table: DistanceTable,
-    q: npt.NDArray[np.float64],
+    q: FloatArray,
     *,
     strain: float = 0.0,
     method: Method = "fast",
-) -> list[npt.NDArray[np.float64]]:
+) -> list[FloatArray]:
     """Sum m(d) sin(Qd)/(Qd) over the distances of every group of a table.
 
     Parameters
@@ -122,7 +123,7 @@ def debye_intensity(
     compton: bool = True,
     radiation: Radiation = "xray",
     method: Method = "fast",
-) -> npt.NDArray[np.float64]:
+) -> FloatArray:
     """Scattered intensity of every particle of a table.
 
     Parameters
@@ -199,7 +200,7 @@ class AtomicFactors:
     def __init__(
         self,
         table: DistanceTable,
-        q: npt.NDArray[np.float64],
+        q: FloatArray,
         *,
         wavelength: float | None,
         b_iso: BIso = None,
@@ -242,8 +243,8 @@ class AtomicFactors:
         self,
         counts: npt.NDArray[np.number],
         self_counts: npt.NDArray[np.number],
-        sums: list[npt.NDArray[np.float64]],
-    ) -> npt.NDArray[np.float64]:
+        sums: list[FloatArray],
+    ) -> FloatArray:
         """Intensity of particles (or of mixtures of them) from their sites and pair sums."""
         total = np.asarray(self_counts, dtype=np.float64) @ self.self_terms
         total = np.asarray(total + np.asarray(counts, dtype=np.float64) @ self.incoherent_terms)
@@ -273,7 +274,7 @@ def _b_values(table: DistanceTable, b_iso: BIso) -> list[float]:
 
 def _axis(
     q: npt.ArrayLike | None, two_theta: npt.ArrayLike | None, wavelength: float | None
-) -> npt.NDArray[np.float64]:
+) -> FloatArray:
     if (q is None) == (two_theta is None):
         raise ValueError("give either q or two_theta")
     if q is not None:
@@ -296,7 +297,7 @@ def checked_table(table: DistanceTable) -> None:
         )
 
 
-def checked_q(q: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+def checked_q(q: FloatArray) -> FloatArray:
     """Q as a float64 array; refused where it is not positive, finite and one-dimensional."""
     q = np.asarray(q, dtype=np.float64)
     if q.ndim != 1 or q.size == 0:
@@ -307,11 +308,11 @@ def checked_q(q: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 
 
 def sine_sums(
-    x: npt.NDArray[np.float64],
-    weights: npt.NDArray[np.float64],
-    y: npt.NDArray[np.float64],
+    x: FloatArray,
+    weights: FloatArray,
+    y: FloatArray,
     method: Method = "fast",
-) -> npt.NDArray[np.float64]:
+) -> FloatArray:
     """Sum w_k sin(x_k y) over k, for each row of weights and each y.
 
     Parameters

@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from .._typing import FloatArray
 from ._free_pairs import free_pairs
 from ._lattice_pairs import lattice_pairs, species_of
 from .atoms import FreeAtoms
@@ -57,7 +58,7 @@ class PairDistances:
     """
 
     pairs: tuple[tuple[int, int], ...]
-    distances: npt.NDArray[np.float64]
+    distances: FloatArray
     multiplicities: npt.NDArray[Any]
 
 
@@ -94,12 +95,12 @@ class DistanceTable:
 
     name: str
     species: tuple[Species, ...]
-    diameters: npt.NDArray[np.float64]
+    diameters: FloatArray
     counts: npt.NDArray[Any]
     self_counts: npt.NDArray[Any]
-    formula_units: npt.NDArray[np.float64]
+    formula_units: FloatArray
     groups: tuple[PairDistances, ...]
-    dimensions: Mapping[str, npt.NDArray[np.float64]] = field(default_factory=dict)
+    dimensions: Mapping[str, FloatArray] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.counts)

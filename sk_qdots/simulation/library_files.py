@@ -18,8 +18,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import xarray as xr
+
+from .._typing import Float32Array
 
 __all__ = ["NetCDFLibrary", "ZarrLibrary", "fingerprint", "library_file"]
 
@@ -146,9 +147,7 @@ class ZarrLibrary:
         self._note(str(frame.attrs["fingerprint"]))
         partial.replace(self.path)
 
-    def write(
-        self, number: int, where: tuple[slice | int, ...], block: npt.NDArray[np.float32]
-    ) -> None:
+    def write(self, number: int, where: tuple[slice | int, ...], block: Float32Array) -> None:
         """Write the chunk of one task and note that it is done."""
         self._array[where] = block
         self._note(str(number))

@@ -26,6 +26,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import ndtr
 
+from .._typing import FloatArray
 from .moments import Weighting, by_number, check_moments, lognormal_parameters
 
 __all__ = ["histogram_weights", "lognormal_weights", "normal_weights"]
@@ -36,12 +37,12 @@ _ERROR_TAIL = 0.20
 
 
 def lognormal_weights(
-    diameters: npt.NDArray[np.float64],
+    diameters: FloatArray,
     mean: float,
     dispersion: float,
     *,
     weighting: Weighting = "number",
-) -> npt.NDArray[np.float64]:
+) -> FloatArray:
     """Number fractions of the particles of a series in a lognormal population.
 
     Parameters
@@ -95,12 +96,12 @@ def lognormal_weights(
 
 
 def normal_weights(
-    diameters: npt.NDArray[np.float64],
+    diameters: FloatArray,
     mean: float,
     dispersion: float,
     *,
     weighting: Weighting = "number",
-) -> npt.NDArray[np.float64]:
+) -> FloatArray:
     """Number fractions of the particles of a series in a normal population.
 
     Parameters
@@ -150,12 +151,12 @@ def normal_weights(
 
 
 def histogram_weights(
-    diameters: npt.NDArray[np.float64],
+    diameters: FloatArray,
     edges: npt.ArrayLike,
     values: npt.ArrayLike,
     *,
     weighting: Weighting = "number",
-) -> npt.NDArray[np.float64]:
+) -> FloatArray:
     """Number fractions of the particles of a series from a measured histogram.
 
     Parameters
@@ -221,7 +222,7 @@ def histogram_weights(
     return np.asarray(numbers / numbers.sum())
 
 
-def _checked_series(diameters: npt.ArrayLike) -> npt.NDArray[np.float64]:
+def _checked_series(diameters: npt.ArrayLike) -> FloatArray:
     series = np.asarray(diameters, dtype=np.float64)
     if series.ndim != 1 or series.size == 0:
         raise ValueError(f"diameters has shape {series.shape}; it must be a non-empty row")
@@ -233,14 +234,14 @@ def _checked_series(diameters: npt.ArrayLike) -> npt.NDArray[np.float64]:
     return series
 
 
-def _end(diameters: npt.NDArray[np.float64]) -> float:
+def _end(diameters: FloatArray) -> float:
     """Diameter up to which the last particle of a series stands for others."""
     if len(diameters) == 1:
         return np.inf
     return float(1.5 * diameters[-1] - 0.5 * diameters[-2])
 
 
-def _start(diameters: npt.NDArray[np.float64]) -> float:
+def _start(diameters: FloatArray) -> float:
     """Diameter down to which the first particle of a series stands for others."""
     if len(diameters) == 1:
         return 0.0
@@ -248,13 +249,13 @@ def _start(diameters: npt.NDArray[np.float64]) -> float:
 
 
 def _fractions(
-    diameters: npt.NDArray[np.float64],
-    density: npt.NDArray[np.float64],
+    diameters: FloatArray,
+    density: FloatArray,
     mean: float,
     missing: float,
     weighting: Weighting,
     what: str,
-) -> npt.NDArray[np.float64]:
+) -> FloatArray:
     """Density at the particles, times what each stands for, as checked number fractions."""
     span = f"the series ({diameters.min():.3g} to {diameters.max():.3g} nm)"
     widths = np.gradient(diameters) if len(diameters) > 1 else np.ones(1)
@@ -272,7 +273,7 @@ def _fractions(
     return np.asarray(numbers / numbers.sum())
 
 
-def _judge_tail(missing: float, diameters: npt.NDArray[np.float64], what: str) -> None:
+def _judge_tail(missing: float, diameters: FloatArray, what: str) -> None:
     if missing <= _WARN_TAIL:
         return
     message = (

@@ -11,10 +11,12 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from .._typing import FloatArray
+
 __all__ = ["default_q_grid", "q_from_two_theta", "two_theta_from_q"]
 
 
-def default_q_grid() -> npt.NDArray[np.float64]:
+def default_q_grid() -> FloatArray:
     """Return the published grid: Q_k = 0.99 + 0.0028 k, k = 0..5003, in 1/Angstrom.
 
     Returns
@@ -31,7 +33,7 @@ def default_q_grid() -> npt.NDArray[np.float64]:
     return 0.99 + 0.0028 * np.arange(5004, dtype=np.float64)
 
 
-def q_from_two_theta(two_theta: npt.ArrayLike, wavelength: float) -> npt.NDArray[np.float64]:
+def q_from_two_theta(two_theta: npt.ArrayLike, wavelength: float) -> FloatArray:
     """Q of angles.
 
     Parameters
@@ -56,7 +58,7 @@ def q_from_two_theta(two_theta: npt.ArrayLike, wavelength: float) -> npt.NDArray
     return np.asarray(4.0 * np.pi / wavelength * np.sin(np.deg2rad(angles) / 2.0))
 
 
-def two_theta_from_q(q: npt.ArrayLike, wavelength: float) -> npt.NDArray[np.float64]:
+def two_theta_from_q(q: npt.ArrayLike, wavelength: float) -> FloatArray:
     """Angles of Q.
 
     Parameters

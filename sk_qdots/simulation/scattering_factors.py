@@ -33,6 +33,7 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
+from .._typing import FloatArray
 from .checks import positive
 
 __all__ = [
@@ -77,7 +78,7 @@ def energy_from_wavelength(wavelength: float) -> float:
 
 
 def form_factor(
-    element: str, q: npt.NDArray[np.float64], wavelength: float, charge: int = 0
+    element: str, q: FloatArray, wavelength: float, charge: int = 0
 ) -> npt.NDArray[np.complex128]:
     """Atomic form factor f0 + f' + i f''.
 
@@ -188,7 +189,7 @@ def neutron_scattering_length(element: str) -> float:
     return length
 
 
-def debye_waller_factor(b_iso: float, q: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+def debye_waller_factor(b_iso: float, q: FloatArray) -> FloatArray:
     """Amplitude damping exp(-B s^2) of one atom, s = Q / 4 pi.
 
     Parameters
@@ -212,9 +213,7 @@ def debye_waller_factor(b_iso: float, q: npt.NDArray[np.float64]) -> npt.NDArray
     return np.asarray(np.exp(-b_iso * (np.asarray(q) / (4.0 * np.pi)) ** 2))
 
 
-def compton_intensity(
-    element: str, q: npt.NDArray[np.float64], wavelength: float
-) -> npt.NDArray[np.float64]:
+def compton_intensity(element: str, q: FloatArray, wavelength: float) -> FloatArray:
     """Incoherent scattering of one atom, with the recoil factor (E'/E)^2.
 
     Parameters
@@ -259,7 +258,7 @@ def compton_intensity(
 
 # The databases answer slowly and the same grid is asked for again and again.
 @lru_cache(maxsize=64)
-def _f0(element: str, q: bytes) -> npt.NDArray[np.float64]:
+def _f0(element: str, q: bytes) -> FloatArray:
     import xraydb
 
     values = np.asarray(xraydb.f0(element, np.frombuffer(q) / (4.0 * np.pi)), dtype=np.float64)
@@ -278,7 +277,7 @@ def _anomalous(element: str, energy: float) -> complex:
 
 
 @lru_cache(maxsize=64)
-def _incoherent(element: str, q: bytes) -> npt.NDArray[np.float64]:
+def _incoherent(element: str, q: bytes) -> FloatArray:
     import xraylib
 
     number = atomic_number(element)

@@ -26,8 +26,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from .._typing import FloatArray
 from .crystal import Crystal
 
 __all__ = [
@@ -39,8 +39,6 @@ __all__ = [
     "as_shape",
     "shape_names",
 ]
-
-Array = npt.NDArray[np.float64]
 
 
 class Shape(ABC):
@@ -55,7 +53,7 @@ class Shape(ABC):
     """
 
     @abstractmethod
-    def gauge(self, crystal: Crystal, points: Array) -> Array:
+    def gauge(self, crystal: Crystal, points: FloatArray) -> FloatArray:
         """Factor that puts each point on the surface.
 
         Parameters
@@ -84,7 +82,7 @@ class Shape(ABC):
         """
 
     @abstractmethod
-    def support(self, crystal: Crystal, directions: Array) -> Array:
+    def support(self, crystal: Crystal, directions: FloatArray) -> FloatArray:
         """Farthest extent along each direction: the maximum of their dot product.
 
         Parameters
@@ -132,14 +130,14 @@ class Ellipsoid(Shape):
     def __post_init__(self) -> None:
         _check_lengths("axes", self.axes, 3)
 
-    def gauge(self, crystal: Crystal, points: Array) -> Array:  # noqa: D102
+    def gauge(self, crystal: Crystal, points: FloatArray) -> FloatArray:  # noqa: D102
         scaled = points * (2.0 / np.asarray(self.axes))
         return np.asarray(np.sqrt(np.einsum("ij,ij->i", scaled, scaled)))
 
     def volume(self, crystal: Crystal) -> float:  # noqa: D102
         return float(np.pi / 6.0 * np.prod(self.axes))
 
-    def support(self, crystal: Crystal, directions: Array) -> Array:  # noqa: D102
+    def support(self, crystal: Crystal, directions: FloatArray) -> FloatArray:  # noqa: D102
         return np.asarray(np.linalg.norm(directions * np.asarray(self.axes) / 2.0, axis=1))
 
 
@@ -168,20 +166,20 @@ class Cylinder(Shape):
     def __post_init__(self) -> None:
         _check_lengths("length and width", (self.length, self.width), 2)
 
-    def _split(self, crystal: Crystal, vectors: Array) -> tuple[Array, Array]:
+    def _split(self, crystal: Crystal, vectors: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Parts of vectors along the axis and across it."""
         along = vectors @ _direction(crystal, "axis", self.axis)
         squared = np.einsum("ij,ij->i", vectors, vectors) - along**2
         return np.abs(along), np.sqrt(np.maximum(squared, 0.0))
 
-    def gauge(self, crystal: Crystal, points: Array) -> Array:  # noqa: D102
+    def gauge(self, crystal: Crystal, points: FloatArray) -> FloatArray:  # noqa: D102
         along, across = self._split(crystal, points)
         return np.maximum(2.0 * along / self.length, 2.0 * across / self.width)
 
     def volume(self, crystal: Crystal) -> float:  # noqa: D102
         return float(np.pi / 4.0 * self.width**2 * self.length)
 
-    def support(self, crystal: Crystal, directions: Array) -> Array:  # noqa: D102
+    def support(self, crystal: Crystal, directions: FloatArray) -> FloatArray:  # noqa: D102
         along, across = self._split(crystal, directions)
         return 0.5 * (along * self.length + across * self.width)
 
@@ -214,7 +212,7 @@ class Platelet(Shape):
         edges = (self.length, self.width, self.thickness)
         _check_lengths("length, width and thickness", edges, 3)
 
-    def _scaled(self, crystal: Crystal, vectors: Array, power: int) -> Array:
+    def _scaled(self, crystal: Crystal, vectors: FloatArray, power: int) -> FloatArray:
         """Components along the edges, times or divided by half the edges."""
         normal = _direction(crystal, "normal", self.normal)
         in_plane = crystal.conventional - np.outer(crystal.conventional @ normal, normal)
@@ -225,13 +223,13 @@ class Platelet(Shape):
         half = 0.5 * np.array([self.length, self.width, self.thickness])
         return np.asarray(np.abs(vectors @ frame.T) * half**power)
 
-    def gauge(self, crystal: Crystal, points: Array) -> Array:  # noqa: D102
+    def gauge(self, crystal: Crystal, points: FloatArray) -> FloatArray:  # noqa: D102
         return np.asarray(self._scaled(crystal, points, -1).max(axis=1, initial=0.0))
 
     def volume(self, crystal: Crystal) -> float:  # noqa: D102
         return float(self.length * self.width * self.thickness)
 
-    def support(self, crystal: Crystal, directions: Array) -> Array:  # noqa: D102
+    def support(self, crystal: Crystal, directions: FloatArray) -> FloatArray:  # noqa: D102
         return np.asarray(self._scaled(crystal, directions, 1).sum(axis=1))
 
 
@@ -279,7 +277,7 @@ class Polyhedron(Shape):
             if not np.isfinite(index).all() or not np.any(index):
                 raise ValueError(f"faces holds {index}; a normal is three numbers, not all zero")
 
-    def normals(self, crystal: Crystal) -> tuple[Array, Array]:
+    def normals(self, crystal: Crystal) -> tuple[FloatArray, FloatArray]:
         """Unit normals of all faces and their distances from the centre.
 
         Parameters
@@ -306,7 +304,7 @@ class Polyhedron(Shape):
         normals = np.array(list(found))
         return normals / np.linalg.norm(normals, axis=1)[:, None], np.array(list(found.values()))
 
-    def gauge(self, crystal: Crystal, points: Array) -> Array:  # noqa: D102
+    def gauge(self, crystal: Crystal, points: FloatArray) -> FloatArray:  # noqa: D102
         normals, distances = self.normals(crystal)
         return np.asarray((points @ (normals / distances[:, None]).T).max(axis=1))
 
@@ -329,7 +327,7 @@ class Polyhedron(Shape):
     def volume(self, crystal: Crystal) -> float:  # noqa: D102
         return float(self._hull(crystal).volume)
 
-    def support(self, crystal: Crystal, directions: Array) -> Array:  # noqa: D102
+    def support(self, crystal: Crystal, directions: FloatArray) -> FloatArray:  # noqa: D102
         hull = self._hull(crystal)
         return np.asarray((directions @ hull.points[hull.vertices].T).max(axis=1))
 
@@ -392,7 +390,7 @@ def _check_lengths(name: str, values: Sequence[float], number: int | None) -> No
         raise ValueError(f"{name} has {len(values)} values; it must have {number}")
 
 
-def _direction(crystal: Crystal, name: str, uvw: tuple[float, float, float]) -> Array:
+def _direction(crystal: Crystal, name: str, uvw: tuple[float, float, float]) -> FloatArray:
     vector = np.asarray(uvw, dtype=np.float64)
     if vector.shape != (3,) or not np.isfinite(vector).all() or not vector.any():
         raise ValueError(f"{name} is {uvw}; it must be a direction [uvw], not all zero")
@@ -400,7 +398,7 @@ def _direction(crystal: Crystal, name: str, uvw: tuple[float, float, float]) -> 
     return np.asarray(vector / np.linalg.norm(vector))
 
 
-def _equivalents(crystal: Crystal, index: tuple[float, float, float]) -> Array:
+def _equivalents(crystal: Crystal, index: tuple[float, float, float]) -> FloatArray:
     """Miller indices that the point group of the crystal makes of one."""
     import gemmi
 

@@ -27,6 +27,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from .._typing import FloatArray
 from .debye import AtomicFactors, BIso, Radiation, checked_q, checked_table, pair_sums, sine_sums
 from .distances import DistanceTable
 
@@ -43,7 +44,7 @@ def structure_factor(
     strain: float = 0.0,
     b_iso: BIso = None,
     radiation: Radiation = "xray",
-) -> npt.NDArray[np.float64]:
+) -> FloatArray:
     """Total-scattering structure factor S(Q) of every particle of a table.
 
     Parameters
@@ -96,7 +97,7 @@ def reduced_structure_factor(
     strain: float = 0.0,
     b_iso: BIso = None,
     radiation: Radiation = "xray",
-) -> npt.NDArray[np.float64]:
+) -> FloatArray:
     """Reduced structure factor F(Q) = Q [S(Q) - 1] of every particle of a table.
 
     Parameters
@@ -142,7 +143,7 @@ def pair_distribution_function(
     strain: float = 0.0,
     b_iso: BIso = None,
     radiation: Radiation = "xray",
-) -> npt.NDArray[np.float64]:
+) -> FloatArray:
     """Reduced pair distribution function G(r) of every particle of a table.
 
     Parameters

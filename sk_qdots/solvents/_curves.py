@@ -16,6 +16,7 @@ import numpy.typing as npt
 import xarray as xr
 from scipy.interpolate import make_interp_spline
 
+from .._typing import FloatArray
 from ..simulation import compton_intensity, debye_waller_factor, form_factor
 from ..simulation.checks import positive
 
@@ -29,8 +30,6 @@ __all__ = [
     "load_solvent",
     "mix_solvents",
 ]
-
-FloatArray = npt.NDArray[np.float64]
 
 _WAVELENGTH = 0.5  # Angstrom; 4 pi / 0.5 is beyond the end of the tables
 _STEP = 0.01  # 1/Angstrom, of a loaded curve
