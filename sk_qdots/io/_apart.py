@@ -15,7 +15,7 @@ import struct
 import subprocess
 import sys
 import threading
-from typing import Any, BinaryIO
+from typing import IO, Any
 
 from ._scan import PatternError, Scan
 
@@ -39,7 +39,7 @@ def read_apart(source: str, raw: bytes) -> list[Scan]:
         answer = _Reader.current().ask(source, raw)
     if isinstance(answer, PatternError):
         raise answer
-    return list(answer)
+    return answer
 
 
 class _Reader:
@@ -57,8 +57,9 @@ class _Reader:
             stderr=subprocess.DEVNULL,
             start_new_session=True,  # an interrupt is for this process to deal with
         )
-        self.requests: Any = self.process.stdin
-        self.answers: Any = self.process.stdout
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.requests, self.answers = self.process.stdin, self.process.stdout
         atexit.register(self.end)
         if self._receive(_START) != "ready":
             self.end()
@@ -72,9 +73,9 @@ class _Reader:
             cls._one = one = cls()
         return one
 
-    def ask(self, source: str, raw: bytes) -> Any:
+    def ask(self, source: str, raw: bytes) -> list[Scan] | PatternError:
         """Scans of a file, or the error that refuses it."""
-        answer = None
+        answer: list[Scan] | PatternError | None = None
         try:
             with contextlib.suppress(OSError):  # it ended
                 _send(self.requests, (source, raw))
@@ -122,20 +123,20 @@ def serve() -> None:
     while (request := _receive(sys.stdin.buffer)) is not None:
         source, raw = request
         try:
-            answer: Any = read_nexus(source, raw)
+            answer: list[Scan] | PatternError = read_nexus(source, raw)
         except PatternError as error:
             answer = error
         _send(out, answer)
 
 
-def _send(stream: BinaryIO, message: Any) -> None:
+def _send(stream: IO[bytes], message: object) -> None:
     content = pickle.dumps(message, protocol=5)
     stream.write(_LENGTH.pack(len(content)))
     stream.write(content)
     stream.flush()
 
 
-def _receive(stream: BinaryIO) -> Any:
+def _receive(stream: IO[bytes]) -> Any:
     head = stream.read(_LENGTH.size)
     if len(head) < _LENGTH.size:
         return None

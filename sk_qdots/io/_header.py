@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TypedDict
 
 from ..instruments.radiation import is_same_beam
 from ..simulation.scattering_factors import HC_KEV_ANGSTROM
@@ -89,6 +89,17 @@ _NOT_THE_BEAM = re.compile(
 )
 _FORMATS = {"qa": "q", "qnm": "q_nm", "twotheta": "two_theta"}  # of PDFgetX3 and its kin
 _FORMAT = re.compile(r"dataformat ?= ?(\w+)", re.IGNORECASE)
+
+
+class HeaderFacts(TypedDict):
+    """What a header says, by the names that a scan has for it."""
+
+    axis: str | None
+    words: str
+    wavelength: Wavelength | None
+    mentioned: str
+    other_words: str
+    other_wavelength: float | None
 
 
 @dataclass
@@ -190,7 +201,7 @@ class Header:
                 return values[0], value
         return None
 
-    def facts(self) -> dict[str, Any]:
+    def facts(self) -> HeaderFacts:
         """What goes into a scan: axis, wavelength, and what contradicts itself."""
         beam = self.contradiction
         return {

@@ -13,15 +13,21 @@ from __future__ import annotations
 
 import io
 import re
-from typing import Any
+from collections.abc import Sequence
+from types import ModuleType
+from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 
 from .._typing import FloatArray
 from ..simulation.scattering_factors import HC_KEV_ANGSTROM
 from ._axis import resolve
 from ._header import axis_named, unit_of
 from ._scan import MAX_POINTS, PatternError, Scan, Wavelength
+
+if TYPE_CHECKING:
+    import h5py
 
 __all__ = ["read_nexus"]
 
@@ -60,11 +66,11 @@ def read_nexus(source: str, raw: bytes) -> list[Scan]:
 
 
 class _Reader:
-    def __init__(self, source: str, h5py: Any) -> None:
+    def __init__(self, source: str, h5py: ModuleType) -> None:
         self.source = source
         self.h5py = h5py
 
-    def read(self, file: Any) -> list[Scan]:
+    def read(self, file: h5py.File) -> list[Scan]:
         groups = self._groups(file)
         group = self._default(file, groups)
         entry = file["/" + group.name.strip("/").split("/")[0]]
@@ -102,7 +108,7 @@ class _Reader:
             )
         return scans
 
-    def _groups(self, file: Any) -> list[Any]:
+    def _groups(self, file: h5py.Group) -> list[h5py.Group]:
         """Every group once, those near the root first."""
         found, seen = [file], {file}
         for group in found:  # grows on the way
@@ -115,7 +121,7 @@ class _Reader:
                     seen.add(child)
         return found
 
-    def _default(self, file: Any, groups: list[Any]) -> Any:
+    def _default(self, file: h5py.File, groups: list[h5py.Group]) -> h5py.Group:
         """Group that the file shows by default, or else the only one with a pattern."""
         entries = [g for g in groups if self._attribute(g, "NX_class") == "NXentry"]
         for start in [file, *(entries if len(entries) == 1 else [])]:
@@ -148,14 +154,14 @@ class _Reader:
             "the one you want as columns of text",
         )
 
-    def _is_pattern(self, group: Any) -> bool:
+    def _is_pattern(self, group: h5py.Group) -> bool:
         try:
             signal = self._signal(group)
             return signal is not None and self._axis(group, signal) is not None
         except PatternError:
             return False
 
-    def _signal(self, group: Any) -> Any:
+    def _signal(self, group: h5py.Group) -> h5py.Dataset | None:
         name = self._attribute(group, "signal")
         names = [name] if name else []
         names += [n for n in group if self._flag(group, n)]
@@ -166,16 +172,16 @@ class _Reader:
                 return None if self._is_cake(group, child) else child
         return None
 
-    def _is_cake(self, group: Any, signal: Any) -> bool:
+    def _is_cake(self, group: h5py.Group, signal: h5py.Dataset) -> bool:
         """Whether the rows are sectors of one image, not patterns."""
         names = self._axes(group, signal)
         return signal.ndim == 2 and len(names) == 2 and bool(_AZIMUTH.search(names[0]))
 
-    def _flag(self, group: Any, name: str) -> bool:
+    def _flag(self, group: h5py.Group, name: str) -> bool:
         child = self._child(group, name)
         return isinstance(child, self.h5py.Dataset) and self._attribute(child, "signal") == "1"
 
-    def _axis(self, group: Any, signal: Any) -> Any:
+    def _axis(self, group: h5py.Group, signal: h5py.Dataset) -> h5py.Dataset:
         names = self._axes(group, signal)
         last = names[-1:] if len(names) in (1, signal.ndim) else []
         for candidate in [*last, *_AXES]:
@@ -188,9 +194,9 @@ class _Reader:
                 return child
         raise PatternError(self.source, f"{group.name} holds no axis for {signal.name}")
 
-    def _axes(self, group: Any, signal: Any) -> list[str]:
+    def _axes(self, group: h5py.Group, signal: h5py.Dataset) -> list[str]:
         """Names of the axes, as the group's or the signal's attribute has them."""
-        axes: Any = ()
+        axes: str | bytes | Sequence[str | bytes] = ()
         for node in (group, signal):
             if self._is_plain(node, "axes"):
                 axes = node.attrs["axes"]
@@ -203,7 +209,7 @@ class _Reader:
             for name in np.ravel(axes)
         ]
 
-    def _kind(self, axis: Any) -> tuple[str | None, str]:
+    def _kind(self, axis: h5py.Dataset) -> tuple[str | None, str]:
         """What the axis is, and the words that say so."""
         name = axis.name.rpartition("/")[2]
         units = self._attribute(axis, "units") or self._attribute(axis, "unit")
@@ -228,7 +234,9 @@ class _Reader:
                 return named.split("_rad")[0].split("_nm")[0].rstrip("?")
         return "two_theta" if name.lower() in _ANGLES else ""
 
-    def _errors(self, group: Any, signal: Any, shape: tuple[int, ...]) -> FloatArray | None:
+    def _errors(
+        self, group: h5py.Group, signal: h5py.Dataset, shape: tuple[int, ...]
+    ) -> FloatArray | None:
         name = signal.name.rpartition("/")[2]
         named = self._attribute(signal, "uncertainties")
         for candidate in (f"{name}_errors", f"{name}_error", named, "errors", "sigma"):
@@ -237,7 +245,7 @@ class _Reader:
                 return self._values(child).astype(np.float64).reshape(shape)
         return None
 
-    def _wavelength(self, entry: Any) -> Wavelength | None:
+    def _wavelength(self, entry: h5py.Group) -> Wavelength | None:
         """The one wavelength that the entry states; none where it states several."""
         found: dict[str, list[float]] = {"wavelength": [], "energy": []}
         for group in self._groups(entry):
@@ -258,7 +266,7 @@ class _Reader:
             return Wavelength(values[0], "as the file says")
         return None
 
-    def _wavelength_of(self, quantity: str, dataset: Any) -> float | None:
+    def _wavelength_of(self, quantity: str, dataset: h5py.Dataset) -> float | None:
         if dataset.dtype.kind not in "fiu":
             return None
         value = float(np.ravel(dataset[()])[0])
@@ -274,7 +282,7 @@ class _Reader:
             return None
         return value if 0.05 < value < 5.0 else None
 
-    def _values(self, dataset: Any) -> FloatArray:
+    def _values(self, dataset: h5py.Dataset) -> npt.NDArray[np.integer | np.floating]:
         if dataset.dtype.kind not in "fiu":
             raise PatternError(self.source, f"{dataset.name} holds no numbers")
         if dataset.external or dataset.is_virtual:
@@ -283,7 +291,7 @@ class _Reader:
             raise PatternError(self.source, f"{dataset.name} is too large for patterns")
         return np.asarray(dataset[()])
 
-    def _child(self, group: Any, name: str) -> Any:
+    def _child(self, group: h5py.Group, name: str) -> h5py.Group | h5py.Dataset | None:
         """A member of a group, unless it lies in another file."""
         try:
             link = group.get(name, getlink=True)
@@ -293,7 +301,7 @@ class _Reader:
         except (KeyError, ValueError, RuntimeError, OSError):
             return None
 
-    def _is_plain(self, node: Any, name: str) -> bool:
+    def _is_plain(self, node: h5py.Group | h5py.Dataset, name: str) -> bool:
         """Whether an attribute is text or a number: what damage made of it may end the process."""
         if name not in node.attrs:
             return False
@@ -301,13 +309,13 @@ class _Reader:
         kind = self.h5py.h5a.open(node.id, name.encode()).get_type().get_class()
         return kind in (h5t.STRING, h5t.INTEGER, h5t.FLOAT)
 
-    def _attribute(self, node: Any, name: str) -> str:
+    def _attribute(self, node: h5py.Group | h5py.Dataset, name: str) -> str:
         value = node.attrs[name] if self._is_plain(node, name) else ""
         if isinstance(value, np.ndarray):
             value = value.ravel()[0] if value.size == 1 else ""
         return value.decode(errors="replace") if isinstance(value, bytes) else str(value)
 
-    def _text(self, group: Any, name: str) -> str:
+    def _text(self, group: h5py.Group, name: str) -> str:
         dataset = group.get(name)
         if not isinstance(dataset, self.h5py.Dataset) or dataset.shape != ():
             return ""

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import xarray as xr
 
+from .._typing import FloatArray
 from ..instruments.radiation import is_same_beam
 from ..simulation.q_grid import two_theta_from_q
 from ..simulation.scattering_factors import HC_KEV_ANGSTROM
@@ -233,14 +234,16 @@ def _pattern(
             "keep one row of each, their mean if they are one measurement, and check the decimal "
             "marks",
         )
-    coords: dict[str, Any] = {"q": ("q", q, {"long_name": "Q", "units": "1/Angstrom"})}
+    coords: dict[str, tuple[str, FloatArray, dict[str, str]]] = {
+        "q": ("q", q, {"long_name": "Q", "units": "1/Angstrom"})
+    }
     if value is not None:
         angles = scan.x[order] if axis == "two_theta" else two_theta_from_q(q, value)
         coords["two_theta"] = ("q", angles, {"long_name": "2theta", "units": "degree"})
     if scan.esd is not None:
         about = {"long_name": "standard deviation of the intensity"}
         coords["esd"] = ("q", scan.esd[order], about)
-    attrs: dict[str, Any] = {
+    attrs: dict[str, str | float] = {
         "long_name": "intensity",
         "source": source,
         "format": kind,
