@@ -26,6 +26,7 @@ MODULES = (
     "sizing.registry",
     "solvents",
     "training",
+    "utils",
 )
 # Not asked for: an extended summary, a See Also section, descriptions of what a type and a name say
 # alone, summaries as infinitives of verbs that look like third persons.

@@ -1,0 +1,3 @@
+from .discovery import all_estimators
+
+__all__ = ["all_estimators"]
