@@ -1,23 +1,51 @@
-"""Scattering of the holder and the air, beside the sample."""
+r"""Scattering of the holder and the air, beside the sample.
+
+A pattern :math:`I_0` and a background :math:`b` make
+
+.. math::
+
+    I(Q) = (1 - f)\, I_0(Q) + f\, \frac{\int I_0 \,\mathrm{d}Q}{\int b \,\mathrm{d}Q}\, b(Q),
+
+so that :math:`f` (``fraction``) is the background's share of the integrated intensity. The
+integrals are sums of trapezoids over the points at which both are known; elsewhere the result
+is NaN.
+
+A background that is drawn is the exponential of a cubic spline over the logarithm of Q [1]_,
+
+.. math::
+
+    \ln b(Q) = \sum_{k=0}^{5} l_k\, B_k(t), \qquad
+    t = \frac{\ln (Q / Q_\mathrm{min})}{\ln (Q_\mathrm{max} / Q_\mathrm{min})}, \qquad
+    l_k = \tfrac{1}{2} z_k - \tfrac{6}{5} \ln (1 + 4 t_k),
+
+with normal deviates :math:`z_k`, the ends of the grid :math:`Q_\mathrm{min}` and
+:math:`Q_\mathrm{max}`, knots at :math:`t_k = k / 5`, and :math:`B_k` the not-a-knot spline that is
+1 at :math:`t_k` and 0 at the other knots. Half of the curves lie below
+:math:`(1 + 4 t_k)^{-6/5}` at a knot, which falls by a factor of 7 along the grid. Any Q below
+0.01 1/Angstrom counts as 0.01.
+
+References
+----------
+.. [1] C. de Boor, A Practical Guide to Splines, Springer, New York (1978).
+"""
 
 from __future__ import annotations
 
 from numbers import Real
-from typing import Any, ClassVar
+from typing import ClassVar, cast
 
 import numpy as np
 import numpy.typing as npt
 import xarray as xr
 from scipy.interpolate import make_interp_spline
 
+from .._typing import Float32Array, FloatArray, RealArray
 from .._validation import Interval
 from ..solvents import load_background
 from .base import Augmenter, Generators
 from .mixing import by_rows, mix, unit_curve
 
 __all__ = ["Background", "smooth_backgrounds"]
-
-Array = npt.NDArray[Any]
 
 _N_KNOTS = 6
 _LOWEST = 0.01  # 1/Angstrom, below which a drawn background is constant
@@ -66,7 +94,7 @@ class Background(Augmenter):
     (1, 5004)
     """
 
-    _parameter_constraints: ClassVar[dict[str, Any]] = {
+    _parameter_constraints: ClassVar[dict[str, list[object]]] = {
         "curve": [str, xr.DataArray, None],
         "fraction": [Interval(Real, 0.0, 1.0, closed="left")],
         "wavelength": [Interval(Real, 0.0, None, closed="neither")],
@@ -93,18 +121,18 @@ class Background(Augmenter):
             curve = self.curve
             if isinstance(curve, str):
                 curve = load_background(curve, self.wavelength)
-            self._on_grid = unit_curve(curve, self.q_, self._measured)
+            self._unit_curve = unit_curve(curve, self.q_, self._is_measured)
 
-    def _apply(self, X: Array, rngs: Generators) -> Array:
+    def _apply(self, X: RealArray, rngs: Generators) -> RealArray:
         if self.curve is None:
             normal = np.array([rng.standard_normal(_N_KNOTS) for rng in rngs])
-            curves = smooth_backgrounds(normal, self.q_).astype(X.dtype)
+            curves = cast("RealArray", smooth_backgrounds(normal, self.q_).astype(X.dtype))
         else:
-            curves = np.broadcast_to(self._on_grid.astype(X.dtype), X.shape)
+            curves = np.broadcast_to(self._unit_curve.astype(X.dtype), X.shape)
         return mix(X, curves, np.full(len(X), 1.0 - self.fraction), self.q_)
 
 
-def smooth_backgrounds(normal: Array, q: Array) -> Array:
+def smooth_backgrounds(normal: FloatArray, q: FloatArray) -> Float32Array:
     """Smooth positive curves, one a row of normal deviates, of shape (n_rows, 6)."""
     knots = np.linspace(0.0, 1.0, _N_KNOTS)
     logarithms = 0.5 * normal - 1.2 * np.log1p(4.0 * knots)

@@ -2,28 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from numbers import Integral
-from typing import Any, ClassVar, Self
+from typing import ClassVar, Protocol, Self
 
 import numpy as np
 import numpy.typing as npt
 import xarray as xr
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
 from sklearn.pipeline import Pipeline
-from sklearn.utils import get_tags
+from sklearn.utils import Tags, get_tags
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 
+from .._typing import RealArray
 from .._validation import Interval, check_is_fitted, check_random_state, fit_context, validate_data
 from ..preprocessing.patterns import q_of
-from .base import check_augmenter, is_same_grid, perturb
+from .base import Transformer, check_augmenter, is_same_grid, perturb
 
 __all__ = ["AugmentedClassifier"]
 
-Array = npt.NDArray[Any]
+
+class Classifier(Protocol):
+    """A classifier of patterns, such as a random forest or a pipeline."""
+
+    def fit(self, X: xr.DataArray | npt.ArrayLike, y: npt.ArrayLike) -> Self:
+        """Train."""
+
+    def predict(self, X: xr.DataArray | npt.ArrayLike) -> npt.ArrayLike:
+        """One label for each pattern."""
 
 
-def _estimator_has(name: str) -> Any:
+def _estimator_has(name: str) -> Callable[[AugmentedClassifier], bool]:
     def check(self: AugmentedClassifier) -> bool:
         getattr(self.estimator_ if hasattr(self, "estimator_") else self.estimator, name)
         return True
@@ -79,7 +89,7 @@ class AugmentedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):  
     1.0
     """
 
-    _parameter_constraints: ClassVar[dict[str, Any]] = {
+    _parameter_constraints: ClassVar[dict[str, list[object] | str]] = {
         "estimator": "no_validation",
         "augmenter": "no_validation",
         "n_copies": [Interval(Integral, 1, None, closed="left")],
@@ -89,8 +99,8 @@ class AugmentedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):  
 
     def __init__(
         self,
-        estimator: Any,
-        augmenter: Any = None,
+        estimator: Classifier,
+        augmenter: Transformer | None = None,
         n_copies: int = 4,
         keep_original: bool = True,
         random_state: int | np.random.RandomState | None = None,
@@ -102,7 +112,7 @@ class AugmentedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):  
         self.random_state = random_state
 
     @fit_context(prefer_skip_nested_validation=False)
-    def fit(self, X: Any, y: Any) -> Self:
+    def fit(self, X: xr.DataArray | npt.ArrayLike, y: npt.ArrayLike) -> Self:
         """Make the copies and train.
 
         Parameters
@@ -119,33 +129,32 @@ class AugmentedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):  
         ValueError
             If the labels are no classes, or the augmenter is none or changes the grid.
         """
-        patterns = X
-        X, y = validate_data(
-            self, X, y, dtype=[np.float32, np.float64], ensure_all_finite=self._finite()
+        values, labels = validate_data(
+            self, X, y, dtype=[np.float32, np.float64], ensure_all_finite=self._ensure_all_finite()
         )
-        check_classification_targets(y)
-        self.classes_ = np.unique(y)
+        check_classification_targets(labels)
+        self.classes_ = np.unique(labels)
         # A DataArray stays one: its axis is for the augmenter and the estimator.
-        X = patterns if isinstance(patterns, xr.DataArray) else X
-        self._axis = q_of(patterns) if isinstance(patterns, xr.DataArray) else None
+        patterns: xr.DataArray | RealArray = X if isinstance(X, xr.DataArray) else values
+        self._axis = q_of(X) if isinstance(X, xr.DataArray) else None
         seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
         rng = np.random.default_rng(seed)
         self.augmenter_ = None
         if self.augmenter is not None:
             check_augmenter(self.augmenter)
-            self.augmenter_ = clone(self.augmenter).fit(X)
-            copies = [perturb(self.augmenter_, X, rng) for _ in range(self.n_copies)]
-            if copies[0].shape != X.shape:
+            self.augmenter_ = clone(self.augmenter).fit(patterns)
+            copies = [perturb(self.augmenter_, patterns, rng) for _ in range(self.n_copies)]
+            if copies[0].shape != patterns.shape:
                 raise ValueError(
-                    f"augmenter turns {X.shape[1]} points into {copies[0].shape[1]}; put what "
-                    "changes the grid, such as QStandardizer, into the estimator"
+                    f"augmenter turns {patterns.shape[1]} points into {copies[0].shape[1]}; put "
+                    "what changes the grid, such as QStandardizer, into the estimator"
                 )
-            copies += [X] if self.keep_original else []
-            X, y = _stacked(copies, X), np.tile(y, len(copies))
-        self.estimator_ = clone(self.estimator).fit(X, y)
+            copies += [patterns] if self.keep_original else []
+            patterns, labels = _stacked_patterns(copies, patterns), np.tile(labels, len(copies))
+        self.estimator_ = clone(self.estimator).fit(patterns, labels)
         return self
 
-    def predict(self, X: Any) -> Array:
+    def predict(self, X: xr.DataArray | npt.ArrayLike) -> npt.NDArray[np.generic]:
         """Class of every pattern, as it is.
 
         Parameters
@@ -156,11 +165,10 @@ class AugmentedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):  
         -------
         ndarray of shape (n_samples,)
         """
-        X = self._checked(X)
-        return np.asarray(self.estimator_.predict(X))
+        return np.asarray(self.estimator_.predict(self._checked_patterns(X)))
 
     @available_if(_estimator_has("decision_function"))  # type: ignore[untyped-decorator]
-    def decision_function(self, X: Any) -> Array:
+    def decision_function(self, X: xr.DataArray | npt.ArrayLike) -> RealArray:
         """Confidence in each class, if the estimator gives it.
 
         Parameters
@@ -171,11 +179,10 @@ class AugmentedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):  
         -------
         ndarray of shape (n_samples,) or (n_samples, n_classes)
         """
-        X = self._checked(X)
-        return np.asarray(self.estimator_.decision_function(X))
+        return np.asarray(self.estimator_.decision_function(self._checked_patterns(X)))
 
     @available_if(_estimator_has("predict_proba"))  # type: ignore[untyped-decorator]
-    def predict_proba(self, X: Any) -> Array:
+    def predict_proba(self, X: xr.DataArray | npt.ArrayLike) -> RealArray:
         """Probability of each class, if the estimator gives it.
 
         Parameters
@@ -186,10 +193,9 @@ class AugmentedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):  
         -------
         ndarray of shape (n_samples, n_classes)
         """
-        X = self._checked(X)
-        return np.asarray(self.estimator_.predict_proba(X))
+        return np.asarray(self.estimator_.predict_proba(self._checked_patterns(X)))
 
-    def _checked(self, X: Any) -> Any:
+    def _checked_patterns(self, X: xr.DataArray | npt.ArrayLike) -> xr.DataArray | RealArray:
         check_is_fitted(self)
         if isinstance(X, xr.DataArray) and isinstance(self.estimator_, Pipeline):
             return X  # which may begin with a standardiser, for which any axis is right
@@ -199,18 +205,19 @@ class AugmentedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):  
             and not is_same_grid(q_of(X), self._axis)
         ):
             raise ValueError("the patterns are on another Q grid than those of fit")
-        return validate_data(
+        values: RealArray = validate_data(
             self,
             X,
             reset=False,
             dtype=[np.float32, np.float64],
-            ensure_all_finite=self._finite(),
+            ensure_all_finite=self._ensure_all_finite(),
         )
+        return values
 
-    def _finite(self) -> bool | str:
+    def _ensure_all_finite(self) -> bool | str:
         return "allow-nan" if get_tags(self.estimator).input_tags.allow_nan else True
 
-    def __sklearn_tags__(self) -> Any:
+    def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         inner = get_tags(self.estimator)
         tags.input_tags.allow_nan = inner.input_tags.allow_nan
@@ -218,7 +225,9 @@ class AugmentedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):  
         return tags
 
 
-def _stacked(parts: list[Any], like: Any) -> Any:
+def _stacked_patterns(
+    parts: Sequence[xr.DataArray | RealArray], like: xr.DataArray | RealArray
+) -> xr.DataArray | RealArray:
     values = np.concatenate([np.asarray(part) for part in parts])
     if not isinstance(like, xr.DataArray):
         return values

@@ -16,21 +16,20 @@ c)`, which is kept for comparison only.
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
+from .._typing import FloatArray
 from ..simulation import Crystal, compton_intensity, form_factor
 from ..simulation.crystal import as_crystal
 from ..solvents import load_solvent
 
 __all__ = ["from_mass_fraction", "to_mass_fraction"]
 
-Array = npt.NDArray[Any]
-
-_PAPER = 0.425
+_PAPER_RATIO = 0.425
 _Convention = Literal["composition", "paper"]
 
 
@@ -42,7 +41,7 @@ def to_mass_fraction(
     convention: _Convention = "composition",
     q_range: tuple[float, float] | None = None,
     wavelength: float = 0.56,
-) -> Any:
+) -> np.float64 | FloatArray:
     """Mass fraction of the dots in a colloid.
 
     Ligands and whatever else lies around the dots count as solvent.
@@ -88,8 +87,8 @@ def to_mass_fraction(
     >>> to_mass_fraction([0.15, 0.37, 0.65, 1.0], convention="paper").round(2)
     array([0.07, 0.2 , 0.44, 1.  ])
     """
-    c = _fractions("qd_fraction", qd_fraction)
-    factor = _factor(crystal, solvent, convention, q_range, wavelength)
+    c = _checked_fractions("qd_fraction", qd_fraction)
+    factor = _scattering_ratio(crystal, solvent, convention, q_range, wavelength)
     return factor * c / (1.0 - c + factor * c)
 
 
@@ -101,7 +100,7 @@ def from_mass_fraction(
     convention: _Convention = "composition",
     q_range: tuple[float, float] | None = None,
     wavelength: float = 0.56,
-) -> Any:
+) -> np.float64 | FloatArray:
     """Share of the dots in the intensity of a colloid of known concentration.
 
     Parameters
@@ -131,12 +130,12 @@ def from_mass_fraction(
     >>> float(from_mass_fraction(0.02, convention="paper").round(3))
     0.046
     """
-    w = _fractions("mass_fraction", mass_fraction)
-    factor = _factor(crystal, solvent, convention, q_range, wavelength)
+    w = _checked_fractions("mass_fraction", mass_fraction)
+    factor = _scattering_ratio(crystal, solvent, convention, q_range, wavelength)
     return w / (w + factor * (1.0 - w))
 
 
-def _fractions(name: str, value: npt.ArrayLike) -> Array:
+def _checked_fractions(name: str, value: npt.ArrayLike) -> FloatArray:
     fractions = np.asarray(value, dtype=np.float64)
     wrong = ~((fractions > 0.0) & (fractions <= 1.0))
     if wrong.any():
@@ -147,7 +146,7 @@ def _fractions(name: str, value: npt.ArrayLike) -> Array:
     return fractions
 
 
-def _factor(
+def _scattering_ratio(
     crystal: str | Crystal,
     solvent: str | xr.DataArray,
     convention: str,
@@ -156,7 +155,7 @@ def _factor(
 ) -> float:
     """Scattering of a gram of solvent over that of a gram of dots."""
     if convention == "paper":
-        return _PAPER
+        return _PAPER_RATIO
     if convention != "composition":
         raise ValueError(f'convention is {convention!r}; it must be "composition" or "paper"')
     curve = load_solvent(solvent, wavelength) if isinstance(solvent, str) else solvent
@@ -175,10 +174,10 @@ def _factor(
     q = np.linspace(low, high, 500)
     of_solvent = np.trapezoid(np.interp(q, curve["q"].values, curve.values), q)
     of_solvent /= curve.attrs["molar_mass"]
-    return float(of_solvent / _per_gram(as_crystal(crystal), q, wavelength))
+    return float(of_solvent / _scattering_per_gram(as_crystal(crystal), q, wavelength))
 
 
-def _per_gram(crystal: Crystal, q: Array, wavelength: float) -> float:
+def _scattering_per_gram(crystal: Crystal, q: FloatArray, wavelength: float) -> float:
     import xraylib
 
     intensity, mass = np.zeros_like(q), 0.0

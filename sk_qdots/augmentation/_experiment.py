@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import fields, replace
 from numbers import Real
-from typing import Any, ClassVar
+from typing import ClassVar, cast
 
 import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
+from .._typing import BoolArray, Float32Array, FloatArray, RealArray
 from .._validation import Interval, StrOptions
 from ..preprocessing.patterns import area
 from ..simulation import Crystal
@@ -23,8 +24,6 @@ from .laboratories import LABORATORIES, MIXTURES, Laboratory
 from .mixing import CurveFamily, coarse_grid, mix, spread
 
 __all__ = ["RandomExperiment"]
-
-Array = npt.NDArray[Any]
 
 _FACETS = ((1, 0, 0), (1, 1, 0), (1, 1, 1))
 _MARCHES = np.geomspace(0.2, 5.0, 41)
@@ -118,7 +117,7 @@ class RandomExperiment(Augmenter):
     True
     """
 
-    _parameter_constraints: ClassVar[dict[str, Any]] = {
+    _parameter_constraints: ClassVar[dict[str, list[object]]] = {
         "laboratory": [str, Laboratory],
         "solvents": [list, tuple, str, xr.DataArray, None],
         "liquid_change": [Interval(Real, 0.0, 1.0, closed="both")],
@@ -189,29 +188,29 @@ class RandomExperiment(Augmenter):
             known = ", ".join([*LABORATORIES, *MIXTURES])
             raise ValueError(f"unknown laboratory {self.laboratory!r}; known: {known}")
         self.laboratories_ = [replace(laboratory, **given) for laboratory in chosen]
-        self._weights = np.cumsum(list(weights.values()))
+        self._cumulative_weights = np.cumsum(list(weights.values()))
 
     def _prepare(self) -> None:
         check_even(self.q_, "RandomExperiment")
         step = float(self.q_[-1] - self.q_[0]) / max(len(self.q_) - 1, 1)
         self._stride = int(np.clip(_SMOOTH / step, 1, _STRIDE)) if step > 0 else 1
-        self._thin = self.q_[:: self._stride]
-        self._coarse = coarse_grid(self._thin, max(len(self._thin) // 2, _LEAST_POINTS))
+        self._thinned_q = self.q_[:: self._stride]
+        self._coarse_q = coarse_grid(self._thinned_q, max(len(self._thinned_q) // 2, _LEAST_POINTS))
         self._surroundings = [self._surrounding(lab) for lab in self.laboratories_]
         self._distributions = {
             field.name: np.array([getattr(lab, field.name) for lab in self.laboratories_])
             for field in fields(Laboratory)
         }
-        self._textures: Array | None = None
+        self._textures: Float32Array | None = None
         if self._distributions["texture_share"].any():
-            textures = [Texture(self.crystal, f, _PEAK_WIDTH, self._thin) for f in _FACETS]
+            textures = [Texture(self.crystal, f, _PEAK_WIDTH, self._thinned_q) for f in _FACETS]
             self._textures = np.array(
                 [[t.factor(m) for m in _MARCHES] for t in textures], dtype=np.float32
             )
 
     def _surrounding(self, laboratory: Laboratory) -> tuple[CurveFamily, CurveFamily]:
         """Liquids and holders at a laboratory's wavelength, over what it can measure."""
-        span = self.q_[self._measured]
+        span = self.q_[self._is_measured]
         low, high = (float(span[0]), float(span[-1])) if span.size else (np.inf, -np.inf)
         wavelength = float(np.mean(laboratory.wavelength))
         if laboratory.full_range_share < 1.0 and span.size:
@@ -227,19 +226,19 @@ class RandomExperiment(Augmenter):
         curves = as_curves(self.solvents, wavelength)
         holders = [load_background(name, wavelength) for name in known_backgrounds()]
         return (
-            CurveFamily(curves, self._coarse, low, high),
-            CurveFamily(holders, self._coarse, low, high),
+            CurveFamily(curves, self._coarse_q, low, high),
+            CurveFamily(holders, self._coarse_q, low, high),
         )
 
-    def _apply(self, X: Array, rngs: Generators) -> Array:
+    def _apply(self, X: RealArray, rngs: Generators) -> RealArray:
         if not len(X):
             return X.copy()
-        draw = _Draw(self._distributions, self._weights, rngs)
+        draw = _Draw(self._distributions, self._cumulative_weights, rngs)
         clean = X[:, :: self._stride].copy(order="C")
         clean = self._textured(clean, draw)
         clean = self._surrounded(clean, draw)
         # The scale is stated for area 1000: independent of the units of the rows.
-        unit = area(clean, self._thin) / 1000.0
+        unit = area(clean, self._thinned_q) / 1000.0
         unit = np.where(unit > 0, unit, 1.0)
         clean = self._through_instrument(_without_holes(clean), draw)
         clean = _without_holes(clean)
@@ -249,7 +248,7 @@ class RandomExperiment(Augmenter):
             result[missing] = np.nan
         return result
 
-    def _textured(self, X: Array, draw: _Draw) -> Array:
+    def _textured(self, X: RealArray, draw: _Draw) -> RealArray:
         rows = np.flatnonzero(draw.textured)
         if self._textures is None or not rows.size:
             return X
@@ -261,8 +260,8 @@ class RandomExperiment(Augmenter):
         X[rows] *= lower + part * (upper - lower)
         return X
 
-    def _surrounded(self, X: Array, draw: _Draw) -> Array:
-        around = np.zeros((len(X), len(self._coarse)), dtype=np.float32)
+    def _surrounded(self, X: RealArray, draw: _Draw) -> RealArray:
+        around = np.zeros((len(X), len(self._coarse_q)), dtype=np.float32)
         levels = (self.liquid_change, self.liquid_shift, self.liquid_broadening)
         for number, (liquids, holders) in enumerate(self._surroundings):
             here = draw.laboratory == number
@@ -271,21 +270,23 @@ class RandomExperiment(Augmenter):
                 few = (np.full(len(rows), v) for v in levels)
                 liquid = liquids.draw(draw.liquid[rows], draw.liquid_change[rows], *few)
                 share = (1.0 - draw.background[rows]) * (1.0 - draw.qd_fraction[rows])
-                around[rows] += _column(share) * liquid
+                around[rows] += _as_float32_column(share) * liquid
             rows = np.flatnonzero(here & (draw.background > 0))
             if rows.size:
                 few = (np.full(len(rows), v) for v in (_HOLDER_CHANGE, 0.0, 0.0))
                 holder = holders.draw(draw.holder[rows], draw.holder_change[rows], *few)
-                smooth = smooth_backgrounds(draw.smooth[rows], self._coarse)
-                smooth /= _column(area(smooth, self._coarse))
-                part = _column(draw.holder_part[rows])
-                around[rows] += _column(draw.background[rows]) * (part * (holder - smooth) + smooth)
+                smooth = smooth_backgrounds(draw.smooth[rows], self._coarse_q)
+                smooth /= _as_float32_column(area(smooth, self._coarse_q))
+                part = _as_float32_column(draw.holder_part[rows])
+                around[rows] += _as_float32_column(draw.background[rows]) * (
+                    part * (holder - smooth) + smooth
+                )
         fraction = (1.0 - draw.background) * draw.qd_fraction
-        curves = spread(self._coarse, around, self._thin).astype(X.dtype, copy=False)
-        return mix(X, curves, fraction, self._thin)
+        curves = spread(self._coarse_q, around, self._thinned_q).astype(X.dtype, copy=False)
+        return mix(X, cast("RealArray", curves), fraction, self._thinned_q)
 
-    def _through_instrument(self, X: Array, draw: _Draw) -> Array:
-        q = self._thin
+    def _through_instrument(self, X: RealArray, draw: _Draw) -> RealArray:
+        q = self._thinned_q
         rows = np.flatnonzero(draw.polarised)
         if rows.size:
             X[rows] *= polarisation_factor(q, draw.wavelength[rows]).astype(X.dtype)
@@ -311,8 +312,8 @@ class RandomExperiment(Augmenter):
         return X
 
     def _counted(
-        self, clean: Array, scale: Array, draw: _Draw, rngs: Generators, X: Array
-    ) -> Array:
+        self, clean: RealArray, scale: FloatArray, draw: _Draw, rngs: Generators, X: RealArray
+    ) -> RealArray:
         from ._kernels import count_smooth
 
         q = self.q_
@@ -344,7 +345,7 @@ class RandomExperiment(Augmenter):
         return result
 
 
-def _without_holes(rows: Array) -> Array:
+def _without_holes(rows: RealArray) -> RealArray:
     """Straight lines over what is not measured, so that no spline rings beside it."""
     missing = np.isnan(rows)
     points = np.arange(rows.shape[1])
@@ -355,7 +356,7 @@ def _without_holes(rows: Array) -> Array:
     return rows
 
 
-def _column(values: Array) -> Array:
+def _as_float32_column(values: RealArray) -> Float32Array:
     return np.asarray(values[:, None], dtype=np.float32)
 
 
@@ -365,7 +366,9 @@ class _Draw:
     _N_UNIFORM = 26 + 2 * CurveFamily.n_uniform
     _N_NORMAL = 2 * CurveFamily.n_normal + _N_SMOOTH
 
-    def __init__(self, distributions: dict[str, Array], weights: Array, rngs: Generators) -> None:
+    def __init__(
+        self, distributions: dict[str, FloatArray], weights: FloatArray, rngs: Generators
+    ) -> None:
         uniform = np.array([rng.random(self._N_UNIFORM) for rng in rngs])
         normal = np.array([rng.standard_normal(self._N_NORMAL) for rng in rngs])
         n, m = CurveFamily.n_uniform, CurveFamily.n_normal
@@ -376,14 +379,14 @@ class _Draw:
         which = np.minimum(which, len(weights) - 1)
         self.laboratory = which
 
-        def within(name: str, *, log: bool = False) -> Array:
+        def within(name: str, *, log: bool = False) -> FloatArray:
             low, high = distributions[name][which].T
             u = next(columns)
             if log:
                 return np.asarray(low * (high / low) ** u)
             return np.asarray(low + u * (high - low))
 
-        def happens(name: str) -> Array:
+        def happens(name: str) -> BoolArray:
             return np.asarray(next(columns) < distributions[name][which])
 
         self.wavelength = within("wavelength")

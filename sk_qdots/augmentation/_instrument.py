@@ -34,11 +34,12 @@ References
 from __future__ import annotations
 
 from numbers import Real
-from typing import Any, ClassVar
+from typing import ClassVar, cast
 
 import numpy as np
 import numpy.typing as npt
 
+from .._typing import FloatArray, IntArray, RealArray
 from .._validation import Interval, StrOptions
 from ..instruments.radiation import ANODES
 from .base import Augmenter, Generators, check_even
@@ -55,7 +56,6 @@ __all__ = [
     "resolution",
 ]
 
-Array = npt.NDArray[Any]
 
 _TAILS = 10.0  # widths from its centre where a profile is cut
 _BLOCK = 0.05  # 1/Angstrom, that share one width
@@ -105,7 +105,7 @@ class InstrumentBroadening(Augmenter):
     True
     """
 
-    _parameter_constraints: ClassVar[dict[str, Any]] = {
+    _parameter_constraints: ClassVar[dict[str, list[object]]] = {
         "u": [Interval(Real, None, None, closed="neither")],
         "v": [Interval(Real, None, None, closed="neither")],
         "w": [Interval(Real, None, None, closed="neither")],
@@ -135,7 +135,7 @@ class InstrumentBroadening(Augmenter):
         check_reach(self.q_, self.wavelength)
         self.fwhm_ = resolution(self.q_, self.u, self.v, self.w, self.wavelength)
 
-    def _apply(self, X: Array, rngs: Generators) -> Array:
+    def _apply(self, X: RealArray, rngs: Generators) -> RealArray:
         size, centres = blocks(self.q_, _BLOCK)
         widths = np.broadcast_to(self.fwhm_[centres], (len(X), len(centres)))
         smooth = broadened(X, self.q_, widths, np.full(len(X), float(self.eta)), size)
@@ -184,7 +184,7 @@ class ZeroShift(Augmenter):
     True
     """
 
-    _parameter_constraints: ClassVar[dict[str, Any]] = {
+    _parameter_constraints: ClassVar[dict[str, list[object]]] = {
         "zero_shift": [Interval(Real, -5.0, 5.0, closed="both")],
         "wavelength_error": [Interval(Real, -0.5, 0.5, closed="both")],
         "wavelength": [Interval(Real, 0.0, None, closed="neither")],
@@ -206,7 +206,7 @@ class ZeroShift(Augmenter):
     def _prepare(self) -> None:
         check_reach(self.q_, self.wavelength)
 
-    def _apply(self, X: Array, rngs: Generators) -> Array:
+    def _apply(self, X: RealArray, rngs: Generators) -> RealArray:
         values = (self.zero_shift, self.wavelength_error, self.wavelength)
         return misaligned(X, self.q_, *(np.full(len(X), float(v)) for v in values))
 
@@ -251,7 +251,7 @@ class KAlpha2(Augmenter):
     1.5444
     """
 
-    _parameter_constraints: ClassVar[dict[str, Any]] = {
+    _parameter_constraints: ClassVar[dict[str, list[object]]] = {
         "anode": [StrOptions(set(ANODES))],
         "ratio": [Interval(Real, 0.0, 1.0, closed="both")],
         "q": ["array-like", None],
@@ -267,7 +267,7 @@ class KAlpha2(Augmenter):
     def _prepare(self) -> None:
         check_reach(self.q_, ANODES[self.anode][0])
 
-    def _apply(self, X: Array, rngs: Generators) -> Array:
+    def _apply(self, X: RealArray, rngs: Generators) -> RealArray:
         first, second = ANODES[self.anode]
         level = np.zeros(len(X))
         return misaligned(
@@ -316,7 +316,7 @@ class Polarisation(Augmenter):
     array([[1. , 0.5]])
     """
 
-    _parameter_constraints: ClassVar[dict[str, Any]] = {
+    _parameter_constraints: ClassVar[dict[str, list[object]]] = {
         "monochromator": [Interval(Real, 0.0, 180.0, closed="left"), None],
         "wavelength": [Interval(Real, 0.0, None, closed="neither")],
         "q": ["array-like", None],
@@ -337,11 +337,11 @@ class Polarisation(Augmenter):
         angle = 0.0 if self.monochromator is None else float(self.monochromator)
         self.factor_ = polarisation_factor(self.q_, np.array([self.wavelength]), angle)[0]
 
-    def _apply(self, X: Array, rngs: Generators) -> Array:
+    def _apply(self, X: RealArray, rngs: Generators) -> RealArray:
         return np.asarray(X * self.factor_.astype(X.dtype))
 
 
-def check_reach(q: Array, wavelength: float) -> None:
+def check_reach(q: FloatArray, wavelength: float) -> None:
     """Refuse a wavelength at which no point of the grid has an angle."""
     limit = 4.0 * np.pi / wavelength
     if q[0] > limit:
@@ -351,7 +351,13 @@ def check_reach(q: Array, wavelength: float) -> None:
         )
 
 
-def resolution(q: Array, u: Any, v: Any, w: Any, wavelength: Any) -> Array:
+def resolution(
+    q: FloatArray,
+    u: float | FloatArray,
+    v: float | FloatArray,
+    w: float | FloatArray,
+    wavelength: float | FloatArray,
+) -> FloatArray:
     """Full width at half maximum in Q; parameters may be columns, one a row of patterns."""
     sine = q * wavelength / (4.0 * np.pi)
     cosine = np.sqrt(np.where(sine < 1.0, 1.0 - sine**2, np.nan))
@@ -367,14 +373,16 @@ def resolution(q: Array, u: Any, v: Any, w: Any, wavelength: Any) -> Array:
     return np.asarray(2.0 * np.pi / wavelength * cosine * np.deg2rad(degrees))
 
 
-def blocks(q: Array, width: float) -> tuple[int, Array]:
+def blocks(q: FloatArray, width: float) -> tuple[int, IntArray]:
     """Points in a block of this width, and the middle one of each block."""
     step = float(q[-1] - q[0]) / max(len(q) - 1, 1)
     size = max(int(width / step), 1) if step > 0 else 1
     return size, np.minimum(np.arange(0, len(q), size) + size // 2, len(q) - 1)
 
 
-def broadened(X: Array, q: Array, fwhm: Array, eta: Array, size: int) -> Array:
+def broadened(
+    X: RealArray, q: FloatArray, fwhm: FloatArray, eta: FloatArray, size: int
+) -> RealArray:
     """Rows convolved with pseudo-Voigt functions of widths ``fwhm`` (row, block of points)."""
     from ._kernels import broaden
 
@@ -384,20 +392,20 @@ def broadened(X: Array, q: Array, fwhm: Array, eta: Array, size: int) -> Array:
     # A block whose middle has no angle any more is as wide as the last one that has.
     last = np.maximum.accumulate(np.where(np.isnan(fwhm), 0, np.arange(fwhm.shape[1])), axis=1)
     widths = np.nan_to_num(np.take_along_axis(fwhm, last, axis=1))
-    smooth = np.empty_like(X)
-    broaden(step, np.ascontiguousarray(X), widths, eta, size, _TAILS, smooth)
+    rows, smooth = cast("RealArray", np.ascontiguousarray(X)), np.empty_like(X)
+    broaden(step, rows, widths, eta, size, _TAILS, smooth)
     return smooth
 
 
 def misaligned(
-    X: Array,
-    q: Array,
-    zero_shift: Array,
-    wavelength_error: Array,
-    wavelength: Array,
-    second_wavelength: Array | None = None,
-    ratio: Array | None = None,
-) -> Array:
+    X: RealArray,
+    q: FloatArray,
+    zero_shift: FloatArray,
+    wavelength_error: FloatArray,
+    wavelength: FloatArray,
+    second_wavelength: FloatArray | None = None,
+    ratio: FloatArray | None = None,
+) -> RealArray:
     """Rows as read with a zero shift (degrees), a wrong wavelength and a doublet."""
     from ._kernels import warp
 
@@ -414,12 +422,14 @@ def misaligned(
         to_second = (wavelength / second_wavelength)[rows]
         second = np.empty((len(rows), len(q)), dtype=X.dtype)
         warp(q, X[rows], scale[rows] * to_second, shift[rows] * to_second, sine[rows], second)
-        share = (ratio / (1.0 + ratio))[rows, None].astype(X.dtype)
+        share = cast("RealArray", (ratio / (1.0 + ratio))[rows, None].astype(X.dtype))
         result[rows] += share * (second - result[rows])
     return result
 
 
-def polarisation_factor(q: Array, wavelength: Array, monochromator: float = 0.0) -> Array:
+def polarisation_factor(
+    q: FloatArray, wavelength: FloatArray, monochromator: float = 0.0
+) -> FloatArray:
     """(1 + A cos^2 2theta) / (1 + A), one row a wavelength; NaN beyond 4 pi / wavelength."""
     square = (q * wavelength[:, None] / (4.0 * np.pi)) ** 2
     cosine = 1.0 - 2.0 * np.where(square <= 1.0, square, np.nan)  # of two-theta

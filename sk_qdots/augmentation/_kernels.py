@@ -16,14 +16,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any, TypeVar, cast
+from typing import TypeVar, cast
 
 import numba
 import numpy as np
+import numpy.typing as npt
+
+from .._typing import BoolArray, Float32Array, FloatArray, IntArray, RealArray
 
 __all__ = ["broaden", "count", "count_smooth", "interpolate", "poisson", "warp"]
 
-_Function = TypeVar("_Function", bound=Callable[..., Any])
+_Function = TypeVar("_Function", bound=Callable[..., object])
 
 
 def _compiled(function: _Function) -> _Function:
@@ -53,21 +56,21 @@ _INV_SQRT_2PI = 0.3989422804014327
 
 
 @_inlined
-def poisson(mean: float, rng: Any) -> Any:
+def poisson(mean: float, rng: np.random.Generator) -> float:
     """One deviate of the Poisson law."""
     spread = math.sqrt(mean)
     guess = mean + spread * rng.standard_normal()
     uniform = rng.random()
-    number = np.floor(guess)
+    number: float = np.floor(guess)
     below = mean - number
     # One test for both quick ways to accept, since a branch that is taken at random is slow.
     if not (mean >= _SMALL and guess >= 0.0 and 6.0 * mean * mean * uniform >= below**3):
-        number = _settled(mean, spread, guess, number, uniform, rng)
+        number = _poisson_by_rejection(mean, spread, guess, number, uniform, rng)
     return number
 
 
 @_compiled
-def _searched(mean: float, rng: Any) -> float:
+def _poisson_by_search(mean: float, rng: np.random.Generator) -> float:
     """Go up the distribution function to a uniform deviate; for small means."""
     uniform, term, number = rng.random(), math.exp(-mean), 0.0
     below = term
@@ -79,12 +82,17 @@ def _searched(mean: float, rng: Any) -> float:
 
 
 @_compiled
-def _settled(
-    mean: float, spread: float, guess: float, number: float, uniform: float, rng: Any
-) -> Any:
+def _poisson_by_rejection(
+    mean: float,
+    spread: float,
+    guess: float,
+    number: float,
+    uniform: float,
+    rng: np.random.Generator,
+) -> float:
     """Settle what the squeeze left open, one draw in a hundred, and small means."""
     if mean < _SMALL:
-        return _searched(mean, rng)
+        return _poisson_by_search(mean, rng)
     if not mean < _COUNTABLE:  # nor NaN
         return mean
     if guess >= 0.0:
@@ -135,7 +143,9 @@ def _densities(mean: float, spread: float, number: float) -> tuple[float, float,
 
 
 @_compiled
-def count(expected: Any, scale: Any, rng: Any, counted: Any) -> None:
+def count(
+    expected: RealArray, scale: FloatArray, rng: np.random.Generator, counted: RealArray
+) -> None:
     """Fill ``counted`` with n / scale, n of a Poisson law of mean expected * scale."""
     for row in range(len(expected)):
         k, unit = scale[row], 1.0 / scale[row]
@@ -146,16 +156,16 @@ def count(expected: Any, scale: Any, rng: Any, counted: Any) -> None:
 
 @_compiled
 def count_smooth(
-    nodes: Any,
-    scale: Any,
+    nodes: RealArray,
+    scale: FloatArray,
     stride: int,
-    first: Any,
-    step: Any,
-    splined: Any,
-    low: Any,
-    high: Any,
-    rng: Any,
-    counted: Any,
+    first: FloatArray,
+    step: FloatArray,
+    splined: BoolArray,
+    low: npt.NDArray[np.intp],
+    high: npt.NDArray[np.intp],
+    rng: np.random.Generator,
+    counted: RealArray,
 ) -> None:
     """Count smooth patterns, given by splines, at points of their own, back onto the grid.
 
@@ -177,7 +187,7 @@ def count_smooth(
         counted[row, stop + 1 :] = np.nan
         n_points = int((stop - start - first[row]) / h) + 1
         if h <= 1.0 or n_points < 4:
-            _fill(values, bend, stride, expected)
+            _fill_between_nodes(values, bend, stride, expected)
             for i in range(start, stop + 1):
                 mean = max(expected[i], 0.0) * k
                 counted[row, i] = poisson(mean, rng) * unit if mean == mean else np.nan
@@ -223,7 +233,9 @@ def count_smooth(
 
 
 @_compiled
-def _fill(values: Any, bend: Any, stride: int, expected: Any) -> None:
+def _fill_between_nodes(
+    values: RealArray, bend: FloatArray, stride: int, expected: FloatArray
+) -> None:
     """Values of a spline at every point between its nodes, ``stride`` to a node."""
     last = len(values) - 1
     for phase in range(stride):
@@ -238,19 +250,21 @@ def _fill(values: Any, bend: Any, stride: int, expected: Any) -> None:
 
 
 @_compiled
-def _spline(values: Any, bend: Any, x: float) -> Any:
+def _spline(values: RealArray, bend: FloatArray, x: float) -> float:
     """Value of a cubic spline at x, in steps from its first point."""
     j = max(min(int(x), len(values) - 2), 0)
     t = x - j
     s = 1.0 - t
     if t == 0.0:  # a neighbour that is not measured does not matter
-        return values[j] + 0.0
+        at_node: float = values[j] + 0.0
+        return at_node
     bent = s * (s * s - 1.0) * bend[j] + t * (t * t - 1.0) * bend[j + 1]
-    return s * values[j] + t * values[j + 1] + bent / 6.0
+    value: float = s * values[j] + t * values[j + 1] + bent / 6.0
+    return value
 
 
 @_compiled
-def _spline_moments(values: Any) -> Any:
+def _spline_moments(values: RealArray) -> FloatArray:
     """Second derivatives of the not-a-knot cubic spline through evenly spaced values."""
     n = len(values)
     moments = np.zeros(n)
@@ -281,7 +295,7 @@ def _spline_moments(values: Any) -> Any:
 
 
 @_compiled
-def interpolate(rows: Any, left: Any, part: Any, result: Any) -> None:
+def interpolate(rows: Float32Array, left: IntArray, part: FloatArray, result: Float32Array) -> None:
     """Straight lines between the points ``left`` and ``left + 1`` of each row."""
     for row in range(len(rows)):
         for i in range(len(left)):
@@ -290,7 +304,14 @@ def interpolate(rows: Any, left: Any, part: Any, result: Any) -> None:
 
 
 @_compiled
-def warp(q: Any, rows: Any, scale: Any, shift: Any, sine: Any, result: Any) -> None:
+def warp(
+    q: FloatArray,
+    rows: RealArray,
+    scale: FloatArray,
+    shift: FloatArray,
+    sine: FloatArray,
+    result: RealArray,
+) -> None:
     """Values at scale q + shift cos(theta), sin(theta) = sine q, by local cubics.
 
     Beyond the ends of a pattern its outermost values are held; where sin(theta)
@@ -335,7 +356,13 @@ def warp(q: Any, rows: Any, scale: Any, shift: Any, sine: Any, result: Any) -> N
 
 @_vectorised
 def broaden(
-    step: float, rows: Any, width: Any, eta: Any, block: int, reach: float, result: Any
+    step: float,
+    rows: RealArray,
+    width: FloatArray,
+    eta: FloatArray,
+    block: int,
+    reach: float,
+    result: RealArray,
 ) -> None:
     """Convolve with pseudo-Voigt functions whose width changes from block to block.
 

@@ -7,14 +7,13 @@ import os
 import threading
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import xarray as xr
 from joblib import Parallel, delayed
 from tqdm import tqdm
 
+from .._typing import Float32Array, FloatArray, IntArray, RealArray
 from .._validation import check_random_state
 from ..preprocessing.patterns import area, check_axis
 from ..simulation.library_files import ZarrLibrary, fingerprint, library_file
@@ -23,8 +22,6 @@ from .base import digest
 from .mixing import unit_curve
 
 __all__ = ["augment_library", "library_samples"]
-
-Array = npt.NDArray[Any]
 
 
 def augment_library(
@@ -83,8 +80,8 @@ def augment_library(
     """
     _check_library(library)
     axes = {
-        "qd_fraction": _levels("qd_fractions", qd_fractions, 1.0),
-        "snr": _levels("snr", snr, _LARGEST_SNR),
+        "qd_fraction": _checked_levels("qd_fractions", qd_fractions, 1.0),
+        "snr": _checked_levels("snr", snr, _LARGEST_SNR),
     }
     curves = as_curves(solvents, float(library.attrs.get("wavelength", _WAVELENGTH)))
     if any(curve.name is None for curve in curves):
@@ -126,14 +123,16 @@ def augment_library(
     dims = (*lead, "solvent", "qd_fraction", "snr", "q")
     places = list(np.ndindex(*intensity.shape[:-2]))
 
-    def augmented(number: int, store: Callable[[int, Array], None], lock: Any) -> None:
+    def augmented(
+        number: int, store: Callable[[int, Float32Array], None], lock: threading.Lock
+    ) -> None:
         with lock:  # a library on disk is read by one thread at a time
             block = intensity[places[number]].values
-        block = _factorial(block, around, axes["qd_fraction"], axes["snr"], q, seed)
+        block = _full_factorial(block, around, axes["qd_fraction"], axes["snr"], q, seed)
         with lock:
             store(number, block)
 
-    def run(store: Callable[[int, Array], None], done: Collection[int] = ()) -> None:
+    def run(store: Callable[[int, Float32Array], None], done: Collection[int] = ()) -> None:
         # Every task puts its own part away: finished parts do not pile up in memory.
         waiting = [k for k in range(len(places)) if k not in done]
         lock = threading.Lock()
@@ -168,7 +167,7 @@ _LARGEST_SNR = 1e9
 _WAVELENGTH = 0.56  # Angstrom, of a library that does not say it
 
 
-def _levels(name: str, values: Sequence[float], upper: float) -> Array:
+def _checked_levels(name: str, values: Sequence[float], upper: float) -> FloatArray:
     try:
         levels = np.atleast_1d(np.asarray(values, dtype=np.float64))
     except (TypeError, ValueError):
@@ -185,9 +184,14 @@ def _levels(name: str, values: Sequence[float], upper: float) -> Array:
     return levels
 
 
-def _factorial(
-    parents: Array, around: Array, fractions: Array, snr: Array, q: Array, seed: int
-) -> Array:
+def _full_factorial(
+    parents: RealArray,
+    around: FloatArray,
+    fractions: FloatArray,
+    snr: FloatArray,
+    q: FloatArray,
+    seed: int,
+) -> Float32Array:
     """Every solvent, fraction and noise level of some parents."""
     from ._kernels import count
 
@@ -205,7 +209,7 @@ def _factorial(
     return result
 
 
-def library_samples(library: xr.Dataset) -> tuple[xr.DataArray, Array, Array]:
+def library_samples(library: xr.Dataset) -> tuple[xr.DataArray, IntArray, IntArray]:
     """Turn a library into what scikit-learn takes: samples, labels and groups.
 
     Parameters

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import math
 from numbers import Real
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
-import numpy.typing as npt
 
+from .._typing import FloatArray, RealArray
 from .._validation import Interval
 from .base import Augmenter, Generators
 
 __all__ = ["PoissonNoise", "counted"]
 
-Array = npt.NDArray[Any]
 Level = float | tuple[float, float]
 
 
@@ -62,7 +61,7 @@ class PoissonNoise(Augmenter):
     True
     """
 
-    _parameter_constraints: ClassVar[dict[str, Any]] = {
+    _parameter_constraints: ClassVar[dict[str, list[object]]] = {
         "snr": [Interval(Real, 0, None, closed="neither"), tuple, None],
         "counts": [Interval(Real, 0, None, closed="neither"), tuple, None],
         "scale": [Interval(Real, 0, None, closed="neither"), tuple, None],
@@ -91,7 +90,7 @@ class PoissonNoise(Augmenter):
             if isinstance(level, tuple) and not _is_range(level):
                 raise ValueError(f"{name} is {level}; it must be (low, high) with 0 < low <= high")
 
-    def _apply(self, X: Array, rngs: Generators) -> Array:
+    def _apply(self, X: RealArray, rngs: Generators) -> RealArray:
         with np.errstate(over="ignore"):
             scale = self._scale(X, rngs)
         if not (np.isfinite(scale).all() and (scale > 0).all()):
@@ -101,7 +100,7 @@ class PoissonNoise(Augmenter):
             )
         return counted(X, scale, rngs)
 
-    def _scale(self, X: Array, rngs: Generators) -> Array:
+    def _scale(self, X: RealArray, rngs: Generators) -> FloatArray:
         """Counts per unit of intensity of every row."""
         if self.counts is not None:
             highest = np.nanmax(X, axis=1, initial=0.0).astype(np.float64)
@@ -115,13 +114,13 @@ class PoissonNoise(Augmenter):
         return np.asarray(_levels(self.snr, rngs) ** 2 / mean)
 
 
-def _is_range(level: tuple[Any, ...]) -> bool:
+def _is_range(level: tuple[float, ...]) -> bool:
     if len(level) != 2 or not all(isinstance(value, Real) for value in level):
         return False
     return 0 < float(level[0]) <= float(level[1]) < math.inf
 
 
-def _levels(level: Level, rngs: Generators) -> Array:
+def _levels(level: Level, rngs: Generators) -> FloatArray:
     """The level of every row."""
     if not isinstance(level, tuple):
         return np.full(len(rngs), float(level))
@@ -129,7 +128,7 @@ def _levels(level: Level, rngs: Generators) -> Array:
     return np.asarray([float(low * (high / low) ** rng.random()) for rng in rngs])
 
 
-def counted(expected: Array, scale: Array, rngs: Generators) -> Array:
+def counted(expected: RealArray, scale: FloatArray, rngs: Generators) -> RealArray:
     """N / scale with n of a Poisson law of mean expected * scale, row by row."""
     from ._kernels import count
 

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from numbers import Integral, Real
-from typing import Any, ClassVar
+from typing import ClassVar, cast
 
 import numpy as np
 import numpy.typing as npt
 
+from .._typing import RealArray
 from .._validation import Interval, StrOptions
 from ..preprocessing.resampling import resample
 from .base import Augmenter, Generators
 
 __all__ = ["QCoarsening", "QTruncation"]
-
-Array = npt.NDArray[Any]
 
 
 class QTruncation(Augmenter):
@@ -52,7 +51,7 @@ class QTruncation(Augmenter):
     array([[ 1.,  1., nan, nan]])
     """
 
-    _parameter_constraints: ClassVar[dict[str, Any]] = {
+    _parameter_constraints: ClassVar[dict[str, list[object]]] = {
         "q_min": [Interval(Real, 0.0, None, closed="left"), None],
         "q_max": [Interval(Real, 0.0, None, closed="neither"), None],
         "q": ["array-like", None],
@@ -71,16 +70,16 @@ class QTruncation(Augmenter):
     def _prepare(self) -> None:
         low = -np.inf if self.q_min is None else float(self.q_min)
         high = np.inf if self.q_max is None else float(self.q_max)
-        self._outside = (self.q_ < low) | (self.q_ > high)
-        if self._outside.all():
+        self._is_outside = (self.q_ < low) | (self.q_ > high)
+        if self._is_outside.all():
             raise ValueError(
                 f"q_min = {self.q_min} and q_max = {self.q_max} leave nothing of the grid, "
                 f"{self.q_[0]:.3g} to {self.q_[-1]:.3g} 1/Angstrom"
             )
 
-    def _apply(self, X: Array, rngs: Generators) -> Array:
+    def _apply(self, X: RealArray, rngs: Generators) -> RealArray:
         result = X.copy()
-        result[:, self._outside] = np.nan
+        result[:, self._is_outside] = np.nan
         return result
 
 
@@ -123,7 +122,7 @@ class QCoarsening(Augmenter):
     True
     """
 
-    _parameter_constraints: ClassVar[dict[str, Any]] = {
+    _parameter_constraints: ClassVar[dict[str, list[object]]] = {
         "factor": [Interval(Integral, 1, None, closed="left")],
         "coarse": [StrOptions({"spline", "points"})],
         "q": ["array-like", None],
@@ -136,7 +135,7 @@ class QCoarsening(Augmenter):
         self.coarse = coarse
         self.q = q
 
-    def _apply(self, X: Array, rngs: Generators) -> Array:
+    def _apply(self, X: RealArray, rngs: Generators) -> RealArray:
         kept = slice(None, None, int(self.factor))
         if self.factor == 1 or len(self.q_[kept]) < 2:
             return X.copy()
@@ -144,9 +143,10 @@ class QCoarsening(Augmenter):
             result = np.full_like(X, np.nan)
             result[:, kept] = X[:, kept]
             return result
-        result = resample(self.q_[kept], X[:, kept], self.q_).astype(X.dtype)
+        splined = resample(self.q_[kept], X[:, kept], self.q_)
+        result = cast("RealArray", splined.astype(X.dtype))
         # The last points lie beyond the last kept one: its value is held.
         last = (len(self.q_) - 1) // int(self.factor) * int(self.factor)
         result[:, last + 1 :] = result[:, [last]]
         result[np.isnan(X)] = np.nan
-        return np.asarray(result)
+        return result

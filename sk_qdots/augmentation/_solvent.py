@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from numbers import Real
-from typing import Any, ClassVar
+from typing import ClassVar, cast
 
 import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
+from .._typing import RealArray
 from .._validation import Interval
 from ..solvents import as_curves
 from .base import Augmenter, Generators
 from .mixing import CurveFamily, coarse_grid, mix, spread, unit_curve
 
 __all__ = ["SolventMixer", "SolventVariation"]
-
-Array = npt.NDArray[Any]
 
 _COARSE_POINTS = 1000  # on which a liquid's features, 0.2 1/Angstrom wide, are drawn
 
@@ -66,7 +65,7 @@ class SolventMixer(Augmenter):
     (1, 5004)
     """
 
-    _parameter_constraints: ClassVar[dict[str, Any]] = {
+    _parameter_constraints: ClassVar[dict[str, list[object]]] = {
         "solvent": [str, xr.DataArray],
         "qd_fraction": [Interval(Real, 0.0, 1.0, closed="right")],
         "wavelength": [Interval(Real, 0.0, None, closed="neither")],
@@ -87,9 +86,9 @@ class SolventMixer(Augmenter):
 
     def _prepare(self) -> None:
         curve = as_curves([self.solvent], self.wavelength)[0]
-        self.solvent_ = unit_curve(curve, self.q_, self._measured)
+        self.solvent_ = unit_curve(curve, self.q_, self._is_measured)
 
-    def _apply(self, X: Array, rngs: Generators) -> Array:
+    def _apply(self, X: RealArray, rngs: Generators) -> RealArray:
         fraction = np.full(len(X), float(self.qd_fraction))
         curves = np.broadcast_to(self.solvent_.astype(X.dtype), X.shape)
         return mix(X, curves, fraction, self.q_)
@@ -145,7 +144,7 @@ class SolventVariation(Augmenter):
     (1, 5004)
     """
 
-    _parameter_constraints: ClassVar[dict[str, Any]] = {
+    _parameter_constraints: ClassVar[dict[str, list[object]]] = {
         "solvents": [list, tuple, str, xr.DataArray, None],
         "qd_fraction": [Interval(Real, 0.0, 1.0, closed="right")],
         "change": [Interval(Real, 0.0, 1.0, closed="both")],
@@ -178,20 +177,23 @@ class SolventVariation(Augmenter):
 
     def _prepare(self) -> None:
         grid = coarse_grid(self.q_, _COARSE_POINTS)
-        span = self.q_[self._measured]
+        span = self.q_[self._is_measured]
         low, high = (span[0], span[-1]) if span.size else (np.inf, -np.inf)
-        self._family = CurveFamily(as_curves(self.solvents, self.wavelength), grid, low, high)
-        start, stop = self._family.start - 1e-6, self._family.stop + 1e-6
-        self._unknown = (self.q_ < start) | (self.q_ > stop)
+        self._liquid_family = CurveFamily(
+            as_curves(self.solvents, self.wavelength), grid, low, high
+        )
+        start, stop = self._liquid_family.start - 1e-6, self._liquid_family.stop + 1e-6
+        self._is_beyond_curves = (self.q_ < start) | (self.q_ > stop)
 
-    def _apply(self, X: Array, rngs: Generators) -> Array:
+    def _apply(self, X: RealArray, rngs: Generators) -> RealArray:
         n_rows = len(X)
         uniform = np.reshape([rng.random(CurveFamily.n_uniform) for rng in rngs], (n_rows, -1))
         normal = np.reshape(
             [rng.standard_normal(CurveFamily.n_normal) for rng in rngs], (n_rows, -1)
         )
         levels = [np.full(n_rows, v) for v in (self.change, self.shift, self.broadening)]
-        coarse = self._family.draw(uniform, normal, *levels)
-        curves = spread(self._family.q, coarse, self.q_).astype(X.dtype, copy=False)
-        curves[:, self._unknown] = np.nan
+        coarse = self._liquid_family.draw(uniform, normal, *levels)
+        liquids = spread(self._liquid_family.q, coarse, self.q_)
+        curves = cast("RealArray", liquids.astype(X.dtype, copy=False))
+        curves[:, self._is_beyond_curves] = np.nan
         return mix(X, curves, np.full(n_rows, float(self.qd_fraction)), self.q_)

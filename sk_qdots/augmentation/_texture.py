@@ -29,11 +29,12 @@ References
 from __future__ import annotations
 
 from numbers import Real
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
+from .._typing import FloatArray, RealArray
 from .._validation import Interval
 from ..simulation import Crystal, debye_waller_factor, form_factor
 from ..simulation.crystal import as_crystal
@@ -41,8 +42,6 @@ from .base import Augmenter, Generators
 from .mixing import coarse_grid
 
 __all__ = ["PreferredOrientation", "Texture"]
-
-Array = npt.NDArray[Any]
 
 _COARSE_POINTS = 600
 _MARGIN = 4.0  # widths of the peaks beyond the grid that still count
@@ -91,7 +90,7 @@ class PreferredOrientation(Augmenter):
     True
     """
 
-    _parameter_constraints: ClassVar[dict[str, Any]] = {
+    _parameter_constraints: ClassVar[dict[str, list[object]]] = {
         "crystal": [str, Crystal],
         "facet": [tuple, list],
         "march": [Interval(Real, 0.05, 20.0, closed="both")],
@@ -117,7 +116,7 @@ class PreferredOrientation(Augmenter):
         texture = Texture(self.crystal, self.facet, self.peak_width, self.q_)
         self.factor_ = texture.factor(float(self.march))
 
-    def _apply(self, X: Array, rngs: Generators) -> Array:
+    def _apply(self, X: RealArray, rngs: Generators) -> RealArray:
         return np.asarray(X * self.factor_.astype(X.dtype))
 
 
@@ -129,7 +128,7 @@ class Texture:
         crystal: str | Crystal,
         facet: tuple[int, int, int],
         peak_width: float,
-        q: Array,
+        q: FloatArray,
     ) -> None:
         crystal = as_crystal(crystal)
         if np.shape(facet) != (3,) or not np.any(facet) or np.any(np.mod(facet, 1) != 0):
@@ -138,7 +137,7 @@ class Texture:
             )
         half = 0.5 * peak_width / np.sqrt(np.sqrt(2.0) - 1.0)
         self._q = q
-        self._coarse = coarse_grid(q, _COARSE_POINTS)
+        self._coarse_q = coarse_grid(q, _COARSE_POINTS)
         reciprocal = 2.0 * np.pi * np.linalg.inv(crystal.lattice).T
         shortest = float(np.linalg.norm(reciprocal, axis=1).max())
         largest = max(float(q[-1]) + _MARGIN * peak_width, 2.0 * shortest)  # never without a peak
@@ -161,14 +160,14 @@ class Texture:
         keys = np.round(np.column_stack([lengths, cosine**2]), 6)
         keys, group = np.unique(keys, axis=0, return_inverse=True)
         power = np.bincount(group.ravel(), weights=power)
-        lengths, self._square = keys.T
-        self._profile = np.empty((len(self._coarse), len(keys)), dtype=np.float32)
-        for row, at in zip(self._profile, self._coarse, strict=True):
+        lengths, self._squared_cosine = keys.T
+        self._reflection_shares = np.empty((len(self._coarse_q), len(keys)), dtype=np.float32)
+        for row, at in zip(self._reflection_shares, self._coarse_q, strict=True):
             profile = power / (1.0 + ((at - lengths) / half) ** 2) ** 2
             row[:] = profile / profile.sum()
 
-    def factor(self, march: float) -> Array:
+    def factor(self, march: float) -> FloatArray:
         """W(Q) on the grid."""
-        square = self._square
+        square = self._squared_cosine
         weight = (march**2 * square + (1.0 - square) / march) ** -1.5
-        return np.asarray(np.interp(self._q, self._coarse, self._profile @ weight))
+        return np.asarray(np.interp(self._q, self._coarse_q, self._reflection_shares @ weight))

@@ -5,14 +5,16 @@ from __future__ import annotations
 import hashlib
 from abc import ABCMeta, abstractmethod
 from collections.abc import Sequence
-from typing import Any, Self
+from typing import Protocol, Self, overload
 
 import numpy as np
 import numpy.typing as npt
 import xarray as xr
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.pipeline import Pipeline
+from sklearn.utils import Tags
 
+from .._typing import BoolArray, FloatArray, RealArray
 from .._validation import check_is_fitted, check_random_state, fit_context, validate_data
 from ..preprocessing.patterns import check_axis, q_of, rows_of
 from ..simulation import default_q_grid
@@ -20,6 +22,7 @@ from ..simulation import default_q_grid
 __all__ = [
     "Augmenter",
     "Generators",
+    "Transformer",
     "check_augmenter",
     "check_even",
     "digest",
@@ -28,8 +31,20 @@ __all__ = [
     "perturb",
 ]
 
-Array = npt.NDArray[Any]
 Generators = Sequence[np.random.Generator]
+
+
+class Transformer(Protocol):
+    """What an augmenter can be: a transformer of patterns, or a Pipeline of transformers."""
+
+    def fit(self, X: xr.DataArray | npt.ArrayLike, y: object = None) -> Self:
+        """Learn the grid of patterns."""
+
+    def transform(self, X: xr.DataArray | npt.ArrayLike) -> xr.DataArray | RealArray:
+        """Change patterns."""
+
+    def get_params(self, deep: bool = True) -> dict[str, object]:
+        """Parameters by their names."""
 
 
 class Augmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator, metaclass=ABCMeta):  # type: ignore[misc]
@@ -41,7 +56,7 @@ class Augmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator, metaclass
     """
 
     @fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X: Any, y: Any = None) -> Self:
+    def fit(self, X: xr.DataArray | npt.ArrayLike, y: object = None) -> Self:
         """Remember the grid and draw the seed.
 
         Parameters
@@ -57,14 +72,20 @@ class Augmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator, metaclass
         self._check_parameters()
         values = self._validated(X, reset=True)
         self.q_ = grid_of(X, getattr(self, "q", None), values.shape[1])
-        self._measured: Array = np.asarray(np.isfinite(values).any(axis=0))
+        self._is_measured: BoolArray = np.asarray(np.isfinite(values).any(axis=0))
         if hasattr(self, "random_state"):
             random_state = check_random_state(self.random_state)
             self.seed_ = int(random_state.randint(np.iinfo(np.int32).max))
         self._prepare()
         return self
 
-    def transform(self, X: Any) -> Any:
+    @overload
+    def transform(self, X: xr.DataArray) -> xr.DataArray: ...
+
+    @overload
+    def transform(self, X: npt.ArrayLike) -> RealArray: ...
+
+    def transform(self, X: xr.DataArray | npt.ArrayLike) -> xr.DataArray | RealArray:
         """Apply the experiment; what is random is seeded by each row itself.
 
         Parameters
@@ -83,7 +104,15 @@ class Augmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator, metaclass
             rngs = [np.random.default_rng([self.seed_, digest(row)]) for row in values]
         return _in_container_of(X, self._apply(values, rngs))
 
-    def perturb(self, X: Any, rng: np.random.Generator | Generators) -> Any:
+    @overload
+    def perturb(self, X: xr.DataArray, rng: np.random.Generator | Generators) -> xr.DataArray: ...
+
+    @overload
+    def perturb(self, X: npt.ArrayLike, rng: np.random.Generator | Generators) -> RealArray: ...
+
+    def perturb(
+        self, X: xr.DataArray | npt.ArrayLike, rng: np.random.Generator | Generators
+    ) -> xr.DataArray | RealArray:
         """Apply the experiment with fresh draws.
 
         Parameters
@@ -99,7 +128,7 @@ class Augmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator, metaclass
         values = self._validated(X, reset=False)
         return _in_container_of(X, self._apply(values, _generators(rng, len(values))))
 
-    def _validated(self, X: Any, *, reset: bool) -> Array:
+    def _validated(self, X: xr.DataArray | npt.ArrayLike, *, reset: bool) -> RealArray:
         if isinstance(X, xr.Dataset):
             raise TypeError("X is a Dataset; give the samples of library_samples(library)[0]")
         if isinstance(X, xr.DataArray):
@@ -132,10 +161,10 @@ class Augmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator, metaclass
         """Compute what every draw shares, once."""
 
     @abstractmethod
-    def _apply(self, X: Array, rngs: Generators) -> Array:
+    def _apply(self, X: RealArray, rngs: Generators) -> RealArray:
         """Perturb rows, each with its own generator."""
 
-    def __sklearn_tags__(self) -> Any:
+    def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.input_tags.positive_only = True
         tags.input_tags.allow_nan = True
@@ -143,14 +172,28 @@ class Augmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator, metaclass
         return tags
 
 
-def perturb(augmenter: Any, X: Any, rng: np.random.Generator | Generators) -> Any:
+@overload
+def perturb(
+    augmenter: Transformer, X: xr.DataArray, rng: np.random.Generator | Generators
+) -> xr.DataArray | RealArray: ...
+
+
+@overload
+def perturb(
+    augmenter: Transformer, X: RealArray, rng: np.random.Generator | Generators
+) -> RealArray: ...
+
+
+def perturb(
+    augmenter: Transformer, X: xr.DataArray | RealArray, rng: np.random.Generator | Generators
+) -> xr.DataArray | RealArray:
     """Apply a fitted augmenter, or a Pipeline of them, with fresh draws.
 
     Parameters
     ----------
     augmenter : transformer or Pipeline
         Fitted. A step without ``perturb``, such as a standardiser, transforms.
-    X : DataArray or array-like of shape (n_samples, n_q)
+    X : DataArray or ndarray of shape (n_samples, n_q)
     rng : numpy.random.Generator, or a sequence of them, one for each row
 
     Returns
@@ -175,17 +218,18 @@ def perturb(augmenter: Any, X: Any, rng: np.random.Generator | Generators) -> An
                 X = perturb(step, X, rng)
         return X
     if hasattr(augmenter, "perturb"):
-        return augmenter.perturb(X, rng)
+        drawn: xr.DataArray | RealArray = augmenter.perturb(X, rng)
+        return drawn
     return augmenter.transform(X)
 
 
-def digest(row: Array) -> int:
+def digest(row: RealArray) -> int:
     """A number that follows from the values of a row."""
     data = np.ascontiguousarray(row, dtype=np.float32)
     return int.from_bytes(hashlib.blake2b(data.tobytes(), digest_size=8).digest(), "little")
 
 
-def check_augmenter(augmenter: Any) -> None:
+def check_augmenter(augmenter: object) -> None:
     """Refuse what is no transformer, such as the name of a laboratory."""
     if not (hasattr(augmenter, "fit") and hasattr(augmenter, "transform")):
         raise TypeError(
@@ -193,7 +237,7 @@ def check_augmenter(augmenter: Any) -> None:
         )
 
 
-def check_even(q: Array, name: str) -> None:
+def check_even(q: FloatArray, name: str) -> None:
     """Refuse a grid whose steps differ."""
     steps = np.diff(q)
     if len(steps) and not np.allclose(steps, steps.mean(), rtol=1e-2):
@@ -203,7 +247,7 @@ def check_even(q: Array, name: str) -> None:
         )
 
 
-def _generators(rng: Any, n_rows: int) -> Generators:
+def _generators(rng: np.random.Generator | Generators, n_rows: int) -> Generators:
     """One generator for each row: the one for all, or those that are given."""
     if isinstance(rng, np.random.Generator):
         return [rng] * n_rows
@@ -217,12 +261,14 @@ def _generators(rng: Any, n_rows: int) -> Generators:
     return list(rng)
 
 
-def is_same_grid(one: Array, other: Array) -> bool:
+def is_same_grid(one: FloatArray, other: FloatArray) -> bool:
     """Whether two grids are one."""
     return one.shape == other.shape and bool(np.allclose(one, other, rtol=0.0, atol=1e-9))
 
 
-def grid_of(X: Any, q: npt.ArrayLike | None, n_features: int) -> Array:
+def grid_of(
+    X: xr.DataArray | npt.ArrayLike, q: npt.ArrayLike | None, n_features: int
+) -> FloatArray:
     """Grid of patterns: what they bring, what is given, or the standard range."""
     standard = default_q_grid()
     grid = np.linspace(standard[0], standard[-1], n_features)
@@ -236,5 +282,7 @@ def grid_of(X: Any, q: npt.ArrayLike | None, n_features: int) -> Array:
     return grid
 
 
-def _in_container_of(X: Any, values: Array) -> Any:
+def _in_container_of(
+    X: xr.DataArray | npt.ArrayLike, values: RealArray
+) -> xr.DataArray | RealArray:
     return X.copy(data=values) if isinstance(X, xr.DataArray) else values

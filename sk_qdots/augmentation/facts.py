@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import xarray as xr
 from sklearn.pipeline import Pipeline
 
+from .._typing import FloatArray, Json, JsonObject
 from . import Laboratory, QCoarsening, QTruncation
+from .base import Transformer
 
 __all__ = ["augmentation_facts", "trained_limits", "transformers_of"]
-
-Array = npt.NDArray[Any]
 
 _UNTRAINED_STEP = 4.0  # grid steps that a network bears which never saw a coarse pattern
 
 
-def transformers_of(augmenter: Any) -> list[Any]:
+def transformers_of(augmenter: Transformer | str | None) -> list[Transformer]:
     """The transformers of an augmenter, which may be a Pipeline or None."""
     if augmenter is None or isinstance(augmenter, str):  # "passthrough"
         return []
@@ -28,7 +26,7 @@ def transformers_of(augmenter: Any) -> list[Any]:
     return [augmenter]
 
 
-def augmentation_facts(augmenter: Any) -> dict[str, Any] | None:
+def augmentation_facts(augmenter: Transformer | None) -> JsonObject | None:
     """Class and parameters of an augmenter, as JSON can hold them."""
     if augmenter is None:
         return None
@@ -40,24 +38,27 @@ def augmentation_facts(augmenter: Any) -> dict[str, Any] | None:
     parameters = {k: v for k, v in augmenter.get_params(deep=False).items() if k != "q"}
     return {
         "class": type(augmenter).__name__,
-        **{k: _plain(v) for k, v in parameters.items()},
+        **{k: _as_json(v) for k, v in parameters.items()},
     }
 
 
-def _plain(value: Any) -> Any:
+def _as_json(value: object) -> Json:
     """A parameter as JSON can hold it."""
     if isinstance(value, list | tuple):
-        return [_plain(v) for v in value]
+        return [_as_json(v) for v in value]
     if isinstance(value, xr.DataArray):
         return str(value.name)
     if isinstance(value, Laboratory):
-        return {key: _plain(item) for key, item in asdict(value).items()}
+        return {key: _as_json(item) for key, item in asdict(value).items()}
     if isinstance(value, np.generic):
-        return value.item()
+        number: Json = value.item()
+        return number
     return value if isinstance(value, str | int | float | None) else str(value)
 
 
-def trained_limits(augmenter: Any, q: Array) -> tuple[tuple[float, float], float]:
+def trained_limits(
+    augmenter: Transformer | str | None, q: FloatArray
+) -> tuple[tuple[float, float], float]:
     """The shortest range and the coarsest step that the network has seen."""
     step = float(q[1] - q[0])
     start, end, coarsest = float(q[0]), float(q[-1]), _UNTRAINED_STEP

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, fields
 from numbers import Real
-from typing import Any
 
 from ..instruments.radiation import ANODES
 
@@ -132,10 +131,9 @@ _LIMITS = {
 }
 
 
-def _check_range(name: str, value: Any, lower: float, upper: float) -> None:
-    two = isinstance(value, tuple | list) and len(value) == 2
-    bounds = list(value) if two else []
-    numbers = two and all(isinstance(v, Real) and math.isfinite(v) for v in bounds)
+def _check_range(name: str, value: object, lower: float, upper: float) -> None:
+    bounds = list(value) if isinstance(value, tuple | list) and len(value) == 2 else []
+    numbers = len(bounds) == 2 and all(isinstance(v, Real) and math.isfinite(v) for v in bounds)
     if not numbers or not lower <= bounds[0] <= bounds[1] <= upper:
         raise ValueError(
             f"{name} is {value}; it must be (low, high) with {lower:g} <= low <= high <= {upper:g}"
