@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 __all__ = [
     "BoolArray",
+    "CountArray",
     "Float32Array",
     "FloatArray",
     "IntArray",
@@ -22,6 +23,7 @@ FloatArray: TypeAlias = npt.NDArray[np.float64]
 Float32Array: TypeAlias = npt.NDArray[np.float32]
 RealArray: TypeAlias = npt.NDArray[np.float64] | npt.NDArray[np.float32]  # patterns keep theirs
 IntArray: TypeAlias = npt.NDArray[np.int64]
+CountArray: TypeAlias = npt.NDArray[np.int64 | np.float64]  # integers, but for averages
 BoolArray: TypeAlias = npt.NDArray[np.bool_]
 StrArray: TypeAlias = npt.NDArray[np.str_]
 Json: TypeAlias = "str | int | float | bool | list[Json] | dict[str, Json] | None"

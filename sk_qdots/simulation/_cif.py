@@ -7,13 +7,16 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from .._typing import FloatArray
 from .scattering_factors import tabulated_ions
 from .sites import NEIGHBOURS, OVERFULL, Sublattice
+
+if TYPE_CHECKING:
+    import gemmi
 
 __all__ = ["CifStructure", "read_cif"]
 
@@ -82,7 +85,7 @@ def read_cif(path: Path, *, block: str | None, primitive: bool, ions: bool) -> C
         raise ValueError(f"{path}: {error}") from None
 
 
-def _structure(path: Path, wanted: str | None) -> tuple[Any, Any]:
+def _structure(path: Path, wanted: str | None) -> tuple[gemmi.cif.Block, gemmi.SmallStructure]:
     """The CIF block that holds the crystal, and its small structure."""
     import gemmi
 
@@ -119,11 +122,13 @@ def _text(path: Path) -> str:
         return data.decode("latin-1")
 
 
-def _space_group(path: Path, block: Any, structure: Any) -> Any:
+def _space_group(
+    path: Path, block: gemmi.cif.Block, structure: gemmi.SmallStructure
+) -> gemmi.SpaceGroup | None:
     """Space group from the symbol, the operations or the number; None where the CIF has none."""
     import gemmi
 
-    group = structure.spacegroup
+    group = _group_of(structure)
     if group is None:
         group = _origin_by_letter(structure.spacegroup_hm)
         if group is not None:
@@ -152,7 +157,12 @@ def _space_group(path: Path, block: Any, structure: Any) -> Any:
     return _placed_group(structure, group, path)
 
 
-def _origin_by_letter(symbol: str) -> Any:
+def _group_of(structure: gemmi.SmallStructure) -> gemmi.SpaceGroup | None:
+    """Group that gemmi found for a structure; its types leave out that it may find none."""
+    return structure.spacegroup
+
+
+def _origin_by_letter(symbol: str) -> gemmi.SpaceGroup | None:
     """Group of a symbol as inorganic databases write it: S and Z for origin choices 1 and 2."""
     import gemmi
 
@@ -163,9 +173,11 @@ def _origin_by_letter(symbol: str) -> Any:
     return gemmi.find_spacegroup_by_name(f"{name} :{letters[letter]}")
 
 
-def _placed_group(structure: Any, group: Any, path: Path) -> Any:
+def _placed_group(
+    structure: gemmi.SmallStructure, group: gemmi.SpaceGroup, path: Path
+) -> gemmi.SpaceGroup:
     """Give a structure its space group, if its cell fits."""
-    if structure.spacegroup is None:
+    if _group_of(structure) is None:
         structure.spacegroup = group
         structure.setup_cell_images()
     if not structure.cell.is_compatible_with_spacegroup(group):
@@ -177,7 +189,9 @@ def _placed_group(structure: Any, group: Any, path: Path) -> Any:
     return group
 
 
-def _site_labels(path: Path, block: Any, structure: Any, ions: bool) -> list[_Label]:
+def _site_labels(
+    path: Path, block: gemmi.cif.Block, structure: gemmi.SmallStructure, ions: bool
+) -> list[_Label]:
     """What stands on each site; a value that cannot be is refused here, with the file's name."""
     unknown = sorted({s.label for s in structure.sites if s.element.atomic_number == 0})
     if unknown:
@@ -219,7 +233,7 @@ def _site_labels(path: Path, block: Any, structure: Any, ions: bool) -> list[_La
     return labels
 
 
-def _explicit_zeros(block: Any) -> set[str]:
+def _explicit_zeros(block: gemmi.cif.Block) -> set[str]:
     """Labels of the sites whose displacement parameter is given as zero."""
     zeros = set()
     for tag in ("B_iso_or_equiv", "U_iso_or_equiv"):
@@ -229,7 +243,7 @@ def _explicit_zeros(block: Any) -> set[str]:
     return zeros
 
 
-def _aniso_b(block: Any) -> dict[str, FloatArray]:
+def _aniso_b(block: gemmi.cif.Block) -> dict[str, FloatArray]:
     """Anisotropic tensors that a CIF gives as B, as U; gemmi reads those given as U."""
     tags = ["label", *(f"B_{ij}" for ij in ("11", "22", "33", "12", "13", "23"))]
     tensors = {}
@@ -243,7 +257,7 @@ def _aniso_b(block: Any) -> dict[str, FloatArray]:
     return tensors
 
 
-def _expanded(cell: Any, site: Any, label: _Label) -> FloatArray:
+def _expanded(cell: gemmi.UnitCell, site: gemmi.SmallStructure.Site, label: _Label) -> FloatArray:
     """Cartesian positions of a site and its images in the conventional cell.
 
     Images within a tolerance are one atom on a special position. The tolerance is wide for a
@@ -266,7 +280,9 @@ def _expanded(cell: Any, site: Any, label: _Label) -> FloatArray:
     return np.array(positions)
 
 
-def _u_equivalent(site: Any, cell: Any, told: FloatArray | None) -> float:
+def _u_equivalent(
+    site: gemmi.SmallStructure.Site, cell: gemmi.UnitCell, told: FloatArray | None
+) -> float:
     """U_iso as given, or a third of the trace of the anisotropic tensor; 0 where neither is."""
     if site.u_iso > 0 or (told is None and not site.aniso.nonzero()):
         return float(site.u_iso)
@@ -335,7 +351,7 @@ def _kind(label: _Label) -> tuple[str, int, float]:
     return element, charge, b_iso
 
 
-def _reference(block: Any) -> str:
+def _reference(block: gemmi.cif.Block) -> str:
     """Where the structure was published, from the journal's tags."""
     import gemmi
 

@@ -12,8 +12,8 @@ all where a bin holds one distance, as in a crystal.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 from joblib import Parallel, delayed, effective_n_jobs
@@ -109,7 +109,7 @@ def _counted(
 
 
 @lru_cache(maxsize=1)
-def _kernel() -> Any:
+def _kernel() -> Callable[[FloatArray, FloatArray, bool, float, IntArray], None]:
     """Compile the loop over two blocks; numba is imported only where free atoms are counted."""
     import numba
 

@@ -16,14 +16,13 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import overload
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from scipy import fft
 
-from .._typing import FloatArray, IntArray
+from .._typing import CountArray, Float32Array, FloatArray, IntArray, RealArray
 from ._reduction import compact_basis, reindexed
 from .clusters import Cluster
 from .crystal import Crystal
@@ -39,9 +38,10 @@ _NO_PAIR = 1e-7  # less than the smallest product of two occupancies, more than 
 _SAFE_ROUNDING = 0.1  # a single-precision correlation may be this far from an integer
 
 _Pairs = tuple[tuple[int, int], ...]
-_Correlation = tuple[npt.NDArray[Any], npt.NDArray[Any]]
-_Histogram = tuple[FloatArray, npt.NDArray[Any]]
-_Group = tuple[_Pairs, FloatArray, npt.NDArray[Any]]
+_Offsets = frozenset[tuple[tuple[float, ...], int]]  # and how many ordered pairs each has
+_Correlation = tuple[RealArray, RealArray]
+_Histogram = tuple[FloatArray, CountArray]
+_Group = tuple[_Pairs, FloatArray, CountArray]
 
 
 def species_of(crystal: Crystal) -> tuple[tuple[Species, ...], list[int]]:
@@ -71,7 +71,7 @@ def lattice_pairs(clusters: Sequence[Cluster]) -> list[_Group]:
             _correlation(reindexed(c.nodes, back), occupancies=c.occupancies) for c in clusters
         ]
         offsets = _offsets(crystal)
-        groups: dict[tuple[float, frozenset[Any]], list[tuple[int, int]]] = {}
+        groups: dict[tuple[float, _Offsets], list[tuple[int, int]]] = {}
         for pair, terms in offsets.items():
             key = frozenset((place, weight) for place, (_, weight) in terms.items())
             groups.setdefault((apart(*pair), key), []).append(pair)
@@ -111,7 +111,7 @@ def _offsets(
 ) -> dict[tuple[int, int], dict[tuple[float, ...], tuple[FloatArray, int]]]:
     """Offsets t_j - t_i of each pair of species, up to their sign, and their ordered pairs."""
     kinds = species_of(crystal)[1]
-    result: dict[Any, dict[Any, Any]] = {}
+    result: dict[tuple[int, int], dict[tuple[float, ...], tuple[FloatArray, int]]] = {}
     positions = np.array([s.offset for s in crystal.sublattices])
     for i, start in enumerate(positions):
         for j in range(i, len(positions)):
@@ -162,7 +162,7 @@ def _histogram(
     return distances[used], np.ascontiguousarray(counts[:, used])
 
 
-def _weighted_count(index: IntArray, weights: npt.NDArray[Any], size: int) -> FloatArray:
+def _weighted_count(index: IntArray, weights: RealArray, size: int) -> FloatArray:
     return np.asarray(
         np.bincount(index.ravel(), weights=weights.ravel(), minlength=size), dtype=np.float64
     )
@@ -225,7 +225,7 @@ def _correlation(
     return ahead, ahead if others is None else _half_correlation(indicators[::-1])
 
 
-def _half_correlation(indicators: Sequence[npt.NDArray[Any]]) -> npt.NDArray[Any]:
+def _half_correlation(indicators: Sequence[RealArray]) -> Float32Array:
     """A(R), integers, for the differences that are not negative along the first axis."""
     half = _transformed(indicators)
     rounded = np.rint(half)
@@ -235,7 +235,7 @@ def _half_correlation(indicators: Sequence[npt.NDArray[Any]]) -> npt.NDArray[Any
     return np.asarray(rounded, dtype=np.float32)
 
 
-def _transformed(indicators: Sequence[npt.NDArray[Any]]) -> npt.NDArray[Any]:
+def _transformed(indicators: Sequence[RealArray]) -> RealArray:
     """The correlation by Fourier transforms, with their rounding errors.
 
     Axis by axis, so that neither the padding nor the other half is transformed.
@@ -293,15 +293,32 @@ def _distance_index(
     return np.bincount(found, weights=length) / np.bincount(found), index
 
 
+@overload
+def _squared_lengths(
+    axes: list[IntArray], lattice: FloatArray, offset: FloatArray, unit: None = None
+) -> FloatArray: ...
+
+
+@overload
+def _squared_lengths(
+    axes: list[IntArray], lattice: FloatArray, offset: FloatArray, unit: float
+) -> IntArray: ...
+
+
 def _squared_lengths(
     axes: list[IntArray],
     lattice: FloatArray,
     offset: FloatArray,
     unit: float | None = None,
-) -> npt.NDArray[Any]:
+) -> FloatArray | IntArray:
     """|R + offset|^2 over the box: in Angstrom^2, or as integers in a unit that divides it."""
     gram = lattice @ lattice.T
-    terms: list[Any] = [np.diag(gram), 2.0 * gram, 2.0 * lattice @ offset, offset @ offset]
+    terms: list[FloatArray | IntArray] = [
+        np.diag(gram),
+        2.0 * gram,
+        2.0 * lattice @ offset,
+        offset @ offset,
+    ]
     if unit is not None:
         terms = [np.rint(term / unit).astype(np.int64) for term in terms]
     square, cross, linear, constant = terms

@@ -4,16 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Protocol, TypedDict, Unpack
 
 import numpy as np
 import numpy.typing as npt
 
+from .._typing import CountArray, FloatArray
 from .clusters import Cluster
 from .scattering_factors import atomic_number
 from .sites import Species
 
 __all__ = ["FreeAtoms"]
+
+
+class _Options(TypedDict, total=False):
+    """What files of coordinates do not say of their atoms."""
+
+    b_iso: float | Mapping[str, float] | npt.ArrayLike
+    occupancy: float | npt.ArrayLike
+    charges: int | npt.ArrayLike
+    name: str
+
+
+class _AseAtoms(Protocol):
+    """What is needed of an :class:`ase.Atoms`."""
+
+    def get_chemical_symbols(self) -> list[str]: ...
+
+    def get_positions(self) -> FloatArray: ...
 
 
 class FreeAtoms:
@@ -88,7 +106,11 @@ class FreeAtoms:
             if absent:
                 raise ValueError(f"b_iso has no value for {absent[0]}")
             b_iso = [b_iso[s] for s in symbols.tolist()]
-        columns = {"b_iso": b_iso, "occupancy": occupancy, "charges": charges}
+        columns: dict[str, npt.ArrayLike] = {
+            "b_iso": b_iso,
+            "occupancy": occupancy,
+            "charges": charges,
+        }
         rows = {key: _per_atom(key, value, len(symbols)) for key, value in columns.items()}
         keys = list(zip(symbols.tolist(), *(r.tolist() for r in rows.values()), strict=True))
         order = {key: k for k, key in enumerate(dict.fromkeys(keys))}
@@ -149,7 +171,7 @@ class FreeAtoms:
         )
 
     @classmethod
-    def from_xyz(cls, path: str | Path, **options: Any) -> FreeAtoms:
+    def from_xyz(cls, path: str | Path, **options: Unpack[_Options]) -> FreeAtoms:
         """Read an XYZ file: the number of atoms, a comment, then element x y z a line.
 
         Parameters
@@ -199,12 +221,13 @@ class FreeAtoms:
                     f"{path}: line {number} is {row.strip()[:60]!r}; expected: element x y z"
                 ) from None
         try:
-            return cls(elements, positions, **{"name": path.stem, **options})
+            options.setdefault("name", path.stem)
+            return cls(elements, positions, **options)
         except ValueError as error:
             raise ValueError(f"{path}: {error}") from None
 
     @classmethod
-    def from_ase(cls, atoms: Any, **options: Any) -> FreeAtoms:
+    def from_ase(cls, atoms: _AseAtoms, **options: Unpack[_Options]) -> FreeAtoms:
         """Take the atoms of an :class:`ase.Atoms` object, without its cell.
 
         Parameters
@@ -230,7 +253,7 @@ class FreeAtoms:
         return cls(symbols, positions, **options)
 
 
-def _per_atom(name: str, values: Any, n_atoms: int) -> npt.NDArray[Any]:
+def _per_atom(name: str, values: npt.ArrayLike, n_atoms: int) -> CountArray:
     array = np.asarray(values, dtype=np.int64 if name == "charges" else np.float64)
     if array.shape not in ((), (n_atoms,)):
         raise ValueError(f"{name} has shape {array.shape}; give one value or one for each atom")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import SupportsFloat
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +13,7 @@ from .._typing import FloatArray
 __all__ = ["axis_values", "positive"]
 
 
-def positive(name: str, value: Any, unit: str) -> float:
+def positive(name: str, value: SupportsFloat | str, unit: str) -> float:
     """Return a positive finite number, or say by its name what is wrong with it."""
     try:
         number = math.nan if isinstance(value, str) else float(value)

@@ -33,12 +33,12 @@ References
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-from .._typing import FloatArray
+from .._typing import CountArray, FloatArray
 from .checks import positive
 from .distances import DistanceTable
 from .q_grid import q_from_two_theta
@@ -54,7 +54,7 @@ __all__ = ["debye_intensity", "pair_sums", "sine_sums"]
 
 Method = Literal["fast", "direct"]
 Radiation = Literal["xray", "neutron"]
-BIso = Any  # float | Mapping[str, float] | None, checked where it is used
+BIso: TypeAlias = float | Mapping[str, float] | None
 
 _TOLERANCE = 1e-12
 _BLOCK = 2**22  # sine terms held at once by the direct method
@@ -241,8 +241,8 @@ class AtomicFactors:
 
     def intensity(
         self,
-        counts: npt.NDArray[np.number],
-        self_counts: npt.NDArray[np.number],
+        counts: CountArray,
+        self_counts: CountArray,
         sums: list[FloatArray],
     ) -> FloatArray:
         """Intensity of particles (or of mixtures of them) from their sites and pair sums."""
@@ -267,7 +267,7 @@ def _b_values(table: DistanceTable, b_iso: BIso) -> list[float]:
         if value != 0:
             positive("b_iso (a number, or one for each element in a mapping)", value, "Angstrom^2")
     return [
-        float(values[s.element]) if s.element in values else b  # type: ignore[arg-type]
+        float(values[s.element]) if s.element in values else b
         for s, b in zip(table.species, own, strict=True)
     ]
 

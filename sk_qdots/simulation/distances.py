@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .._typing import FloatArray
+from .._typing import CountArray, FloatArray
 from ._free_pairs import free_pairs
 from ._lattice_pairs import lattice_pairs, species_of
 from .atoms import FreeAtoms
@@ -59,7 +59,7 @@ class PairDistances:
 
     pairs: tuple[tuple[int, int], ...]
     distances: FloatArray
-    multiplicities: npt.NDArray[Any]
+    multiplicities: CountArray
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,8 +96,8 @@ class DistanceTable:
     name: str
     species: tuple[Species, ...]
     diameters: FloatArray
-    counts: npt.NDArray[Any]
-    self_counts: npt.NDArray[Any]
+    counts: CountArray
+    self_counts: CountArray
     formula_units: FloatArray
     groups: tuple[PairDistances, ...]
     dimensions: Mapping[str, FloatArray] = field(default_factory=dict)
@@ -184,6 +184,7 @@ class DistanceTable:
             "pairs": [group.pairs for group in self.groups],
             "dimensions": list(self.dimensions),
         }
+        # Any, as numpy has an option of its own among the keywords.
         arrays: dict[str, Any] = {
             "header": np.array(json.dumps(header)),
             "diameters": self.diameters,
@@ -352,10 +353,12 @@ def distance_table(
 
 def _site_counts(
     clusters: Sequence[Cluster], species: Sequence[Species], kinds: Sequence[int], power: int
-) -> npt.NDArray[Any]:
+) -> CountArray:
     """Sites of each species in each cluster; each counts with a power of its node's occupancy."""
     whole = all(cluster.occupancies is None for cluster in clusters)
-    counts = np.zeros((len(clusters), len(species)), dtype=np.int64 if whole else np.float64)
+    counts: CountArray = np.zeros(
+        (len(clusters), len(species)), dtype=np.int64 if whole else np.float64
+    )
     for row, cluster in zip(counts, clusters, strict=True):
         for k, kind in enumerate(kinds):
             if cluster.occupancies is None:

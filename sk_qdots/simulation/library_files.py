@@ -15,12 +15,15 @@ import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 import numpy as np
 import xarray as xr
 
 from .._typing import Float32Array
+
+if TYPE_CHECKING:
+    import zarr
 
 __all__ = ["NetCDFLibrary", "ZarrLibrary", "fingerprint", "library_file"]
 
@@ -92,8 +95,8 @@ class ZarrLibrary:
         _require_zarr(path)
         self.path = path
         self.progress = path.with_name(path.name + ".progress")
-        self._array: Any = None
-        self._noted: Any = None
+        self._array: zarr.Array[Any] | None = None
+        self._noted: TextIO | None = None
 
     def prepare(
         self,
@@ -119,7 +122,9 @@ class ZarrLibrary:
             self._make_frame(frame, dims, chunks, attrs)
         import zarr
 
-        self._array = zarr.open_group(self.path, mode="r+")["intensity"]
+        array = zarr.open_group(self.path, mode="r+")["intensity"]
+        assert isinstance(array, zarr.Array)
+        self._array = array
         return done
 
     def _make_frame(
@@ -143,31 +148,32 @@ class ZarrLibrary:
             dimension_names=dims,
             attributes=dict(attrs),
         )
-        self._noted.truncate(0)
+        self._notes.truncate(0)
         self._note(str(frame.attrs["fingerprint"]))
         partial.replace(self.path)
 
     def write(self, number: int, where: tuple[slice | int, ...], block: Float32Array) -> None:
         """Write the chunk of one task and note that it is done."""
+        assert self._array is not None
         self._array[where] = block
         self._note(str(number))
 
     def finish(self) -> xr.Dataset:
         """Declare the store complete and open it."""
-        self._noted.close()
+        self._notes.close()
         self.progress.unlink(missing_ok=True)
         library: xr.Dataset = xr.open_zarr(self.path, chunks=None, consolidated=False)
         return library
 
     def _lock(self) -> None:
         """Open the progress file, which no other process may have open for writing."""
-        self._noted = self.progress.open("a+", encoding="utf-8")
+        noted = self._noted = self.progress.open("a+", encoding="utf-8")
         try:
             import fcntl
 
-            fcntl.flock(self._noted, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(noted, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            self._noted.close()
+            noted.close()
             raise ValueError(f"{self.path} is being written by another process") from None
         except (ImportError, OSError):  # no locks on this system
             pass
@@ -180,33 +186,41 @@ class ZarrLibrary:
         if self.progress.exists() and self.progress.stat().st_size == 0:
             self.progress.unlink()
 
+    @property
+    def _notes(self) -> TextIO:
+        """The progress file, open since :meth:`_lock`."""
+        assert self._noted is not None
+        return self._noted
+
     def _note(self, line: str) -> None:
-        self._noted.write(f"{line}\n")
-        self._noted.flush()
+        self._notes.write(f"{line}\n")
+        self._notes.flush()
 
     def _read_progress(self) -> tuple[str | None, set[int]]:
         """Fingerprint and tasks that are noted; a note that was cut short is taken away."""
-        self._noted.seek(0)
-        text = self._noted.read()
+        self._notes.seek(0)
+        text = self._notes.read()
         whole = text[: text.rfind("\n") + 1]
         if whole != text:
-            self._noted.truncate(len(whole.encode()))
+            self._notes.truncate(len(whole.encode()))
         lines = whole.splitlines()
         return (lines[0] if lines else None), {int(line) for line in lines[1:] if line.isdigit()}
 
-    def _stored(self) -> tuple[dict[str, Any], bool]:
+    def _stored(self) -> tuple[Mapping[str, object], bool]:
         """Attributes of the store that is there, and whether every chunk is."""
         import zarr
 
         try:
             group = zarr.open_group(self.path, mode="r")
-            array: Any = group["intensity"]
+            array = group["intensity"]
+            if not isinstance(array, zarr.Array):
+                return {}, False
             return dict(group.attrs), array.nchunks_initialized == array.nchunks
         except (KeyError, OSError, ValueError, zarr.errors.GroupNotFoundError):
             return {}, False
 
 
-def _refusal(path: Path, stored: Mapping[str, Any], frame: xr.Dataset) -> ValueError:
+def _refusal(path: Path, stored: Mapping[str, object], frame: xr.Dataset) -> ValueError:
     """Say what a path holds instead of the library that is wanted."""
     if "fingerprint" not in stored:
         return ValueError(f"{path} exists and is no library; choose another path or delete it")

@@ -23,12 +23,15 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from .._typing import FloatArray
 from .crystal import Crystal
+
+if TYPE_CHECKING:
+    from scipy.spatial import ConvexHull
 
 __all__ = [
     "Cylinder",
@@ -257,7 +260,11 @@ class Polyhedron(Shape):
     14
     """
 
-    faces: tuple[tuple[tuple[float, float, float], float], ...] | Mapping[Any, float]
+    faces: (
+        tuple[tuple[tuple[float, float, float], float], ...]
+        | Mapping[tuple[float, float, float], float]
+        | Mapping[tuple[int, int, int], float]
+    )
     miller: bool = True
     equivalents: bool = True
 
@@ -308,7 +315,7 @@ class Polyhedron(Shape):
         normals, distances = self.normals(crystal)
         return np.asarray((points @ (normals / distances[:, None]).T).max(axis=1))
 
-    def _hull(self, crystal: Crystal) -> Any:
+    def _hull(self, crystal: Crystal) -> ConvexHull:
         from scipy.spatial import ConvexHull, QhullError
 
         normals, distances = self.normals(crystal)
