@@ -188,7 +188,7 @@ class RandomExperiment(Augmenter):
             known = ", ".join([*LABORATORIES, *MIXTURES])
             raise ValueError(f"unknown laboratory {self.laboratory!r}; known: {known}")
         self.laboratories_ = [replace(laboratory, **given) for laboratory in chosen]
-        self._cumulative_weights = np.cumsum(list(weights.values()))
+        self._weights = np.cumsum(list(weights.values()))
 
     def _prepare(self) -> None:
         check_even(self.q_, "RandomExperiment")
@@ -233,7 +233,7 @@ class RandomExperiment(Augmenter):
     def _apply(self, X: RealArray, rngs: Generators) -> RealArray:
         if not len(X):
             return X.copy()
-        draw = _Draw(self._distributions, self._cumulative_weights, rngs)
+        draw = _Draw(self._distributions, self._weights, rngs)
         clean = X[:, :: self._stride].copy(order="C")
         clean = self._textured(clean, draw)
         clean = self._surrounded(clean, draw)

@@ -128,7 +128,7 @@ def augment_library(
     ) -> None:
         with lock:  # a library on disk is read by one thread at a time
             block = intensity[places[number]].values
-        block = _full_factorial(block, around, axes["qd_fraction"], axes["snr"], q, seed)
+        block = _factorial(block, around, axes["qd_fraction"], axes["snr"], q, seed)
         with lock:
             store(number, block)
 
@@ -184,7 +184,7 @@ def _checked_levels(name: str, values: Sequence[float], upper: float) -> FloatAr
     return levels
 
 
-def _full_factorial(
+def _factorial(
     parents: RealArray,
     around: FloatArray,
     fractions: FloatArray,
