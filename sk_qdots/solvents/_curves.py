@@ -9,14 +9,14 @@ from importlib.resources import files
 from importlib.resources.abc import Traversable
 from os import PathLike
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal, NotRequired, TypedDict
 
 import numpy as np
 import numpy.typing as npt
 import xarray as xr
 from scipy.interpolate import make_interp_spline
 
-from .._typing import FloatArray
+from .._typing import FloatArray, JsonObject
 from ..simulation import compton_intensity, debye_waller_factor, form_factor
 from ..simulation.checks import positive
 
@@ -33,7 +33,24 @@ __all__ = [
 
 _WAVELENGTH = 0.5  # Angstrom; 4 pi / 0.5 is beyond the end of the tables
 _STEP = 0.01  # 1/Angstrom, of a loaded curve
-_SILICON: dict[str, Any] = {
+
+
+class _Table(TypedDict):
+    """Description of a table, as the file beside it has it."""
+
+    name: str
+    kind: str
+    description: str
+    composition: dict[str, float]
+    molar_mass: float
+    density: float
+    b_iso: NotRequired[float]
+    method: NotRequired[JsonObject]
+    versions: NotRequired[dict[str, str]]
+    date: NotRequired[str]
+
+
+_SILICON: _Table = {
     "name": "silicon",
     "kind": "background",
     "description": "silicon plate cut off its lattice planes: thermal diffuse and Compton",
@@ -266,7 +283,7 @@ def _known(kind: str) -> list[str]:
 
 
 @lru_cache(maxsize=1)
-def _tables() -> dict[str, dict[str, Any]]:
+def _tables() -> dict[str, _Table]:
     """Descriptions of the shipped tables."""
     folder = files(__package__) / "curves"
     descriptions = [
@@ -284,7 +301,7 @@ def _own_curve(path: Path, wavelength: float) -> xr.DataArray:
         raise FileNotFoundError(f"{path}: no such table")
     try:
         table = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
-        return _curve({**table, "path": path}, wavelength)
+        return _curve(table, wavelength, path)
     except FileNotFoundError:
         raise FileNotFoundError(
             f"{path}: its description, {path.with_suffix('.json').name}, is not beside it"
@@ -303,8 +320,9 @@ def _wide_angle(wavelength: float) -> float:
     return wavelength
 
 
-def _curve(table: Mapping[str, Any], wavelength: float) -> xr.DataArray:
-    composition: dict[str, float] = table["composition"]
+def _curve(table: _Table, wavelength: float, path: Path | None = None) -> xr.DataArray:
+    facts: Mapping[str, object] = table
+    composition = table["composition"]
     wavelength = _wide_angle(wavelength)
     last = min(25.0, np.floor(4.0 * np.pi / wavelength / _STEP) * _STEP)
     q = np.asarray(np.round(np.arange(0.3, last + 0.5 * _STEP, _STEP), 4), dtype=np.float64)
@@ -314,7 +332,7 @@ def _curve(table: Mapping[str, Any], wavelength: float) -> xr.DataArray:
         damping = debye_waller_factor(table["b_iso"], q) ** 2
         intensity += np.abs(factors["Si"]) ** 2 * (1.0 - damping)
     else:
-        for (first, second), sums in _pair_sums(table, q).items():
+        for (first, second), sums in _pair_sums(table, q, path).items():
             intensity += (factors[first] * factors[second].conj()).real * sums
     for element, number in composition.items():
         intensity += number * compton_intensity(element, q, wavelength)
@@ -333,7 +351,7 @@ def _curve(table: Mapping[str, Any], wavelength: float) -> xr.DataArray:
             "molar_mass": float(table["molar_mass"]),
             "wavelength": wavelength,
             "provenance": json.dumps(
-                {key: table[key] for key in ("method", "versions", "date") if key in table}
+                {key: facts[key] for key in ("method", "versions", "date") if key in facts}
             ),
         },
     )
@@ -367,9 +385,10 @@ def _shipped_values(name: str) -> tuple[list[tuple[str, str]], FloatArray, Float
     return _table_values(files(__package__) / "curves" / f"{name}.csv")
 
 
-def _pair_sums(table: Mapping[str, Any], q: FloatArray) -> dict[tuple[str, str], FloatArray]:
-    own = table.get("path")
-    pairs, grid, sums = _shipped_values(table["name"]) if own is None else _table_values(own)
+def _pair_sums(
+    table: _Table, q: FloatArray, path: Path | None
+) -> dict[tuple[str, str], FloatArray]:
+    pairs, grid, sums = _shipped_values(table["name"]) if path is None else _table_values(path)
     if {frozenset(pair) for pair in pairs} != {
         frozenset((a, b)) for a in table["composition"] for b in table["composition"]
     }:
