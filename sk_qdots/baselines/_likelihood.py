@@ -22,7 +22,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from numbers import Real
-from typing import Any, ClassVar, Self
+from typing import ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -30,8 +30,10 @@ import xarray as xr
 from scipy.ndimage import uniform_filter1d
 from scipy.special import logsumexp
 from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils import Tags
 from sklearn.utils.multiclass import check_classification_targets
 
+from .._typing import BoolArray, FloatArray
 from .._validation import Interval, check_is_fitted, fit_context, validate_data
 from ..augmentation.base import grid_of, is_same_grid
 from ..augmentation.mixing import unit_curve
@@ -39,8 +41,6 @@ from ..preprocessing.patterns import q_of
 from ..solvents import as_curves
 
 __all__ = ["LibraryLikelihoodClassifier"]
-
-Array = npt.NDArray[Any]
 
 _BATCH = 64  # patterns whose weights are held at once
 _SMOOTH = 25  # points over which the first guess of the expected counts is averaged
@@ -110,7 +110,7 @@ class LibraryLikelihoodClassifier(ClassifierMixin, BaseEstimator):  # type: igno
 
     predicts_most_probable = True  # what Answers need not ask twice
 
-    _parameter_constraints: ClassVar[dict[str, Any]] = {
+    _parameter_constraints: ClassVar[dict[str, list[object]]] = {
         "solvents": [list, tuple, str, xr.DataArray, None],
         "scale": [Interval(Real, 0, None, closed="neither"), None],
         "wavelength": [Interval(Real, 0, None, closed="neither")],
@@ -130,7 +130,7 @@ class LibraryLikelihoodClassifier(ClassifierMixin, BaseEstimator):  # type: igno
         self.q = q
 
     @fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X: Any, y: Any) -> Self:
+    def fit(self, X: xr.DataArray | npt.ArrayLike, y: npt.ArrayLike) -> Self:
         """Keep the templates.
 
         Parameters
@@ -150,27 +150,28 @@ class LibraryLikelihoodClassifier(ClassifierMixin, BaseEstimator):  # type: igno
         ValueError
             If nothing is left of a class, or a liquid does not cover the grid.
         """
-        patterns = X
-        X, y = validate_data(self, X, y, dtype=np.float64, ensure_all_finite="allow-nan")
-        self.q_ = grid_of(patterns, self.q, X.shape[1])
-        check_classification_targets(y)
-        self.classes_ = np.unique(y)
-        known = np.isfinite(X)
-        self._known = known.mean(axis=0) >= 0.5
-        whole = known[:, self._known].all(axis=1)
-        y, X = y[whole], np.where(self._known, X[whole], 0.0)
-        if not self._known.any() or len(np.unique(y)) < len(self.classes_):
+        templates, sizes = validate_data(
+            self, X, y, dtype=np.float64, ensure_all_finite="allow-nan"
+        )
+        self.q_ = grid_of(X, self.q, templates.shape[1])
+        check_classification_targets(sizes)
+        self.classes_ = np.unique(sizes)
+        known = np.isfinite(templates)
+        self._is_known = known.mean(axis=0) >= 0.5
+        whole = known[:, self._is_known].all(axis=1)
+        sizes, templates = sizes[whole], np.where(self._is_known, templates[whole], 0.0)
+        if not self._is_known.any() or len(np.unique(sizes)) < len(self.classes_):
             raise ValueError("X holds NaN in every template of a class; give whole patterns")
-        self._class_of = np.searchsorted(self.classes_, y)
-        self.templates_ = _of_mean_one(X)
-        self._squares = self.templates_**2
+        self._class_of_template = np.searchsorted(self.classes_, sizes)
+        self.templates_ = _scaled_to_mean_one(templates)
+        self._squared_templates = self.templates_**2
         curves = [] if self.solvents is None else as_curves(self.solvents, self.wavelength)
-        liquids = [unit_curve(curve, self.q_, self._known) for curve in curves]
-        on_grid = np.reshape(liquids, (len(liquids), X.shape[1]))
-        self.liquids_ = _of_mean_one(np.where(self._known, on_grid, 0.0))
+        liquids = [unit_curve(curve, self.q_, self._is_known) for curve in curves]
+        on_grid = np.reshape(liquids, (len(liquids), templates.shape[1]))
+        self.liquids_ = _scaled_to_mean_one(np.where(self._is_known, on_grid, 0.0))
         return self
 
-    def predict(self, X: Any) -> Array:
+    def predict(self, X: xr.DataArray | npt.ArrayLike) -> npt.NDArray[np.generic]:
         """Most probable size of each pattern.
 
         Parameters
@@ -184,7 +185,7 @@ class LibraryLikelihoodClassifier(ClassifierMixin, BaseEstimator):  # type: igno
         found = self.predict_log_proba(X).argmax(axis=1)
         return np.asarray(self.classes_[found])
 
-    def predict_proba(self, X: Any) -> Array:
+    def predict_proba(self, X: xr.DataArray | npt.ArrayLike) -> FloatArray:
         """Probability of each size, all sizes being equally probable before.
 
         Parameters
@@ -197,7 +198,7 @@ class LibraryLikelihoodClassifier(ClassifierMixin, BaseEstimator):  # type: igno
         """
         return np.exp(self.predict_log_proba(X))
 
-    def predict_log_proba(self, X: Any) -> Array:
+    def predict_log_proba(self, X: xr.DataArray | npt.ArrayLike) -> FloatArray:
         """Logarithm of the probability of each size.
 
         Parameters
@@ -216,29 +217,31 @@ class LibraryLikelihoodClassifier(ClassifierMixin, BaseEstimator):  # type: igno
         check_is_fitted(self)
         if isinstance(X, xr.DataArray) and not is_same_grid(q_of(X), self.q_):
             raise ValueError("the patterns are on another Q grid than the templates")
-        X = validate_data(
+        patterns: FloatArray = validate_data(
             self, X, reset=False, dtype=np.float64, ensure_all_finite="allow-nan", copy=True
         )
-        measured = np.isfinite(X) & self._known
+        measured = np.isfinite(patterns) & self._is_known
         if not measured.any(axis=1).all():
             raise ValueError("X holds a pattern with nothing measured where the templates are")
-        found = np.empty((len(X), len(self.classes_)))
-        for start in range(0, len(X), _BATCH):
+        found = np.empty((len(patterns), len(self.classes_)))
+        for start in range(0, len(patterns), _BATCH):
             rows = slice(start, start + _BATCH)
-            found[rows] = self._by_class(self._log_likelihoods(X[rows], measured[rows]))
+            found[rows] = self._means_by_class(
+                self._log_likelihoods(patterns[rows], measured[rows])
+            )
         found -= logsumexp(found, axis=1, keepdims=True)
         return np.maximum(found, _LEAST_LOG)
 
-    def _by_class(self, of_templates: Array) -> Array:
+    def _means_by_class(self, of_templates: FloatArray) -> FloatArray:
         """Means over the templates of each class."""
         of_classes = [
-            logsumexp(of_templates[:, self._class_of == k], axis=1)
-            - np.log(np.count_nonzero(self._class_of == k))
+            logsumexp(of_templates[:, self._class_of_template == k], axis=1)
+            - np.log(np.count_nonzero(self._class_of_template == k))
             for k in range(len(self.classes_))
         ]
         return np.stack(of_classes, axis=1)
 
-    def _log_likelihoods(self, X: Array, measured: Array) -> Array:
+    def _log_likelihoods(self, X: FloatArray, measured: BoolArray) -> FloatArray:
         """Of every template, up to a constant of each row."""
         X[~measured] = 0.0
         n_measured = np.count_nonzero(measured, axis=1)
@@ -248,20 +251,20 @@ class LibraryLikelihoodClassifier(ClassifierMixin, BaseEstimator):  # type: igno
         expected = _smoothed(X, measured)
         for _ in range(_PASSES):
             weights = measured / np.maximum(expected, _LEAST)
-            chi2, expected = self._fits(X, weights)
+            chi2, expected = self._best_mixtures(X, weights)
         if self.scale is not None:
             # Sums of squares grow with the unit of intensity, and the counts with it.
             return np.asarray(-0.5 * self.scale * size * chi2)
         free = np.maximum(n_measured - 1 - len(self.liquids_), 1)
         return np.asarray(-0.5 * free[:, None] * np.log(chi2))
 
-    def _fits(self, X: Array, weights: Array) -> tuple[Array, Array]:
+    def _best_mixtures(self, X: FloatArray, weights: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Smallest sum of squares of every template, and the best mixture of each row."""
         liquids = self.liquids_
         weighted = weights * X
         own = (weighted * X).sum(axis=1)
         cross = weighted @ self.templates_.T
-        norm = weights @ self._squares.T
+        norm = weights @ self._squared_templates.T
         # What the liquids explain is taken out of both sides.
         gram = np.einsum("np,sp,rp->nsr", weights, liquids, liquids, optimize=True)
         inverse = np.linalg.pinv(gram, hermitian=True)
@@ -285,18 +288,18 @@ class LibraryLikelihoodClassifier(ClassifierMixin, BaseEstimator):  # type: igno
         b = solved - a[:, None] * projected[every, best]
         return chi2, a[:, None] * self.templates_[best] + b @ liquids
 
-    def __sklearn_tags__(self) -> Any:
+    def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = True
         return tags
 
 
-def _of_mean_one(rows: Array) -> Array:
+def _scaled_to_mean_one(rows: FloatArray) -> FloatArray:
     means = np.abs(rows).mean(axis=1, keepdims=True) if len(rows) else np.ones((0, 1))
     return np.asarray(rows / np.where(means > 0, means, 1.0))
 
 
-def _smoothed(X: Array, measured: Array) -> Array:
+def _smoothed(X: FloatArray, measured: BoolArray) -> FloatArray:
     """Means over neighbours, of what is measured."""
     width = min(_SMOOTH, X.shape[1])
     sums = uniform_filter1d(np.abs(X), width, axis=1, mode="constant")

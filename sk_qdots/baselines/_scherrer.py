@@ -13,21 +13,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from numbers import Real
-from typing import Any, ClassVar, Self
+from typing import ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
 import xarray as xr
 from scipy.optimize import least_squares
 from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.utils import Tags
 
+from .._typing import FloatArray
 from .._validation import Interval, check_is_fitted, fit_context, validate_data
 from ..augmentation.base import grid_of, is_same_grid
 from ..preprocessing.patterns import q_of
 
 __all__ = ["ScherrerRegressor"]
-
-Array = npt.NDArray[Any]
 
 _FEWEST = 8  # points that a profile can be fitted to; the breadth of fewer is summed
 _PM = 100.0  # in an Angstrom
@@ -88,7 +88,7 @@ class ScherrerRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
     True
     """
 
-    _parameter_constraints: ClassVar[dict[str, Any]] = {
+    _parameter_constraints: ClassVar[dict[str, list[object]]] = {
         "window": [tuple, list, None],
         "K": [Interval(Real, 0, None, closed="neither"), None],
         "instrument_fwhm": [Interval(Real, 0, None, closed="left")],
@@ -108,7 +108,7 @@ class ScherrerRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         self.q = q
 
     @fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X: Any, y: Any) -> Self:
+    def fit(self, X: xr.DataArray | npt.ArrayLike, y: npt.ArrayLike) -> Self:
         """Choose the window, and the shape factor where it is not given.
 
         Parameters
@@ -127,30 +127,29 @@ class ScherrerRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
             If the window holds no point of the grid, or K is to be found and no pattern
             has a peak there or a size is not positive.
         """
-        patterns = X
-        X, y = validate_data(
+        patterns, sizes = validate_data(
             self, X, y, dtype=np.float64, ensure_all_finite="allow-nan", y_numeric=True
         )
-        self.q_ = grid_of(patterns, self.q, X.shape[1])
-        self.window_ = self._valleys(X) if self.window is None else self._given()
-        self._inside = (self.q_ >= self.window_[0]) & (self.q_ <= self.window_[1])
-        if not self._inside.any():
+        self.q_ = grid_of(X, self.q, patterns.shape[1])
+        self.window_ = self._valleys(patterns) if self.window is None else self._checked_window()
+        self._is_in_window = (self.q_ >= self.window_[0]) & (self.q_ <= self.window_[1])
+        if not self._is_in_window.any():
             raise ValueError(
                 f"window is {self.window}; no point of the grid, {self.q_[0]:.3g} to "
                 f"{self.q_[-1]:.3g} 1/Angstrom, lies in it"
             )
         self.K_ = 1.0 if self.K is None else float(self.K)
         if self.K is None:
-            if not (np.asarray(y) > 0).all():
+            if not (np.asarray(sizes) > 0).all():
                 raise ValueError("y must hold sizes in picometres, positive numbers")
-            lengths = self._lengths(X)
+            lengths = self._domain_lengths(patterns)
             usable = lengths > 0
             if not usable.any():
                 raise ValueError("no pattern has a peak in the window; give K, or another window")
-            self.K_ = float(np.median(np.asarray(y)[usable] / lengths[usable]))
+            self.K_ = float(np.median(np.asarray(sizes)[usable] / lengths[usable]))
         return self
 
-    def predict(self, X: Any) -> Array:
+    def predict(self, X: xr.DataArray | npt.ArrayLike) -> FloatArray:
         """Size of the dots in each pattern.
 
         Parameters
@@ -170,16 +169,18 @@ class ScherrerRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         check_is_fitted(self)
         if isinstance(X, xr.DataArray) and not is_same_grid(q_of(X), self.q_):
             raise ValueError("the patterns are on another Q grid than those of fit")
-        X = validate_data(self, X, reset=False, dtype=np.float64, ensure_all_finite="allow-nan")
-        return self.K_ * self._lengths(X)
+        patterns: FloatArray = validate_data(
+            self, X, reset=False, dtype=np.float64, ensure_all_finite="allow-nan"
+        )
+        return self.K_ * self._domain_lengths(patterns)
 
-    def _given(self) -> tuple[float, float]:
+    def _checked_window(self) -> tuple[float, float]:
         low, high = self.window if self.window is not None and len(self.window) == 2 else (1, 0)
         if not low < high:
             raise ValueError(f"window is {self.window}; it must be (low, high) with low < high")
         return float(low), float(high)
 
-    def _valleys(self, X: Array) -> tuple[float, float]:
+    def _valleys(self, X: FloatArray) -> tuple[float, float]:
         """From the valley below the highest point of the mean pattern to the one above."""
         levels = np.nan_to_num(X)
         sizes = np.abs(levels).sum(axis=1, keepdims=True)
@@ -191,22 +192,22 @@ class ScherrerRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         high = top + falls[0] if falls.size else len(mean) - 1
         return float(self.q_[low]), float(self.q_[high])
 
-    def _lengths(self, X: Array) -> Array:
+    def _domain_lengths(self, X: FloatArray) -> FloatArray:
         """2 pi over the width of the peak, in picometres, for a shape factor of 1."""
-        q, rows = self.q_[self._inside], X[:, self._inside]
+        q, rows = self.q_[self._is_in_window], X[:, self._is_in_window]
         widths = np.array([_fwhm(q, row) for row in rows])
         with np.errstate(invalid="ignore", divide="ignore"):
             squared = widths**2 - self.instrument_fwhm**2
             return np.where(squared > 0, 2.0 * np.pi * _PM / np.sqrt(squared), 0.0)
 
-    def __sklearn_tags__(self) -> Any:
+    def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = True
         tags.regressor_tags.poor_score = True
         return tags
 
 
-def _fwhm(q: Array, row: Array) -> float:
+def _fwhm(q: FloatArray, row: FloatArray) -> float:
     """Full width at half maximum of the peak in a window; NaN where there is none."""
     seen = np.isfinite(row)
     q, row = q[seen], row[seen]
@@ -225,7 +226,7 @@ def _fwhm(q: Array, row: Array) -> float:
     weights = 1.0 / np.sqrt(np.maximum(row, 1e-3 * max(float(np.abs(row).mean()), 1e-300)))
     step = span / (len(q) - 1)
 
-    def profile(shape: Array) -> tuple[Array, Array]:
+    def profile(shape: FloatArray) -> tuple[FloatArray, npt.NDArray[np.floating]]:
         """Weighted residuals, and the amounts of peak, background and slope."""
         place, width, eta = shape
         u = (q - place) / width
@@ -243,7 +244,7 @@ def _fwhm(q: Array, row: Array) -> float:
         x_scale=[0.1 * span, 0.1 * span, 0.3],
         max_nfev=60,
     )
-    if not _inside(fit.x[:2], bounds[0][:2], bounds[1][:2]):
+    if not _is_clear_of_bounds(fit.x[:2], bounds[0][:2], bounds[1][:2]):
         return np.nan  # the peak lies elsewhere, or is wider than the window shows
     residual, amounts = profile(fit.x)
     spread = np.sqrt((residual**2).mean())
@@ -251,7 +252,7 @@ def _fwhm(q: Array, row: Array) -> float:
     return float(fit.x[1]) if there > _LEAST_AMOUNT * spread else np.nan
 
 
-def _inside(values: Array, low: Sequence[float], high: Sequence[float]) -> bool:
+def _is_clear_of_bounds(values: FloatArray, low: Sequence[float], high: Sequence[float]) -> bool:
     """Whether a fit ended away from its bounds."""
     margin = 1e-3 * (np.asarray(high) - np.asarray(low))
     return bool(((values > low + margin) & (values < high - margin)).all())

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from scipy.optimize import brentq
 
-__all__ = ["CURVES", "SizingCurve"]
+from .._typing import FloatArray
 
-Array = npt.NDArray[Any]
+__all__ = ["CURVES", "SizingCurve"]
 
 _LARGEST = 1000.0  # nm
 
@@ -46,12 +45,12 @@ class SizingCurve:
 
     name: str
     material: str
-    energy_of: Callable[[Any], Any]
+    energy_of: Callable[[FloatArray], FloatArray]
     citation: str
     note: str = ""
     valid: tuple[float, float] = (2.0, 10.0)
 
-    def energy(self, diameter: npt.ArrayLike) -> Array:
+    def energy(self, diameter: npt.ArrayLike) -> FloatArray:
         """Energy of the first excitonic peak.
 
         Parameters
