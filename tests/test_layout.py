@@ -58,7 +58,7 @@ class Layout:
         self.imports = [one for module in self.files for one in self._read(module)]
         self._names_of_packages = {
             (one.importer, one.kept_as): (one.module, one.name)
-            for one in self.imports
+            for one in self.inner_imports()
             if one.importer in self.packages and one.name
         }
 
@@ -340,11 +340,12 @@ def test_imports_with_the_flow_pass(made):
     files = {
         "__init__.pyi": "from .b.x import f",
         "a.py": "import sys",
-        "b/__init__.py": "from ..a import f\nfrom .x import g",
-        "b/x.py": "import made.a\nfrom . import y",
+        "b/__init__.py": "from pathlib import Path\nfrom ..a import f\nfrom .x import g",
+        "b/x.py": "import made.a\nfrom . import y, Path",
         "b/y.py": "",
+        "c.py": "from .b import Path",
     }
-    assert against_the_flow(made(**files), ("a", "b")) == []
+    assert against_the_flow(made(**files), ("a", "b", "c")) == []
 
 
 @pytest.mark.parametrize(
