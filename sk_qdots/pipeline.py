@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, Self
+from collections.abc import Sequence
+from typing import Literal, Self, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.base import clone
+import xarray as xr
+from sklearn.base import BaseEstimator, clone
 from sklearn.pipeline import Pipeline
-from sklearn.utils import Bunch
+from sklearn.utils import Bunch, Tags
 
+from ._typing import RealArray
 from ._validation import check_is_fitted
 from .augmentation import QCoarsening, QTruncation, RandomExperiment
+from .augmentation.base import Transformer
 from .augmentation.facts import transformers_of
 from .neural_network import AllCNNClassifier
 from .preprocessing import QStandardizer
@@ -19,7 +23,7 @@ from .simulation import default_q_grid
 
 __all__ = ["SizingPipeline", "make_sizing_pipeline"]
 
-Array = npt.NDArray[Any]
+PatternsLike: TypeAlias = xr.DataArray | Sequence[xr.DataArray] | npt.ArrayLike
 
 
 class SizingPipeline(Pipeline):  # type: ignore[misc]
@@ -64,7 +68,7 @@ class SizingPipeline(Pipeline):  # type: ignore[misc]
     """
 
     @classmethod
-    def from_fitted(cls, steps: list[tuple[str, Any]]) -> Self:
+    def from_fitted(cls, steps: list[tuple[str, BaseEstimator]]) -> Self:
         """Make one of steps that are fitted already.
 
         Parameters
@@ -79,7 +83,7 @@ class SizingPipeline(Pipeline):  # type: ignore[misc]
         made.fitted_ = Pipeline(steps)
         return made
 
-    def fit(self, X: Any, y: Any = None, **params: Any) -> Self:
+    def fit(self, X: PatternsLike, y: npt.ArrayLike | None = None, **params: object) -> Self:
         """Fit clones of the steps.
 
         Parameters
@@ -109,7 +113,7 @@ class SizingPipeline(Pipeline):  # type: ignore[misc]
         ).fit(X, y, **params)
         return self
 
-    def predict(self, X: Any, **params: Any) -> Array:
+    def predict(self, X: PatternsLike, **params: object) -> npt.NDArray[np.generic]:
         """Most probable class of each pattern.
 
         Parameters
@@ -129,9 +133,9 @@ class SizingPipeline(Pipeline):  # type: ignore[misc]
         ValueError
             If X is not what the steps take.
         """
-        return np.asarray(self._after_fit().predict(X, **params))
+        return np.asarray(self._fitted_pipeline().predict(X, **params))
 
-    def predict_proba(self, X: Any, **params: Any) -> Array:
+    def predict_proba(self, X: PatternsLike, **params: object) -> RealArray:
         """Probability of each class.
 
         Parameters
@@ -149,9 +153,15 @@ class SizingPipeline(Pipeline):  # type: ignore[misc]
         NotFittedError, ValueError
             As :meth:`predict`.
         """
-        return np.asarray(self._after_fit().predict_proba(X, **params))
+        return np.asarray(self._fitted_pipeline().predict_proba(X, **params))
 
-    def score(self, X: Any, y: Any = None, sample_weight: Any = None, **params: Any) -> float:
+    def score(
+        self,
+        X: PatternsLike,
+        y: npt.ArrayLike | None = None,
+        sample_weight: npt.ArrayLike | None = None,
+        **params: object,
+    ) -> float:
         """Share of the patterns that are put in the right class.
 
         Parameters
@@ -166,54 +176,54 @@ class SizingPipeline(Pipeline):  # type: ignore[misc]
         -------
         float
         """
-        return float(self._after_fit().score(X, y, sample_weight=sample_weight, **params))
+        return float(self._fitted_pipeline().score(X, y, sample_weight=sample_weight, **params))
 
     @property
-    def classes_(self) -> Array:
+    def classes_(self) -> npt.NDArray[np.generic]:
         """Labels."""
-        return np.asarray(self._after_fit().classes_)
+        return np.asarray(self._fitted_pipeline().classes_)
 
     @property
     def n_features_in_(self) -> int:
         """Number of columns that a bare array must have."""
-        return int(self._after_fit().n_features_in_)
+        return int(self._fitted_pipeline().n_features_in_)
 
     @property
-    def feature_names_in_(self) -> Array:
+    def feature_names_in_(self) -> npt.NDArray[np.object_]:
         """Names of the columns of a data frame."""
-        return np.asarray(self._after_fit().feature_names_in_)
+        return np.asarray(self._fitted_pipeline().feature_names_in_)
 
     @property
     def named_steps(self) -> Bunch:
         """The steps by name: the fitted ones, once there are."""
-        return Bunch(**dict(self._now().steps))
+        return Bunch(**dict(self._current_pipeline().steps))
 
-    def __getitem__(self, index: Any) -> Any:
-        return self._now()[index]
+    def __getitem__(self, index: int | str | slice) -> BaseEstimator:
+        return self._current_pipeline()[index]
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "fitted_")
 
-    def __sklearn_tags__(self) -> Any:
+    def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = True
         return tags
 
-    def _unfitted(self, name: str, step: Any) -> Any:
+    def _unfitted(self, name: str, step: BaseEstimator) -> BaseEstimator:
         before = self.fitted_.named_steps.get(name) if hasattr(self, "fitted_") else None
         if before is not None and getattr(step, "warm_start", False):
             return before.set_params(**step.get_params(deep=False))
         return clone(step, safe=False)
 
-    def _after_fit(self) -> Pipeline:
+    def _fitted_pipeline(self) -> Pipeline:
         check_is_fitted(self)
         return self.fitted_
 
-    def _now(self) -> Pipeline:
+    def _current_pipeline(self) -> Pipeline:
         return self.fitted_ if hasattr(self, "fitted_") else Pipeline(self.steps)
 
 
-def _check_augmenter(steps: list[Any]) -> None:
+def _check_augmenter(steps: list[BaseEstimator]) -> None:
     """Refuse an augmenter that does not draw what the standardiser will give."""
     if len(steps) != 2 or not isinstance(steps[0], QStandardizer):
         return
@@ -242,8 +252,8 @@ def _check_augmenter(steps: list[Any]) -> None:
 def make_sizing_pipeline(
     *,
     padding: Literal["nan", "edge", "zero"] = "nan",
-    augmenter: Any = None,
-    random_state: Any = None,
+    augmenter: Transformer | None = None,
+    random_state: int | np.random.RandomState | None = None,
 ) -> SizingPipeline:
     """Make the unfitted pipeline that sizes: standardiser, then network.
 
