@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
+from .._typing import FloatArray
 from ..instruments.radiation import is_same_beam
 from .patterns import check_axis, check_is_pattern, q_of, range_of, rows_of, wavelength_of
 from .resampling import resample
 
 __all__ = ["subtract_blank"]
-
-Array = npt.NDArray[Any]
 
 _STRETCH = 0.1  # 1/Angstrom: counts enough in each, and no wider than a peak
 
@@ -112,7 +111,9 @@ def subtract_blank(
     return result
 
 
-def _scales(q: Array, rows: Array, blank: Array, scale: Any) -> Array:
+def _scales(
+    q: FloatArray, rows: FloatArray, blank: FloatArray, scale: float | npt.ArrayLike
+) -> FloatArray:
     """Scale of each row."""
     if isinstance(scale, str) and scale == "largest":
         return np.array([_largest_scale(q, row, blank) for row in rows])
@@ -127,13 +128,13 @@ def _scales(q: Array, rows: Array, blank: Array, scale: Any) -> Array:
     return np.broadcast_to(scales.ravel(), len(rows))
 
 
-def _esd_at(q: Array, q_blank: Array, esd: Array) -> Array:
+def _esd_at(q: FloatArray, q_blank: FloatArray, esd: FloatArray) -> FloatArray:
     """Standard deviation of a blank that was interpolated, or averaged where it is finer."""
     width = np.interp(q, q_blank, np.gradient(q_blank)) / np.gradient(q)
     return np.asarray(np.interp(q, q_blank, esd) * np.sqrt(np.minimum(width, 1.0)))
 
 
-def _largest_scale(q: Array, row: Array, blank: Array) -> float:
+def _largest_scale(q: FloatArray, row: FloatArray, blank: FloatArray) -> float:
     """Smallest ratio of a pattern and its blank, each summed over stretches."""
     both = np.isfinite(row) & np.isfinite(blank)
     stretch = ((q[both] - q[both][0]) / _STRETCH).astype(np.int64)

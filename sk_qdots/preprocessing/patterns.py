@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
+from .._typing import FloatArray, RealArray
 from ..simulation.q_grid import q_from_two_theta
-
-Array = npt.NDArray[Any]
 
 _Q_UNITS = dict.fromkeys(
     [
@@ -35,7 +32,7 @@ __all__ = [
 ]
 
 
-def q_of(pattern: xr.DataArray) -> Array:
+def q_of(pattern: xr.DataArray) -> FloatArray:
     """Q axis of a pattern, from its coordinate q, or from two_theta and its wavelength.
 
     Raises
@@ -82,7 +79,7 @@ def wavelength_of(pattern: xr.DataArray) -> float | None:
     return value
 
 
-def _in_units(axis: xr.DataArray, units: dict[str, float]) -> Array:
+def _in_units(axis: xr.DataArray, units: dict[str, float]) -> FloatArray:
     """Values of an axis in 1/Angstrom or degrees, from the units that it says."""
     if axis.ndim != 1:
         raise ValueError(f"the coordinate {axis.name!r} has dimensions {axis.dims}; expected one")
@@ -97,7 +94,7 @@ def _in_units(axis: xr.DataArray, units: dict[str, float]) -> Array:
     return np.asarray(axis.values, dtype=np.float64) * units[said]
 
 
-def rows_of(patterns: xr.DataArray) -> Array:
+def rows_of(patterns: xr.DataArray) -> npt.NDArray[np.floating | np.integer]:
     """Intensities of a sample-first DataArray, or of one pattern as a single row."""
     if patterns.ndim == 1:
         return np.asarray(patterns.values)[None, :]
@@ -117,7 +114,7 @@ def is_subtracted(pattern: xr.DataArray) -> bool:
     return "subtracted" in pattern.attrs
 
 
-def check_axis(q: Array, n_points: int) -> None:
+def check_axis(q: FloatArray, n_points: int) -> None:
     """Refuse an axis that does not fit its patterns, or that does not ascend."""
     if q.shape != (n_points,):
         raise ValueError(f"the Q axis has {q.size} points and the patterns have {n_points}")
@@ -133,12 +130,12 @@ def check_is_pattern(what: str, item: object) -> None:
         raise TypeError(f"{what} holds {item.dtype}; expected real numbers")
 
 
-def range_of(q: Array) -> str:
+def range_of(q: FloatArray) -> str:
     """Range and step of an axis, in words."""
     return f"{q[0]:.3g} to {q[-1]:.3g} 1/Angstrom, step {np.median(np.diff(q)):.3g}"
 
 
-def area(rows: Array, q: Array) -> Array:
+def area(rows: RealArray, q: FloatArray) -> FloatArray:
     """Trapezoidal integral of each row over the part of the grid that is measured (not NaN)."""
     if rows.shape[1] == 1:
         return np.asarray(np.nan_to_num(rows[:, 0], nan=0.0))

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
 from scipy.interpolate import PchipInterpolator, make_interp_spline
 
-__all__ = ["Resampler", "alike", "gaps", "holes", "resample"]
+from .._typing import BoolArray, FloatArray, RealArray
 
-Array = npt.NDArray[Any]
+__all__ = ["Resampler", "alike", "gaps", "holes", "resample"]
 
 _FINE = 0.75  # data steps below this many grid steps are averaged
 _COARSE = 1.5  # data steps above this many grid steps may be left as points
@@ -25,7 +23,7 @@ _MARGIN = (
 _ROWS = 8  # at a time, so that what is in between stays in the processor's cache
 
 
-def resample(q: Array, rows: Array, grid: Array, coarse: str = "spline") -> Array:
+def resample(q: FloatArray, rows: RealArray, grid: FloatArray, coarse: str = "spline") -> RealArray:
     """Patterns on a grid, NaN where they were not measured.
 
     Parameters
@@ -63,14 +61,14 @@ class Resampler:
         As for :func:`resample`.
     """
 
-    def __init__(self, q: Array, grid: Array, coarse: str = "spline") -> None:
+    def __init__(self, q: FloatArray, grid: FloatArray, coarse: str = "spline") -> None:
         self.q, self.grid, self.coarse = q, grid, coarse
         self._same = len(q) == len(grid) and np.allclose(q, grid, rtol=0.0, atol=1e-9)
         if len(q) < 2 and not self._same:
             raise ValueError("a pattern has one point; it cannot be put on a grid")
         self._segments: list[_Segment] | None = None
 
-    def __call__(self, rows: Array) -> Array:
+    def __call__(self, rows: RealArray) -> RealArray:
         """Patterns on the grid."""
         missing = np.isnan(rows)
         if self._same:
@@ -91,7 +89,7 @@ class Resampler:
                 part._fill(result, chosen, rows[np.ix_(chosen, measured)])
         return result
 
-    def _fill(self, result: Array, chosen: Array, rows: Array) -> None:
+    def _fill(self, result: RealArray, chosen: npt.NDArray[np.intp], rows: RealArray) -> None:
         """Resample rows into their places."""
         if self._segments is None:
             self._segments = _segments(self.q, self.grid, self.coarse)
@@ -103,7 +101,7 @@ class Resampler:
                 result[places, segment.chosen] = segment.values(rows[some])
 
 
-def holes(missing: Array) -> Array:
+def holes(missing: BoolArray) -> BoolArray:
     """Which rows have missing points between measured ones."""
     measured = ~missing
     first, last = measured.argmax(axis=1), measured[:, ::-1].argmax(axis=1)
@@ -111,7 +109,9 @@ def holes(missing: Array) -> Array:
     return np.asarray((count > 0) & (count < measured.shape[1] - first - last))
 
 
-def alike(missing: Array, chosen: Array) -> list[tuple[Array, Array]]:
+def alike(
+    missing: BoolArray, chosen: npt.NDArray[np.intp]
+) -> list[tuple[npt.NDArray[np.intp], BoolArray]]:
     """Rows that miss the same points, and which points they have."""
     if not missing.any():
         return [(chosen, ~missing[0])] if len(chosen) else []
@@ -121,7 +121,7 @@ def alike(missing: Array, chosen: Array) -> list[tuple[Array, Array]]:
     return [(np.array(group), ~missing[group[0]]) for group in groups.values()]
 
 
-def _segments(q: Array, grid: Array, coarse: str) -> list[_Segment]:
+def _segments(q: FloatArray, grid: FloatArray, coarse: str) -> list[_Segment]:
     """Stretches of the data without holes, that reach the grid."""
     steps = np.diff(grid)
     # A point of the grid stands for the bin around it, and no more of a hole beside it.
@@ -142,7 +142,7 @@ def _segments(q: Array, grid: Array, coarse: str) -> list[_Segment]:
     return found
 
 
-def gaps(q: Array, grid_step: float) -> npt.NDArray[np.intp]:
+def gaps(q: FloatArray, grid_step: float) -> npt.NDArray[np.intp]:
     """Points after which a hole begins."""
     steps = np.diff(q)
     wide = max(_WIDEST, _GAP_STEPS * grid_step)
@@ -161,12 +161,12 @@ class _Segment:
 
     def __init__(
         self,
-        q: Array,
+        q: FloatArray,
         points: slice,
-        grid: Array,
+        grid: FloatArray,
         chosen: slice,
-        low: Array,
-        high: Array,
+        low: FloatArray,
+        high: FloatArray,
         *,
         coarse: str,
     ) -> None:
@@ -187,7 +187,7 @@ class _Segment:
         found = np.unique(place[self.apart], return_index=True, return_counts=True)
         self.places, self.starts, self.together = found
 
-    def values(self, rows: Array) -> Array:
+    def values(self, rows: RealArray) -> FloatArray:
         """Intensities at the chosen points of the grid."""
         values = rows[:, self.points].astype(np.float64)
         found = np.full((len(rows), len(self.grid)), np.nan)
@@ -200,7 +200,7 @@ class _Segment:
             found[:, self.places] = sums / self.together
         return found
 
-    def _prepare_means(self, low: Array, high: Array) -> None:
+    def _prepare_means(self, low: FloatArray, high: FloatArray) -> None:
         low, high = np.clip(low, *self.q[[0, -1]]), np.clip(high, *self.q[[0, -1]])
         self.width = high - low
         self.thin = np.flatnonzero(self.width <= 1e-9 * self.width.max(initial=1e-300))
@@ -209,7 +209,7 @@ class _Segment:
         self.left = np.clip(np.searchsorted(self.q, edges, side="right") - 1, 0, len(self.q) - 2)
         self.t = edges - self.q[self.left]
 
-    def _means(self, values: Array) -> Array:
+    def _means(self, values: FloatArray) -> FloatArray:
         """Means, over bins, of the straight lines that join the points."""
         steps = np.diff(self.q)
         integral = np.zeros_like(values)
@@ -223,7 +223,7 @@ class _Segment:
         means[:, self.thin] = (at + slope * self.t)[:, self.thin]
         return np.asarray(means)
 
-    def _prepare_spline(self, local: Array) -> None:
+    def _prepare_spline(self, local: FloatArray) -> None:
         """Points that the spline goes through: those around, twins taken together."""
         at = self.grid[self.smooth]
         low = max(int(np.searchsorted(self.q, at[0])) - _MARGIN, 0)
@@ -242,7 +242,7 @@ class _Segment:
             bool(np.mean((ratio > 3.0) | (ratio < 1.0 / 3.0)) > 0.1) if len(ratio) else False
         )
 
-    def _spline(self, values: Array) -> Array:
+    def _spline(self, values: FloatArray) -> FloatArray:
         """Cubic splines through the points."""
         through = np.add.reduceat(values[:, self.seen], self.first, axis=1) / self.count
         if len(self.knots) == 1:
@@ -255,7 +255,7 @@ class _Segment:
         return np.asarray(np.maximum(spline(self.at), floor))
 
 
-def _local_step(q: Array) -> Array:
+def _local_step(q: FloatArray) -> FloatArray:
     """Mean step around each point: over the points beside it, however they are paired."""
     n = len(q)
     index = np.arange(n)

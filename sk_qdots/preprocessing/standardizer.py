@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from numbers import Integral, Real
-from typing import Any, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, ClassVar, Literal, Self, TypeAlias, TypeGuard, cast, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -18,13 +18,17 @@ import xarray as xr
 from scipy.interpolate import interp1d
 from sklearn.base import BaseEstimator, TransformerMixin
 
+from .._typing import BoolArray, FloatArray, RealArray
 from .._validation import Interval, StrOptions, check_is_fitted, fit_context, validate_data
 from .patterns import area, check_axis, check_is_pattern, is_subtracted, q_of, range_of, rows_of
 from .resampling import Resampler, alike, gaps, holes
 
+if TYPE_CHECKING:
+    from sklearn.utils import Tags
+
 __all__ = ["QStandardizer"]
 
-Array = npt.NDArray[Any]
+_Patterns: TypeAlias = xr.DataArray | Sequence[xr.DataArray] | npt.ArrayLike
 
 _N_POINTS = 5004
 _EDGE_POINTS = 5
@@ -85,7 +89,7 @@ class QStandardizer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     (1, 5004)
     """
 
-    _parameter_constraints: ClassVar[dict[str, Any]] = {
+    _parameter_constraints: ClassVar[dict[str, list[object]]] = {
         "q_min": [Interval(Real, 0, None, closed="neither")],
         "q_max": [Interval(Real, 0, None, closed="neither")],
         "n_points": [Interval(Integral, 2, None, closed="left")],
@@ -114,7 +118,7 @@ class QStandardizer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         self.input_q = input_q
 
     @fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X: Any, y: Any = None) -> Self:
+    def fit(self, X: _Patterns, y: object = None) -> Self:
         """Fix the grid.
 
         Parameters
@@ -160,7 +164,7 @@ class QStandardizer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         self.q_ = grid
         return self
 
-    def transform(self, X: Any) -> Array:
+    def transform(self, X: _Patterns) -> RealArray:
         """Resample, pad and scale.
 
         Parameters
@@ -189,7 +193,7 @@ class QStandardizer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
                 if resampler is None or not np.array_equal(resampler.q, q):
                     resampler = Resampler(q, self.q_, self.coarse)
                 rows.append(self._standardize_pattern(part, resampler))
-            return rows[0] if len(rows) == 1 else np.concatenate(rows)
+            return rows[0] if len(rows) == 1 else cast("RealArray", np.concatenate(rows))
         values = self._validated(X, reset=False)
         resampler = Resampler(self._input_axis(), self.q_, self.coarse)
         standard = np.empty((len(values), len(self.q_)), dtype=values.dtype)
@@ -197,7 +201,20 @@ class QStandardizer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             standard[chunk] = self._scaled(self._on_grid(values[chunk], resampler))
         return standard
 
-    def inverse_transform(self, X: npt.ArrayLike, patterns: Any = None) -> Any:
+    @overload
+    def inverse_transform(self, X: npt.ArrayLike, patterns: None = None) -> FloatArray: ...
+
+    @overload
+    def inverse_transform(self, X: npt.ArrayLike, patterns: xr.DataArray) -> xr.DataArray: ...
+
+    @overload
+    def inverse_transform(
+        self, X: npt.ArrayLike, patterns: Sequence[xr.DataArray]
+    ) -> list[xr.DataArray]: ...
+
+    def inverse_transform(
+        self, X: npt.ArrayLike, patterns: xr.DataArray | Sequence[xr.DataArray] | None = None
+    ) -> FloatArray | xr.DataArray | list[xr.DataArray]:
         """Put standardised rows back beside what was measured, to draw both.
 
         Parameters
@@ -248,7 +265,7 @@ class QStandardizer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             back.append(measured.copy(data=(found * ratio[:, None]).reshape(part.shape)))
         return back[0] if isinstance(patterns, xr.DataArray) else back
 
-    def get_feature_names_out(self, input_features: Any = None) -> Array:
+    def get_feature_names_out(self, input_features: object = None) -> npt.NDArray[np.object_]:
         """Names of the grid points, such as ``q0.9900``.
 
         Parameters
@@ -265,7 +282,7 @@ class QStandardizer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         digits = max(4, 1 - math.floor(math.log10(self.q_[1] - self.q_[0])))
         return np.array([f"q{value:.{digits}f}" for value in self.q_], dtype=object)
 
-    def _input_axis(self) -> Array:
+    def _input_axis(self) -> FloatArray:
         if self.input_q is None:
             return self.q_
         try:
@@ -273,13 +290,13 @@ class QStandardizer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         except (TypeError, ValueError):
             raise ValueError("input_q must be numbers, Q in 1/Angstrom") from None
 
-    def _standardize_pattern(self, pattern: xr.DataArray, resampler: Resampler) -> Array:
+    def _standardize_pattern(self, pattern: xr.DataArray, resampler: Resampler) -> RealArray:
         source = pattern.attrs.get("source", "pattern")
         rows = rows_of(pattern)
         dtype = np.float32 if rows.dtype == np.float32 else np.float64
         standard = np.empty((len(rows), len(self.q_)), dtype=dtype)
         for chunk in _chunks(rows):
-            part = rows[chunk].astype(dtype, copy=False)
+            part = cast("RealArray", rows[chunk].astype(dtype, copy=False))
             _check_rows(part, pattern, source)
             on_grid = self._on_grid(part, resampler)
             if not (np.nanmax(on_grid, axis=1) > 0).all():
@@ -296,7 +313,7 @@ class QStandardizer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             standard[chunk] = self._scaled(on_grid)
         return standard
 
-    def _on_grid(self, rows: Array, resampler: Resampler) -> Array:
+    def _on_grid(self, rows: RealArray, resampler: Resampler) -> RealArray:
         on_grid = resampler(_unit_maximum(rows))
         measured = np.isfinite(on_grid)
         if not measured.any(axis=1).all():
@@ -309,7 +326,7 @@ class QStandardizer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             on_grid = _pad(on_grid, measured, self.padding)
         return on_grid
 
-    def _area(self, on_grid: Array) -> Array:
+    def _area(self, on_grid: RealArray) -> FloatArray:
         """Area of the measured part, with straight lines between the points of coarse patterns."""
         total = area(on_grid, self.q_)
         missing = np.isnan(on_grid)
@@ -321,7 +338,7 @@ class QStandardizer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
                 total[rows] = (0.5 * (values[:, 1:] + values[:, :-1]) * steps).sum(axis=1)
         return total
 
-    def _joined(self, on_grid: Array) -> Array:
+    def _joined(self, on_grid: FloatArray) -> FloatArray:
         """Rows with straight lines between the points of coarse patterns."""
         missing = np.isnan(on_grid)
         if self.coarse == "spline" or not missing.any():
@@ -337,7 +354,7 @@ class QStandardizer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             joined[np.ix_(rows, between)] = lines
         return joined
 
-    def _scaled(self, on_grid: Array) -> Array:
+    def _scaled(self, on_grid: RealArray) -> RealArray:
         total = self._area(on_grid)
         absolute = self._area(np.abs(on_grid)) if (on_grid < 0).any() else total
         # A bare array may hold anything, such as numbers that are no intensities.
@@ -345,7 +362,7 @@ class QStandardizer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         scale = np.divide(float(self.area), total, out=np.zeros_like(total), where=total > _NOTHING)
         return np.asarray(on_grid * scale[:, None].astype(on_grid.dtype))
 
-    def _validated(self, X: Any, *, reset: bool) -> Array:
+    def _validated(self, X: _Patterns, *, reset: bool) -> RealArray:
         if isinstance(X, xr.Dataset):
             raise TypeError("X is a Dataset; give a DataArray of patterns over q")
         if isinstance(X, Sequence) and len(X) == 0:
@@ -362,13 +379,13 @@ class QStandardizer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             )
         )
 
-    def __sklearn_tags__(self) -> Any:
+    def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = True
         return tags
 
 
-def _has_axis(X: Any) -> bool:
+def _has_axis(X: object) -> TypeGuard[xr.DataArray | Sequence[xr.DataArray]]:
     if isinstance(X, xr.DataArray):
         return True
     if not isinstance(X, Sequence) or isinstance(X, str) or len(X) == 0:
@@ -381,18 +398,18 @@ def _has_axis(X: Any) -> bool:
     return all(with_axis)
 
 
-def _chunks(rows: Array) -> Iterator[slice]:
+def _chunks(rows: npt.NDArray[np.floating | np.integer]) -> Iterator[slice]:
     """Some rows at a time: what is in between fits the memory of a laptop."""
     return (slice(start, start + _CHUNK) for start in range(0, len(rows), _CHUNK))
 
 
-def _unit_maximum(rows: Array) -> Array:
+def _unit_maximum(rows: RealArray) -> RealArray:
     """Rows scaled to a largest value of 1, so that no sum over- or underflows."""
     largest = np.fmax.reduce(np.abs(rows), axis=1, keepdims=True, initial=0.0).astype(np.float64)
-    return (rows / np.where(largest > 0, largest, 1.0)).astype(rows.dtype)
+    return cast("RealArray", (rows / np.where(largest > 0, largest, 1.0)).astype(rows.dtype))
 
 
-def _check_rows(rows: Array, pattern: xr.DataArray, source: str) -> None:
+def _check_rows(rows: npt.NDArray[np.floating], pattern: xr.DataArray, source: str) -> None:
     if np.isinf(rows).any():
         raise ValueError(f"{source}: infinite intensities; check how they were computed")
     if np.isnan(rows).all(axis=1).any():
@@ -406,7 +423,7 @@ def _check_rows(rows: Array, pattern: xr.DataArray, source: str) -> None:
         raise ValueError(f"{source}: no intensity; no measured point is above zero")
 
 
-def _interpolate(grid: Array, rows: Array, q: Array) -> Array:
+def _interpolate(grid: FloatArray, rows: FloatArray, q: FloatArray) -> FloatArray:
     """Rows of the grid at any points, by straight lines; NaN where they do not reach."""
     if q is grid:
         return rows.copy()
@@ -416,7 +433,7 @@ def _interpolate(grid: Array, rows: Array, q: Array) -> Array:
     return found
 
 
-def _pad(on_grid: Array, measured: Array, padding: str) -> Array:
+def _pad(on_grid: RealArray, measured: BoolArray, padding: str) -> RealArray:
     padded = on_grid.copy()
     positions = np.arange(on_grid.shape[1])
     for k in np.flatnonzero(~measured.all(axis=1)):
