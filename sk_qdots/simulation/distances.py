@@ -184,7 +184,7 @@ class DistanceTable:
             "pairs": [group.pairs for group in self.groups],
             "dimensions": list(self.dimensions),
         }
-        # Any, as numpy has an option of its own among the keywords.
+        # Any: for all that a checker knows, one is named as numpy's own option.
         arrays: dict[str, Any] = {
             "header": np.array(json.dumps(header)),
             "diameters": self.diameters,
