@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
 import xarray as xr
+from sklearn.base import BaseEstimator
 from sklearn.model_selection import KFold, StratifiedGroupKFold, cross_validate
+
+from .protocols import Scorer
 
 __all__ = ["cross_validate_folds"]
 
 
 def cross_validate_folds(
-    estimator: Any,
-    X: Any,
+    estimator: BaseEstimator,
+    X: xr.DataArray | npt.ArrayLike,
     y: npt.ArrayLike,
     groups: npt.ArrayLike,
     *,
     n_splits: int = 5,
-    scoring: Any = None,
+    scoring: str | Scorer | Sequence[str] | Mapping[str, Scorer] | None = None,
     random_state: int = 0,
     n_jobs: int | None = None,
     verbose: int = 0,
@@ -72,13 +75,13 @@ def cross_validate_folds(
             estimator,
             X,
             y,
-            groups=given,
+            groups=kept_together,
             cv=kind(n_splits, shuffle=True, random_state=random_state),
             scoring=scoring,
             n_jobs=n_jobs,
             verbose=verbose,
         )
-        for kind, given in protocols.values()
+        for kind, kept_together in protocols.values()
     ]
     return xr.Dataset(
         {

@@ -29,14 +29,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import cast
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["METRICS", "N_BINS", "Answers"]
+from .._typing import BoolArray, FloatArray, IntArray
+from .protocols import Estimator, Patterns
 
-Array = npt.NDArray[Any]
+__all__ = ["METRICS", "N_BINS", "Answers"]
 
 N_BINS = 10  # of the probability, for calibration
 _LEAST_PROBABILITY = 1e-12
@@ -68,14 +69,18 @@ class Answers:
     0.5
     """
 
-    truth: Array
-    classes: Array
-    predicted: Array
-    probabilities: Array | None = None
+    truth: FloatArray
+    classes: FloatArray | IntArray
+    predicted: FloatArray | IntArray
+    probabilities: FloatArray | None = None
 
     @classmethod
     def of(
-        cls, estimator: Any, X: Any, truth: npt.ArrayLike, classes: npt.ArrayLike | None = None
+        cls,
+        estimator: Estimator,
+        X: Patterns,
+        truth: npt.ArrayLike,
+        classes: npt.ArrayLike | None = None,
     ) -> Answers:
         """Ask an estimator.
 
@@ -126,7 +131,7 @@ class Answers:
             predicted = np.asarray(estimator.predict(X), dtype=np.float64)
         return cls(diameters, classes[order], predicted, probabilities[:, order])
 
-    def __getitem__(self, rows: Array) -> Answers:
+    def __getitem__(self, rows: IntArray | BoolArray) -> Answers:
         """Some of the answers."""
         few = None if self.probabilities is None else self.probabilities[rows]
         return Answers(self.truth[rows], self.classes, self.predicted[rows], few)
@@ -135,18 +140,18 @@ class Answers:
         return len(self.truth)
 
     @cached_property
-    def nearest(self) -> Array:
+    def nearest(self) -> IntArray:
         """Position of the class nearest to each true diameter."""
-        return _nearest(self.classes, self.truth)
+        return _nearest_class(self.classes, self.truth)
 
     @cached_property
-    def position(self) -> Array:
+    def position(self) -> IntArray:
         """Position of the class nearest to each answer; -1 where there is no answer."""
-        found = _nearest(self.classes, np.nan_to_num(self.predicted))
+        found = _nearest_class(self.classes, np.nan_to_num(self.predicted))
         return np.asarray(np.where(self.predicted > 0, found, -1))
 
     @cached_property
-    def right(self) -> Array:
+    def right(self) -> BoolArray:
         """Whether no class is nearer to the truth than the answer's."""
         distance = np.abs(self.classes[self.position] - self.truth)
         least = np.abs(self.classes[self.nearest] - self.truth)
@@ -154,13 +159,13 @@ class Answers:
         return np.asarray((self.position >= 0) & nearest & self.possible)
 
     @cached_property
-    def near(self) -> Array:
+    def near(self) -> BoolArray:
         """Whether the answer is the nearest class or a neighbour of it."""
         beside = np.abs(self.position - self.nearest) <= 1
         return np.asarray(self.right | ((self.position >= 0) & beside & self.possible))
 
     @cached_property
-    def possible(self) -> Array:
+    def possible(self) -> BoolArray:
         """Whether there is a right class: the truth is not beyond all of them."""
         if len(self.classes) < 2:
             return np.asarray(np.isclose(self.truth, self.classes[0]))
@@ -169,7 +174,7 @@ class Answers:
         return np.asarray((self.truth >= low) & (self.truth <= high))
 
     @cached_property
-    def error(self) -> Array:
+    def error(self) -> FloatArray:
         """Expected minus true diameter, in nm; NaN where there is no answer."""
         expected = np.where(self.predicted > 0, self.predicted, np.nan)
         if self.probabilities is not None:
@@ -177,39 +182,40 @@ class Answers:
         return np.asarray((expected - self.truth) / 1000.0)
 
     @cached_property
-    def log_probability(self) -> Array:
+    def log_probability(self) -> FloatArray:
         """Logarithm of the probability of the nearest class."""
-        likely = np.where(self.possible, self._given()[np.arange(len(self)), self.nearest], 0.0)
+        of_nearest = self._checked_probabilities()[np.arange(len(self)), self.nearest]
+        likely = np.where(self.possible, of_nearest, 0.0)
         return np.asarray(np.log(np.maximum(likely, _LEAST_PROBABILITY)))
 
-    def reliability(self) -> tuple[Array, Array, Array]:
+    def reliability(self) -> tuple[IntArray, FloatArray, FloatArray]:
         """Numbers of answers, sums of their probabilities and of right ones, by probability.
 
         Returns
         -------
         tuple of 3 ndarray of shape (N_BINS,)
         """
-        top = self._given().max(axis=1)
+        top = self._checked_probabilities().max(axis=1)
         bins = np.minimum((top * N_BINS).astype(int), N_BINS - 1)
-        return (
-            np.bincount(bins, minlength=N_BINS),
-            np.bincount(bins, weights=top, minlength=N_BINS),
-            np.bincount(bins, weights=self.right, minlength=N_BINS),
+        said, right = (  # the types of numpy overlook the weights
+            cast("FloatArray", np.bincount(bins, weights=weights, minlength=N_BINS))
+            for weights in (top, self.right)
         )
+        return np.bincount(bins, minlength=N_BINS), said, right
 
-    def _given(self) -> Array:
+    def _checked_probabilities(self) -> FloatArray:
         if self.probabilities is None:
             raise ValueError("the estimator has no predict_proba; this metric needs it")
         return self.probabilities
 
 
-def _predicts_most_probable(estimator: Any) -> bool:
+def _predicts_most_probable(estimator: Estimator) -> bool:
     """Whether ``predict`` is known to be the class of the largest probability."""
     last = estimator.steps[-1][1] if hasattr(estimator, "steps") else estimator
     return bool(getattr(last, "predicts_most_probable", False))
 
 
-def _checked_truth(truth: npt.ArrayLike, n_samples: int) -> Array:
+def _checked_truth(truth: npt.ArrayLike, n_samples: int) -> FloatArray:
     """True diameters, which must be positive numbers of picometres."""
     found = np.asarray(truth)
     if found.dtype.kind not in "iuf" or found.shape != (n_samples,):
@@ -227,12 +233,12 @@ def _checked_truth(truth: npt.ArrayLike, n_samples: int) -> Array:
     return found
 
 
-def _nearest(classes: Array, diameters: Array) -> Array:
+def _nearest_class(classes: FloatArray | IntArray, diameters: npt.ArrayLike) -> IntArray:
     middles = 0.5 * (classes[1:] + classes[:-1])
     return np.asarray(np.searchsorted(middles, diameters))
 
 
-def _mean(errors: Array) -> float:
+def _mean_of_answered(errors: FloatArray) -> float:
     """Of the patterns that were answered."""
     answered = errors[np.isfinite(errors)]
     return float(answered.mean()) if answered.size else float("nan")
@@ -246,8 +252,8 @@ def _calibration_error(answers: Answers) -> float:
 METRICS: dict[str, Callable[[Answers], float]] = {
     "accuracy": lambda answers: float(answers.right.mean()),
     "within_one_class": lambda answers: float(answers.near.mean()),
-    "neg_mean_absolute_error": lambda answers: -_mean(np.abs(answers.error)),
-    "mean_signed_error": lambda answers: _mean(answers.error),
+    "neg_mean_absolute_error": lambda answers: -_mean_of_answered(np.abs(answers.error)),
+    "mean_signed_error": lambda answers: _mean_of_answered(answers.error),
     "neg_log_loss": lambda answers: float(answers.log_probability.mean()),
     "neg_calibration_error": lambda answers: -_calibration_error(answers),
 }

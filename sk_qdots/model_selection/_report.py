@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TypeAlias
 
 import joblib
 import numpy as np
@@ -17,13 +17,18 @@ import numpy.typing as npt
 import xarray as xr
 from tqdm import tqdm
 
+from .._typing import IntArray, RealArray
 from ._metrics import METRICS, N_BINS, Answers
 from .conditions import Condition, perturbed, robustness_conditions
+from .protocols import Estimator, Patterns
 from .remeasurement import measured_samples
 
 __all__ = ["robustness_report"]
 
-Array = npt.NDArray[Any]
+_Dims: TypeAlias = str | tuple[str, ...]
+_Variable: TypeAlias = (  # of a Dataset, with its attributes or without
+    tuple[_Dims, npt.ArrayLike] | tuple[_Dims, npt.ArrayLike, dict[str, str]]
+)
 
 _N_SAMPLES = 3060
 _N_RECOGNISED = 64  # rows by whose answers an estimator is recognised
@@ -32,8 +37,8 @@ _UNITS = {"mean_absolute_error": "nm", "mean_signed_error": "nm"}
 
 
 def robustness_report(
-    estimator: Any,
-    X: Any = None,
+    estimator: Estimator,
+    X: Patterns | None = None,
     y: npt.ArrayLike | None = None,
     *,
     conditions: Sequence[Condition] | None = None,
@@ -108,13 +113,17 @@ def robustness_report(
     names = [condition.name for condition in conditions]
     if len(set(names)) != len(names) or not names:
         raise ValueError("conditions must have names that differ, and there must be some")
-    target = None if path is None else _checked(Path(path))
-    keys = {condition.name: _key(condition) for condition in conditions}
-    known = _fingerprint(estimator, X, np.asarray(y))
-    parts = [] if target is None or not target.exists() else _parts(target, known)
+    target = None if path is None else _checked_path(Path(path))
+    keys = {condition.name: _condition_key(condition) for condition in conditions}
+    fingerprint = _fingerprint(estimator, X, np.asarray(y))
+    parts = [] if target is None or not target.exists() else _stored_parts(target, fingerprint)
     # What was made under another condition of the same name is made again.
-    parts = [p for p in parts if keys.get(_name(p), str(p.key.values[0])) == p.key.values[0]]
-    done = {_name(part) for part in parts}
+    parts = [
+        part
+        for part in parts
+        if keys.get(_condition_name(part), _part_key(part)) == _part_key(part)
+    ]
+    done = {_condition_name(part) for part in parts}
     with tqdm(
         total=len(names), initial=len(done & set(names)), desc="Conditions", disable=not progress
     ) as bar:
@@ -125,12 +134,12 @@ def robustness_report(
             part = _part(estimator, condition, X, y)
             parts.append(part.assign_coords(key=("condition", [keys[condition.name]])))
             if target is not None:
-                _write(_joined(parts, known), target)
+                _write_parts(_joined_parts(parts, fingerprint), target)
             bar.update()
-    return _joined(parts, known).sel(condition=names)
+    return _joined_parts(parts, fingerprint).sel(condition=names)
 
 
-def _part(estimator: Any, condition: Condition, X: Any, y: npt.ArrayLike) -> xr.Dataset:
+def _part(estimator: Estimator, condition: Condition, X: Patterns, y: npt.ArrayLike) -> xr.Dataset:
     """The answers under one condition."""
     start = time.monotonic()
     changed, truth = perturbed(condition.perturbation, X, y)
@@ -141,8 +150,10 @@ def _part(estimator: Any, condition: Condition, X: Any, y: npt.ArrayLike) -> xr.
         refused = str(error)
         classes = np.sort(getattr(estimator, "classes_", np.unique(np.asarray(y))))
         probabilities = np.empty((0, len(classes)))
-        given = probabilities if hasattr(estimator, "predict_proba") else None
-        answers = Answers(truth[:0], classes, truth[:0], given)
+        has_probabilities = hasattr(estimator, "predict_proba")
+        answers = Answers(
+            truth[:0], classes, truth[:0], probabilities if has_probabilities else None
+        )
     fractions = np.full(len(truth), np.nan)
     if isinstance(changed, xr.DataArray) and "qd_fraction" in changed.coords:
         fractions = np.asarray(changed.coords["qd_fraction"].values, dtype=np.float64)
@@ -150,7 +161,7 @@ def _part(estimator: Any, condition: Condition, X: Any, y: npt.ArrayLike) -> xr.
     classes = answers.classes
     shape = (len(classes), len(levels))
     n = np.zeros(shape, dtype=np.int32)
-    cells = {name: np.full(shape, np.nan) for name in _metrics(answers)}
+    cells = {name: np.full(shape, np.nan) for name in _metric_names(answers)}
     of_level = np.searchsorted(levels, fractions)
     if not refused:
         for k, level in np.ndindex(*shape):
@@ -162,7 +173,7 @@ def _part(estimator: Any, condition: Condition, X: Any, y: npt.ArrayLike) -> xr.
     answered = answers.position >= 0
     np.add.at(confusion, (answers.nearest[answered], answers.position[answered]), 1)
     cell = ("condition", "diameter", "qd_fraction")
-    data: dict[str, Any] = {"n": (cell, n[None])}
+    data: dict[str, _Variable] = {"n": (cell, n[None])}
     for name, values in cells.items():
         plain = name.removeprefix("neg_")
         units = {"units": _UNITS.get(plain, "1")}
@@ -193,14 +204,14 @@ def _part(estimator: Any, condition: Condition, X: Any, y: npt.ArrayLike) -> xr.
     )
 
 
-def _metrics(answers: Answers) -> list[str]:
+def _metric_names(answers: Answers) -> list[str]:
     """Those that exist for these answers."""
     if answers.probabilities is not None:
         return list(METRICS)
     return [name for name in METRICS if name not in ("neg_log_loss", "neg_calibration_error")]
 
 
-def _joined(parts: Sequence[xr.Dataset], fingerprint: str) -> xr.Dataset:
+def _joined_parts(parts: Sequence[xr.Dataset], fingerprint: str) -> xr.Dataset:
     counts = {"n": 0, "confusion": 0}
     rest = {str(name): np.nan for part in parts for name in part.data_vars if name not in counts}
     whole = xr.concat(
@@ -221,31 +232,35 @@ def _joined(parts: Sequence[xr.Dataset], fingerprint: str) -> xr.Dataset:
     return whole
 
 
-def _fingerprint(estimator: Any, X: Any, y: Array) -> str:
+def _fingerprint(estimator: Estimator, X: Patterns, y: RealArray | IntArray) -> str:
     """What must be the same for a report to be gone on with."""
     values = np.asarray(X)
     few = np.linspace(0, len(values) - 1, min(len(values), _N_RECOGNISED)).astype(int)
     answers = Answers.of(estimator, X[few], y[few])
-    said = answers.predicted if answers.probabilities is None else answers.probabilities
+    recognised_by = answers.predicted if answers.probabilities is None else answers.probabilities
     found = hashlib.sha256(np.ascontiguousarray(values).tobytes())
     found.update(y.tobytes())
     for name in ("solvent", "qd_fraction", "snr"):
         if isinstance(X, xr.DataArray) and name in X.coords:
             found.update(str(X.coords[name].values.tolist()).encode())
-    found.update(np.round(said, 3).tobytes())
+    found.update(np.round(recognised_by, 3).tobytes())
     return found.hexdigest()
 
 
-def _key(condition: Condition) -> str:
+def _condition_key(condition: Condition) -> str:
     """What tells a condition from another one of the same name."""
     return str(joblib.hash((version("sk_qdots"), condition.perturbation)))
 
 
-def _name(part: xr.Dataset) -> str:
+def _condition_name(part: xr.Dataset) -> str:
     return str(part.condition.values[0])
 
 
-def _digest(report: xr.Dataset) -> str:
+def _part_key(part: xr.Dataset) -> str:
+    return str(part.key.values[0])
+
+
+def _report_digest(report: xr.Dataset) -> str:
     """Of all numbers and words, to know damage by."""
     found = hashlib.sha256()
     for name in sorted(map(str, report.variables)):
@@ -253,7 +268,7 @@ def _digest(report: xr.Dataset) -> str:
     return found.hexdigest()
 
 
-def _checked(path: Path) -> Path:
+def _checked_path(path: Path) -> Path:
     if path.suffix != ".nc":
         raise ValueError(f"path is {path}; it must end in .nc")
     if not path.parent.is_dir():
@@ -261,12 +276,12 @@ def _checked(path: Path) -> Path:
     return path
 
 
-def _parts(path: Path, fingerprint: str) -> list[xr.Dataset]:
+def _stored_parts(path: Path, fingerprint: str) -> list[xr.Dataset]:
     """The conditions that a file holds."""
     try:
         with xr.open_dataset(path, engine="scipy") as stored:
             whole = stored.load().drop_encoding()
-        sound = _digest(whole) == whole.attrs.get("digest")
+        sound = _report_digest(whole) == whole.attrs.get("digest")
     except PermissionError:
         raise
     except Exception:  # the parser trusts what it reads
@@ -283,9 +298,9 @@ def _parts(path: Path, fingerprint: str) -> list[xr.Dataset]:
     return [whole.isel(condition=[k]) for k in range(whole.sizes["condition"])]
 
 
-def _write(report: xr.Dataset, path: Path) -> None:
+def _write_parts(report: xr.Dataset, path: Path) -> None:
     partial = path.with_name(f".{path.name}.{os.getpid()}")
-    report = report.assign_attrs(digest=_digest(report))
+    report = report.assign_attrs(digest=_report_digest(report))
     try:
         report.to_netcdf(partial, engine="scipy", format="NETCDF3_64BIT")
         partial.replace(path)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Unpack
 
 import numpy.typing as npt
 
 from ._metrics import METRICS, Answers
-from .conditions import perturbed, robustness_conditions
+from .conditions import Perturbation, perturbed, robustness_conditions
+from .protocols import ConditionSettings, Estimator, Patterns
 
 __all__ = ["PerturbedScorer", "robustness_scorers"]
 
@@ -48,13 +49,13 @@ class PerturbedScorer:
     1.0
     """
 
-    def __init__(self, perturbation: Any, metric: Metric = "accuracy") -> None:
+    def __init__(self, perturbation: Perturbation, metric: Metric = "accuracy") -> None:
         if isinstance(metric, str) and metric not in METRICS:
             raise ValueError(f"unknown metric {metric!r}; known: {', '.join(METRICS)}")
         self.perturbation = perturbation
         self.metric = metric
 
-    def __call__(self, estimator: Any, X: Any, y: npt.ArrayLike) -> float:
+    def __call__(self, estimator: Estimator, X: Patterns, y: npt.ArrayLike) -> float:
         """Score a fitted estimator.
 
         Parameters
@@ -80,7 +81,7 @@ class PerturbedScorer:
 def robustness_scorers(
     tests: Iterable[str] | None = None,
     metrics: str | Iterable[str] = "accuracy",
-    **settings: Any,
+    **settings: Unpack[ConditionSettings],
 ) -> dict[str, PerturbedScorer]:
     """Scorers of every condition of the robustness tests.
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +13,7 @@ import xarray as xr
 from sklearn.base import clone
 from sklearn.pipeline import make_pipeline
 
+from .._typing import FloatArray
 from ..augmentation import (
     Background,
     InstrumentBroadening,
@@ -23,14 +25,16 @@ from ..augmentation import (
     SolventVariation,
     ZeroShift,
 )
+from ..augmentation.base import Transformer
 from ..instruments.radiation import ANODES
 from ..simulation import Crystal
 from ..solvents import held_out_solvents
+from .protocols import Patterns
 from .remeasurement import DISPERSIONS, STRAINS, Remeasurement
 
-__all__ = ["TESTS", "Condition", "perturbed", "robustness_conditions"]
+__all__ = ["TESTS", "Condition", "Perturbation", "perturbed", "robustness_conditions"]
 
-Array = npt.NDArray[Any]
+Perturbation: TypeAlias = Transformer | Remeasurement | None  # None changes nothing
 
 Q_MAX = (15.0, 11.0, 7.0, 5.0, 4.4, 3.5, 2.5)
 Q_MIN = (1.7,)
@@ -83,7 +87,7 @@ class Condition:
 
     test: str
     level: str
-    perturbation: Any
+    perturbation: Perturbation
 
     @property
     def name(self) -> str:
@@ -91,7 +95,9 @@ class Condition:
         return f"{self.test}={self.level}" if self.level else self.test
 
 
-def perturbed(perturbation: Any, X: Any, y: npt.ArrayLike) -> tuple[Any, Array]:
+def perturbed(
+    perturbation: Perturbation, X: Patterns, y: npt.ArrayLike
+) -> tuple[Patterns, FloatArray]:
     """Patterns under a condition, and their true diameters in picometres."""
     if isinstance(perturbation, Remeasurement):
         return perturbation.remeasure(X, y)
@@ -165,27 +171,25 @@ def robustness_conditions(
         if test not in TESTS:
             raise ValueError(f"unknown test {test!r}; known: {', '.join(TESTS)}")
     curves = solvents if isinstance(solvents, Mapping) else None
-    common: dict[str, Any] = {
-        "crystal": crystal,
-        "curves": curves,
-        "wavelength": wavelength,
-        "dispersions": tuple(dispersions),
-        "strains": tuple(strains),
-        "random_state": random_state,
-    }
+    fresh = partial(
+        Remeasurement,
+        crystal=crystal,
+        curves=curves,
+        wavelength=wavelength,
+        dispersions=tuple(dispersions),
+        strains=tuple(strains),
+        random_state=random_state,
+    )
 
-    def fresh(**changes: Any) -> Remeasurement:
-        return Remeasurement(**{**common, **changes})
-
-    def coarse(factor: int, q_max: float | None = None) -> Any:
+    def coarse(factor: int, q_max: float | None = None) -> Transformer:
         kept = QCoarsening(factor, coarse="points")
         return kept if q_max is None else make_pipeline(QTruncation(q_max=q_max), kept)
 
-    liquids: dict[str, Any] = {name: name for name in solvents}
+    liquids: dict[str, str | Transformer] = {name: name for name in solvents}
     for change in LIQUID_CHANGES:
         liquids[f"changed by {change:g}"] = SolventVariation(change=change, wavelength=wavelength)
     beam = {"wavelength": wavelength}
-    levels: dict[str, dict[str, Any]] = {
+    levels: dict[str, dict[str, Perturbation]] = {
         "standard": {"": None},
         "q_max": {f"{q:g}": QTruncation(q_max=q) for q in Q_MAX},
         "q_min": {f"{q:g}": QTruncation(q_min=q) for q in Q_MIN},
@@ -203,8 +207,8 @@ def robustness_conditions(
         },
         "background": {f"{b:g}": fresh(instrument=Background(fraction=b)) for b in BACKGROUNDS},
         "laboratory": {
-            level: fresh(qd_fraction=1.0, **changes)
-            for level, changes in _laboratory(crystal).items()
+            level: fresh(dots, instrument, qd_fraction=1.0)
+            for level, (dots, instrument) in _laboratory(crystal).items()
         },
         "shape": {shape: fresh(shape=shape) for shape in SHAPES},
         "between": {"": fresh(between=step)},
@@ -217,29 +221,30 @@ def robustness_conditions(
     ]
 
 
-def _laboratory(crystal: str | Crystal) -> dict[str, dict[str, Any]]:
-    """What a diffractometer with a copper tube does, one by one and together."""
-    beam: dict[str, Any] = {"wavelength": ANODES["Cu"][0]}
+def _laboratory(crystal: str | Crystal) -> dict[str, tuple[Transformer | None, Transformer]]:
+    """What a diffractometer with a copper tube does, one by one and together.
+
+    By level: what acts on the dots, and the instrument.
+    """
+    wavelength = ANODES["Cu"][0]
     texture = PreferredOrientation(crystal, FACET, march=LABORATORY_MARCH)
-    effects: dict[str, Any] = {
+    effects: dict[str, Transformer] = {
         "doublet": KAlpha2("Cu"),
-        "polarised": Polarisation(**beam),
-        "resolution": InstrumentBroadening(w=LABORATORY_FWHM**2, **beam),
-        "zero": ZeroShift(LABORATORY_ZERO, **beam),
-        "plate": Background("borosilicate", LABORATORY_BACKGROUND, **beam),
+        "polarised": Polarisation(wavelength=wavelength),
+        "resolution": InstrumentBroadening(w=LABORATORY_FWHM**2, wavelength=wavelength),
+        "zero": ZeroShift(LABORATORY_ZERO, wavelength=wavelength),
+        "plate": Background("borosilicate", LABORATORY_BACKGROUND, wavelength=wavelength),
         "air": Background(fraction=LABORATORY_BACKGROUND),
     }
     q_min, q_max = LABORATORY_RANGE
     measured = QTruncation(q_min=q_min, q_max=q_max)
     # Curves of the plate end where the angle does, and effects reach beyond the measured range.
     reached = QTruncation(q_min=q_min - _MARGIN, q_max=q_max + _MARGIN)
-    alone = {
-        name: {"instrument": make_pipeline(reached, e, measured)} for name, e in effects.items()
-    }
+    alone = {name: (None, make_pipeline(reached, e, measured)) for name, e in effects.items()}
     together = make_pipeline(reached, *effects.values(), measured)
     return {
-        "range": {"instrument": measured},
+        "range": (None, measured),
         **alone,
-        "texture": {"dots": texture, "instrument": measured},
-        "all": {"dots": texture, "instrument": together},
+        "texture": (texture, measured),
+        "all": (texture, together),
     }

@@ -5,21 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from numbers import Integral
-from typing import Any, NamedTuple
+from typing import NamedTuple, Unpack, cast
 
 import numpy as np
 import numpy.typing as npt
 import xarray as xr
 from sklearn.base import BaseEstimator, clone
 
+from .._typing import FloatArray, IntArray
 from ..augmentation import PoissonNoise, SolventMixer, library_samples, perturb
-from ..augmentation.base import Generators, digest, grid_of
+from ..augmentation.base import Generators, Transformer, digest, grid_of
 from ..preprocessing.patterns import area
 from ..simulation import Crystal, default_q_grid, simulate_library
+from .protocols import DotSettings, Patterns
 
 __all__ = ["Remeasurement", "measured_samples"]
-
-Array = npt.NDArray[Any]
 
 # Between those of the standard library, so that no training has seen them.
 DISPERSIONS = (0.065, 0.095, 0.125, 0.155, 0.185)
@@ -91,10 +91,10 @@ class Remeasurement(BaseEstimator):  # type: ignore[misc]
 
     def __init__(
         self,
-        dots: Any = None,
-        instrument: Any = None,
+        dots: Transformer | None = None,
+        instrument: Transformer | None = None,
         *,
-        solvent: Any = None,
+        solvent: str | Transformer | None = None,
         qd_fraction: float | None = None,
         snr: float | None = None,
         between: float | None = None,
@@ -120,7 +120,7 @@ class Remeasurement(BaseEstimator):  # type: ignore[misc]
         self.strains = strains
         self.random_state = random_state
 
-    def remeasure(self, X: Any, y: npt.ArrayLike) -> tuple[xr.DataArray, Array]:
+    def remeasure(self, X: Patterns, y: npt.ArrayLike) -> tuple[xr.DataArray, FloatArray]:
         """Fresh patterns.
 
         Parameters
@@ -142,10 +142,10 @@ class Remeasurement(BaseEstimator):  # type: ignore[misc]
             If a label is no size, a parameter is out of range, or a row names a solvent
             that is not known.
         """
-        rows, labels = np.asarray(X), _labels(y)
+        rows, labels = np.asarray(X), _checked_labels(y)
         if rows.ndim != 2 or len(rows) != len(labels):
             raise ValueError(f"X has shape {rows.shape} and y {len(labels)} labels")
-        self._check()
+        self._check_parameters()
         q = grid_of(X, None, rows.shape[1])
         rngs = [np.random.default_rng([self.random_state, digest(row)]) for row in rows]
         if self.between is not None:
@@ -160,21 +160,21 @@ class Remeasurement(BaseEstimator):  # type: ignore[misc]
             tuple(self.dispersions),
             tuple(self.strains),
         )
-        clean, of = library_samples(library)[:2]
-        members = {label: np.flatnonzero(of == label) for label in np.unique(labels)}
+        clean, label_of = library_samples(library)[:2]
+        members = {label: np.flatnonzero(label_of == label) for label in np.unique(labels)}
         chosen = np.array(
             [rng.choice(members[label]) for label, rng in zip(labels, rngs, strict=True)]
         )
         dots = clean[chosen].astype(np.float64)
         dots = dots.copy(data=dots.values * (_AREA / area(dots.values, q))[:, None])
         if self.dots is not None:
-            dots = perturb(clone(self.dots).fit(dots), dots, rngs)
+            dots = cast("xr.DataArray", perturb(clone(self.dots).fit(dots), dots, rngs))
         cells = self._cells(X, rngs)
         measured = np.empty(dots.shape, dtype=np.float32)
         for cell in dict.fromkeys(cells):
             here = np.array([other == cell for other in cells])
-            of_rows = [rng for rng, chosen in zip(rngs, here, strict=True) if chosen]
-            measured[here] = self._measured(dots[here], cell, of_rows).values
+            here_rngs = [rng for rng, is_here in zip(rngs, here, strict=True) if is_here]
+            measured[here] = self._measured(dots[here], cell, here_rngs).values
         names = ("solvent", "qd_fraction", "snr")
         coords = {
             name: ("sample", np.array(values, dtype=object if name == "solvent" else float))
@@ -182,7 +182,7 @@ class Remeasurement(BaseEstimator):  # type: ignore[misc]
         }
         return dots.copy(data=measured).assign_coords(coords), labels.astype(np.float64)
 
-    def _check(self) -> None:
+    def _check_parameters(self) -> None:
         """Refuse what would be measured as something else."""
         if self.qd_fraction is not None and not 0 < self.qd_fraction <= 1:
             raise ValueError(f"qd_fraction is {self.qd_fraction}; it must lie in (0, 1]")
@@ -190,14 +190,14 @@ class Remeasurement(BaseEstimator):  # type: ignore[misc]
             raise ValueError(f"snr is {self.snr}; it must be positive")
         if self.between is not None and not self.between > 0:
             raise ValueError(f"between is {self.between}; it must be a step in picometres")
-        seed: Any = self.random_state
+        seed: object = self.random_state
         if not isinstance(seed, Integral) or int(seed) < 0:
             raise ValueError(
                 f"random_state is {self.random_state!r}; it must be an integer: a score must be "
                 "the same every time"
             )
 
-    def _cells(self, X: Any, rngs: Generators) -> list[Cell]:
+    def _cells(self, X: Patterns, rngs: Generators) -> list[Cell]:
         """How every row is measured: as told, as it was, or drawn."""
         drawn = [
             Cell(str(rng.choice(SOLVENTS)), rng.choice(QD_FRACTIONS), rng.choice(SNR))
@@ -212,8 +212,8 @@ class Remeasurement(BaseEstimator):  # type: ignore[misc]
         if self.snr is not None:
             found["snr"] = [self.snr] * len(rngs)
         if self.solvent is not None:
-            said = self.solvent if isinstance(self.solvent, str) else type(self.solvent).__name__
-            found["solvent"] = [said] * len(rngs)
+            liquid = self.solvent if isinstance(self.solvent, str) else type(self.solvent).__name__
+            found["solvent"] = [liquid] * len(rngs)
         return [
             Cell(str(solvent), float(fraction), float(snr))
             for solvent, fraction, snr in zip(*found.values(), strict=True)
@@ -221,18 +221,18 @@ class Remeasurement(BaseEstimator):  # type: ignore[misc]
 
     def _measured(self, dots: xr.DataArray, cell: Cell, rngs: Generators) -> xr.DataArray:
         """Dry patterns in a liquid, through an instrument, counted; each row's own draws."""
-        steps: list[Any] = []
+        steps: list[Transformer] = []
         if cell.qd_fraction < 1.0:
             if self.solvent is None or isinstance(self.solvent, str):
                 known = (self.curves or {}).get(cell.solvent, cell.solvent)
-                steps.append(SolventMixer(known, wavelength=self.wavelength))
+                liquid = SolventMixer(known, wavelength=self.wavelength)
             else:
-                steps.append(clone(self.solvent))
-            steps[0].set_params(qd_fraction=cell.qd_fraction)
+                liquid = clone(self.solvent)
+            steps.append(liquid.set_params(qd_fraction=cell.qd_fraction))
         if self.instrument is not None:
             steps.append(clone(self.instrument))
         for step in (*steps, PoissonNoise(snr=cell.snr)):
-            dots = perturb(step.fit(dots), dots, rngs)
+            dots = cast("xr.DataArray", perturb(step.fit(dots), dots, rngs))
         return dots
 
 
@@ -245,8 +245,8 @@ def measured_samples(
     snr: Sequence[float] = SNR,
     q: npt.ArrayLike | None = None,
     random_state: int = 0,
-    **settings: Any,
-) -> tuple[xr.DataArray, Array]:
+    **settings: Unpack[DotSettings],
+) -> tuple[xr.DataArray, IntArray]:
     """Fresh patterns to judge an estimator by: the same number of each size and condition.
 
     Parameters
@@ -283,7 +283,7 @@ def measured_samples(
     >>> X.sizes["sample"], y.tolist()
     (8, [3000, 4000, 3000, 4000, 3000, 4000, 3000, 4000])
     """
-    labels = np.resize(_labels(classes), n_samples)
+    labels = np.resize(_checked_labels(classes), n_samples)
     solvents = [solvents] if isinstance(solvents, str) else solvents
     rng = np.random.default_rng(random_state)
     cells = [(s, c, k) for s in solvents for c in qd_fractions for k in snr]
@@ -306,7 +306,7 @@ def measured_samples(
     return measurement.remeasure(seeds, labels)[0], labels
 
 
-def _labels(y: npt.ArrayLike) -> npt.NDArray[np.int64]:
+def _checked_labels(y: npt.ArrayLike) -> IntArray:
     labels = np.asarray(y)
     if labels.dtype.kind not in "iuf" or not labels.size or not (labels > 0).all():
         raise ValueError("y must hold diameters in picometres, positive numbers")
