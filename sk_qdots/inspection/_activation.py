@@ -19,33 +19,36 @@ arXiv:2011.08891 (2020).
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
+from .._typing import FloatArray, IntArray, RealArray
 from ..preprocessing.patterns import rows_of
 from ._axes import BLUE, Q_LABEL, RED, Display, new_axes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["ClassActivationDisplay", "class_activation"]
+    from ..neural_network import AllCNNClassifier
+    from ..pipeline import SizingPipeline
+    from ..sizing import Sizer
 
-Array = npt.NDArray[Any]
+__all__ = ["ClassActivationDisplay", "class_activation"]
 
 _FEWEST_POSITIONS = 50
 
 
 def class_activation(
-    classifier: Any,
+    classifier: AllCNNClassifier,
     X: npt.ArrayLike,
     *,
-    target: Any = None,
-    against: Any = None,
+    target: int | str | None = None,
+    against: int | str | None = None,
     layer: int | None = None,
-) -> tuple[Array, Array]:
+) -> tuple[RealArray, FloatArray]:
     """Map of what each part of the patterns adds to the decision for a class.
 
     Parameters
@@ -88,9 +91,9 @@ def class_activation(
     """
     X = np.asarray(X, dtype=np.float32)
     order = np.argsort(classifier.predict_proba(X), axis=1)[:, ::-1]
-    best = order[:, 0] if target is None else _place(classifier, target, len(X))
+    best = order[:, 0] if target is None else _class_positions(classifier, target, len(X))
     next_best = np.where(order[:, 0] == best, order[:, 1], order[:, 0])
-    other = next_best if against is None else _place(classifier, against, len(X))
+    other = next_best if against is None else _class_positions(classifier, against, len(X))
     architecture, layers = classifier.architecture_, classifier.layers_
     kernels = architecture.kernel_sizes
     activations = [classifier.encode(X)]
@@ -126,7 +129,7 @@ def class_activation(
     return maps, np.clip(edges, 0, X.shape[1])
 
 
-def _place(classifier: Any, label: Any, n: int) -> Array:
+def _class_positions(classifier: AllCNNClassifier, label: int | str, n: int) -> IntArray:
     found = np.flatnonzero(classifier.classes_ == label)
     if not found.size:
         raise ValueError(f"{label!r} is none of the classes, {classifier.classes_.tolist()}")
@@ -156,17 +159,17 @@ class ClassActivationDisplay(Display):
     >>> ClassActivationDisplay.from_estimator(sizer, pattern).plot()  # doctest: +SKIP
     """
 
-    q: Array
-    intensity: Array
-    edges: Array
-    activation: Array
+    q: FloatArray
+    intensity: RealArray
+    edges: FloatArray
+    activation: RealArray
     target: float
     against: float
 
     @classmethod
     def from_estimator(
         cls,
-        estimator: Any,
+        estimator: Sizer | SizingPipeline,
         pattern: xr.DataArray,
         *,
         target: int | None = None,

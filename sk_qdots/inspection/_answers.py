@@ -3,34 +3,35 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
+from .._typing import FloatArray, IntArray
 from ..model_selection import Answers
+from ..model_selection.protocols import Estimator, Patterns
 from ._axes import BLUE, GREY, Display, new_axes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.typing import ColorType
 
 __all__ = ["DiameterDisplay", "ErrorDistributionDisplay", "SizeConfusionDisplay"]
-
-Array = npt.NDArray[Any]
 
 
 def _answers(
     y_true: npt.ArrayLike, y_pred: npt.ArrayLike, classes: npt.ArrayLike | None = None
 ) -> Answers:
-    true, said = np.asarray(y_true), np.asarray(y_pred)
-    if true.shape != said.shape or true.ndim != 1 or not true.size:
+    true, predicted = np.asarray(y_true), np.asarray(y_pred)
+    if true.shape != predicted.shape or true.ndim != 1 or not true.size:
         raise ValueError(
-            f"y_true has shape {true.shape} and y_pred {said.shape}; expected one answer each"
+            f"y_true has shape {true.shape} and y_pred {predicted.shape}; expected one answer each"
         )
-    said = said.astype(float)
-    named = np.r_[true, said[said > 0]] if classes is None else np.asarray(classes)
-    return Answers(true.astype(float), np.unique(named), said)
+    predicted = predicted.astype(float)
+    named = np.r_[true, predicted[predicted > 0]] if classes is None else np.asarray(classes)
+    return Answers(true.astype(float), np.unique(named), predicted)
 
 
 @dataclass
@@ -54,8 +55,8 @@ class SizeConfusionDisplay(Display):
     [[1, 0], [1, 1]]
     """
 
-    confusion: Array
-    diameters: Array
+    confusion: IntArray
+    diameters: FloatArray
     unanswered: int = 0
 
     @classmethod
@@ -86,7 +87,7 @@ class SizeConfusionDisplay(Display):
 
     @classmethod
     def from_estimator(
-        cls, estimator: Any, X: Any, y: npt.ArrayLike, *, ax: Axes | None = None
+        cls, estimator: Estimator, X: Patterns, y: npt.ArrayLike, *, ax: Axes | None = None
     ) -> Self:
         """Ask an estimator, and count its answers.
 
@@ -119,7 +120,7 @@ class SizeConfusionDisplay(Display):
         -------
         SizeConfusionDisplay
         """
-        here = _condition(report, condition)
+        here = _answered_condition(report, condition)
         counts = here["confusion"].values
         return cls(counts, report["diameter"].values, int(here["n"].sum()) - int(counts.sum()))
 
@@ -202,8 +203,8 @@ class ErrorDistributionDisplay(Display):
     [0, 1]
     """
 
-    levels: Array
-    errors: Array
+    levels: FloatArray
+    errors: IntArray
     total: int
     by: str = "diameter"
 
@@ -240,8 +241,8 @@ class ErrorDistributionDisplay(Display):
     @classmethod
     def from_estimator(
         cls,
-        estimator: Any,
-        X: Any,
+        estimator: Estimator,
+        X: Patterns,
         y: npt.ArrayLike,
         *,
         by: str = "diameter",
@@ -270,7 +271,7 @@ class ErrorDistributionDisplay(Display):
             If ``by`` is not one of these, or the patterns do not say their ``qd_fraction``.
         """
         fractions = None
-        if _by(by) == "qd_fraction":
+        if _checked_by(by) == "qd_fraction":
             if not isinstance(X, xr.DataArray) or "qd_fraction" not in X.coords:
                 raise ValueError("X has no coordinate qd_fraction to count errors by")
             fractions = X.coords["qd_fraction"].values
@@ -293,8 +294,8 @@ class ErrorDistributionDisplay(Display):
         -------
         ErrorDistributionDisplay
         """
-        few = _condition(report, condition)
-        other = "qd_fraction" if _by(by) == "diameter" else "diameter"
+        few = _answered_condition(report, condition)
+        other = "qd_fraction" if _checked_by(by) == "diameter" else "diameter"
         n = few["n"]
         wrong = (n * (1.0 - few["accuracy"].fillna(1.0))).sum(other)
         used = (n.sum(other) > 0).values
@@ -359,8 +360,8 @@ class DiameterDisplay(Display):
     0.1
     """
 
-    true: Array
-    predicted: Array
+    true: FloatArray
+    predicted: FloatArray
     label: str = "patterns"
 
     @classmethod
@@ -392,8 +393,8 @@ class DiameterDisplay(Display):
     @classmethod
     def from_estimator(
         cls,
-        estimator: Any,
-        X: Any,
+        estimator: Estimator,
+        X: Patterns,
         y: npt.ArrayLike,
         *,
         label: str = "patterns",
@@ -425,7 +426,12 @@ class DiameterDisplay(Display):
         return float(np.nanmean(np.abs(self.predicted - self.true)))
 
     def plot(
-        self, ax: Axes | None = None, *, marker: str = "o", color: Any = BLUE, size: float = 4.0
+        self,
+        ax: Axes | None = None,
+        *,
+        marker: str = "o",
+        color: ColorType = BLUE,
+        size: float = 4.0,
     ) -> Self:
         """Draw one point a pattern, and the line on which both are the same.
 
@@ -465,7 +471,7 @@ class DiameterDisplay(Display):
         return self._keep(ax)
 
 
-def _condition(report: xr.Dataset, name: str) -> xr.Dataset:
+def _answered_condition(report: xr.Dataset, name: str) -> xr.Dataset:
     """One condition of a report, which must have been answered."""
     if name not in report["condition"].values:
         raise ValueError(f"the report has no condition {name!r}")
@@ -475,7 +481,7 @@ def _condition(report: xr.Dataset, name: str) -> xr.Dataset:
     return here
 
 
-def _by(by: str) -> str:
+def _checked_by(by: str) -> str:
     if by not in ("diameter", "qd_fraction"):
         raise ValueError(f'by is {by!r}; it must be "diameter" or "qd_fraction"')
     return by

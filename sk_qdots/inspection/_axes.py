@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Self
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Self
+
+import numpy as np
+import numpy.typing as npt
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+    from matplotlib.figure import Figure, SubFigure
 
 __all__ = [
     "BLUE",
@@ -18,6 +22,7 @@ __all__ = [
     "RED",
     "SKY",
     "Display",
+    "PanelsDisplay",
     "new_axes",
 ]
 
@@ -42,25 +47,46 @@ class Display:
 
     Attributes
     ----------
-    ax_ : matplotlib Axes, or an array of them
+    ax_ : matplotlib Axes
         Where it was drawn last.
     figure_ : matplotlib Figure
         Around it.
     """
 
-    ax_: Any
-    figure_: Figure
+    ax_: Axes
+    figure_: Figure | SubFigure
 
-    def plot(self, ax: Any = None) -> Self:
+    def plot(self, ax: Axes | None = None) -> Self:
         """Draw it."""
         raise NotImplementedError
 
-    def _drawn_on(self, ax: Any) -> Self:
+    def _drawn_on(self, ax: Axes | None) -> Self:
         """Itself, drawn where it is told to."""
         return self if ax is None else self.plot(ax)
 
-    def _keep(self, ax: Any) -> Self:
+    def _keep(self, ax: Axes) -> Self:
         """Remember where it was drawn."""
         self.ax_ = ax
-        self.figure_ = getattr(ax, "flat", [ax])[0].figure
+        self.figure_ = ax.figure
+        return self
+
+
+class PanelsDisplay:
+    """Base of the displays of several panels.
+
+    Attributes
+    ----------
+    ax_ : ndarray of matplotlib Axes
+        Where it was drawn last.
+    figure_ : matplotlib Figure
+        Around them.
+    """
+
+    ax_: npt.NDArray[np.object_]
+    figure_: Figure | SubFigure
+
+    def _keep(self, axes: Sequence[Axes]) -> Self:
+        """Remember where it was drawn."""
+        self.ax_ = np.asarray(axes)
+        self.figure_ = axes[0].figure
         return self

@@ -10,25 +10,25 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
+from .._typing import BoolArray, FloatArray, RealArray
 from ..augmentation import PoissonNoise, SolventMixer, library_samples
 from ..model_selection import Condition
 from ..model_selection.conditions import perturbed
 from ..preprocessing.patterns import area, q_of
 from ..simulation import Crystal, simulate_library
-from ._axes import BLUE, GREY, Q_LABEL, RED, Display, new_axes
+from ._axes import BLUE, GREY, Q_LABEL, RED, Display, PanelsDisplay, new_axes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.typing import ColorType
 
 __all__ = ["ClarkDistanceDisplay", "LibraryDisplay", "PerturbedPatternsDisplay", "clark_distance"]
-
-Array = npt.NDArray[Any]
 
 _LARGEST_STRAIN = 5e-4  # that is taken for none
 
@@ -71,7 +71,7 @@ def clark_distance(first: npt.ArrayLike, second: npt.ArrayLike) -> float:
 
 
 @dataclass
-class ClarkDistanceDisplay(Display):
+class ClarkDistanceDisplay(PanelsDisplay):
     """Patterns of neighbouring sizes, and how far they are from each other.
 
     Parameters
@@ -92,10 +92,10 @@ class ClarkDistanceDisplay(Display):
     True
     """
 
-    q: Array
-    patterns: Array
-    diameters: Array
-    distances: Array
+    q: FloatArray
+    patterns: FloatArray
+    diameters: FloatArray
+    distances: FloatArray
 
     @classmethod
     def from_library(cls, library: xr.Dataset, q_range: tuple[float, float] = (1.5, 2.5)) -> Self:
@@ -174,11 +174,11 @@ class ClarkDistanceDisplay(Display):
         right.set_ylabel("Clark distance of neighbours")
         right.set_ylim(0.0)
         right.set_title(f"{self.q[0]:.2g} to {self.q[-1]:.2g} Å$^{{-1}}$", fontsize="medium")
-        return self._keep(np.array([left, right]))
+        return self._keep((left, right))
 
 
 @dataclass
-class LibraryDisplay(Display):
+class LibraryDisplay(PanelsDisplay):
     """What strain, dispersion, concentration and noise do to patterns of two sizes.
 
     Parameters
@@ -198,8 +198,8 @@ class LibraryDisplay(Display):
     ['strain', 'relative dispersion', 'concentration', 'noise']
     """
 
-    q: Array
-    panels: Mapping[str, Mapping[str, Array]]
+    q: FloatArray
+    panels: Mapping[str, Mapping[str, FloatArray]]
     diameters: tuple[float, ...]
 
     @classmethod
@@ -244,7 +244,7 @@ class LibraryDisplay(Display):
             return rows.copy(data=rows.values * (1000.0 / area(rows.values, q))[:, None])
 
         plain = patterns(strain=0.0, dispersion=0.10)
-        panels: dict[str, dict[str, Array]] = {
+        panels: dict[str, dict[str, FloatArray]] = {
             "strain": {
                 (f"{100 * s:+.2f} %" if s else "0"): patterns(strain=s, dispersion=0.10).values
                 for s in strains
@@ -316,9 +316,11 @@ class LibraryDisplay(Display):
             ax.set_yticks([])
             ax.set_ylabel("intensity, shifted")
             ax.legend(frameon=False, fontsize="small", loc="upper right")
-        return self._keep(np.asarray(axes))
+        return self._keep(axes)
 
-    def _differences(self, ax: Axes, curves: list[Array], shown: Array, top: float) -> None:
+    def _differences(
+        self, ax: Axes, curves: list[FloatArray], shown: BoolArray, top: float
+    ) -> None:
         """What the smallest and the largest strain change, below the patterns."""
         middle = curves[len(curves) // 2][0]
         shades = _shades(len(curves))
@@ -351,8 +353,8 @@ class PerturbedPatternsDisplay(Display):
     ['15', '11', '7', '5', '4.4', '3.5', '2.5']
     """
 
-    q: Array
-    patterns: Mapping[str, Array]
+    q: FloatArray
+    patterns: Mapping[str, RealArray]
     test: str
 
     @classmethod
@@ -434,7 +436,7 @@ class PerturbedPatternsDisplay(Display):
         return self._keep(ax)
 
 
-def _shades(n: int) -> list[Any]:
+def _shades(n: int) -> list[ColorType]:
     """Colours from dark to light, or three that stand apart."""
     if n <= 3:
         return [*[BLUE, GREY][: n - 1], RED] if n > 1 else [BLUE]

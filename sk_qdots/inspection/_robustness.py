@@ -4,22 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self, TypedDict, Unpack
 
 import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
 from ..model_selection import robustness_conditions, robustness_report
+from ..model_selection.protocols import ConditionSettings, Estimator, Patterns
 from ..model_selection.published import PAPER, REFERENCE_LIMIT, RELEASED
 from ._axes import BLUE, GREEN, GREY, ORANGE, PURPLE, RED, SKY, Display, new_axes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.typing import ColorType
 
 __all__ = ["RobustnessDisplay"]
-
-Array = npt.NDArray[Any]
 
 _AXES = {
     "q_max": r"$Q_\mathrm{max}$ (Å$^{-1}$)",
@@ -33,7 +33,7 @@ _AXES = {
     "march": "March coefficient",
     "background": "background's share of the intensity (%)",
 }
-_MANY = 6  # levels with names, beyond which their names do not fit side by side
+_MOST_WORDS = 6  # levels with names, beyond which their names do not fit side by side
 _PERCENT = ("qd_fraction", "background")
 _LOGARITHMIC = ("step", "step_short_range", "qd_fraction", "snr", "broadening", "zero_shift")
 _COLOURS = (BLUE, ORANGE, PURPLE, GREEN, SKY)
@@ -48,6 +48,14 @@ _KNOWN = (
     (RELEASED, "s:", RED, "released network, paper's liquids (n = 3000)"),
     (PAPER, "*", "black", "as the paper says"),
 )
+
+
+class _Look(TypedDict, total=False):
+    """Of a curve, in the words of matplotlib."""
+
+    color: ColorType | None
+    label: str
+    mfc: ColorType
 
 
 @dataclass
@@ -112,11 +120,11 @@ class RobustnessDisplay(Display):
         ValueError
             If no report holds the test or the metric.
         """
-        given = {"sizer": reports} if isinstance(reports, xr.Dataset) else dict(reports)
+        by_name = {"sizer": reports} if isinstance(reports, xr.Dataset) else dict(reports)
         curves: dict[str, dict[str, float]] = {}
         numbers: dict[str, int] = {}
         places: dict[str, float] = {}
-        for name, report in given.items():
+        for name, report in by_name.items():
             curves[name] = {}
             if f"overall_{metric}" not in report:
                 continue
@@ -134,13 +142,13 @@ class RobustnessDisplay(Display):
     @classmethod
     def from_estimator(
         cls,
-        estimator: Any,
-        X: Any,
+        estimator: Estimator,
+        X: Patterns,
         y: npt.ArrayLike,
         test: str,
         *,
         ax: Axes | None = None,
-        **settings: Any,
+        **settings: Unpack[ConditionSettings],
     ) -> Self:
         """Put an estimator through one test.
 
@@ -193,7 +201,7 @@ class RobustnessDisplay(Display):
         if published and self.metric != "accuracy":
             raise ValueError(f"no {self.metric} was published; leave published out")
         ax = new_axes(ax, 5.2, 3.8)
-        numbers = self._numbers(levels)
+        numbers = self._level_places(levels)
         colours = dict(zip(self.curves, _COLOURS, strict=False))
         style = "o" if numbers is None else "o-"  # names have no order
         for name, curve in self.curves.items():
@@ -201,16 +209,16 @@ class RobustnessDisplay(Display):
             if curve:
                 label = f"{name} (n = {n})" if n else name
                 errors = n if share else 0
-                self._draw(ax, curve, levels, style, errors, color=colours.get(name), label=label)
+                self._curve(ax, curve, levels, style, errors, color=colours.get(name), label=label)
         if published:
             for table, style, colour, label in _KNOWN:
                 known = {k: v for k, v in table.get(self.test, {}).items() if k in levels}
                 if known:
-                    self._draw(ax, known, levels, style, color=colour, label=label, mfc="none")
+                    self._curve(ax, known, levels, style, color=colour, label=label, mfc="none")
         if numbers is None:
             words = [level.replace("_", "\n").replace(" by", "\nby") for level in levels]
-            turned: dict[str, Any] = {"rotation": 30, "ha": "right"} if len(levels) > _MANY else {}
-            ax.set_xticks(range(len(levels)), words, fontsize="small", **turned)
+            angle, side = (30, "right") if len(levels) > _MOST_WORDS else (0, "center")
+            ax.set_xticks(range(len(levels)), words, fontsize="small", rotation=angle, ha=side)
             ax.set_xlim(-0.5, len(levels) - 0.5)
             ax.set_xlabel(self.test.replace("_", " "))
         else:
@@ -225,7 +233,7 @@ class RobustnessDisplay(Display):
         ax.legend(frameon=False, fontsize="small", loc="best")
         return self._keep(ax)
 
-    def _numbers(self, levels: list[str]) -> dict[str, float] | None:
+    def _level_places(self, levels: list[str]) -> dict[str, float] | None:
         """Place of every level on the axis; None where levels are no numbers."""
         if all(level in self.places for level in levels):
             return {level: self.places[level] for level in levels}
@@ -235,17 +243,17 @@ class RobustnessDisplay(Display):
             return None
         return {k: 100.0 * v if self.test in _PERCENT else v for k, v in numbers.items()}
 
-    def _draw(
+    def _curve(
         self,
         ax: Axes,
         curve: Mapping[str, float],
         levels: list[str],
         style: str,
         n: int = 0,
-        **look: Any,
+        **look: Unpack[_Look],
     ) -> None:
         """One curve, with binomial errors where the number of patterns is known."""
-        numbers = self._numbers(levels) or {level: float(k) for k, level in enumerate(levels)}
+        numbers = self._level_places(levels) or {level: float(k) for k, level in enumerate(levels)}
         places = sorted((numbers[level], value) for level, value in curve.items())
         x, y = np.array(places).T
         errors = np.sqrt(y * (1.0 - y) / n) if n else None

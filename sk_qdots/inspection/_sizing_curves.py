@@ -4,20 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self, TypedDict, Unpack
 
 import numpy as np
 import numpy.typing as npt
+import xarray as xr
 
+from .._typing import FloatArray
 from ..baselines.sizing_curves import CURVES, SizingCurve
 from ._axes import BLUE, GREY, ORANGE, PURPLE, RED, Display, new_axes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+    from ..sizing import Sizer
+
 __all__ = ["SizingCurveDisplay"]
 
-Array = npt.NDArray[Any]
+
+class _CurveSettings(TypedDict, total=False):
+    """Of :meth:`SizingCurveDisplay.from_predictions`."""
+
+    spreads: npt.ArrayLike | None
+    material: str
+    curves: Sequence[SizingCurve] | None
+    label: str
 
 
 @dataclass
@@ -41,9 +52,9 @@ class SizingCurveDisplay(Display):
     ['Moreels 2009', 'Weidman 2014']
     """
 
-    diameters: Array
-    energies: Array
-    spreads: Array | None
+    diameters: FloatArray
+    energies: FloatArray
+    spreads: FloatArray | None
     curves: tuple[SizingCurve, ...]
     label: str
 
@@ -100,12 +111,12 @@ class SizingCurveDisplay(Display):
     @classmethod
     def from_estimator(
         cls,
-        sizer: Any,
-        patterns: Any,
+        sizer: Sizer,
+        patterns: xr.DataArray | Sequence[xr.DataArray],
         energies: npt.ArrayLike,
         *,
         ax: Axes | None = None,
-        **settings: Any,
+        **settings: Unpack[_CurveSettings],
     ) -> Self:
         """Size patterns of dots whose energies are known.
 
