@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import cast
 
 from ..sizing import Sizer
 from .plan import listed
+from .records import Facts, Scores, Settings
 
 __all__ = ["model_card"]
 
-_NAMES = {
+_TARGET_NAMES = {
     "diameter": "number average of the diameter, nm",
     "volume_diameter": "volume average of the diameter, nm",
     "dispersion": "dispersion (standard deviation / mean)",
@@ -44,9 +45,9 @@ def model_card(sizer: Sizer) -> str:
     >>> sizer = sq.train_sizer("PbS")  # doctest: +SKIP
     >>> print(model_card(sizer))  # doctest: +SKIP
     """
-    facts = sizer.training
-    if "settings" not in facts or "scores" not in facts:
+    if not {"settings", "scores"} <= set(sizer.training):
         raise ValueError(f"the sizer {sizer.name!r} was not made by train_sizer")
+    facts = cast("Facts", sizer.training)
     settings, scores = facts["settings"], facts["scores"]
     low, high = settings["diameters"][0], settings["diameters"][-1]
     start, end = sizer.required_range
@@ -64,7 +65,7 @@ Diameter of {sizer.simulation["crystal"]} nanocrystals, {low:g} to {high:g} nm i
 {facts["machine"]}; seed {facts["seed"]}; {versions}).
 
 **Trained on** {facts["n_patterns"]} simulated patterns: {shapes}; lognormal dispersions
-{listed(settings["dispersions"])}; strains {_span(settings["strains"])}; B in Angstrom^2: {b_iso};
+{listed(settings["dispersions"])}; strains {_range(settings["strains"])}; B in Angstrom^2: {b_iso};
 wavelength {settings["wavelength"]:g} Angstrom. Every batch is measured afresh by
 `RandomExperiment` (instrument: {settings["instrument"]}); liquids or supports:
 {liquids}. No measured pattern was used.
@@ -79,27 +80,28 @@ A size from a wide-angle pattern is that of the coherent domain.
 ## Scores
 
 {scores["n_test"]} fresh patterns a row, of dispersions and strains between the trained ones,
-{_where(scores, settings)}.
+{_liquids_of_tests(scores, settings)}.
 
 | patterns | right | within one class | mean absolute error, nm |
 |---|---|---|---|
-{_rows(scores)}
+{_score_rows(scores)}
 
 Right by size, as drawn: {_by_size(scores["by size"])}.
 {_estimates(scores)}"""
 
 
-def _where(scores: dict[str, Any], settings: dict[str, Any]) -> str:
+def _liquids_of_tests(scores: Scores, settings: Settings) -> str:
     if scores["unseen_liquids"]:
         return "in liquids that training has not seen"
     return "in what was drawn around those of training" if settings["solvents"] else "dry"
 
 
-def _rows(scores: dict[str, Any]) -> str:
+def _score_rows(scores: Scores) -> str:
+    rows = {"standard cells": scores["standard cells"], "as drawn": scores["as drawn"]}
     return "\n".join(
-        f"| {name} | {scores[name]['accuracy']:.3f} | {scores[name]['within_one_class']:.3f} | "
-        f"{scores[name]['mean_absolute_error_nm']:.3f} |"
-        for name in ("standard cells", "as drawn")
+        f"| {name} | {row['accuracy']:.3f} | {row['within_one_class']:.3f} | "
+        f"{row['mean_absolute_error_nm']:.3f} |"
+        for name, row in rows.items()
     )
 
 
@@ -107,10 +109,10 @@ def _by_size(shares: dict[str, float]) -> str:
     return ", ".join(f"{size} nm {share:.2f}" for size, share in shares.items())
 
 
-def _estimates(scores: dict[str, Any]) -> str:
+def _estimates(scores: Scores) -> str:
     if "estimates" not in scores:
         return ""
-    rows = "\n".join(f"| {_NAMES[k]} | {v:g} |" for k, v in scores["estimates"].items())
+    rows = "\n".join(f"| {_TARGET_NAMES[k]} | {v:g} |" for k, v in scores["estimates"].items())
     return f"""
 Estimates, mean absolute errors on dry patterns of whole range and 30 counts or more per unit of
 intensity (a signal-to-noise ratio of 46 or more):
@@ -121,5 +123,5 @@ intensity (a signal-to-noise ratio of 46 or more):
 """
 
 
-def _span(values: list[float]) -> str:
+def _range(values: list[float]) -> str:
     return f"{min(values):g} to {max(values):g}"

@@ -8,12 +8,12 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
+import xarray as xr
 from tqdm import tqdm
 
+from .._typing import FloatArray, JsonObject
 from ..augmentation import LABORATORIES, Laboratory
 from ..simulation import (
     Crystal,
@@ -29,10 +29,8 @@ from ..simulation.shapes import Cylinder, Platelet, Shape
 
 __all__ = ["REGRESSOR_SHARE", "TrainingPlan", "listed", "particle_step"]
 
-Array = npt.NDArray[Any]
-
-_COARSE = 0.75  # nm; particles of crystals whose cells are larger are cut by atoms ...
-_HALF = 0.5  # ... in these steps
+_COARSEST_CELL = 0.75  # nm; particles of crystals whose cells are larger are cut by atoms ...
+_ATOM_STEP = 0.5  # ... in these steps
 _BETWEEN = 4  # diameters simulated for one class
 _SECONDS = 20.0  # an epoch takes on two cores, one of them drawing batches
 _PILOT = 4  # the cost of the simulation is told from particles smaller by this factor
@@ -54,7 +52,7 @@ def particle_step(crystal: Crystal) -> float:
     cell that would be coarser than sizes are asked for, and particles are cut by atoms.
     """
     step = float(crystal.node_diameter)
-    return step if step <= _COARSE else _HALF
+    return step if step <= _COARSEST_CELL else _ATOM_STEP
 
 
 @dataclass(frozen=True)
@@ -106,8 +104,8 @@ class TrainingPlan:
     b_iso: tuple[float, ...]
     wavelength: float
     laboratory: Laboratory | str
-    solvents: tuple[Any, ...]
-    q: Array
+    solvents: tuple[str | xr.DataArray, ...]
+    q: FloatArray
     epochs: int
     estimates: bool
 
@@ -126,7 +124,7 @@ class TrainingPlan:
         return int(np.diff(self.classes).min())
 
     @property
-    def diameters(self) -> Array:
+    def diameters(self) -> FloatArray:
         """That are simulated, in nm: some between the classes, and a half beyond the last."""
         nodes = np.linspace(
             self.classes[0],
@@ -161,7 +159,7 @@ class TrainingPlan:
         """What the second network estimates."""
         return (*_TARGETS, *(_DIMENSIONS[self.shapes[0]] if self.aspect_ratios else ()))
 
-    def dimensions(self, diameter: Array, ratio: Array) -> Array:
+    def dimensions(self, diameter: FloatArray, ratio: FloatArray) -> FloatArray:
         """Both dimensions in nm of rods or platelets that have the volume of a sphere.
 
         Parameters
@@ -272,12 +270,12 @@ class TrainingPlan:
         ValueError
             If distances and patterns take more than half of the memory.
         """
-        needed, there = self.simulation_cost[1], _memory()
-        if needed > _MEMORY_SHARE * there:
+        needed, memory = self.simulation_cost[1], _memory()
+        if needed > _MEMORY_SHARE * memory:
             raise ValueError(
                 f"the distances between the atoms of particles of {self.crystal.name} up to "
                 f"{self.largest:.0f} nm and {self.n_patterns} patterns take {needed / 1e9:.1f} GB, "
-                f"and this machine has {there / 1e9:.1f} GB: train smaller diameters, narrower or "
+                f"and this machine has {memory / 1e9:.1f} GB: train smaller diameters, narrower or "
                 "fewer dispersions, fewer shapes, strains or displacement parameters"
             )
 
@@ -303,7 +301,7 @@ class TrainingPlan:
         epochs = self.epochs * (1.0 + self.estimates * REGRESSOR_SHARE)
         return epochs * _SECONDS * len(self.q) / len(default_q_grid()) / 60.0
 
-    def settings(self) -> dict[str, Any]:
+    def settings(self) -> JsonObject:
         """What a manifest tells of the plan.
 
         Returns
@@ -343,7 +341,7 @@ class TrainingPlan:
                 f"patterns     {self.n_patterns} of {len(self.q)} points, "
                 f"{self.q[0]:.3g} to {self.q[-1]:.3g} 1/Angstrom",
                 f"estimates    {', '.join(self.targets[1:]) if self.estimates else 'nothing more'}",
-                f"simulation   about {_minutes(minutes)} and {memory / 1e9:.2g} GB",
+                f"simulation   about {_minutes_in_words(minutes)} and {memory / 1e9:.2g} GB",
                 f"training     about {self.minutes:.0f} minutes on two cores",
             ]
         )
@@ -354,7 +352,7 @@ class TrainingPlan:
         return f" of aspect ratio {listed(self.aspect_ratios)}"
 
 
-def _minutes(minutes: float) -> str:
+def _minutes_in_words(minutes: float) -> str:
     return "a minute" if minutes < 1.5 else f"{minutes:.0f} minutes"
 
 

@@ -1,0 +1,59 @@
+"""What is kept of a training: JSON values, by the names that they have in the manifest."""
+
+from __future__ import annotations
+
+from typing import NotRequired, TypedDict
+
+__all__ = ["Facts", "Scores", "Settings"]
+
+
+class Settings(TypedDict):
+    """Of a plan."""
+
+    diameters: list[float]  # nm
+    dispersions: list[float]
+    strains: list[float]
+    shapes: list[str]
+    aspect_ratios: list[float]
+    b_iso: list[float]  # Angstrom^2
+    solvents: list[str]
+    instrument: str
+    wavelength: float  # Angstrom
+    epochs: int
+
+
+class ScoreRow(TypedDict):
+    """Of one test."""
+
+    accuracy: float
+    within_one_class: float
+    mean_absolute_error_nm: float
+
+
+Scores = TypedDict(
+    "Scores",
+    {
+        "n_test": int,
+        "unseen_liquids": bool,
+        "standard cells": ScoreRow,
+        "as drawn": ScoreRow,
+        "by size": dict[str, float],  # share of right answers, by the diameter in nm
+        "estimates": NotRequired[dict[str, float]],  # mean absolute errors
+    },
+)
+
+
+class Facts(TypedDict):
+    """Of a sizer that :func:`train_sizer` made."""
+
+    command: str
+    settings: Settings
+    seed: int
+    epochs: int
+    precision: str
+    date: str
+    minutes: float
+    machine: str
+    n_patterns: int
+    versions: dict[str, str]
+    scores: Scores
