@@ -14,17 +14,18 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TypedDict, cast
 
 import joblib
 import numpy as np
-import numpy.typing as npt
 import xarray as xr
 from sklearn.pipeline import make_pipeline
 
+from .._typing import IntArray
 from ..augmentation import library_samples
 from ..baselines import LibraryLikelihoodClassifier, ScherrerRegressor
 from ..model_selection import Condition, measured_samples, robustness_conditions, robustness_report
+from ..model_selection.protocols import Estimator
 from ..model_selection.remeasurement import DISPERSIONS, STRAINS
 from ..preprocessing import QStandardizer
 from ..simulation import Crystal, simulate_library
@@ -33,6 +34,7 @@ from ..sizing import Sizer, load_sizer
 from ..solvents import held_out_solvents, known_solvents, load_solvent
 from ..training import plan_training
 from ..training.plan import particle_step
+from ..training.records import Settings
 from ._figures import draw
 from ._limit import KnownConditions, dry_library
 from ._references import EvaluationError, read_references
@@ -40,8 +42,6 @@ from ._report import write_report
 from .results import FULL, QUICK, Evaluation
 
 __all__ = ["evaluate"]
-
-Array = npt.NDArray[Any]
 
 _PEAK = 2.0 * np.pi * np.sqrt(8.0)  # Q times a of the reflection 220 of a cubic crystal
 _HALF_WINDOW = 0.117  # of its Q
@@ -53,6 +53,13 @@ _FINE = {  # levels of a quick evaluation
     "qd_fraction": {"0.5", "0.2", "0.1", "0.05", "0.046"},
 }
 _WIDEST_STEP = 500.0  # pm; two fifths of more would leave the smallest class too far behind
+
+
+class _Populations(TypedDict):
+    """Of simulated dots."""
+
+    dispersions: tuple[float, ...]
+    strains: tuple[float, ...]
 
 
 def evaluate(
@@ -109,9 +116,9 @@ def evaluate(
     extent = QUICK if quick else FULL
     sizer = load_sizer(model)
     known = [] if references is None else read_references(Path(references), sizer)
-    dots = _crystal(sizer) if crystal is None else crystal
-    wavelength = float(sizer.simulation.get("wavelength", 0.56))
-    curves = _named(liquids) or {
+    dots = _builtin_crystal(sizer) if crystal is None else crystal
+    wavelength = float(cast("float", sizer.simulation.get("wavelength", 0.56)))
+    curves = _curves_by_name(liquids) or {
         name: load_solvent(name, wavelength) for name in held_out_solvents()
     }
     facts = {
@@ -124,23 +131,33 @@ def evaluate(
         "sk_qdots": version("sk_qdots"),
         "inputs": str(joblib.hash((dots, curves, [r.pattern for r in known]))),
     }
-    folder = _folder(Path(out), facts)
+    folder = _checked_folder(Path(out), facts)
     trained, fresh = _populations(sizer, dots)
-    common: dict[str, Any] = {
-        "crystal": dots,
-        "wavelength": wavelength,
-        "random_state": random_state,
-        **fresh,
-    }
     step = min(float(np.diff(sizer.classes_).min()), _WIDEST_STEP)
-    conditions = robustness_conditions(solvents=curves, step=step, **common)
+    conditions = robustness_conditions(
+        crystal=dots,
+        solvents=curves,
+        step=step,
+        wavelength=wavelength,
+        random_state=random_state,
+        **fresh,
+    )
     conditions = _thinned(conditions) if extent.thinned else conditions
-    X, y = measured_samples(sizer.classes_, extent.n_sizer, solvents=curves, q=sizer.q_, **common)
+    X, y = measured_samples(
+        sizer.classes_,
+        extent.n_sizer,
+        solvents=curves,
+        q=sizer.q_,
+        random_state=random_state,
+        crystal=dots,
+        wavelength=wavelength,
+        **fresh,
+    )
     few = slice(0, extent.n_peers)
     reports: dict[str, xr.Dataset] = {}
 
     def report(
-        name: str, file: str, estimator: Any, rows: slice, tests: Iterable[str] | None
+        name: str, file: str, estimator: Estimator, rows: slice, tests: Iterable[str] | None
     ) -> xr.Dataset:
         if progress:
             print(f"{name}:", flush=True)
@@ -174,32 +191,32 @@ def evaluate(
         raise EvaluationError(f"{folder} cannot be written: {error.strerror or error}") from None
 
 
-def _folder(out: Path, facts: Mapping[str, str]) -> Path:
+def _checked_folder(out: Path, facts: Mapping[str, str]) -> Path:
     """The folder, which must be empty or hold the same evaluation."""
-    noted = out / "evaluation.json"
+    facts_file = out / "evaluation.json"
     try:
         out.mkdir(parents=True, exist_ok=True)
-        if noted.exists():
-            if json.loads(noted.read_text(encoding="utf-8")) != facts:
+        if facts_file.exists():
+            if json.loads(facts_file.read_text(encoding="utf-8")) != facts:
                 raise EvaluationError(f"{out} holds another evaluation; choose another folder")
         elif any(out.iterdir()):
             raise EvaluationError(f"{out} holds something else; choose another folder")
-        noted.write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
+        facts_file.write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
     except OSError as error:
         raise EvaluationError(f"{out} cannot be written: {error.strerror or error}") from None
     except (json.JSONDecodeError, UnicodeDecodeError):
-        raise EvaluationError(f"{noted} is damaged; choose another folder") from None
+        raise EvaluationError(f"{facts_file} is damaged; choose another folder") from None
     return out
 
 
-def _named(liquids: Sequence[xr.DataArray]) -> dict[str, xr.DataArray]:
+def _curves_by_name(liquids: Sequence[xr.DataArray]) -> dict[str, xr.DataArray]:
     names = [str(curve.name) for curve in liquids]
     if len(set(names)) < len(names):
         raise EvaluationError(f"liquids must have different names; got {', '.join(names)}")
     return dict(zip(names, liquids, strict=True))
 
 
-def _crystal(sizer: Sizer) -> str:
+def _builtin_crystal(sizer: Sizer) -> str:
     name = str(sizer.simulation.get("crystal", sizer.name))
     try:
         Crystal.builtin(name)
@@ -211,14 +228,12 @@ def _crystal(sizer: Sizer) -> str:
     return name
 
 
-def _populations(
-    sizer: Sizer, crystal: str | Crystal
-) -> tuple[dict[str, tuple[float, ...]], dict[str, tuple[float, ...]]]:
+def _populations(sizer: Sizer, crystal: str | Crystal) -> tuple[_Populations, _Populations]:
     """Dispersions and strains of the dots that a sizer was trained on, and of fresh ones.
 
     Of a sizer that does not say: those of the published library, and some between.
     """
-    settings = sizer.training.get("settings")
+    settings = cast("Settings | None", sizer.training.get("settings"))
     if settings is None:
         strains = tuple(np.linspace(-0.0025, 0.0051, 11).tolist())
         return (
@@ -246,19 +261,19 @@ def _populations(
     smallest, largest = plan.diameters[0] - room, plan.diameters[-1]
     dispersions = tuple(
         s
-        for s in _between(plan.dispersions)
+        for s in _halfway(plan.dispersions)
         if plan.reaches(smallest, s) & plan.reaches(largest, s)
     )
     return (
         {"dispersions": plan.common_dispersions(), "strains": plan.strains},
         {
             "dispersions": dispersions or plan.common_dispersions(),
-            "strains": _between(plan.strains),
+            "strains": _halfway(plan.strains),
         },
     )
 
 
-def _between(values: Sequence[float]) -> tuple[float, ...]:
+def _halfway(values: Sequence[float]) -> tuple[float, ...]:
     """Halfway between neighbours, or the only one."""
     ordered = np.unique(values)
     return tuple(((ordered[1:] + ordered[:-1]) / 2.0 if len(ordered) > 1 else ordered).tolist())
@@ -275,9 +290,9 @@ def _peers(
     curves: Mapping[str, xr.DataArray],
     X: xr.DataArray,
     wavelength: float,
-    trained: Mapping[str, Any],
-    fresh: Mapping[str, Any],
-) -> Iterable[tuple[str, str, Any, tuple[str, ...] | None]]:
+    trained: _Populations,
+    fresh: _Populations,
+) -> Iterable[tuple[str, str, Estimator, tuple[str, ...] | None]]:
     """Name, file, estimator, and the tests that it is put through."""
     clean, labels = dry_library(crystal, sizer.classes_, X["q"].values, wavelength, **fresh)
     limit = KnownConditions(curves).fit(clean, labels)
@@ -290,12 +305,13 @@ def _peers(
         wavelength=wavelength,
         **trained,
     )
-    templates, of, _ = library_samples(standard)
+    templates, template_labels, _ = library_samples(standard)
     blind = make_pipeline(
         QStandardizer(coarse="points"),
         LibraryLikelihoodClassifier(known_solvents(), wavelength=wavelength),
     )
-    yield "likelihood, shipped liquids", "likelihood.nc", blind.fit(templates, of), None
+    blind.fit(templates, template_labels)
+    yield "likelihood, shipped liquids", "likelihood.nc", blind, None
     scherrer = ScherrerRegressor(_window(crystal), K=None).fit(clean[::5], labels[::5])
     yield "Scherrer", "scherrer.nc", scherrer, None
 
@@ -313,9 +329,9 @@ def _window(crystal: str | Crystal) -> tuple[float, float] | None:
 
 
 def _report(
-    estimator: Any,
+    estimator: Estimator,
     X: xr.DataArray,
-    y: Array,
+    y: IntArray,
     conditions: list[Condition],
     path: Path,
     progress: bool,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -12,21 +12,21 @@ import xarray as xr
 
 from .. import inspection
 from ..baselines.sizing_curves import CURVES
+from ..model_selection import Remeasurement
 from ..simulation import simulate_library
 from .results import Evaluation
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 __all__ = ["draw"]
-
-Array = npt.NDArray[Any]
 
 _CONFUSIONS = (
     *("standard", "q_max=4.4", "q_max=2.5", "q_min=1.7", "step=4", "step=20"),
     *("qd_fraction=0.1", "qd_fraction=0.046"),
 )
-_OURS = (
+_UNPUBLISHED = (
     *("unseen_solvent", "snr", "broadening", "zero_shift", "march", "background", "shape"),
     *("laboratory", "step_short_range"),
 )
@@ -46,7 +46,9 @@ def draw(evaluation: Evaluation, folder: Path) -> None:
         evaluation.figures.append((file, caption))
 
 
-def _new_figure(rows: int, columns: int, width: float, height: float) -> tuple[Figure, Array]:
+def _new_figure(
+    rows: int, columns: int, width: float, height: float
+) -> tuple[Figure, npt.NDArray[np.object_]]:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -98,7 +100,7 @@ def _figures(e: Evaluation) -> Iterator[tuple[str, str, Figure]]:
     if any(curve.material == e.material for curve in CURVES.values()):
         yield _figure_4d(e)
     yield _confusions(e)
-    yield _ours(e)
+    yield _unpublished(e)
     figure, axes = _new_figure(1, 1, 4.8, 4.2)
     _reliability(e, axes[0, 0])
     yield (
@@ -125,7 +127,7 @@ def _figures(e: Evaluation) -> Iterator[tuple[str, str, Figure]]:
     )
 
 
-def _notes(material: str) -> str:
+def _citations(material: str) -> str:
     """Citations of the curves that are drawn, and what to know of them."""
     drawn = [curve for curve in CURVES.values() if curve.material == material]
     return " ".join(f"{c.name}: {c.citation}{f' ({c.note})' if c.note else ''}." for c in drawn)
@@ -166,14 +168,15 @@ def _figure_4c(e: Evaluation) -> tuple[str, str, Figure]:
     ax = axes[0, 0]
     between = next(c for c in e.conditions if c.test == "between").perturbation
     few = slice(0, 612)
+    assert isinstance(between, Remeasurement)
     changed, truth = between.remeasure(e.X[few], e.y[few])
     inspection.DiameterDisplay.from_estimator(
         e.sizer, changed, truth, label="simulated, between classes"
     ).plot(ax, marker=".", color="0.55", size=3.0)
     if e.references:
         true = np.array([r.diameter for r in e.references])
-        said = np.array([r.expected for r in e.references])
-        inspection.DiameterDisplay(true, said, "references").plot(ax, size=6.0)
+        expected = np.array([r.expected for r in e.references])
+        inspection.DiameterDisplay(true, expected, "references").plot(ax, size=6.0)
     return (
         "4c_diameters.png",
         "Expected against true diameter; the band is half a nanometre wide on either side. "
@@ -191,10 +194,10 @@ def _figure_4d(e: Evaluation) -> tuple[str, str, Figure]:
         spreads=[r.spread for r in measured],
         material=e.material,
     ).plot(axes[0, 0])
-    told = f"and {len(measured)} measured samples" if measured else "(no sample was given)"
+    samples = f"and {len(measured)} measured samples" if measured else "(no sample was given)"
     return (
         "4d_sizing_curves.png",
-        f"First excitonic peak over diameter: published curves {told}. {_notes(e.material)}",
+        f"First excitonic peak over diameter: published curves {samples}. {_citations(e.material)}",
         figure,
     )
 
@@ -222,8 +225,8 @@ def _confusions(e: Evaluation) -> tuple[str, str, Figure]:
     )
 
 
-def _ours(e: Evaluation) -> tuple[str, str, Figure]:
-    tests = [t for t in _OURS if any(c.test == t for c in e.conditions)]
+def _unpublished(e: Evaluation) -> tuple[str, str, Figure]:
+    tests = [t for t in _UNPUBLISHED if any(c.test == t for c in e.conditions)]
     figure, axes = _new_figure(-(-len(tests) // 2), 2, 11.0, 3.6 * (-(-len(tests) // 2)))
     for ax, test in zip(axes.ravel(), tests, strict=False):
         inspection.RobustnessDisplay.from_report(e.reports, test).plot(ax, published=False)
@@ -238,7 +241,7 @@ def _ours(e: Evaluation) -> tuple[str, str, Figure]:
     )
 
 
-def _reliability(e: Evaluation, ax: Any) -> None:
+def _reliability(e: Evaluation, ax: Axes) -> None:
     own = e.own
     ax.plot([0, 1], [0, 1], color="0.6", lw=0.8)
     wanted = ("standard", "qd_fraction=0.1", "qd_fraction=0.046", "step=20")
@@ -246,10 +249,10 @@ def _reliability(e: Evaluation, ax: Any) -> None:
         here = own.sel(condition=name)
         n = here["reliability_n"].values
         used = n >= 10
-        said = here["reliability_said"].values[used] / n[used]
+        probability = here["reliability_said"].values[used] / n[used]
         right = here["reliability_right"].values[used] / n[used]
         error = float(here["overall_calibration_error"])
-        ax.plot(said, right, "o-", ms=4, lw=1, label=f"{name}, mean distance {error:.2f}")
+        ax.plot(probability, right, "o-", ms=4, lw=1, label=f"{name}, mean distance {error:.2f}")
     ax.set_xlabel("probability of the answer")
     ax.set_ylabel("share of right answers")
     ax.legend(frameon=False, fontsize="small")

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import xarray as xr
 from sklearn.base import BaseEstimator, ClassifierMixin
 
+from .._typing import FloatArray, IntArray
 from ..augmentation import SolventMixer, library_samples
 from ..baselines import LibraryLikelihoodClassifier
+from ..model_selection.protocols import Patterns
 from ..model_selection.remeasurement import DISPERSIONS, STRAINS, fresh_library
 from ..preprocessing.patterns import area
 from ..simulation import Crystal
 
 __all__ = ["KnownConditions", "dry_library"]
-
-Array = npt.NDArray[Any]
 
 
 class KnownConditions(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
@@ -47,7 +46,7 @@ class KnownConditions(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def __init__(self, curves: Mapping[str, str | xr.DataArray]) -> None:
         self.curves = curves
 
-    def fit(self, X: xr.DataArray, y: Array) -> KnownConditions:
+    def fit(self, X: xr.DataArray, y: IntArray) -> KnownConditions:
         """Keep the dry library.
 
         Parameters
@@ -60,10 +59,10 @@ class KnownConditions(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         -------
         self
         """
-        self.library_, self._y, self.classes_ = X, y, np.unique(y)
+        self.library_, self._labels, self.classes_ = X, y, np.unique(y)
         return self
 
-    def predict(self, X: xr.DataArray) -> Array:
+    def predict(self, X: Patterns) -> IntArray:
         """Most probable sizes.
 
         Parameters
@@ -77,7 +76,7 @@ class KnownConditions(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """
         return np.asarray(self.classes_[self.predict_proba(X).argmax(axis=1)])
 
-    def predict_proba(self, X: xr.DataArray) -> Array:
+    def predict_proba(self, X: Patterns) -> FloatArray:
         """Probabilities, liquid by liquid and concentration by concentration.
 
         Parameters
@@ -102,7 +101,7 @@ class KnownConditions(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             mixed = self.library_
             if cell[1] < 1.0:
                 mixed = SolventMixer(self.curves[cell[0]], float(cell[1])).fit_transform(mixed)
-            known = LibraryLikelihoodClassifier().fit(mixed, self._y)
+            known = LibraryLikelihoodClassifier().fit(mixed, self._labels)
             found[here] = known.predict_proba(X[here])
         return found
 
@@ -114,7 +113,7 @@ def dry_library(
     wavelength: float = 0.56,
     dispersions: tuple[float, ...] = DISPERSIONS,
     strains: tuple[float, ...] = STRAINS,
-) -> tuple[xr.DataArray, Array]:
+) -> tuple[xr.DataArray, IntArray]:
     """Patterns of area 1000 of the very dots that fresh patterns are drawn from.
 
     Parameters

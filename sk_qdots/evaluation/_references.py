@@ -60,12 +60,12 @@ def read_references(table: Path, sizer: Sizer) -> list[Reference]:
         If the table or a pattern cannot be read, or a pattern cannot be sized.
     """
     return [
-        _reference(row, f"{table}, line {number}", table.parent, sizer)
-        for number, row in enumerate(_rows(table), 2)
+        _sized_reference(row, f"{table}, line {number}", table.parent, sizer)
+        for number, row in enumerate(_table_rows(table), 2)
     ]
 
 
-def _rows(table: Path) -> Sequence[dict[str, str]]:
+def _table_rows(table: Path) -> Sequence[dict[str, str]]:
     try:
         with table.open(encoding="utf-8-sig", newline="") as lines:
             rows = list(csv.DictReader(lines))
@@ -76,7 +76,7 @@ def _rows(table: Path) -> Sequence[dict[str, str]]:
     return rows
 
 
-def _reference(row: dict[str, str], where: str, folder: Path, sizer: Sizer) -> Reference:
+def _sized_reference(row: dict[str, str], where: str, folder: Path, sizer: Sizer) -> Reference:
     try:
         diameter, dispersion, energy, wavelength = (
             float(row.get(name) or "nan") for name in _NUMBERS
