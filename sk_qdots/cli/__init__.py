@@ -8,7 +8,6 @@ import sys
 import warnings
 from collections.abc import Sequence
 from concurrent.futures import BrokenExecutor
-from typing import Any
 
 from ._evaluate import add_evaluate
 from ._info import add_info
@@ -47,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     except OSError as error:  # a full disk, say
         _drop_output()
-        complain(_place(error))
+        complain(_place_of_error(error))
         return BAD_INPUT
     except (MemoryError, BrokenExecutor):  # a worker that was killed is told as broken
         complain("there is not enough memory: ask for fewer or smaller particles, or fewer --jobs")
@@ -57,13 +56,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _format_warning(
-    message: Warning | str, category: type[Warning], filename: str, lineno: int, line: Any = None
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    line: str | None = None,
 ) -> str:
     """A warning as a reader of a terminal needs it, without lines of code."""
     return f"sk-qdots: {' '.join(str(message).split())}\n"
 
 
-def _place(error: OSError) -> str:
+def _place_of_error(error: OSError) -> str:
     """What cannot be read or written; the output where no file is named."""
     reason = error.strerror or str(error)
     return f"{error.filename}: {reason}" if error.filename else f"cannot be written: {reason}"

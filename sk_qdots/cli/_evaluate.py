@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import argparse
-from typing import Any
 
-from ._words import BAD_INPUT, complain, number
+from ._words import BAD_INPUT, Commands, complain, number
 
 __all__ = ["add_evaluate"]
 
 
-def add_evaluate(commands: Any) -> None:
+def add_evaluate(commands: Commands) -> None:
     """Add the command to the parser."""
     evaluate = commands.add_parser(
         "evaluate",

@@ -5,18 +5,28 @@ from __future__ import annotations
 import argparse
 import math
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Protocol
 
-from ._words import BAD_INPUT, add_crystal, complain, natural, number, numbers
+from ._words import BAD_INPUT, Commands, add_crystal, complain, natural, number, numbers
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 __all__ = ["add_augment", "add_simulate"]
 
 _END = 0.97  # of the largest Q that an angle exists for
 
 
-def add_simulate(commands: Any) -> None:
+class _Make(Protocol):
+    """Makes a library, into its file."""
+
+    def __call__(self, *, path: Path, n_jobs: int, progress: bool) -> xr.Dataset:
+        """With so many processors, and a progress bar or none."""
+        ...
+
+
+def add_simulate(commands: Commands) -> None:
     """Add ``simulate`` to the parser."""
     simulate = commands.add_parser(
         "simulate",
@@ -47,7 +57,7 @@ def add_simulate(commands: Any) -> None:
     simulate.set_defaults(run=_simulate)
 
 
-def add_augment(commands: Any) -> None:
+def add_augment(commands: Commands) -> None:
     """Add ``augment`` to the parser."""
     augment = commands.add_parser(
         "augment",
@@ -103,13 +113,13 @@ def _add_out(command: argparse.ArgumentParser) -> None:
 def _simulate(options: argparse.Namespace) -> int:
     from ..simulation import Crystal, default_q_grid, simulate_library
 
-    given = {
+    axes = {
         name: value
         for name in ("diameters", "dispersions", "strains")
         if (value := getattr(options, name)) is not None
     }
 
-    def make(**settings: Any) -> Any:
+    def make(*, path: Path, n_jobs: int, progress: bool) -> xr.Dataset:
         cif = options.cif
         crystal = Crystal.from_cif(cif) if cif else Crystal.builtin(options.crystal)
         shape = options.shape if len(options.shape) > 1 else options.shape[0]
@@ -117,10 +127,18 @@ def _simulate(options: argparse.Namespace) -> int:
         reached = q[q * options.wavelength <= _END * 4.0 * math.pi]
         if not options.wavelength > 0 or len(reached) < 2:
             raise ValueError(f"wavelength is {options.wavelength:g}; give it in Angstrom, as 0.56")
-        settings |= {"shape": shape, "wavelength": options.wavelength, "q": reached}
-        return simulate_library(crystal, **given, **settings)
+        return simulate_library(
+            crystal,
+            **axes,
+            shape=shape,
+            wavelength=options.wavelength,
+            q=reached,
+            path=path,
+            n_jobs=n_jobs,
+            progress=progress,
+        )
 
-    return _write(make, options)
+    return _write_library(make, options)
 
 
 def _augment(options: argparse.Namespace) -> int:
@@ -128,17 +146,17 @@ def _augment(options: argparse.Namespace) -> int:
 
     from ..augmentation import augment_library
 
-    def make(**settings: Any) -> Any:
-        given = Path(options.library)
-        if not given.exists():
-            raise ValueError(f"{given}: no such file")
+    def make(*, path: Path, n_jobs: int, progress: bool) -> xr.Dataset:
+        source = Path(options.library)
+        if not source.exists():
+            raise ValueError(f"{source}: no such file")
         try:
-            if given.suffix == ".zarr":
-                library = xr.open_zarr(given, consolidated=False)
+            if source.suffix == ".zarr":
+                library = xr.open_zarr(source, consolidated=False)
             else:
-                library = xr.open_dataset(given)
+                library = xr.open_dataset(source)
         except (OSError, ValueError, KeyError) as error:
-            raise ValueError(f"{given}: not a library of patterns: {error}") from None
+            raise ValueError(f"{source}: not a library of patterns: {error}") from None
         with library:
             return augment_library(
                 library,
@@ -146,13 +164,15 @@ def _augment(options: argparse.Namespace) -> int:
                 qd_fractions=options.qd_fractions,
                 snr=options.snr,
                 random_state=options.seed,
-                **settings,
+                path=path,
+                n_jobs=n_jobs,
+                progress=progress,
             )
 
-    return _write(make, options)
+    return _write_library(make, options)
 
 
-def _write(make: Callable[..., Any], options: argparse.Namespace) -> int:
+def _write_library(make: _Make, options: argparse.Namespace) -> int:
     """Make a library into its file and say what is in it."""
     out = options.out
     if out.suffix == ".nc" and out.exists():

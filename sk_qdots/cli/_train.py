@@ -6,14 +6,17 @@ import argparse
 import os
 import shlex
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, cast
 
-from ._words import BAD_INPUT, add_crystal, complain, natural, number, numbers
+from ._words import BAD_INPUT, Commands, add_crystal, complain, natural, number, numbers
+
+if TYPE_CHECKING:
+    from ..training.records import Scores
 
 __all__ = ["add_train"]
 
 
-def add_train(commands: Any) -> None:
+def add_train(commands: Commands) -> None:
     """Add the command to the parser."""
     train = commands.add_parser(
         "train",
@@ -106,7 +109,7 @@ def add_train(commands: Any) -> None:
     train.set_defaults(run=_train, defaults={n: train.get_default(n) for n in _RECORDED})
 
 
-def _instrument(text: str) -> Any:
+def _instrument(text: str) -> str | float:
     return number(text.removeprefix("wavelength=")) if text.startswith("wavelength=") else text
 
 
@@ -129,14 +132,14 @@ def _train(options: argparse.Namespace) -> int:
     from ..sizing.registry import known_sizers, own_sizers_folder
     from ..training import model_card, plan_training, train_sizer
 
-    given = {name: value for name in _SETTINGS if (value := getattr(options, name)) is not None}
+    settings = {name: value for name in _SETTINGS if (value := getattr(options, name)) is not None}
     try:
         plan = plan_training(
             Path(options.cif) if options.cif else options.crystal,
             shape=options.shape,
             instrument=options.instrument,
             estimates=not options.classes_only,
-            **given,
+            **settings,
         )
         if options.plan:
             print(plan)
@@ -163,10 +166,10 @@ def _train(options: argparse.Namespace) -> int:
         complain(str(error))
         return BAD_INPUT
     shutil.rmtree(state, ignore_errors=True)
-    _print_scores(sizer.training["scores"])
-    called = str(options.out or plan.name)
-    shipped = options.out and called in known_sizers()
-    model = shlex.quote(f"./{called}" if shipped else called)
+    _print_scores(cast("Scores", sizer.training["scores"]))
+    model = str(options.out or plan.name)
+    shipped = options.out and model in known_sizers()
+    model = shlex.quote(f"./{model}" if shipped else model)
     print(f"wrote {out}, with a model card; size with it: sk-qdots size FILE --model {model}")
     crystal = f" --cif {options.cif}" if options.cif else ""
     print(f"where it fails: sk-qdots evaluate --model {model}{crystal}")
@@ -178,14 +181,14 @@ def _command(options: argparse.Namespace) -> str:
     words = ["sk-qdots", "train"]
     words += ["--cif", Path(options.cif).name] if options.cif else ["--crystal", options.crystal]
     for name, value in options.defaults.items():
-        if (given := getattr(options, name)) != value:
-            option, told = f"--{name.replace('_', '-')}", _words(given)
-            negative = told[0].startswith("-")  # would be taken for an option
-            words += [f"{option}={told[0]}"] if negative else [option, *told]
+        if (chosen := getattr(options, name)) != value:
+            option, values = f"--{name.replace('_', '-')}", _as_words(chosen)
+            negative = values[0].startswith("-")  # would be taken for an option
+            words += [f"{option}={values[0]}"] if negative else [option, *values]
     return shlex.join(words + ["--classes-only"] * options.classes_only)
 
 
-def _words(value: Any) -> list[str]:
+def _as_words(value: object) -> list[str]:
     if isinstance(value, list) and value and isinstance(value[0], float):
         step = round(value[1] - value[0], 9) if len(value) > 1 else 1.0
         return [f"{value[0]:g}:{value[-1]:g}:{step:g}"]
@@ -194,13 +197,13 @@ def _words(value: Any) -> list[str]:
     return [str(v) for v in value] if isinstance(value, list) else [str(value)]
 
 
-def _print_scores(scores: dict[str, Any]) -> None:
+def _print_scores(scores: Scores) -> None:
     from ..sizing.answer import DIMENSIONS
 
     where = ", in liquids that training has not seen" if scores["unseen_liquids"] else ""
     print(f"on {scores['n_test']} fresh patterns{where}:")
-    for name in ("standard cells", "as drawn"):
-        row = scores[name]
+    rows = {"standard cells": scores["standard cells"], "as drawn": scores["as drawn"]}
+    for name, row in rows.items():
         print(
             f"  {name:15s} right {row['accuracy']:.3f}, within one class "
             f"{row['within_one_class']:.3f}, mean error {row['mean_absolute_error_nm']:.2f} nm"

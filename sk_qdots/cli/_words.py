@@ -5,8 +5,20 @@ from __future__ import annotations
 import argparse
 import math
 import sys
+from typing import TypeAlias
 
-__all__ = ["BAD_INPUT", "INTERRUPTED", "add_crystal", "complain", "natural", "number", "numbers"]
+__all__ = [
+    "BAD_INPUT",
+    "INTERRUPTED",
+    "Commands",
+    "add_crystal",
+    "complain",
+    "natural",
+    "number",
+    "numbers",
+]
+
+Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 BAD_INPUT = 2
 INTERRUPTED = 130
