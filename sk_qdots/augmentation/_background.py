@@ -21,7 +21,7 @@ A background that is drawn is the exponential of a cubic spline over the logarit
 with normal deviates :math:`z_k`, the ends of the grid :math:`Q_\mathrm{min}` and
 :math:`Q_\mathrm{max}`, knots at :math:`t_k = k / 5`, and :math:`B_k` the not-a-knot spline that is
 1 at :math:`t_k` and 0 at the other knots. Half of the curves lie below
-:math:`(1 + 4 t_k)^{-6/5}` at a knot, which falls by a factor of 7 along the grid. Any Q below
+:math:`(1 + 4 t_k)^{-6/5}` at a knot, which falls by a factor of 7 along the grid. A Q below
 0.01 1/Angstrom counts as 0.01.
 
 References

@@ -46,6 +46,9 @@ class Transformer(Protocol):
     def get_params(self, deep: bool = True) -> dict[str, object]:
         """Parameters by their names."""
 
+    def set_params(self, **params: object) -> Self:
+        """Set parameters by their names."""
+
 
 class Augmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator, metaclass=ABCMeta):  # type: ignore[misc]
     """Base of the transformers that act on sample-first patterns on one Q grid.

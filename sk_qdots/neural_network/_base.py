@@ -11,21 +11,28 @@ from dataclasses import replace
 from numbers import Integral, Real
 from os import PathLike
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
+import xarray as xr
 from sklearn.base import BaseEstimator
+from sklearn.utils import Tags
 from threadpoolctl import threadpool_limits
 
+from .._typing import Float32Array, FloatArray, RealArray
 from .._validation import Interval, StrOptions, check_is_fitted, check_random_state, validate_data
+from ..augmentation.base import Transformer
 from ._encoding import Encoding
-from ._preparation import axis_of, fitted_augmenter, fitted_encoding, set_aside
+from ._plan import Plan
+from ._preparation import Strata, axis_of, fitted_augmenter, fitted_encoding, set_aside
 from ._presets import PRESETS, Architecture
 
-__all__ = ["AllCNNEstimator"]
+if TYPE_CHECKING:
+    import pandas as pd
+    from skorch import NeuralNet
 
-Array = npt.NDArray[Any]
+__all__ = ["AllCNNEstimator"]
 
 _ARCHITECTURE = ("n_filters", "kernel_sizes", "channels", "batch_norm", "n_linear", "q_bias")
 
@@ -33,11 +40,14 @@ _ARCHITECTURE = ("n_filters", "kernel_sizes", "channels", "batch_norm", "n_linea
 class AllCNNEstimator(BaseEstimator):  # type: ignore[misc]
     """Base of :class:`AllCNNClassifier` and :class:`AllCNNRegressor`, which say what it takes."""
 
+    architecture_: Architecture
+    augmenter_: Transformer | None
     encoding_: Encoding
-    net_: Any
-    history_: Any
+    net_: NeuralNet
+    history_: pd.DataFrame
+    layers_: list[tuple[Float32Array, Float32Array]]
 
-    _parameter_constraints: ClassVar[dict[str, Any]] = {
+    _parameter_constraints: ClassVar[dict[str, list[object] | str]] = {
         "preset": [StrOptions(set(PRESETS))],
         "n_filters": [Interval(Integral, 1, None, closed="left"), tuple, list, None],
         "kernel_sizes": [tuple, list, None],
@@ -83,7 +93,7 @@ class AllCNNEstimator(BaseEstimator):  # type: ignore[misc]
         early_stopping: bool = False,
         validation_fraction: float = 0.1,
         n_iter_no_change: int = 20,
-        augmenter: Any = None,
+        augmenter: Transformer | None = None,
         warm_start: bool = False,
         checkpoint: str | PathLike[str] | None = None,
         precision: str = "float32",
@@ -121,12 +131,12 @@ class AllCNNEstimator(BaseEstimator):  # type: ignore[misc]
 
     def _train(
         self,
-        X: Any,
-        y: Any,
-        prepare: Callable[[Array, bool], tuple[Array, Array]],
+        X: xr.DataArray | npt.ArrayLike,
+        y: npt.ArrayLike,
+        prepare: Callable[[npt.NDArray[np.generic], bool], tuple[Float32Array, Strata]],
         loss: str,
-        n_outputs: Callable[[Array], int],
-        **checks: Any,
+        n_outputs: Callable[[Float32Array], int],
+        **checks: bool,
     ) -> None:
         """Train the network.
 
@@ -146,7 +156,7 @@ class AllCNNEstimator(BaseEstimator):  # type: ignore[misc]
         """
         import pandas as pd
 
-        from ._training import Plan, fixed_threads, train
+        from ._training import fixed_threads, train
 
         architecture = self._architecture()
         goes_on = self.warm_start and hasattr(self, "layers_")
@@ -155,7 +165,7 @@ class AllCNNEstimator(BaseEstimator):  # type: ignore[misc]
             for name in ("layers_", "net_", "history_"):
                 self.__dict__.pop(name, None)
         axis = axis_of(X)
-        X, y = validate_data(
+        patterns, labels = validate_data(
             self,
             X,
             y,
@@ -167,22 +177,23 @@ class AllCNNEstimator(BaseEstimator):  # type: ignore[misc]
         )
         if goes_on:
             self._check_can_go_on(architecture)
-        targets, strata = prepare(y, goes_on)
+        targets, strata = prepare(labels, goes_on)
         seed = self._seed()
-        augmenter = fitted_augmenter(self.augmenter, X, axis, seed)
-        train_rows, valid_rows = np.arange(len(X)), None
+        augmenter = fitted_augmenter(self.augmenter, patterns, axis, seed)
+        train_rows, valid_rows = np.arange(len(patterns)), None
         if self.early_stopping:
             train_rows, valid_rows = set_aside(np.rint(strata), self.validation_fraction, seed)
         if len(train_rows) < 2:
             raise ValueError(f"n_samples = {len(train_rows)} to train on; it takes 2 or more")
-        valid_set = None if valid_rows is None else (X[valid_rows], targets[valid_rows])
+        valid_set = None if valid_rows is None else (patterns[valid_rows], targets[valid_rows])
         if valid_rows is not None:
-            X, targets, strata = X[train_rows], targets[train_rows], strata[train_rows]
+            patterns, targets = patterns[train_rows], targets[train_rows]
+            strata = strata[train_rows]
         if goes_on:
             encoding = self.encoding_
         else:
             with fixed_threads(self.n_threads):
-                encoding = fitted_encoding(X, strata, augmenter, seed)
+                encoding = fitted_encoding(patterns, strata, augmenter, seed)
         plan = Plan(
             architecture=architecture,
             n_outputs=n_outputs(targets),
@@ -206,7 +217,7 @@ class AllCNNEstimator(BaseEstimator):  # type: ignore[misc]
             plan,
             encoding,
             augmenter,
-            (X, targets),
+            (patterns, targets),
             valid_set,
             checkpoint=None if self.checkpoint is None else Path(self.checkpoint),
             weights=self.net_.module_.state_dict() if goes_on else None,
@@ -218,26 +229,28 @@ class AllCNNEstimator(BaseEstimator):  # type: ignore[misc]
         self.history_ = pd.DataFrame(training.rows)
         self.layers_ = self.net_.module_.folded_layers()
 
-    def _outputs(self, X: Any) -> Array:
+    def _outputs(self, X: xr.DataArray | npt.ArrayLike) -> FloatArray:
         """What the network says of patterns, of shape (n_samples, n_outputs)."""
         check_is_fitted(self, "layers_")
-        X = validate_data(self, X, reset=False, dtype=np.float32, ensure_all_finite="allow-nan")
-        if not np.isfinite(X).any(axis=1).all():
+        patterns: Float32Array = validate_data(
+            self, X, reset=False, dtype=np.float32, ensure_all_finite="allow-nan"
+        )
+        if not np.isfinite(patterns).any(axis=1).all():
             raise ValueError("X holds a pattern without a measured point: every value is NaN")
-        outputs = np.empty((len(X), self.layers_[-1][0].shape[1]))
+        outputs = np.empty((len(patterns), self.layers_[-1][0].shape[1]))
         # Row by row, and on one thread: a product of several rows may round each by its place
         # among them, and an answer must not depend on which others came with the pattern.
         with (
             threadpool_limits(1, user_api="blas"),
             np.errstate(over="ignore", invalid="ignore"),  # looked for below
         ):
-            for k in range(len(X)):
-                outputs[k] = self._forward(self.encode(X[k : k + 1]))[0]
+            for k in range(len(patterns)):
+                outputs[k] = self._forward(self.encode(patterns[k : k + 1]))[0]
         if not np.isfinite(outputs).all():
             raise ValueError("the network has no finite answer: look for extreme values in X")
         return outputs
 
-    def encode(self, X: Array) -> npt.NDArray[np.float32]:
+    def encode(self, X: RealArray) -> Float32Array:
         """Turn patterns into what the network sees.
 
         Parameters
@@ -252,7 +265,7 @@ class AllCNNEstimator(BaseEstimator):  # type: ignore[misc]
         check_is_fitted(self, "encoding_")
         return self.encoding_(X, self.architecture_.channels)
 
-    def _forward(self, encoded: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    def _forward(self, encoded: Float32Array) -> Float32Array:
         hidden = encoded
         for k, (weight, bias) in enumerate(self.layers_[:-1]):
             kernel = self.architecture_.kernel_sizes[k]
@@ -271,7 +284,7 @@ class AllCNNEstimator(BaseEstimator):  # type: ignore[misc]
 
     def _architecture(self) -> Architecture:
         given = {name: getattr(self, name) for name in _ARCHITECTURE}
-        chosen = {name: _plain(value) for name, value in given.items() if value is not None}
+        chosen = {name: _without_numpy(value) for name, value in given.items() if value is not None}
         return replace(PRESETS[self.preset], **chosen)
 
     def _check_can_go_on(self, architecture: Architecture) -> None:
@@ -294,14 +307,14 @@ class AllCNNEstimator(BaseEstimator):  # type: ignore[misc]
             )
         return int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
 
-    def __sklearn_tags__(self) -> Any:
+    def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = True
         return tags
 
 
-def _plain(value: Any) -> Any:
+def _without_numpy(value: object) -> Any:
     """A parameter that a grid search may have given as a list or a numpy number."""
     if isinstance(value, tuple | list):
-        return tuple(_plain(item) for item in value)
+        return tuple(_without_numpy(item) for item in value)
     return value.item() if isinstance(value, np.generic) else value

@@ -5,20 +5,21 @@ from __future__ import annotations
 import json
 import struct
 import time
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from pickle import UnpicklingError
-from typing import Any
 
 import joblib
-import numpy.typing as npt
 import torch
 from sklearn.base import clone
+from skorch import NeuralNet
 from skorch.callbacks import Callback
 
-__all__ = ["Checkpoint"]
+from ..augmentation.base import Transformer
+from ._plan import Plan, Samples, Training
 
-Array = npt.NDArray[Any]
+__all__ = ["Checkpoint"]
 
 _SECONDS = 20.0  # between two savings
 # What a training does not depend on.
@@ -42,10 +43,10 @@ class Checkpoint:
     def __init__(
         self,
         path: Path,
-        plan: Any,
-        augmenter: Any,
-        train_set: tuple[Array, Array],
-        weights: Any,
+        plan: Plan,
+        augmenter: Transformer | None,
+        train_set: Samples,
+        weights: Mapping[str, torch.Tensor] | None,
     ) -> None:
         self.path = path
         if path.is_dir():
@@ -56,7 +57,7 @@ class Checkpoint:
         text = json.dumps(settings, default=float, sort_keys=True)
         self.belongs_to = joblib.hash((text, unfitted, train_set, start))
 
-    def resume(self, training: Any) -> None:
+    def resume(self, training: Training) -> None:
         """Bring a training to where the file left it, if there is one."""
         if not self.path.exists():
             self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -96,7 +97,7 @@ class Checkpoint:
             "random_state: give another path, or delete it"
         )
 
-    def save(self, training: Any) -> None:
+    def save(self, training: Training) -> None:
         """Write the state; the file appears whole or not at all."""
         state = {
             "belongs_to": self.belongs_to,
@@ -111,17 +112,17 @@ class Checkpoint:
             torch.save(state, file)
         temporary.replace(self.path)
 
-    def callback(self, training: Any) -> Callback:
+    def callback(self, training: Training) -> Callback:
         """Saves after an epoch, now and then, and after the last one."""
-        return _Save(self, training)
+        return _SaveNowAndThen(self, training)
 
 
-class _Save(Callback):  # type: ignore[misc]
-    def __init__(self, checkpoint: Checkpoint, training: Any) -> None:
+class _SaveNowAndThen(Callback):  # type: ignore[misc]
+    def __init__(self, checkpoint: Checkpoint, training: Training) -> None:
         self.checkpoint, self.training = checkpoint, training
         self.saved = time.monotonic()
 
-    def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
+    def on_epoch_end(self, net: NeuralNet, **kwargs: object) -> None:
         last = self.training.stopped or len(self.training.rows) == net.max_epochs
         if last or time.monotonic() - self.saved >= _SECONDS:
             self.checkpoint.save(self.training)

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from os import PathLike
-from typing import Any, ClassVar, Self
+from typing import ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
+import xarray as xr
 from scipy.special import softmax
 from sklearn.base import ClassifierMixin
 
+from .._typing import Float32Array, FloatArray
 from .._validation import fit_context
+from ..augmentation.base import Transformer
 from ._base import AllCNNEstimator
 from ._preparation import class_positions, soft_targets
 
 __all__ = ["AllCNNClassifier"]
-
-Array = npt.NDArray[Any]
 
 
 class AllCNNClassifier(ClassifierMixin, AllCNNEstimator):  # type: ignore[misc]
@@ -142,9 +143,9 @@ class AllCNNClassifier(ClassifierMixin, AllCNNEstimator):  # type: ignore[misc]
     """
 
     predicts_most_probable = True  # what Answers need not ask twice
-    classes_: Array
+    classes_: npt.NDArray[np.generic]
 
-    _parameter_constraints: ClassVar[dict[str, Any]] = {
+    _parameter_constraints: ClassVar[dict[str, list[object] | str]] = {
         **AllCNNEstimator._parameter_constraints,
         "classes": ["array-like", None],
     }
@@ -168,7 +169,7 @@ class AllCNNClassifier(ClassifierMixin, AllCNNEstimator):  # type: ignore[misc]
         early_stopping: bool = False,
         validation_fraction: float = 0.1,
         n_iter_no_change: int = 20,
-        augmenter: Any = None,
+        augmenter: Transformer | None = None,
         warm_start: bool = False,
         checkpoint: str | PathLike[str] | None = None,
         precision: str = "float32",
@@ -208,7 +209,7 @@ class AllCNNClassifier(ClassifierMixin, AllCNNEstimator):  # type: ignore[misc]
         self.classes = classes
 
     @fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X: Any, y: Any) -> Self:
+    def fit(self, X: xr.DataArray | npt.ArrayLike, y: npt.ArrayLike) -> Self:
         """Train the network.
 
         Parameters
@@ -235,7 +236,9 @@ class AllCNNClassifier(ClassifierMixin, AllCNNEstimator):  # type: ignore[misc]
             If the checkpoint cannot be read or written.
         """
 
-        def prepare(labels: Array, goes_on: bool) -> tuple[Array, Array]:
+        def prepare(
+            labels: npt.NDArray[np.generic], goes_on: bool
+        ) -> tuple[Float32Array, FloatArray]:
             classes, positions = class_positions(self.classes, labels)
             if goes_on and not np.array_equal(classes, self.classes_):
                 raise ValueError(
@@ -248,7 +251,7 @@ class AllCNNClassifier(ClassifierMixin, AllCNNEstimator):  # type: ignore[misc]
         self._train(X, y, prepare, "cross-entropy", lambda targets: targets.shape[1])
         return self
 
-    def predict_proba(self, X: Any) -> Array:
+    def predict_proba(self, X: xr.DataArray | npt.ArrayLike) -> FloatArray:
         """Probability of each class.
 
         Parameters
@@ -270,7 +273,7 @@ class AllCNNClassifier(ClassifierMixin, AllCNNEstimator):  # type: ignore[misc]
         """
         return np.asarray(softmax(self._outputs(X), axis=1))
 
-    def predict(self, X: Any) -> Array:
+    def predict(self, X: xr.DataArray | npt.ArrayLike) -> npt.NDArray[np.generic]:
         """Most probable class.
 
         Parameters

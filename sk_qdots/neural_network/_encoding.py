@@ -17,15 +17,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["N_NODES", "N_NUISANCES", "Encoding", "fit_encoding"]
+from .._typing import BoolArray, Float32Array, FloatArray, RealArray
 
-Array = npt.NDArray[Any]
-Float32 = npt.NDArray[np.float32]
+__all__ = ["N_NODES", "N_NUISANCES", "Encoding", "fit_encoding"]
 
 N_NUISANCES = 32
 N_NODES = 1251  # at most, on which the covariance is taken
@@ -53,13 +51,13 @@ class Encoding:
         Root mean square of the deviations in units of ``noise``, and of the patterns.
     """
 
-    mean: Float32
-    noise: Float32
-    nuisance: Float32
+    mean: Float32Array
+    noise: Float32Array
+    nuisance: Float32Array
     level: float
     scale: tuple[float, float]
 
-    def __call__(self, X: Array, channels: Sequence[str]) -> Float32:
+    def __call__(self, X: RealArray, channels: Sequence[str]) -> Float32Array:
         """Encode patterns.
 
         Parameters
@@ -76,7 +74,7 @@ class Encoding:
         -------
         ndarray of shape (n_samples, n_features, n_channels), float32
         """
-        measured: Array = np.asarray(np.isfinite(X))
+        measured: BoolArray = np.asarray(np.isfinite(X))
         whole = np.asarray(measured.all(axis=1))
         values = X.astype(np.float32)
         if not whole.all():
@@ -91,7 +89,7 @@ class Encoding:
         deviation = (values - self.mean) / self.noise
         for k, channel in enumerate(channels):
             if channel == "deviation":
-                joined = _joined(deviation, measured, whole)
+                joined = _with_coarse_steps_joined(deviation, measured, whole)
                 np.multiply(joined, np.float32(1.0 / self.scale[0]), out=encoded[:, :, k])
             elif channel == "residual":
                 encoded[:, :, k] = self._residual(deviation, measured, whole)
@@ -101,27 +99,29 @@ class Encoding:
                 encoded[:, :, k] = measured
         return encoded
 
-    def _residual(self, deviation: Float32, measured: Array, whole: Array) -> Float32:
+    def _residual(
+        self, deviation: Float32Array, measured: BoolArray, whole: BoolArray
+    ) -> Float32Array:
         """The formula of the module, for deviations that are 0 where not measured."""
         z = deviation * np.float32(1.0 / self.level)
         n = self.nuisance.shape[1]
         if n == 0:
             return np.asarray(z)
-        along = z @ self._columns
-        parts = along @ self._inverse
+        along = z @ self._nuisance_columns
+        parts = along @ self._inverse_gram
         rows = np.flatnonzero(~whole)
         if rows.size:
             starts = np.arange(len(self.nuisance)) * (len(self.mean) // len(self.nuisance))
             seen = np.add.reduceat(measured[rows], starts, axis=1, dtype=np.float32)
-            matrices = (seen @ self._products).reshape(-1, n, n) + np.eye(n)
+            matrices = (seen @ self._nuisance_products).reshape(-1, n, n) + np.eye(n)
             parts[rows] = np.linalg.solve(matrices, along[rows][:, :, None])[:, :, 0]
-        z -= parts @ self._columns.T
+        z -= parts @ self._nuisance_columns.T
         if rows.size:
             z[rows] *= measured[rows]
         return np.asarray(z)
 
     @cached_property
-    def _columns(self) -> Float32:
+    def _nuisance_columns(self) -> Float32Array:
         """The nuisances at every point."""
         n_points, (n_nodes, n_columns) = len(self.mean), self.nuisance.shape
         width = n_points // n_nodes
@@ -132,22 +132,24 @@ class Encoding:
         return columns
 
     @cached_property
-    def _inverse(self) -> Float32:
-        gram = self._columns.T.astype(np.float64) @ self._columns
+    def _inverse_gram(self) -> Float32Array:
+        gram = self._nuisance_columns.T.astype(np.float64) @ self._nuisance_columns
         return np.asarray(np.linalg.inv(gram + np.eye(len(gram))), dtype=np.float32)
 
     @cached_property
-    def _products(self) -> Float32:
+    def _nuisance_products(self) -> Float32Array:
         """Products of the nuisances at the nodes."""
         nodes = self.nuisance
         return np.asarray((nodes[:, :, None] * nodes[:, None, :]).reshape(len(nodes), -1))
 
-    def __getstate__(self) -> dict[str, Any]:
+    def __getstate__(self) -> dict[str, object]:
         fields = ("mean", "noise", "nuisance", "level", "scale")
         return {name: self.__dict__[name] for name in fields}
 
 
-def _joined(deviation: Float32, measured: Array, whole: Array) -> Float32:
+def _with_coarse_steps_joined(
+    deviation: Float32Array, measured: BoolArray, whole: BoolArray
+) -> Float32Array:
     """Deviations with straight lines between the points of a coarse pattern."""
     if whole.all():
         return deviation
@@ -166,7 +168,7 @@ def _joined(deviation: Float32, measured: Array, whole: Array) -> Float32:
     return joined
 
 
-def fit_encoding(X: Array, y: Array) -> Encoding:
+def fit_encoding(X: RealArray, y: npt.NDArray[np.generic]) -> Encoding:
     """Learn the encoding from training patterns.
 
     Parameters
@@ -197,7 +199,9 @@ def fit_encoding(X: Array, y: Array) -> Encoding:
     )
 
 
-def _nuisances(deviation: Array, measured: Array, y: Array) -> tuple[Float32, float]:
+def _nuisances(
+    deviation: FloatArray, measured: BoolArray, y: npt.NDArray[np.generic]
+) -> tuple[Float32Array, float]:
     """Columns B of the covariance within the classes, and the noise it stands out of."""
     n_points = deviation.shape[1]
     width = -(-n_points // N_NODES)

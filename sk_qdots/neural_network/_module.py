@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Self
+from typing import Self, TypedDict
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import nn
 
+from .._typing import Float32Array
 from ._presets import PRESETS, Architecture
 
 __all__ = ["AllCNN"]
@@ -88,7 +88,7 @@ class AllCNN(nn.Module):
         self.kernel_sizes = layout.kernel_sizes
         self.n_linear = n_linear
         self.n_points = n_points
-        self.dtype = getattr(torch, precision)
+        self.dtype: torch.dtype = getattr(torch, precision)
         widths = (n_channels, *layout.widths)
         self.convolutions = nn.ModuleList(
             nn.Linear(kernel * n_in, n_out)
@@ -156,7 +156,7 @@ class AllCNN(nn.Module):
         logits: torch.Tensor = self.output(X.mean(dim=1))
         return logits
 
-    def folded_layers(self) -> list[tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]]:
+    def folded_layers(self) -> list[tuple[Float32Array, Float32Array]]:
         """Weights and biases with batch normalisation folded in, output layer last.
 
         Returns
@@ -181,7 +181,18 @@ class AllCNN(nn.Module):
         return [(_to_numpy(weight.T), _to_numpy(bias)) for weight, bias in layers]
 
 
-def arguments(architecture: Architecture, n_points: int) -> dict[str, Any]:
+class Arguments(TypedDict):
+    """Of :class:`AllCNN`, as an architecture sets them."""
+
+    n_channels: int
+    n_filters: tuple[int, ...]
+    kernel_sizes: tuple[int, ...]
+    batch_norm: bool
+    n_linear: int
+    n_points: int | None
+
+
+def arguments(architecture: Architecture, n_points: int) -> Arguments:
     """What an architecture gives the network, for patterns of so many points."""
     return {
         "n_channels": len(architecture.channels),
@@ -202,5 +213,5 @@ def _patches(X: torch.Tensor, kernel: int) -> torch.Tensor:
     return X.reshape(n_samples, (length + missing) // kernel, kernel * channels)
 
 
-def _to_numpy(tensor: Any) -> npt.NDArray[np.float32]:
+def _to_numpy(tensor: torch.Tensor) -> Float32Array:
     return np.ascontiguousarray(tensor.cpu().numpy().astype(np.float32))

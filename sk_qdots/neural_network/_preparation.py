@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TypeAlias, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -11,14 +11,16 @@ import xarray as xr
 from sklearn.base import clone
 from sklearn.utils.multiclass import check_classification_targets
 
+from .._typing import Float32Array, FloatArray, IntArray
 from ..augmentation import perturb
-from ..augmentation.base import check_augmenter
+from ..augmentation.base import Transformer, check_augmenter
 from ..augmentation.facts import transformers_of
 from ..preprocessing.patterns import q_of
 from ..simulation import default_q_grid
 from ._encoding import Encoding, fit_encoding
 
 __all__ = [
+    "Strata",
     "axis_of",
     "class_positions",
     "fitted_augmenter",
@@ -27,12 +29,12 @@ __all__ = [
     "soft_targets",
 ]
 
-Array = npt.NDArray[Any]
+Strata: TypeAlias = FloatArray | npt.NDArray[np.intp]  # positions among classes, or numbers
 
 _REFERENCE_ROWS = 8192  # augmented rows that the encoding is learnt from
 
 
-def axis_of(X: Any) -> Array | None:
+def axis_of(X: xr.DataArray | npt.ArrayLike) -> FloatArray | None:
     """The Q axis that patterns bring, if they do."""
     if not isinstance(X, xr.DataArray) or "q" not in X.dims or X.ndim != 2:
         return None
@@ -41,33 +43,38 @@ def axis_of(X: Any) -> Array | None:
     return q_of(X) if "q" in X.coords else None
 
 
-def class_positions(given: npt.ArrayLike | None, y: Array) -> tuple[Array, Array]:
+def class_positions(
+    given: npt.ArrayLike | None, y: npt.NDArray[np.generic]
+) -> tuple[npt.NDArray[np.generic], FloatArray]:
     """The classes, given or those of the labels, and where among them each label lies."""
     if given is None:
         check_classification_targets(y)
-        classes, indices = np.unique(y, return_inverse=True)
-        if len(classes) < 2:
+        labels, indices = np.unique(y, return_inverse=True)
+        if len(labels) < 2:
             raise ValueError(
-                f"Classifier can't train when only one class is present: {classes[0]!r}"
+                f"Classifier can't train when only one class is present: {labels[0]!r}"
             )
-        return classes, indices.astype(np.float64)
+        return labels, indices.astype(np.float64)
     classes = np.asarray(given)
-    numbers = classes.ndim == 1 and len(classes) > 1 and classes.dtype.kind in "iuf"
-    if not numbers or not np.isfinite(classes).all() or np.any(classes[1:] <= classes[:-1]):
+    are_numbers = classes.ndim == 1 and len(classes) > 1 and classes.dtype.kind in "iuf"
+    if not are_numbers or not np.isfinite(classes).all() or np.any(classes[1:] <= classes[:-1]):
         raise ValueError(f"classes is {given!r}; it must hold ascending numbers")
     if y.dtype.kind not in "iuf" or y.min() < classes[0] or y.max() > classes[-1]:
         raise ValueError(
             f"with classes given, labels must be numbers from {classes[0]} to {classes[-1]}"
         )
-    return classes, np.interp(y, classes, np.arange(len(classes)))
+    numbers = cast("npt.NDArray[np.integer | np.floating]", y)
+    return classes, np.interp(numbers, classes, np.arange(len(classes)))
 
 
-def fitted_augmenter(given: Any, X: Array, axis: Array | None, seed: int) -> Any:
+def fitted_augmenter(
+    given: Transformer | None, X: Float32Array, axis: FloatArray | None, seed: int
+) -> Transformer | None:
     """A seeded and fitted clone of an augmenter, on the axis that the patterns bring."""
     if given is None:
         return None
     check_augmenter(given)
-    augmenter = clone(given)
+    augmenter: Transformer = clone(given)
     rng = np.random.default_rng([seed, 4])
     for name, value in sorted(augmenter.get_params(deep=True).items()):
         if name.rpartition("__")[2] == "random_state" and value is None:
@@ -83,7 +90,7 @@ def fitted_augmenter(given: Any, X: Array, axis: Array | None, seed: int) -> Any
     return augmenter.fit(X)
 
 
-def soft_targets(positions: Array, n_classes: int) -> npt.NDArray[np.float32]:
+def soft_targets(positions: FloatArray, n_classes: int) -> Float32Array:
     """Probabilities of the classes: a position between two of them belongs to both."""
     lower = np.minimum(positions.astype(int), n_classes - 2)
     part = positions - lower
@@ -93,7 +100,7 @@ def soft_targets(positions: Array, n_classes: int) -> npt.NDArray[np.float32]:
     return targets
 
 
-def set_aside(strata: Array, share: float, seed: int) -> tuple[Array, Array]:
+def set_aside(strata: FloatArray, share: float, seed: int) -> tuple[IntArray, IntArray]:
     """Rows to train on, and rows to stop by, of every stratum."""
     from sklearn.model_selection import train_test_split
 
@@ -107,7 +114,9 @@ def set_aside(strata: Array, share: float, seed: int) -> tuple[Array, Array]:
     return train_rows, valid_rows
 
 
-def fitted_encoding(X: Array, strata: Array, augmenter: Any, seed: int) -> Encoding:
+def fitted_encoding(
+    X: Float32Array, strata: Strata, augmenter: Transformer | None, seed: int
+) -> Encoding:
     """The encoding of patterns as the network will get them."""
     rng = np.random.default_rng([seed, 3])
     if augmenter is None:

@@ -6,19 +6,20 @@ trained by their likelihood: where a pattern tells little, it learns to say so.
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import Literal, Self, overload
 
 import numpy as np
 import numpy.typing as npt
+import xarray as xr
 from sklearn.base import RegressorMixin
+from sklearn.utils import Tags
 
+from .._typing import Float32Array, FloatArray
 from .._validation import fit_context
 from ._base import AllCNNEstimator
 from ._presets import LOG_VARIANCES
 
 __all__ = ["AllCNNRegressor"]
-
-Array = npt.NDArray[Any]
 
 _N_STRATA = 17  # of the first target, within which the encoding looks for what varies
 
@@ -86,7 +87,7 @@ class AllCNNRegressor(RegressorMixin, AllCNNEstimator):  # type: ignore[misc]
     """
 
     @fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X: Any, y: Any) -> Self:
+    def fit(self, X: xr.DataArray | npt.ArrayLike, y: npt.ArrayLike) -> Self:
         """Train the network.
 
         Parameters
@@ -110,7 +111,9 @@ class AllCNNRegressor(RegressorMixin, AllCNNEstimator):  # type: ignore[misc]
             If the checkpoint cannot be read or written.
         """
 
-        def prepare(labels: Array, goes_on: bool) -> tuple[Array, Array]:
+        def prepare(
+            labels: npt.NDArray[np.generic], goes_on: bool
+        ) -> tuple[Float32Array, npt.NDArray[np.intp]]:
             rows = np.asarray(labels, dtype=np.float64)
             rows = rows[:, None] if rows.ndim == 1 else rows
             if not goes_on:
@@ -130,7 +133,24 @@ class AllCNNRegressor(RegressorMixin, AllCNNEstimator):  # type: ignore[misc]
         self._train(X, y, prepare, "gaussian", lambda targets: 2 * targets.shape[1], **checks)
         return self
 
-    def predict(self, X: Any, return_std: bool = False) -> Any:
+    @overload
+    def predict(
+        self, X: xr.DataArray | npt.ArrayLike, return_std: Literal[False] = False
+    ) -> FloatArray: ...
+
+    @overload
+    def predict(
+        self, X: xr.DataArray | npt.ArrayLike, return_std: Literal[True]
+    ) -> tuple[FloatArray, FloatArray]: ...
+
+    @overload
+    def predict(
+        self, X: xr.DataArray | npt.ArrayLike, return_std: bool
+    ) -> FloatArray | tuple[FloatArray, FloatArray]: ...
+
+    def predict(
+        self, X: xr.DataArray | npt.ArrayLike, return_std: bool = False
+    ) -> FloatArray | tuple[FloatArray, FloatArray]:
         """Targets of each pattern, and how well they are known.
 
         Parameters
@@ -163,7 +183,7 @@ class AllCNNRegressor(RegressorMixin, AllCNNEstimator):  # type: ignore[misc]
             mean, std = mean[:, 0], std[:, 0]
         return (mean, std) if return_std else mean
 
-    def __sklearn_tags__(self) -> Any:
+    def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.target_tags.multi_output = True
         tags.target_tags.single_output = True

@@ -10,14 +10,11 @@ from __future__ import annotations
 import copy
 import math
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from skorch import NeuralNet, NeuralNetClassifier, NeuralNetRegressor
 from skorch.callbacks import Callback
@@ -25,15 +22,16 @@ from skorch.helper import predefined_split
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
+from .._typing import IntArray, RealArray
 from ..augmentation import perturb
+from ..augmentation.base import Transformer
 from ._checkpoint import Checkpoint
 from ._encoding import Encoding
 from ._module import AllCNN, arguments
-from ._presets import LOG_VARIANCES, Architecture
+from ._plan import Plan, Samples, Training
+from ._presets import LOG_VARIANCES
 
-__all__ = ["Plan", "Training", "train"]
-
-Array = npt.NDArray[Any]
+__all__ = ["LOSSES", "fixed_threads", "train"]
 
 _WARM_UP = 0.2  # of a one-cycle schedule
 _START = 1 / 25  # of the peak learning rate
@@ -68,68 +66,23 @@ LOSSES: dict[str, tuple[type[torch.nn.Module], type[NeuralNet]]] = {
 }
 
 
-@dataclass(frozen=True)
-class Plan:
-    """How to train; the parameters of :class:`AllCNNClassifier` of the same names."""
-
-    architecture: Architecture
-    n_outputs: int
-    loss: str  # of LOSSES
-    lr: float
-    weight_decay: float
-    schedule: str
-    batch_size: int
-    first_epoch: int  # that a warm start goes on with
-    max_epochs: int
-    steps_per_epoch: int | None
-    n_iter_no_change: int | None
-    precision: str
-    device: str
-    n_workers: int
-    n_threads: int
-    verbose: bool
-    seed: int
-
-
-@dataclass
-class Training:
-    """Where a training stands after its last whole epoch.
-
-    Parameters
-    ----------
-    net : NeuralNetClassifier or NeuralNetRegressor
-    rows : list of dict
-        What each epoch gave.
-    best : dict, optional
-        Weights of the best validation loss.
-    stopped : bool
-        Whether it stopped early.
-    """
-
-    net: NeuralNet
-    rows: list[dict[str, float]] = field(default_factory=list)
-    best: dict[str, torch.Tensor] | None = None
-    stopped: bool = False
-
-
 class _Batches(torch.utils.data.Dataset[tuple[torch.Tensor, torch.Tensor]]):
     """The batches of an epoch, each as the network gets it."""
 
     def __init__(
         self,
-        X: Array,
-        targets: Array,
+        samples: Samples,
         encoding: Encoding,
-        augmenter: Any,
+        augmenter: Transformer | None,
         plan: Plan,
         *,
         fixed: bool = False,
     ) -> None:
-        self.X, self.targets = X, targets
+        self.X, self.targets = samples
         self.encoding, self.augmenter = encoding, augmenter
         self.channels, self.seed, self.fixed = plan.architecture.channels, plan.seed, fixed
         # No batch of one, which batch normalisation cannot take.
-        self.n_batches, self.n_drawn = max(1, len(X) // plan.batch_size), len(X)
+        self.n_batches, self.n_drawn = max(1, len(self.X) // plan.batch_size), len(self.X)
         if plan.steps_per_epoch is not None and not fixed:
             self.n_batches = plan.steps_per_epoch
             self.n_drawn = self.n_batches * plan.batch_size
@@ -151,7 +104,7 @@ class _Batches(torch.utils.data.Dataset[tuple[torch.Tensor, torch.Tensor]]):
 
     def __getitem__(self, k: int) -> tuple[torch.Tensor, torch.Tensor]:
         rows = self.order[k]
-        X = self.X[rows]
+        X: RealArray = self.X[rows]
         if self.augmenter is not None:
             rng = np.random.default_rng([self.seed, 2 if self.fixed else 1, self.epoch, k])
             X = perturb(self.augmenter, X, rng)
@@ -165,11 +118,11 @@ class _Schedule(Callback):  # type: ignore[misc]
     def __init__(self, plan: Plan, training: Training, batches: _Batches) -> None:
         self.plan, self.training, self.batches = plan, training, batches
 
-    def on_epoch_begin(self, net: Any, **kwargs: Any) -> None:
+    def on_epoch_begin(self, net: NeuralNet, **kwargs: object) -> None:
         self.batches.set_epoch(self.plan.first_epoch + len(self.training.rows))
         self.step = len(self.training.rows) * len(self.batches)
 
-    def on_batch_begin(self, net: Any, batch: Any = None, training: bool = False) -> None:
+    def on_batch_begin(self, net: NeuralNet, batch: object = None, training: bool = False) -> None:
         if training:
             done = self.step / max(1, self.plan.max_epochs * len(self.batches) - 1)
             self.rate = self.plan.lr * _relative_rate(self.plan.schedule, done)
@@ -183,12 +136,12 @@ def _relative_rate(schedule: str, done: float) -> float:
     if schedule == "constant":
         return 1.0
     if schedule == "one-cycle" and done < _WARM_UP:
-        return _between(_START, 1.0, done / _WARM_UP)
+        return _cosine_between(_START, 1.0, done / _WARM_UP)
     left = done if schedule == "cosine" else (done - _WARM_UP) / (1.0 - _WARM_UP)
-    return _between(1.0, _END, left)
+    return _cosine_between(1.0, _END, left)
 
 
-def _between(first: float, last: float, done: float) -> float:
+def _cosine_between(first: float, last: float, done: float) -> float:
     return last + (first - last) * 0.5 * (1.0 + math.cos(math.pi * min(done, 1.0)))
 
 
@@ -198,23 +151,23 @@ class _Record(Callback):  # type: ignore[misc]
     def __init__(self, training: Training, schedule: _Schedule) -> None:
         self.training, self.schedule = training, schedule
 
-    def on_epoch_begin(self, net: Any, **kwargs: Any) -> None:
+    def on_epoch_begin(self, net: NeuralNet, **kwargs: object) -> None:
         self.right = self.seen = 0
 
     def on_batch_end(
         self,
-        net: Any,
-        batch: Any = None,
-        training: bool = False,
-        y_pred: Any = None,
-        **kwargs: Any,
+        net: NeuralNet,
+        batch: tuple[torch.Tensor, torch.Tensor],
+        training: bool,
+        y_pred: torch.Tensor,
+        **kwargs: object,
     ) -> None:
         if not training and self.schedule.plan.loss == "cross-entropy":
             labels = batch[1].argmax(dim=1).to(y_pred.device)
             self.right += int((y_pred.argmax(dim=1) == labels).sum())
             self.seen += len(labels)
 
-    def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
+    def on_epoch_end(self, net: NeuralNet, **kwargs: object) -> None:
         last = net.history[-1]
         if not math.isfinite(last["train_loss"]):
             raise ValueError(
@@ -241,14 +194,14 @@ class _EarlyStopping(Callback):  # type: ignore[misc]
     def __init__(self, training: Training, patience: int) -> None:
         self.training, self.patience = training, patience
 
-    def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
+    def on_epoch_end(self, net: NeuralNet, **kwargs: object) -> None:
         losses = [np.nan_to_num(row["valid_loss"], nan=np.inf) for row in self.training.rows]
         best = int(np.argmin(losses))
         if best == len(losses) - 1:
             self.training.best = copy.deepcopy(net.module_.state_dict())
         self.training.stopped = len(losses) - 1 - best >= self.patience
 
-    def on_train_end(self, net: Any, **kwargs: Any) -> None:
+    def on_train_end(self, net: NeuralNet, **kwargs: object) -> None:
         if self.training.best is not None:
             net.module_.load_state_dict(self.training.best)
 
@@ -259,11 +212,11 @@ class _Progress(Callback):  # type: ignore[misc]
     def __init__(self, training: Training, n_epochs: int) -> None:
         self.training, self.n_epochs = training, n_epochs
 
-    def on_train_begin(self, net: Any, **kwargs: Any) -> None:
+    def on_train_begin(self, net: NeuralNet, **kwargs: object) -> None:
         done = len(self.training.rows)
         self.bar = tqdm(total=self.n_epochs, initial=done, desc="training", unit="epoch")
 
-    def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
+    def on_epoch_end(self, net: NeuralNet, **kwargs: object) -> None:
         row = self.training.rows[-1]
         losses = {"loss": f"{row['train_loss']:.3f}"}
         if "valid_loss" in row:
@@ -271,7 +224,7 @@ class _Progress(Callback):  # type: ignore[misc]
         self.bar.set_postfix(losses, refresh=False)
         self.bar.update()
 
-    def on_train_end(self, net: Any, **kwargs: Any) -> None:
+    def on_train_end(self, net: NeuralNet, **kwargs: object) -> None:
         self.bar.close()
 
 
@@ -285,43 +238,42 @@ class _Stop(Callback):  # type: ignore[misc]
     def __init__(self, training: Training) -> None:
         self.training = training
 
-    def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
+    def on_epoch_end(self, net: NeuralNet, **kwargs: object) -> None:
         if self.training.stopped:
             raise _Stopped
 
 
-_lock = threading.Lock()
-_limits: list[Any] = []
+_torch_lock = threading.Lock()
+_restorers: list[ExitStack] = []  # one for each that trains; the first one's puts back
 
 
 @contextmanager
 def fixed_threads(n_threads: int) -> Iterator[None]:
     """Matrix products on so many threads, until the last of those that train here ends."""
-    with _lock:
-        before = torch.get_num_threads()
-        if not _limits:
-            _limits.append((before, threadpool_limits(n_threads, user_api="blas")))
-        _limits.append(None)
+    with _torch_lock:
+        restorer = ExitStack()
+        if not _restorers:
+            before = torch.get_num_threads()
+            blas = threadpool_limits(n_threads, user_api="blas")
+            restorer.callback(blas.restore_original_limits)
+            restorer.callback(torch.set_num_threads, before)
+        _restorers.append(restorer)
         torch.set_num_threads(n_threads)
     try:
         yield
     finally:
-        with _lock:
-            _limits.pop()
-            if len(_limits) == 1:
-                before, blas = _limits.pop()
-                torch.set_num_threads(before)
-                blas.restore_original_limits()
+        with _torch_lock:
+            _restorers.pop().close()
 
 
 def _initialized(net: NeuralNet, seed: int) -> NeuralNet:
     """Weights from the seed; the random numbers of the caller are not touched."""
-    with _lock, torch.random.fork_rng(devices=range(torch.cuda.device_count())):
+    with _torch_lock, torch.random.fork_rng(devices=range(torch.cuda.device_count())):
         torch.manual_seed(seed)
         return net.initialize()
 
 
-def _only_classifiers(plan: Plan) -> dict[str, Any]:
+def _classifier_arguments(plan: Plan) -> dict[str, IntArray | None]:
     if plan.loss != "cross-entropy":
         return {}
     return {"classes": np.arange(plan.n_outputs), "callbacks__valid_acc": None}
@@ -330,12 +282,12 @@ def _only_classifiers(plan: Plan) -> dict[str, Any]:
 def train(
     plan: Plan,
     encoding: Encoding,
-    augmenter: Any,
-    train_set: tuple[Array, Array],
-    valid_set: tuple[Array, Array] | None,
+    augmenter: Transformer | None,
+    train_set: Samples,
+    valid_set: Samples | None,
     *,
     checkpoint: Path | None = None,
-    weights: Any = None,
+    weights: Mapping[str, torch.Tensor] | None = None,
 ) -> Training:
     """Build and train the net of an estimator.
 
@@ -375,10 +327,10 @@ def train(
         raise ValueError(
             'device="cuda", and torch finds no such GPU here; "auto" takes what is there'
         )
-    batches = _Batches(*train_set, encoding, augmenter, plan)
+    batches = _Batches(train_set, encoding, augmenter, plan)
     split = None
     if valid_set is not None:
-        split = predefined_split(_Batches(*valid_set, encoding, augmenter, plan, fixed=True))
+        split = predefined_split(_Batches(valid_set, encoding, augmenter, plan, fixed=True))
 
     def random() -> torch.Generator:  # data loaders draw from the global one otherwise
         return torch.Generator().manual_seed(plan.seed)
@@ -406,7 +358,7 @@ def train(
         callbacks__print_log=None,
         device=device,
         verbose=0,
-        **_only_classifiers(plan),
+        **_classifier_arguments(plan),
     )
     training = Training(_initialized(net, plan.seed))
     if weights is not None:
@@ -416,7 +368,7 @@ def train(
         keeper = Checkpoint(checkpoint, plan, augmenter, train_set, weights)
         keeper.resume(training)
     schedule = _Schedule(plan, training, batches)
-    callbacks: list[Any] = [schedule, _Record(training, schedule)]
+    callbacks: list[Callback] = [schedule, _Record(training, schedule)]
     if plan.n_iter_no_change is not None:
         callbacks.append(_EarlyStopping(training, plan.n_iter_no_change))
     if plan.verbose:

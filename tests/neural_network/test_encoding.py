@@ -33,7 +33,7 @@ def test_residual_is_the_inverse_covariance_of_what_was_measured(seed, share):
     X[~measured] = np.nan
     # ... if the columns are constant over a node, as here.
     columns = np.repeat(encoding.nuisance, 2, axis=0).astype(float)
-    encoding.__dict__["_columns"] = columns.astype(np.float32)
+    encoding.__dict__["_nuisance_columns"] = columns.astype(np.float32)
     found = encoding(X.astype(np.float32), ("residual",))[:, :, 0]
     for row, seen, values in zip(found, measured, X, strict=True):
         factor = 1.0 if seen.all() else encoding.mean[seen].sum() / values[seen].sum()
