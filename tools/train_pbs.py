@@ -188,14 +188,14 @@ a row (dispersions 5 to 20 %, strains -0.25 to +0.51 %, most between the trained
 """
 
 
-def train_estimates(arguments: argparse.Namespace, sizer: sq.Sizer) -> None:
+def train_estimates(arguments: argparse.Namespace, sizer: sq.Sizer) -> sq.Sizer:
     """Train the second network of a sizer, and judge it."""
     plan = plan_training("PbS", instrument="ideal", **ESTIMATED)
     series = plan.series(progress=True)
     X, _ = samples_of(plan, series, plan.diameters, plan.dispersions, plan.strains, True)
-    sizer.regressor = train_regressor(
+    regressor = train_regressor(
         plan,
-        sizer.pipeline.named_steps["qstandardizer"],
+        sizer.standardizer,
         X,
         sq.RandomExperiment("ideal", solvents=SOLVENTS, **{**EXPERIMENT, "dry_share": 0.3}),
         max_epochs=ESTIMATE_EPOCHS,
@@ -205,18 +205,24 @@ def train_estimates(arguments: argparse.Namespace, sizer: sq.Sizer) -> None:
         verbose=True,
         random_state=arguments.seed,
     )
-    sizer.targets = plan.targets
-    facts = sizer.training["estimates"] = {
+    sizer = sq.Sizer(
+        sizer.pipeline,
+        sizer.reference,
+        regressor=regressor,
+        targets=plan.targets,
+        facts=sizer.facts,
+    )
+    told = {
         "command": f"python tools/train_pbs.py --estimates --seed {arguments.seed} "
         f"--precision {arguments.precision}",
         "date": datetime.now(UTC).date().isoformat(),
-        "minutes": round(float(sizer.regressor.history_["seconds"].sum()) / 60.0, 1),
-        "machine": f"{os.cpu_count()} cores {platform.machine()}, "
-        f"{gpu(sizer.regressor.net_.device)}",
+        "minutes": round(float(regressor.history_["seconds"].sum()) / 60.0, 1),
+        "machine": f"{os.cpu_count()} cores {platform.machine()}, {gpu(regressor.net_.device)}",
         "commit": commit(),
         "torch": version("torch"),
     }
-    facts["scores"] = evaluate_estimates(sizer, plan, 20_000 + arguments.seed)
+    told["scores"] = evaluate_estimates(sizer, plan, 20_000 + arguments.seed)
+    return sizer.with_training({**sizer.training, "estimates": told})
 
 
 def evaluate_estimates(sizer: sq.Sizer, plan: Any, seed: int) -> dict[str, dict[str, float]]:
@@ -329,17 +335,22 @@ def main() -> None:
     try:
         sizer = sq.load_sizer(arguments.out) if only else train(arguments)
         if arguments.estimates:
-            train_estimates(arguments, sizer)
+            sizer = train_estimates(arguments, sizer)
     except KeyboardInterrupt:
         raise SystemExit(
             f"\ninterrupted; the same command goes on from {arguments.checkpoint}"
         ) from None
     if not arguments.estimates:
         bench = Bench(test_liquids(), 10_000 + sizer.training["seed"])
-        sizer.training["n_test"] = bench.n_test
-        sizer.training["test_liquids"] = ", ".join(str(curve.name) for curve in bench.liquids)
-        sizer.training["scores"], sizer.training["confusions"] = evaluate(sizer, bench)
-        sizer.training["refused"] = evaluate_refusals(sizer, bench, bench.seed + 100)
+        scores, confusions = evaluate(sizer, bench)
+        judged = {
+            "n_test": bench.n_test,
+            "test_liquids": ", ".join(str(curve.name) for curve in bench.liquids),
+            "scores": scores,
+            "confusions": confusions,
+            "refused": evaluate_refusals(sizer, bench, bench.seed + 100),
+        }
+        sizer = sizer.with_training({**sizer.training, **judged})
     sizer.save(arguments.out, overwrite=True)
     (arguments.out / "model_card.md").write_text(model_card(sizer), encoding="utf-8")
     arguments.checkpoint.unlink(missing_ok=True)

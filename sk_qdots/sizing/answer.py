@@ -2,14 +2,45 @@
 
 from __future__ import annotations
 
+import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Literal
 
 import xarray as xr
 
-__all__ = ["DIMENSIONS", "Sizing"]
+from .._typing import Json, JsonObject
 
+if TYPE_CHECKING:
+    from .reference import Match
+
+__all__ = ["COVERAGE", "DIMENSIONS", "SCHEMA", "Sizing"]
+
+COVERAGE = 0.90  # of every interval
 DIMENSIONS = ("width", "length", "thickness")  # of rods and platelets
+SCHEMA = "sk_qdots.Sizing/1"
+_PACKAGES = ("sk_qdots", "numpy", "scipy", "scikit-learn")
+_FRACTIONS = ("dispersion", "strain")
+_UNITS = {
+    "diameter": "nm",
+    "runner_up": "nm",
+    "expected_diameter": "nm",
+    "number_diameter": "nm",
+    "volume_diameter": "nm",
+    "surface_diameter": "nm",
+    "interval": "nm",
+    "volume_interval": "nm",
+    "dimensions": "nm",
+    "probabilities": "by diameter in nm",
+    "q_range": "1/Angstrom",
+    "wavelength": "Angstrom",
+    "dispersion": "1 (standard deviation / mean)",
+    "strain": "1 ((a - a_bulk) / a_bulk)",
+    "uncertainties": "standard deviations, in the unit of what they are of",
+}
 
 
 @dataclass(frozen=True)
@@ -50,15 +81,47 @@ class Sizing:
         ``"width"`` and ``"length"`` of rods or ``"width"`` and ``"thickness"`` of
         platelets, in nm, where the sizer was trained on them.
     uncertainties : mapping of str to float
-        Standard deviations of what is estimated, and of ``diameter``.
+        Standard deviations by the name of what they are of: of what is estimated, of
+        ``expected_diameter``, and under ``"diameter"`` that of ``number_diameter``.
+    number_diameter : float
+        Best estimate of the number average, in nm: what the sizer estimates besides the
+        classes, or else ``expected_diameter``.
+    interval : tuple of 2 float
+        90 % interval of ``number_diameter``, in nm.
+    volume_interval : tuple of 2 float, optional
+        90 % interval of ``volume_diameter``, in nm.
+    surface_diameter : float, optional
+        Volume-to-surface average <D^3>/<D^2> in nm, that of gas adsorption and of the
+        widths of lines: of the lognormal with this volume average and dispersion.
+    verdict : {"ok", "caution"}
+        Whether there is a reason for doubt. A pattern that is refused has no answer.
+    reasons : tuple of str
+        The reasons, a short sentence each.
+    engine : str
+        What gave the answer.
+    settings : mapping
+        What it takes to repeat it: of the pattern (file, axis, wavelength) and the sizer.
+    match : Match, optional
+        Curves of the pattern and of the simulated one; None where there is none.
+
+    See Also
+    --------
+    Sizer.size : Makes one.
+    sk_qdots.inspection.SizingDisplay : Draws one.
+
+    Notes
+    -----
+    The intervals come from the normal distribution that a regressor states, or from the
+    probabilities of the classes. They know nothing of what the simulation lacks: look at
+    ``verdict`` and ``agreement``.
 
     Examples
     --------
     >>> import sk_qdots as sq
     >>> library = sq.simulate_library("PbS", diameters=[4.0], dispersions=[0.1], strains=[0.0])
     >>> result = sq.load_sizer("PbS").size(sq.library_samples(library)[0][0])
-    >>> result.diameter
-    4.0
+    >>> result.diameter, round(result.number_diameter, 1), result.verdict
+    (4.0, 4.0, 'ok')
     >>> round(result.dispersion, 2)
     0.1
     """
@@ -78,3 +141,102 @@ class Sizing:
     volume_diameter: float | None = None
     dimensions: Mapping[str, float] = field(default_factory=dict)
     uncertainties: Mapping[str, float] = field(default_factory=dict)
+    number_diameter: float = math.nan
+    interval: tuple[float, float] = (math.nan, math.nan)
+    volume_interval: tuple[float, float] | None = None
+    surface_diameter: float | None = None
+    verdict: Literal["ok", "caution"] = "ok"
+    reasons: tuple[str, ...] = ()
+    engine: str = ""
+    settings: Mapping[str, Json] = field(default_factory=dict, repr=False)
+    match: Match | None = field(default=None, repr=False)
+
+    def to_dict(self) -> JsonObject:
+        """Everything but the curves, as JSON can hold it.
+
+        Returns
+        -------
+        dict
+            The fields by their names, numbers that are not known as None, and:
+            ``schema``, which names this layout; ``coverage`` of the intervals; ``units``
+            by field; ``settings``, what it takes to repeat the answer; ``versions`` of the
+            packages that gave it.
+
+        Examples
+        --------
+        >>> import sk_qdots as sq
+        >>> library = sq.simulate_library("PbS", diameters=[4.0], dispersions=[0.1], strains=[0.0])
+        >>> answer = sq.load_sizer("PbS").size(sq.library_samples(library)[0][0]).to_dict()
+        >>> answer["schema"], answer["diameter"], answer["units"]["diameter"]
+        ('sk_qdots.Sizing/1', 4.0, 'nm')
+        """
+        sizes = self.probabilities["diameter"].values
+        return {
+            "schema": SCHEMA,
+            "source": self.source,
+            "verdict": self.verdict,
+            "reasons": list(self.reasons),
+            "number_diameter": _finite(self.number_diameter),
+            "interval": [_finite(end) for end in self.interval],
+            "volume_diameter": self.volume_diameter,
+            "volume_interval": None if self.volume_interval is None else [*self.volume_interval],
+            "surface_diameter": self.surface_diameter,
+            "dispersion": self.dispersion,
+            "strain": self.strain,
+            "dimensions": dict(self.dimensions),
+            "uncertainties": dict(self.uncertainties),
+            "diameter": self.diameter,
+            "probability": self.probability,
+            "runner_up": self.runner_up,
+            "runner_up_probability": self.runner_up_probability,
+            "expected_diameter": self.expected_diameter,
+            "probabilities": {
+                f"{size:g}": float(p)
+                for size, p in zip(sizes, self.probabilities.values, strict=True)
+            },
+            "agreement": _finite(self.agreement),
+            "q_range": list(self.q_range),
+            "model": self.model,
+            "engine": self.engine,
+            "coverage": COVERAGE,
+            "units": dict(_UNITS),
+            "settings": dict(self.settings),
+            "versions": dict(_versions()),
+        }
+
+    def to_json(self, *, indent: int | None = None) -> str:
+        """What :meth:`to_dict` returns, as text.
+
+        Parameters
+        ----------
+        indent : int, optional
+            Blanks a level; by default one line.
+
+        Returns
+        -------
+        str
+
+        Examples
+        --------
+        >>> import json
+        >>> import sk_qdots as sq
+        >>> library = sq.simulate_library("PbS", diameters=[4.0], dispersions=[0.1], strains=[0.0])
+        >>> result = sq.load_sizer("PbS").size(sq.library_samples(library)[0][0])
+        >>> json.loads(result.to_json())["verdict"]
+        'ok'
+        """
+        return json.dumps(self.to_dict(), indent=indent, ensure_ascii=False, allow_nan=False)
+
+    def _repr_html_(self) -> str:
+        from ._html import sizing_card
+
+        return sizing_card(self.to_dict(), self.match)
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+@lru_cache(maxsize=1)
+def _versions() -> Mapping[str, str]:
+    return {package: version(package) for package in _PACKAGES}

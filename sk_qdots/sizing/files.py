@@ -1,6 +1,6 @@
 """Sizers on disk: a manifest and arrays, read with distrust.
 
-No pickle is written or read. Digests show damage of either file; :mod:`._sizer_parts`
+No pickle is written or read. Digests show damage of either file; `parts.py`
 checks what they hold.
 """
 
@@ -14,7 +14,7 @@ import math
 import re
 import zipfile
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 from tokenize import TokenError
@@ -23,25 +23,22 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..neural_network import AllCNNClassifier, AllCNNRegressor
-from ..preprocessing import QStandardizer
-from .parts import NETWORK_PARAMETERS, REGRESSOR, STANDARDIZER_PARAMETERS, SizerParts, build_parts
-from .reference import ReferencePatterns
+from .parts import FORMAT_VERSIONS, SizerParts, arrays_of_parts, build_parts, manifest_of_parts
 
 __all__ = ["MANIFEST", "SizerError", "read_manifest", "read_sizer", "write_sizer"]
 
 Array = npt.NDArray[Any]
 
 _FORMAT = "sk_qdots sizer"
-_FORMAT_VERSION = 3
 MANIFEST = "manifest.json"
 _WEIGHTS = "weights.npz"
 _MAX_MANIFEST = 2**20
 _MAX_WEIGHTS = 64 * 2**20
 
 _MEMBER = re.compile(
-    r"(classes|input_q|reference_(q|diameters|dispersions|patterns)|regressor_target_(mean|scale)"
-    r"|(regressor_)?(mean|noise|nuisance|(weight|bias)\d{1,2}))\.npy"
+    r"(input_q|reference_(q|diameters|dispersions|patterns)"
+    r"|(engine\d_)?(classes|regressor_target_(mean|scale)|step\d{1,2}_[a-z]\w{1,30}"
+    r"|(regressor_)?(mean|noise|nuisance|(weight|bias)\d{1,2})))\.npy"
 )
 
 
@@ -59,18 +56,14 @@ class SizerError(ValueError):
     """
 
 
-def write_sizer(
-    folder: Path,
-    *,
-    standardizer: QStandardizer,
-    classifier: AllCNNClassifier,
-    reference: ReferencePatterns | None,
-    regressor: AllCNNRegressor | None = None,
-    targets: Sequence[str] = (),
-    facts: Mapping[str, Any],
-    overwrite: bool,
-) -> None:
-    """Write the two files; each appears whole or not at all."""
+def write_sizer(folder: Path, parts: SizerParts, *, overwrite: bool) -> None:
+    """Write the two files; each appears whole or not at all.
+
+    Raises
+    ------
+    SizerError
+        If the folder holds something else, a part cannot be stored, or it may not be written.
+    """
     if folder.exists():
         present = {p.name for p in folder.iterdir()} if folder.is_dir() else {""}
         leftovers = {name for name in present if name.endswith(".part")}
@@ -78,36 +71,23 @@ def write_sizer(
             raise SizerError(f"{folder}: exists and is not a sizer; choose another path")
         if MANIFEST in present and not overwrite:
             raise SizerError(f"{folder}: holds a sizer already; pass overwrite=True to replace it")
-    arrays = {"classes": classifier.classes_, **_network_arrays(classifier, "")}
-    if regressor is not None:
-        arrays |= _network_arrays(regressor, REGRESSOR)
-        arrays["regressor_target_mean"] = regressor.mean_
-        arrays["regressor_target_scale"] = regressor.scale_
-    if standardizer.input_q is not None:
-        arrays["input_q"] = np.asarray(standardizer.input_q, dtype=np.float64)
-    if reference is not None:
-        arrays["reference_q"] = reference.q
-        arrays["reference_diameters"] = reference.diameters
-        arrays["reference_dispersions"] = reference.dispersions
-        # Half precision keeps 3 digits of an area-1000 pattern: more than it is used for.
-        arrays["reference_patterns"] = reference.patterns.astype(np.float16)
-    buffer = io.BytesIO()
-    np.savez_compressed(buffer, **arrays)  # type: ignore[arg-type]
-    weights = buffer.getvalue()
-    manifest = {
-        "format": _FORMAT,
-        "format_version": _FORMAT_VERSION,
-        **facts,
-        "classes": classifier.classes_.tolist(),
-        "labels_between_classes": classifier.classes is not None,
-        "standardizer": {p: getattr(standardizer, p) for p in STANDARDIZER_PARAMETERS},
-        "classifier": _network_parameters(classifier),
-        **_encoding_facts(classifier),
-        "versions": {p: version(p) for p in ("sk_qdots", "numpy", "scikit-learn", "torch")},
-        **({} if regressor is None else {"regressor": _regressor_facts(regressor, targets)}),
-        "weights_sha256": hashlib.sha256(weights).hexdigest(),
-    }
     try:
+        said, arrays = manifest_of_parts(parts), arrays_of_parts(parts)
+        buffer = io.BytesIO()
+        np.savez_compressed(buffer, **arrays)  # type: ignore[arg-type]
+        weights = buffer.getvalue()
+        largest = max(len(weights), sum(array.nbytes for array in arrays.values()))
+        if largest > _MAX_WEIGHTS:
+            raise ValueError(
+                f"it holds {largest / 2**20:.0f} MiB of numbers, {_MAX_WEIGHTS // 2**20} at most: "
+                "reduce the patterns first (PCA), or give the standardiser fewer n_points"
+            )
+        manifest = {
+            "format": _FORMAT,
+            **said,
+            "versions": {p: version(p) for p in ("sk_qdots", "numpy", "scikit-learn", "torch")},
+            "weights_sha256": hashlib.sha256(weights).hexdigest(),
+        }
         manifest = json.loads(json.dumps(manifest, default=_plain, allow_nan=False))
         build_parts(manifest, arrays)  # never write what could not be read again
         text = json.dumps({**manifest, "manifest_sha256": _digest(manifest)}, indent=2) + "\n"
@@ -118,33 +98,6 @@ def write_sizer(
         _replace({folder / _WEIGHTS: weights, folder / MANIFEST: text.encode()})
     except OSError as error:
         raise SizerError(f"{folder}: cannot be written: {error.strerror}") from None
-
-
-def _network_arrays(network: AllCNNClassifier | AllCNNRegressor, prefix: str) -> dict[str, Array]:
-    arrays: dict[str, Array] = {
-        f"{prefix}{name}": getattr(network.encoding_, name)
-        for name in ("mean", "noise", "nuisance")
-    }
-    for k, (weight, bias) in enumerate(network.layers_):
-        arrays[f"{prefix}weight{k}"], arrays[f"{prefix}bias{k}"] = weight, bias
-    return arrays
-
-
-def _network_parameters(network: AllCNNClassifier | AllCNNRegressor) -> dict[str, Any]:
-    # The layers as they are: what a preset's name means may change.
-    return {p: getattr(network.architecture_, p, getattr(network, p)) for p in NETWORK_PARAMETERS}
-
-
-def _encoding_facts(network: AllCNNClassifier | AllCNNRegressor) -> dict[str, Any]:
-    return {"level": network.encoding_.level, "scale": list(network.encoding_.scale)}
-
-
-def _regressor_facts(regressor: AllCNNRegressor, targets: Sequence[str]) -> dict[str, Any]:
-    return {
-        "targets": list(targets),
-        "parameters": _network_parameters(regressor),
-        **_encoding_facts(regressor),
-    }
 
 
 def read_sizer(folder: Path) -> SizerParts:
@@ -202,12 +155,12 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     if not isinstance(manifest, dict) or manifest.get("format") != _FORMAT:
         raise SizerError(f"{path}: not a sizer's manifest")
     found = manifest.get("format_version")
-    if found != _FORMAT_VERSION:
-        older = isinstance(found, int) and found < _FORMAT_VERSION
+    if found not in FORMAT_VERSIONS or isinstance(found, bool):
+        older = isinstance(found, int) and found < FORMAT_VERSIONS[0]
         remedy = "train the sizer again" if older else "update sk_qdots"
         raise SizerError(
-            f"{path}: format version {found!r}; this version of sk_qdots reads {_FORMAT_VERSION}: "
-            f"{remedy}"
+            f"{path}: format version {found!r}; this version of sk_qdots reads "
+            f"{' and '.join(map(str, FORMAT_VERSIONS))}: {remedy}"
         )
     if manifest.get("manifest_sha256") != _digest(manifest):
         raise SizerError(f"{path}: was changed after it was written, or damaged; copy it again")

@@ -1,13 +1,16 @@
-"""From what the files of a sizer hold to its fitted steps.
+"""From the parts of a sizer to what its files hold, and back.
+
+A sizer whose only engine is the all-CNN is written as release 0.1.0 wrote it, format 3, so
+that it can be read there. Others are format 4, which has a list of ``engines``, each with its
+``kind``; the arrays of engine k begin with ``enginek_``. A format 3 sizer is read as a list of
+one engine whose section is the manifest itself.
 
 Every value that is used is checked for its type, range and shape before anything is
-built from it, and the network must answer before it is handed out.
+built from it, and an engine must answer before it is handed out.
 """
 
 from __future__ import annotations
 
-import math
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -15,64 +18,30 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..neural_network import AllCNNClassifier, AllCNNRegressor
-from ..neural_network._encoding import N_NODES, N_NUISANCES, Encoding
+from .._typing import IntArray, Json, JsonObject
+from ..neural_network.saved import (
+    checked_array,
+    classifier_from_section,
+    network_arrays,
+    network_section,
+    regressor_from_section,
+)
 from ..preprocessing import QStandardizer
+from . import estimators
+from .engines import QUANTITIES, ClassifierEngine, Engine, NetworkEngine
+from .facts import Facts, facts_from_manifest
 from .reference import ReferencePatterns
 
-__all__ = [
-    "LARGEST_STRAIN",
-    "NAME",
-    "NETWORK_PARAMETERS",
-    "REGRESSOR",
-    "STANDARDIZER_PARAMETERS",
-    "STRAIN_ROOM",
-    "TARGETS",
-    "SizerParts",
-    "build_parts",
-    "check_printable",
-]
+__all__ = ["FORMAT_VERSIONS", "SizerParts", "arrays_of_parts", "build_parts", "manifest_of_parts"]
 
-Array = npt.NDArray[Any]
+Arrays = Mapping[str, npt.NDArray[np.generic]]
 
-_MAX_ACTIVATIONS = 2**21  # of a layer, for one pattern
+FORMAT_VERSIONS = (3, 4)
 _LARGEST_CLASS = 10**9  # pm
 _LARGEST_AREA = 1e12
-_LARGEST_NUISANCE = 1e6  # of the counting noise; larger ones make the matrices singular
-STANDARDIZER_PARAMETERS = ("q_min", "q_max", "n_points", "padding", "coarse", "area")
-NETWORK_PARAMETERS = (
-    "preset",
-    "n_filters",
-    "kernel_sizes",
-    "channels",
-    "batch_norm",
-    "n_linear",
-    "q_bias",
-    "lr",
-    "schedule",
-    "precision",
-    "weight_decay",
-    "batch_size",
-    "max_epochs",
-    "steps_per_epoch",
-    "early_stopping",
-    "validation_fraction",
-    "n_iter_no_change",
-)
-_TUPLES = ("n_filters", "kernel_sizes", "channels")
-REGRESSOR = "regressor_"  # how its arrays begin
-LARGEST_STRAIN = 0.011  # that a pattern may show, unless a sizer was trained for more
-STRAIN_ROOM = 0.005  # beyond the trained strains, before a pattern is refused
-TARGETS = (
-    "diameter",
-    "dispersion",
-    "strain",
-    "volume_diameter",
-    "width",
-    "length",
-    "thickness",
-)
-NAME = re.compile(r"[\w .+()-]{1,80}", flags=re.ASCII)
+_MAX_ENGINES = 4
+_REGRESSOR = "regressor_"  # how its arrays begin
+_STANDARDIZER_PARAMETERS = ("q_min", "q_max", "n_points", "padding", "coarse", "area")
 
 
 @dataclass(frozen=True)
@@ -80,14 +49,66 @@ class SizerParts:
     """What the two files of a sizer hold."""
 
     standardizer: QStandardizer
-    classifier: AllCNNClassifier
+    engines: tuple[Engine, ...]
     reference: ReferencePatterns | None
-    regressor: AllCNNRegressor | None
-    targets: tuple[str, ...]
-    facts: dict[str, Any]
+    facts: Facts
 
 
-def build_parts(manifest: Mapping[str, Any], arrays: Mapping[str, Array]) -> SizerParts:
+def manifest_of_parts(parts: SizerParts) -> JsonObject:
+    """What the manifest says of the parts.
+
+    Raises
+    ------
+    TypeError
+        If an engine cannot be stored.
+    """
+    standardizer = {p: getattr(parts.standardizer, p) for p in _STANDARDIZER_PARAMETERS}
+    first = parts.engines[0]
+    common: JsonObject = {**parts.facts.to_json(), "standardizer": standardizer}
+    if _is_format_3(parts):
+        return {"format_version": 3, **common, **_network_section(first)}
+    sections: list[Json] = [_engine_section(engine) for engine in parts.engines]
+    # The classes of the first stand where those of format 3 do: whoever lists sizers needs them.
+    return {
+        "format_version": 4,
+        **common,
+        "classes": first.classes_.tolist(),
+        "engines": sections,
+    }
+
+
+def arrays_of_parts(parts: SizerParts) -> dict[str, npt.NDArray[np.generic]]:
+    """Arrays of the parts, by name.
+
+    Raises
+    ------
+    TypeError
+        If an engine cannot be stored.
+    """
+    arrays: dict[str, npt.NDArray[np.generic]] = {}
+    for k, engine in enumerate(parts.engines):
+        prefix = "" if _is_format_3(parts) else f"engine{k}_"
+        arrays[f"{prefix}classes"] = engine.classes_
+        if isinstance(engine, NetworkEngine):
+            arrays |= network_arrays(engine.classifier, prefix)
+            if (regressor := engine.regressor) is not None:
+                arrays |= network_arrays(regressor, prefix + _REGRESSOR)
+                arrays[f"{prefix}{_REGRESSOR}target_mean"] = regressor.mean_
+                arrays[f"{prefix}{_REGRESSOR}target_scale"] = regressor.scale_
+        elif isinstance(engine, ClassifierEngine):
+            arrays |= estimators.estimator_arrays(engine.classifier, prefix)
+    if parts.standardizer.input_q is not None:
+        arrays["input_q"] = np.asarray(parts.standardizer.input_q, dtype=np.float64)
+    if parts.reference is not None:
+        arrays["reference_q"] = parts.reference.q
+        arrays["reference_diameters"] = parts.reference.diameters
+        arrays["reference_dispersions"] = parts.reference.dispersions
+        # Half precision keeps 3 digits of an area-1000 pattern: more than it is used for.
+        arrays["reference_patterns"] = parts.reference.patterns.astype(np.float16)
+    return arrays
+
+
+def build_parts(manifest: Mapping[str, Json], arrays: Arrays) -> SizerParts:
     """Build the parts of a sizer.
 
     Raises
@@ -95,204 +116,124 @@ def build_parts(manifest: Mapping[str, Any], arrays: Mapping[str, Array]) -> Siz
     KeyError, TypeError, ValueError
         If something is missing, of another kind, or inconsistent.
     """
-    standardizer, classifier = _build(manifest, arrays)
-    facts = _facts(manifest, standardizer.q_)
-    _check_answers(classifier)
-    regressor: AllCNNRegressor | None = None
-    targets: tuple[str, ...] = ()
-    if "regressor" in manifest:
-        regressor, targets = _regressor(manifest["regressor"], arrays, standardizer.n_points)
+    standardizer = _standardizer(manifest["standardizer"], arrays)
+    n_points = int(standardizer.n_points)
+    facts = facts_from_manifest(manifest, standardizer.q_)
+    engines: list[Engine] = []
+    if manifest["format_version"] == 3:
+        engines.append(_network_engine(manifest, arrays, "", n_points))
+    else:
+        sections = manifest["engines"]
+        if not isinstance(sections, list) or not 1 <= len(sections) <= _MAX_ENGINES:
+            raise ValueError("engines must be a list")
+        for k, section in enumerate(sections):
+            engines.append(_engine(section, arrays, f"engine{k}_", n_points))
+    if manifest["classes"] != engines[0].classes_.tolist():
+        raise ValueError("the classes of the manifest are not those of the arrays")
     reference = None
     if "reference_patterns" in arrays:
-        q = _array(arrays, "reference_q", (None,), np.floating)
-        diameters = _array(arrays, "reference_diameters", (None,), np.integer)
-        dispersions = _array(arrays, "reference_dispersions", (None,), np.floating)
-        shape = (len(diameters), len(dispersions), len(q))
-        patterns = _array(arrays, "reference_patterns", shape, np.floating)
-        inside = standardizer.q_[0] - 0.01 < q[0] and q[-1] < standardizer.q_[-1] + 0.01
-        if len(q) < 100 or not inside or np.any(np.diff(q) <= 0) or not len(dispersions):
-            raise ValueError("the reference patterns have no Q axis or no dispersion")
-        if set(classifier.classes_) - set(diameters):
-            raise ValueError("the reference patterns do not fit the classes")
-        reference = ReferencePatterns(q, diameters, dispersions, patterns.astype(np.float32))
-    return SizerParts(standardizer, classifier, reference, regressor, targets, facts)
+        reference = _reference(arrays, standardizer, engines[0].classes_)
+    return SizerParts(standardizer, tuple(engines), reference, facts)
 
 
-def _build(
-    manifest: Mapping[str, Any], arrays: Mapping[str, Array]
-) -> tuple[QStandardizer, AllCNNClassifier]:
-    given = manifest["standardizer"]
-    standardizer = QStandardizer(**{p: given[p] for p in STANDARDIZER_PARAMETERS})
+def _is_format_3(parts: SizerParts) -> bool:
+    return len(parts.engines) == 1 and isinstance(parts.engines[0], NetworkEngine)
+
+
+def _engine_section(engine: Engine) -> JsonObject:
+    if isinstance(engine, NetworkEngine):
+        return {"kind": "all-cnn", **_network_section(engine)}
+    if isinstance(engine, ClassifierEngine):
+        section = estimators.estimator_section(engine.classifier)
+        return {"kind": "scikit-learn", "classes": engine.classes_.tolist(), **section}
+    raise TypeError(f"an engine of the class {type(engine).__name__} cannot be stored")
+
+
+def _network_section(engine: Engine) -> JsonObject:
+    assert isinstance(engine, NetworkEngine)
+    section: JsonObject = {
+        "classes": engine.classes_.tolist(),
+        "labels_between_classes": engine.classifier.classes is not None,
+        **network_section(engine.classifier, "classifier"),
+    }
+    if engine.regressor is not None:
+        section["regressor"] = {
+            "targets": list(engine.targets),
+            **network_section(engine.regressor, "parameters"),
+        }
+    return section
+
+
+def _engine(section: Json, arrays: Arrays, prefix: str, n_points: int) -> Engine:
+    if not isinstance(section, dict):
+        raise TypeError("an engine must be an object")
+    kind = section["kind"]
+    if kind == "all-cnn":
+        return _network_engine(section, arrays, prefix, n_points)
+    if kind == "scikit-learn":
+        classes = _classes(section, arrays, prefix)
+        return ClassifierEngine(
+            estimators.classifier_from_section(section, arrays, prefix, n_points, classes)
+        )
+    raise ValueError(f"{kind!r} is no kind of engine")
+
+
+def _network_engine(
+    section: Mapping[str, Json], arrays: Arrays, prefix: str, n_points: int
+) -> NetworkEngine:
+    classes = _classes(section, arrays, prefix)
+    classifier = classifier_from_section(section, arrays, prefix, n_points, classes)
+    if "regressor" not in section:
+        return NetworkEngine(classifier)
+    second = section["regressor"]
+    if not isinstance(second, dict):
+        raise TypeError("the regressor must be an object")
+    targets = second["targets"]
+    named = isinstance(targets, list) and all(name in QUANTITIES for name in targets)
+    if not (isinstance(targets, list) and named and 1 <= len(set(targets)) == len(targets)):
+        raise ValueError(f"the targets of the regressor must be of {QUANTITIES}, each once")
+    regressor = regressor_from_section(second, arrays, prefix + _REGRESSOR, n_points, len(targets))
+    return NetworkEngine(classifier, regressor, tuple(map(str, targets)))
+
+
+def _classes(section: Mapping[str, Json], arrays: Arrays, prefix: str) -> IntArray:
+    classes = checked_array(arrays, f"{prefix}classes", (None,), "integer")
+    if classes.size < 2 or not int(classes[0]) > 0 or int(classes.max()) > _LARGEST_CLASS:
+        raise ValueError("the classes must be positive diameters in picometres")
+    whole = classes.astype(np.int64)
+    if np.any(np.diff(whole) <= 0):
+        raise ValueError("the classes do not ascend")
+    if section["classes"] != whole.tolist():
+        raise ValueError("the classes of the manifest are not those of the arrays")
+    return whole
+
+
+def _standardizer(given: Json, arrays: Arrays) -> QStandardizer:
+    if not isinstance(given, dict):
+        raise TypeError("the standardizer must be an object")
+    parameters: dict[str, Any] = {p: given[p] for p in _STANDARDIZER_PARAMETERS}
+    standardizer = QStandardizer(**parameters)
     if not 2 <= standardizer.n_points <= 10**6:
         raise ValueError(f"n_points is {standardizer.n_points}")
     standardizer._validate_params()
     if not standardizer.area <= _LARGEST_AREA:
         raise ValueError(f"area is {standardizer.area}")
+    n_columns = standardizer.n_points
     if "input_q" in arrays:
-        standardizer.input_q = _array(arrays, "input_q", (None,), np.floating)
-        standardizer.fit(np.ones((1, len(standardizer.input_q))))
-    else:
-        standardizer.fit(np.ones((1, standardizer.n_points)))
-    classifier = AllCNNClassifier(**_given(manifest["classifier"]))
-    n_points = int(standardizer.n_points)
-    classes = _array(arrays, "classes", (None,), np.integer)
-    if classes.size < 2 or not int(classes[0]) > 0 or int(classes.max()) > _LARGEST_CLASS:
-        raise ValueError("the classes must be positive diameters in picometres")
-    classes = classes.astype(np.int64)
-    if np.any(np.diff(classes) <= 0):
-        raise ValueError("the classes do not ascend")
-    if manifest["classes"] != classes.tolist():
-        raise ValueError("the classes of the manifest are not those of the arrays")
-    classifier.classes_ = classes
-    if manifest["labels_between_classes"] is True:
-        classifier.classes = classes
-    _fill(classifier, manifest, arrays, "", n_points, len(classes))
-    return standardizer, classifier
+        standardizer.input_q = checked_array(arrays, "input_q", (None,))
+        n_columns = len(standardizer.input_q)
+    return standardizer.fit(np.ones((1, n_columns)))
 
 
-def _regressor(
-    section: Mapping[str, Any], arrays: Mapping[str, Array], n_points: int
-) -> tuple[AllCNNRegressor, tuple[str, ...]]:
-    targets = section["targets"]
-    named = isinstance(targets, list) and all(name in TARGETS for name in targets)
-    if not named or not 1 <= len(set(targets)) == len(targets):
-        raise ValueError(f"the targets of the regressor must be of {TARGETS}, each once")
-    regressor = AllCNNRegressor(**_given(section["parameters"]))
-    _fill(regressor, section, arrays, REGRESSOR, n_points, 2 * len(targets))
-    regressor.mean_ = _array(arrays, "regressor_target_mean", (len(targets),), np.floating)
-    regressor.scale_ = _array(arrays, "regressor_target_scale", (len(targets),), np.floating)
-    if regressor.scale_.min() <= 0:
-        raise ValueError("the scale of a target must be positive")
-    regressor._flat = False
-    _check_answers(regressor)
-    return regressor, tuple(targets)
-
-
-def _given(section: Mapping[str, Any]) -> dict[str, Any]:
-    """Parameters of a network, lists as the tuples that they were."""
-    parameters = {p: section[p] for p in NETWORK_PARAMETERS}
-    for name in _TUPLES:
-        value = parameters[name]
-        if isinstance(value, list):
-            if not all(isinstance(item, int | str) for item in value):
-                raise ValueError(f"{name} must be a list of numbers or names")
-            parameters[name] = tuple(value)
-    return parameters
-
-
-def _fill(
-    network: AllCNNClassifier | AllCNNRegressor,
-    section: Mapping[str, Any],
-    arrays: Mapping[str, Array],
-    prefix: str,
-    n_points: int,
-    n_outputs: int,
-) -> None:
-    """Give a network its layers and its encoding."""
-    network._validate_params()
-    architecture = network._architecture()
-    widths = (len(architecture.channels), *architecture.widths)
-    lengths = architecture.lengths(n_points)
-    layers = zip(lengths, architecture.kernel_sizes, widths, widths[1:], strict=False)
-    activations = max(n * max(kernel * n_in, n_out) for n, kernel, n_in, n_out in layers)
-    if activations > _MAX_ACTIVATIONS:
-        raise ValueError(f"a layer of {activations} values for one pattern")
-    folded = []
-    for k, kernel in enumerate(architecture.kernel_sizes):
-        size = (widths[k] * kernel, widths[k + 1])
-        weight = _array(arrays, f"{prefix}weight{k}", size, np.floating)
-        shape = (lengths[k], widths[k + 1]) if architecture.q_bias else (widths[k + 1],)
-        folded.append((weight, _array(arrays, f"{prefix}bias{k}", shape, np.floating)))
-    last = len(folded)
-    weight = _array(arrays, f"{prefix}weight{last}", (widths[-1], n_outputs), np.floating)
-    folded.append((weight, _array(arrays, f"{prefix}bias{last}", (n_outputs,), np.floating)))
-    network.architecture_ = architecture
-    network.layers_ = folded
-    network.encoding_ = _encoding(section, arrays, prefix, n_points)
-    network.n_features_in_ = n_points
-
-
-def _encoding(
-    section: Mapping[str, Any], arrays: Mapping[str, Array], prefix: str, n_points: int
-) -> Encoding:
-    level, *scale = (_number(value) for value in (section["level"], *section["scale"]))
-    noise = _array(arrays, f"{prefix}noise", (n_points,), np.floating)
-    nuisance = _array(arrays, f"{prefix}nuisance", (None, None), np.floating)
-    if len(scale) != 2 or not all(0 < value < math.inf for value in (level, *scale)):
-        raise ValueError("level and scale must be positive and finite")
-    if noise.min() <= 0:
-        raise ValueError("the noise must be positive")
-    if not 1 <= len(nuisance) <= min(n_points, N_NODES) or nuisance.shape[1] > N_NUISANCES:
-        raise ValueError(f"array {prefix}nuisance has shape {nuisance.shape}")
-    if np.abs(nuisance).max(initial=0.0) > _LARGEST_NUISANCE:
-        raise ValueError(f"array {prefix}nuisance holds extreme values")
-    mean = _array(arrays, f"{prefix}mean", (n_points,), np.floating)
-    return Encoding(mean, noise, nuisance, level, (scale[0], scale[1]))
-
-
-def _check_answers(network: AllCNNClassifier | AllCNNRegressor) -> None:
-    """A pattern unlike the mean one, whole and in part, must have an answer."""
-    mean = network.encoding_.mean
-    patterns = np.tile(mean * (1.0 + 0.3 * np.cos(np.arange(len(mean)) / 30.0)), (2, 1))
-    patterns[1, len(mean) // 2 :] = np.nan
-    network._outputs(patterns)
-
-
-def _facts(manifest: Mapping[str, Any], q: Array) -> dict[str, Any]:
-    start, end = (_number(value) for value in manifest["required_range"])
-    step = _number(manifest["coarsest_step"])
-    inside = q[0] - 0.01 <= start < end <= q[-1] + 0.01
-    if not (inside and 0 < step < end - start):
-        raise ValueError("required_range or coarsest_step is not valid")
-    name = manifest["name"]
-    if not (isinstance(name, str) and NAME.fullmatch(name)):
-        raise ValueError(
-            f"the name {name!r} is not valid: give 1 to 80 letters, digits, blanks or ._+()-"
-        )
-    facts = {key: manifest[key] for key in ("simulation", "training", "augmentation")}
-    absent = {"augmentation": type(None)}  # a network may be trained without
-    if not all(isinstance(v, dict | absent.get(k, dict)) for k, v in facts.items()):
-        raise ValueError("simulation, training and augmentation must be objects")
-    check_printable(facts)
-    strain = _number(manifest.get("largest_strain", LARGEST_STRAIN))
-    if not 0.0 < strain <= 0.2:
-        raise ValueError("largest_strain is not valid")
-    return {
-        **facts,
-        "name": name,
-        "required_range": (start, end),
-        "coarsest_step": step,
-        "largest_strain": strain,
-    }
-
-
-def _number(value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise TypeError(f"{value!r} is not a number")
-    return float(value)
-
-
-def check_printable(value: Any) -> None:
-    """Refuse control characters: texts are shown on terminals."""
-    if isinstance(value, dict):
-        for key, item in value.items():
-            check_printable(key)
-            check_printable(item)
-    elif isinstance(value, list):
-        for item in value:
-            check_printable(item)
-    elif isinstance(value, str) and not value.isprintable():
-        raise ValueError(f"{value[:40]!r} holds control characters")
-
-
-def _array(
-    arrays: Mapping[str, Array], name: str, shape: tuple[int | None, ...], kind: type
-) -> Array:
-    array = arrays[name]
-    if array.ndim != len(shape) or any(
-        n is not None and n != m for n, m in zip(shape, array.shape, strict=True)
-    ):
-        raise ValueError(f"array {name} has shape {array.shape}; expected {shape}")
-    if not np.issubdtype(array.dtype, kind) or not np.isfinite(array).all():
-        raise ValueError(f"array {name} holds values that are not finite numbers")
-    return array
+def _reference(arrays: Arrays, standardizer: QStandardizer, classes: IntArray) -> ReferencePatterns:
+    q = checked_array(arrays, "reference_q", (None,))
+    diameters = checked_array(arrays, "reference_diameters", (None,), "integer")
+    dispersions = checked_array(arrays, "reference_dispersions", (None,))
+    shape = (len(diameters), len(dispersions), len(q))
+    patterns = checked_array(arrays, "reference_patterns", shape)
+    inside = standardizer.q_[0] - 0.01 < q[0] and q[-1] < standardizer.q_[-1] + 0.01
+    if len(q) < 100 or not inside or np.any(np.diff(q) <= 0) or not len(dispersions):
+        raise ValueError("the reference patterns have no Q axis or no dispersion")
+    if set(classes.tolist()) - set(diameters.tolist()):
+        raise ValueError("the reference patterns do not fit the classes")
+    return ReferencePatterns(q, diameters, dispersions, patterns.astype(np.float32))

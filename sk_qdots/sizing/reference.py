@@ -16,25 +16,27 @@ crystal, a wrong wavelength, a wrong axis, or no dots at all.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import xarray as xr
 from scipy.interpolate import BSpline, make_interp_spline
 from scipy.ndimage import uniform_filter1d
 
+from .._typing import FloatArray, IntArray, RealArray
 from ..preprocessing import QStandardizer
 from ..preprocessing.resampling import resample
 
 __all__ = ["Match", "ReferencePatterns"]
 
-Array = npt.NDArray[Any]
-
 N_POINTS = 1251  # every fourth point of the standard grid resolves the sharpest peaks
 _STRAINS = np.linspace(-0.04, 0.04, 161)  # far beyond any dot: to recognise a wrong wavelength
 # A liquid's halo fits between these knots (1/Angstrom), the peaks of 2 nm dots do not.
 _KNOTS = np.array([0.0, 0.5, 0.99, 1.15, 1.35, 1.6, 2.0, 2.6, 3.4, 4.5, 6.0, 8.0, 11.0, 15.0, 25.0])
+_PEAK_WIDTH = 5.6  # of a sphere: full width at half maximum in 1/Angstrom, times its diameter
+_Q_THAT_COUNTS = 8.0  # 1/Angstrom; beyond it peaks are low and broad, and count little
+_PART_OF_WIDTH = 0.4
+_LARGEST_STRIDE = 5
+_N_PEAKS = 3  # of the coarse scan that are looked at closely
 _SMOOTH = 15  # points over which the counting error is averaged
 _MAD_TO_SIGMA = 1.4826
 
@@ -56,10 +58,10 @@ class Match:
         Between 0 and 1.
     """
 
-    q: Array
-    measured: Array
-    simulated: Array
-    background: Array
+    q: FloatArray
+    measured: FloatArray
+    simulated: FloatArray
+    background: FloatArray
     dispersion: float
     strain: float
     agreement: float
@@ -80,10 +82,10 @@ class ReferencePatterns:
         Area 1000.
     """
 
-    q: Array
-    diameters: Array
-    dispersions: Array
-    patterns: Array
+    q: FloatArray
+    diameters: IntArray
+    dispersions: FloatArray
+    patterns: RealArray
 
     @classmethod
     def from_library(cls, library: xr.Dataset, standardizer: QStandardizer) -> ReferencePatterns:
@@ -106,7 +108,9 @@ class ReferencePatterns:
             patterns=patterns.reshape(*intensity.shape[:2], -1).astype(np.float32),
         )
 
-    def match(self, q: Array, row: Array, diameter: int, *, subtracted: bool = False) -> Match:
+    def match(
+        self, q: FloatArray, row: FloatArray, diameter: int, *, subtracted: bool = False
+    ) -> Match:
         """Find the dispersion and strain that agree best, at one diameter.
 
         Parameters
@@ -136,37 +140,83 @@ class ReferencePatterns:
         target = measured / sigma
         structure = target - orthonormal @ (orthonormal.T @ target)
 
-        patterns = self.patterns[int(np.flatnonzero(self.diameters == diameter)[0])]
-        spline = make_interp_spline(self.q, patterns.T.astype(np.float64), k=3)
-        stretched = spline(np.clip(np.multiply.outer(1.0 + _STRAINS, x), self.q[0], self.q[-1]))
-        candidates = np.moveaxis(stretched, 2, 0).reshape(-1, len(x)) / sigma
-        detrended = candidates - (candidates @ orthonormal) @ orthonormal.T
-        overlap = np.maximum(detrended @ structure, 0.0)
-        norms = np.maximum((detrended**2).sum(axis=1), 1e-300)
-        explained = overlap**2 / norms
-        best = int(np.argmax(explained))
-        scale = overlap[best] / norms[best]
-        weights = np.linalg.solve(triangle, orthonormal.T @ (target - scale * candidates[best]))
+        place = int(np.flatnonzero(self.diameters == diameter)[0])
+        scan = _Scan(self._splines(place), x, self.q, sigma, orthonormal, structure)
+        best = scan.best_strain(_stride(diameter, float(x[-1])))
+        explained, overlaps, norms = scan.at(np.array([best]))
+        i = int(np.argmax(explained[:, 0]))
+        scale = overlaps[i, 0] / norms[i, 0]
+        simulated = scan.stretched(np.array([best]))[0, :, i] / sigma
+        weights = np.linalg.solve(triangle, orthonormal.T @ (target - scale * simulated))
         background = (smooth @ weights) * sigma
         # Second differences see the noise and nothing of the pattern.
         spread = _MAD_TO_SIGMA * np.median(np.abs(np.diff(target, 2)))
         noise = spread**2 / 6.0 * len(target)
         total = structure @ structure - noise
         # Structure within the noise proves nothing.
-        agreement = explained[best] / total if total > 0.02 * noise else 0.0
-        i, j = np.unravel_index(best, (len(self.dispersions), len(_STRAINS)))
+        agreement = explained[i, 0] / total if total > 0.02 * noise else 0.0
         return Match(
             q=x,
             measured=measured,
-            simulated=scale * candidates[best] * sigma + background,
+            simulated=scale * simulated * sigma + background,
             background=background,
             dispersion=float(self.dispersions[i]),
-            strain=float(_STRAINS[j]),
+            strain=float(_STRAINS[best]),
             agreement=float(min(agreement, 1.0)),
         )
 
+    def _splines(self, place: int) -> BSpline:
+        """Cubic splines through the patterns of one diameter, one a dispersion."""
+        return make_interp_spline(self.q, self.patterns[place].T.astype(np.float64), k=3)
 
-def _smooth_basis(x: Array) -> Array:
+
+@dataclass(frozen=True)
+class _Scan:
+    """How much of a pattern's structure the patterns of one diameter explain, over strain."""
+
+    splines: BSpline
+    x: FloatArray
+    grid: FloatArray
+    sigma: FloatArray
+    orthonormal: FloatArray
+    structure: FloatArray
+
+    def stretched(self, places: IntArray) -> FloatArray:
+        """Patterns at some strains, of shape (n_strains, n_points, n_dispersions)."""
+        points = np.multiply.outer(1.0 + _STRAINS[places], self.x)
+        return np.asarray(self.splines(np.clip(points, self.grid[0], self.grid[-1])))
+
+    def at(self, places: IntArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """What is explained, overlap and square, each of shape (n_dispersions, n_strains)."""
+        patterns = np.moveaxis(self.stretched(places), 2, 0)
+        # The structure is orthogonal to the background: no need to take it out of the patterns.
+        columns = np.column_stack([self.structure, self.orthonormal]) / self.sigma[:, None]
+        projections = patterns @ columns
+        overlaps = np.maximum(projections[..., 0], 0.0)
+        squares = (patterns**2) @ (1.0 / self.sigma**2)
+        norms = np.maximum(squares - (projections[..., 1:] ** 2).sum(axis=-1), 1e-300)
+        return overlaps**2 / norms, overlaps, norms
+
+    def best_strain(self, stride: int) -> int:
+        """Place of the strain that explains most: every few strains first, then all around."""
+        coarse = np.arange(0, len(_STRAINS), stride)
+        found = self.at(coarse)[0].max(axis=0)
+        padded = np.concatenate([[-1.0], found, [-1.0]])
+        peaks = np.flatnonzero((found >= padded[:-2]) & (found >= padded[2:]))
+        highest = coarse[peaks[np.argsort(found[peaks])[::-1][:_N_PEAKS]]]
+        around = np.add.outer(highest, np.arange(1 - stride, stride)).ravel()
+        near = np.unique(np.clip(around, 0, len(_STRAINS) - 1))
+        return int(near[np.argmax(self.at(near)[0].max(axis=0))])
+
+
+def _stride(diameter: int, q_max: float) -> int:
+    """Strains that may be left out at first: as many as lie within a part of a peak's width."""
+    width = _PEAK_WIDTH / (diameter / 100.0) / min(q_max, _Q_THAT_COUNTS)
+    step = float(_STRAINS[1] - _STRAINS[0])
+    return int(np.clip(_PART_OF_WIDTH * width / step, 1, _LARGEST_STRIDE))
+
+
+def _smooth_basis(x: FloatArray) -> FloatArray:
     """Cubic splines on the knots, those that have points under them."""
     knots = np.concatenate([[_KNOTS[0]] * 3, _KNOTS, [_KNOTS[-1]] * 3])
     basis = BSpline.design_matrix(np.clip(x, _KNOTS[0], _KNOTS[-1]), knots, 3).toarray()

@@ -14,8 +14,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from .facts import check_printable
 from .files import MANIFEST, SizerError, read_manifest
-from .parts import check_printable
 
 __all__ = ["SizerFacts", "known_sizers", "own_sizers_folder", "sizer_facts"]
 
@@ -171,7 +171,7 @@ def sizer_facts(folder: str | Path) -> SizerFacts:
             step=min(b - a for a, b in pairwise(classes)) / 1000.0,
             instrument=f"{laboratory}{beam}",
             q_range=(low, high),
-            estimates=tuple(str(t) for t in manifest.get("regressor", {}).get("targets", ())),
+            estimates=_estimates(manifest),
             scores={str(k): v for k, v in scores.items() if isinstance(v, dict)},
             date=str(training.get("date", "")),
             command=str(training.get("command", "")),
@@ -182,3 +182,9 @@ def sizer_facts(folder: str | Path) -> SizerFacts:
         raise SizerError(f"{path}: cannot be read: {error.strerror or error}") from None
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise SizerError(f"{path}: not a sizer, or damaged: {error!r}") from None
+
+
+def _estimates(manifest: Mapping[str, Any]) -> tuple[str, ...]:
+    """What the first engine estimates; that of format 3 is the manifest itself."""
+    first = manifest.get("engines", [manifest])[0]
+    return tuple(str(target) for target in first.get("regressor", {}).get("targets", ()))

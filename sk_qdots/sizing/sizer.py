@@ -1,37 +1,46 @@
-"""The size of quantum dots in a pattern, with its certainty.
+"""A sizer: a standardiser, one or more engines, and what they were made for.
 
-A :class:`Sizer` is a fitted pipeline with what is needed to use it with care: the
-range that it was trained for and the simulation that it was trained on. It is
-saved as a folder of two files, a manifest (JSON) and arrays (npz, no pickle).
+It is saved as a folder of two files, a manifest (JSON) and arrays (npz, no pickle).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import xarray as xr
 from sklearn.pipeline import Pipeline
 
-from ..augmentation.facts import augmentation_facts, trained_limits, transformers_of
+from .._typing import FloatArray, IntArray, Json, JsonObject, RealArray
+from ..io import PatternError
 from ..neural_network import AllCNNRegressor
+from ..neural_network.saved import checked_number
 from ..pipeline import SizingPipeline
 from ..preprocessing import QStandardizer
-from ..preprocessing.patterns import is_subtracted, q_of, rows_of
-from .answer import DIMENSIONS, Sizing
+from ..preprocessing.patterns import check_is_pattern, is_subtracted, q_of, rows_of
+from .answer import Sizing
+from .answering import Seen, answer, source_of
+from .engines import (
+    Engine,
+    NetworkEngine,
+    Posterior,
+    engine_from_steps,
+    fitted_steps,
+    steps_of_engine,
+)
+from .facts import Facts, facts_from_training
 from .files import SizerError, read_sizer, write_sizer
-from .fitted import check_regressor, fitted_steps
-from .parts import LARGEST_STRAIN, STRAIN_ROOM
+from .parts import SizerParts
 from .reference import Match, ReferencePatterns
 from .registry import known_sizers
-from .verdicts import check_match, check_range, check_step
+from .verdicts import check_match, check_range, check_row, check_step
 
-__all__ = ["Sizer", "SizerError", "Sizing", "load_sizer"]
+__all__ = ["Sizer", "load_sizer"]
 
-Array = npt.NDArray[Any]
+Patterns = xr.DataArray | Sequence[xr.DataArray] | npt.ArrayLike
 
 _FRACTIONS = ("dispersion", "strain")  # among what is estimated; the others are in nm
 
@@ -42,9 +51,10 @@ class Sizer:
     Parameters
     ----------
     pipeline : sklearn.pipeline.Pipeline
-        A fitted :func:`make_sizing_pipeline`, with diameters in picometres as
-        classes.
-    library : Dataset, optional
+        Fitted, with diameters in picometres as classes: a :class:`sk_qdots.QStandardizer`,
+        then an all-CNN, as :func:`make_sizing_pipeline` gives, or any other classifier with
+        ``predict_proba``, transformers between them where it needs any.
+    library : Dataset or ReferencePatterns, optional
         The simulated library that it was trained on. With it the sizer can tell
         whether a pattern looks like this crystal at all, and draw it.
     name : str, default="unnamed"
@@ -52,11 +62,17 @@ class Sizer:
     training : mapping, optional
         How it was trained and how well it does, for the manifest; JSON values.
     regressor : AllCNNRegressor, optional
-        Fitted on patterns of the standardiser: estimates more than the class.
+        Beside an all-CNN, fitted on patterns of the standardiser: estimates more than the
+        class.
     targets : sequence of str, default=()
         What it was fitted to, in this order: of ``"diameter"`` and
         ``"volume_diameter"`` (nm), ``"dispersion"`` and ``"strain"`` (fractions), and of
         ``"width"``, ``"length"`` and ``"thickness"`` (nm).
+    witnesses : sequence of Engine, default=()
+        Further engines, whose diameters are compared with the first one's.
+    facts : Facts, optional
+        What it was made for, where that is known already; then ``name`` and
+        ``training`` do not count.
 
     Attributes
     ----------
@@ -66,6 +82,10 @@ class Sizer:
         The standard grid, in 1/Angstrom.
     pipeline : Pipeline
         The fitted steps.
+    standardizer : QStandardizer
+        The first of them.
+    engines : tuple of Engine
+        What answers, the one of the pipeline first.
     reference : ReferencePatterns or None
         Simulated patterns of every class, to compare measured ones with.
     simulation, training : dict
@@ -89,14 +109,15 @@ class Sizer:
     See Also
     --------
     load_sizer : A shipped sizer, or one that was saved.
+    sk_qdots.sizing.Engine : What an engine must be able to do.
 
     Examples
     --------
     >>> import sk_qdots as sq
     >>> sizer = sq.load_sizer("PbS")
     >>> pattern = sq.read_pattern("sample.xye", wavelength=0.5642)  # doctest: +SKIP
-    >>> sizer.size(pattern).diameter  # doctest: +SKIP
-    4.5
+    >>> sizer.size(pattern).number_diameter  # doctest: +SKIP
+    4.7
     """
 
     predicts_most_probable = True  # what Answers need not ask twice
@@ -104,52 +125,108 @@ class Sizer:
     def __init__(
         self,
         pipeline: Pipeline,
-        library: xr.Dataset | None = None,
+        library: xr.Dataset | ReferencePatterns | None = None,
         *,
         name: str = "unnamed",
-        training: Mapping[str, Any] | None = None,
+        training: Mapping[str, Json] | None = None,
         regressor: AllCNNRegressor | None = None,
         targets: Sequence[str] = (),
+        witnesses: Sequence[Engine] = (),
+        facts: Facts | None = None,
     ) -> None:
-        standardizer, classifier = fitted_steps(pipeline)
-        check_regressor(regressor, targets, standardizer)
-        self.regressor, self.targets = regressor, tuple(targets)
+        standardizer, steps = fitted_steps(pipeline)
         self.pipeline = pipeline
-        self.name = name
-        self.training = dict(training or {})
-        self.simulation: dict[str, Any] = {}
-        self.reference: ReferencePatterns | None = None
-        if library is not None:
-            self.simulation = {str(key): value for key, value in library.attrs.items()}
-            self.reference = ReferencePatterns.from_library(library, standardizer)
-            missing = set(self.classes_) - set(self.reference.diameters)
+        self.standardizer = standardizer
+        self.engines: tuple[Engine, ...] = (
+            engine_from_steps(steps, regressor, targets),
+            *witnesses,
+        )
+        simulated = library if isinstance(library, xr.Dataset) else None
+        self.reference = (
+            ReferencePatterns.from_library(library, standardizer)
+            if isinstance(library, xr.Dataset)
+            else library
+        )
+        if self.reference is not None:
+            missing = set(self.classes_.tolist()) - set(self.reference.diameters.tolist())
             if missing:
                 raise ValueError(f"library has no patterns of {min(missing) / 1000:g} nm")
-        augmenter = getattr(classifier, "augmenter_", None)
-        grids = [step.q_ for step in transformers_of(augmenter) if hasattr(step, "q_")]
-        if not all(np.allclose(grid, standardizer.q_, atol=1e-6) for grid in grids):
-            raise ValueError(
-                "the augmenter drew on another Q grid than the standardiser's; give it "
-                "q=pipeline['qstandardizer'].q_ and fit again"
-            )
-        self.augmentation = augmentation_facts(augmenter)
-        self.largest_strain = LARGEST_STRAIN
-        if library is not None:
-            trained = float(np.abs(library["strain"].values).max())
-            self.largest_strain = max(LARGEST_STRAIN, trained + STRAIN_ROOM)
-        self.required_range, self.coarsest_step = trained_limits(augmenter, standardizer.q_)
+        if facts is None:
+            augmenter = getattr(steps[-1][1], "augmenter_", None)
+            facts = facts_from_training(name, training or {}, simulated, augmenter, self.q_)
+        self.name = facts.name
+        self.simulation: JsonObject = facts.simulation
+        self.training: JsonObject = facts.training
+        self.augmentation = facts.augmentation
+        self.required_range, self.coarsest_step = facts.required_range, facts.coarsest_step
+        self.largest_strain = facts.largest_strain
+        self._digest = facts.digest
 
     @property
-    def classes_(self) -> npt.NDArray[np.int64]:
+    def classes_(self) -> IntArray:
         """Diameters of the classes, in picometres."""
-        return np.asarray(self.pipeline.classes_)
+        return self.engines[0].classes_
 
     @property
-    def q_(self) -> npt.NDArray[np.float64]:
+    def q_(self) -> FloatArray:
         """The standard grid, in 1/Angstrom."""
-        return np.asarray(self.pipeline.named_steps["qstandardizer"].q_)
+        return np.asarray(self.standardizer.q_)
 
-    def predict_proba(self, patterns: Any) -> Array:
+    @property
+    def regressor(self) -> AllCNNRegressor | None:
+        """The network that estimates more than the class, where there is one."""
+        first = self.engines[0]
+        return first.regressor if isinstance(first, NetworkEngine) else None
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """What it estimates."""
+        first = self.engines[0]
+        return first.targets if isinstance(first, NetworkEngine) else ()
+
+    @property
+    def facts(self) -> Facts:
+        """What the sizer says of itself."""
+        return Facts(
+            name=self.name,
+            required_range=self.required_range,
+            coarsest_step=self.coarsest_step,
+            largest_strain=self.largest_strain,
+            simulation=self.simulation,
+            training=self.training,
+            augmentation=self.augmentation,
+            digest=self._digest,
+        )
+
+    def with_training(self, training: Mapping[str, Json]) -> Sizer:
+        """Return the sizer with another account of its training.
+
+        Parameters
+        ----------
+        training : mapping
+            JSON values.
+
+        Returns
+        -------
+        Sizer
+            Of the same parts.
+
+        Examples
+        --------
+        >>> import sk_qdots as sq
+        >>> sq.load_sizer("PbS").with_training({"date": "today"}).training
+        {'date': 'today'}
+        """
+        return Sizer(
+            self.pipeline,
+            self.reference,
+            regressor=self.regressor,
+            targets=self.targets,
+            witnesses=self.engines[1:],
+            facts=replace(self.facts, training=dict(training)),
+        )
+
+    def predict_proba(self, patterns: Patterns) -> FloatArray:
         """Probability of each class.
 
         Parameters
@@ -164,13 +241,12 @@ class Sizer:
         Raises
         ------
         PatternError
-            If a pattern does not cover the range that the sizer needs, or is too
-            coarse.
+            If a pattern holds no intensity, does not cover the range that the sizer needs,
+            or is too coarse.
         """
-        standard = self._standardized(patterns)
-        return np.asarray(self.pipeline.named_steps["allcnn"].predict_proba(standard))
+        return self.engines[0].predict_proba(self._standardized(patterns))
 
-    def predict(self, patterns: Any) -> npt.NDArray[np.int64]:
+    def predict(self, patterns: Patterns) -> IntArray:
         """Most probable diameter, in picometres.
 
         Parameters
@@ -208,12 +284,17 @@ class Sizer:
         Raises
         ------
         PatternError
-            If the pattern does not cover the range that the sizer needs, is too
-            coarse, or does not look like the crystal at any size.
+            If the pattern holds no intensity or what no counts can be, does not cover the
+            range that the sizer needs, is too coarse, or does not look like the crystal at
+            any size.
         TypeError
             If it is not a DataArray.
         ValueError
             If it holds several patterns, or has no Q axis.
+
+        See Also
+        --------
+        size_many : Many patterns, where one that is refused does not stop the others.
 
         Examples
         --------
@@ -229,42 +310,70 @@ class Sizer:
                 "read_pattern(path, wavelength=...) returns"
             )
         if len(rows_of(pattern)) != 1:
-            raise ValueError("size takes one pattern; for several use predict or predict_proba")
-        source = str(pattern.attrs.get("source", "pattern"))
-        standard = self._standardized(pattern)
-        probabilities = self.pipeline.named_steps["allcnn"].predict_proba(standard)[0]
-        best, second = np.argsort(probabilities)[::-1][:2]
-        diameters = self.classes_ / 1000.0
-        agreement = float("nan")
-        if self.reference is not None:
-            match = self.match(pattern, self.classes_[best])
-            agreement = match.agreement
-            crystal, beam = (
-                self.simulation.get("crystal", self.name),
-                pattern.attrs.get("wavelength"),
+            raise ValueError(
+                "size takes one pattern; for several use size_many, predict or predict_proba"
             )
-            check_match(match, crystal, self.largest_strain, beam, source)
-        measured = self.q_[np.isfinite(standard[0])]
-        return Sizing(
-            diameter=float(diameters[best]),
-            probability=float(probabilities[best]),
-            runner_up=float(diameters[second]),
-            runner_up_probability=float(probabilities[second]),
-            expected_diameter=float(probabilities @ diameters),
-            probabilities=xr.DataArray(
-                probabilities,
-                dims="diameter",
-                coords={"diameter": ("diameter", diameters, {"units": "nm"})},
-                name="probability",
-            ),
-            q_range=(float(measured[0]), float(measured[-1])),
-            agreement=agreement,
-            source=source,
-            model=self.name,
-            **self._estimates(standard),
-        )
+        rows = self._standardized(pattern)
+        posteriors = [engine.posterior(rows) for engine in self.engines]
+        return self._answer(rows, posteriors, 0, pattern)
 
-    def estimate(self, patterns: Any) -> xr.Dataset:
+    def size_many(
+        self, patterns: xr.DataArray | Sequence[xr.DataArray]
+    ) -> list[Sizing | PatternError]:
+        """Size many patterns; each gets an answer or the reason why it is refused.
+
+        Parameters
+        ----------
+        patterns : DataArray (sample, q), or sequence of DataArray (q)
+            Patterns on one grid are the fastest.
+
+        Returns
+        -------
+        list of Sizing or PatternError
+            One a pattern, in their order. The errors are returned, not raised: ``reason``
+            says what is wrong.
+
+        Raises
+        ------
+        TypeError
+            If an item is not a DataArray.
+
+        Examples
+        --------
+        >>> import sk_qdots as sq
+        >>> library = sq.simulate_library(
+        ...     "PbS", diameters=[3.0, 4.5], dispersions=[0.1], strains=[0.0]
+        ... )
+        >>> X, y, groups = sq.library_samples(library)
+        >>> X[0] = 0.0
+        >>> [getattr(r, "diameter", None) or r.reason for r in sq.load_sizer("PbS").size_many(X)]
+        ['no intensity; no measured point is above zero', 4.5]
+        """
+        items = list(_single_patterns(patterns))
+        if not items:
+            return []
+        try:
+            rows = self._standardized(patterns)
+        except (PatternError, ValueError):
+            return [self._size_or_refusal(item) for item in items]
+        posteriors = [engine.posterior(rows) for engine in self.engines]
+        answers: list[Sizing | PatternError] = []
+        for k, item in enumerate(items):
+            try:
+                answers.append(self._answer(rows, posteriors, k, item))
+            except PatternError as error:
+                answers.append(error)
+        return answers
+
+    def _size_or_refusal(self, pattern: xr.DataArray) -> Sizing | PatternError:
+        try:
+            return self.size(pattern)
+        except PatternError as error:
+            return error
+        except ValueError as error:
+            return PatternError(source_of(pattern), str(error))
+
+    def estimate(self, patterns: Patterns) -> xr.Dataset:
         """Estimate what varies besides the class: dispersion, strain, volume average.
 
         Parameters
@@ -281,7 +390,7 @@ class Sizer:
         Raises
         ------
         ValueError
-            If the sizer has no regressor.
+            If the sizer estimates nothing else.
         PatternError
             As :meth:`predict_proba`.
 
@@ -293,33 +402,20 @@ class Sizer:
         >>> bool(estimates["strain_std"] < 0.001)
         True
         """
-        if self.regressor is None:
+        if not self.targets:
             raise ValueError(f"the sizer {self.name!r} estimates nothing but the class")
-        return self._estimated(self._standardized(patterns))
-
-    def _estimated(self, standard: Array) -> xr.Dataset:
-        assert self.regressor is not None
-        answers = self.regressor.predict(standard, return_std=True)
-        mean, std = (np.reshape(values, (len(standard), -1)) for values in answers)
-        units = {n: {"units": "1" if n in _FRACTIONS else "nm"} for n in self.targets}
-        values = {
-            f"{name}{ending}": ("sample", rows[:, k], units[name])
-            for ending, rows in (("", mean), ("_std", std))
-            for k, name in enumerate(self.targets)
-        }
-        return xr.Dataset(values)
-
-    def _estimates(self, standard: Array) -> dict[str, Any]:
-        """What a Sizing tells of one pattern besides its class."""
-        if self.regressor is None:
-            return {}
-        found = self._estimated(standard)
-        told = {name: float(found[name][0]) for name in self.targets if name != "diameter"}
-        return {
-            "dimensions": {name: told.pop(name) for name in DIMENSIONS if name in told},
-            **told,
-            "uncertainties": {name: float(found[f"{name}_std"][0]) for name in self.targets},
-        }
+        posterior = self.engines[0].posterior(self._standardized(patterns))
+        return xr.Dataset(
+            {
+                f"{name}{ending}": (
+                    "sample",
+                    values[name],
+                    {"units": "1" if name in _FRACTIONS else "nm"},
+                )
+                for ending, values in (("", posterior.means), ("_std", posterior.deviations))
+                for name in self.targets
+            }
+        )
 
     def match(self, pattern: xr.DataArray, diameter: int) -> Match:
         """Lay the simulated pattern of one diameter over a measured one.
@@ -371,7 +467,8 @@ class Sizer:
         ------
         SizerError
             If the folder holds something else, or a sizer and ``overwrite`` is
-            False, or it may not be written.
+            False, or it may not be written, or an engine is of a class that cannot be stored
+            safely (:func:`sk_qdots.sizing.allowed_estimators`).
 
         Examples
         --------
@@ -383,48 +480,112 @@ class Sizer:
         ...     sorted(path.name for path in (Path(folder) / "mine").iterdir())
         ['manifest.json', 'weights.npz']
         """
-        write_sizer(
-            Path(path),
-            standardizer=self.pipeline.named_steps["qstandardizer"],
-            classifier=self.pipeline.named_steps["allcnn"],
-            reference=self.reference,
-            regressor=self.regressor,
-            targets=self.targets,
-            facts={
-                "name": self.name,
-                "required_range": list(self.required_range),
-                "coarsest_step": self.coarsest_step,
-                "largest_strain": self.largest_strain,
-                "simulation": self.simulation,
-                "augmentation": self.augmentation,
-                "training": self.training,
-            },
-            overwrite=overwrite,
-        )
+        parts = SizerParts(self.standardizer, self.engines, self.reference, self.facts)
+        write_sizer(Path(path), parts, overwrite=overwrite)
 
     def __repr__(self) -> str:
         low, high = self.classes_.min() / 1000, self.classes_.max() / 1000
         return f"Sizer({self.name!r}, {len(self.classes_)} classes, {low:g} to {high:g} nm)"
 
-    def _standardized(self, patterns: Any) -> Array:
+    def _repr_html_(self) -> str:
+        from ._html import sizer_card
+
+        low, high = self.classes_.min() / 1000.0, self.classes_.max() / 1000.0
+        start, end = self.required_range
+        step = f"step {self.coarsest_step:.2g} or less"
+        estimates = [name.replace("_", " ") for name in self.targets if name != "diameter"]
+        facts = {
+            "material": str(self.simulation.get("crystal", "unknown")),
+            "sizes": f"{low:g} to {high:g} nm, {len(self.classes_)} classes",
+            "needs": f"Q = {start:.3g} to {end:.3g} 1/Angstrom, {step}",
+            "estimates": ", ".join(estimates) or "the class alone",
+            "engines": ", ".join(engine.name for engine in self.engines),
+            "trained": str(self.training.get("date", "")),
+        }
+        return sizer_card(self.name, facts, self.pipeline._repr_html_())
+
+    def _standardized(self, patterns: Patterns) -> RealArray:
         """Patterns on the grid, each checked for the range and step that the sizer needs."""
         needs = (self.required_range, self.coarsest_step, self.name)
         given = [patterns] if isinstance(patterns, xr.DataArray) else patterns
         sources: list[str] = []
         for pattern in given if isinstance(given, Sequence) else ():
             if isinstance(pattern, xr.DataArray):
-                source = str(pattern.attrs.get("source", "pattern"))
+                source = source_of(pattern)
                 check_step(q_of(pattern), *needs, source)
                 sources += [source] * len(rows_of(pattern))
-        rows = np.asarray(self.pipeline.named_steps["qstandardizer"].transform(patterns))
+        rows = self._on_grid(patterns, sources)
         measured = np.isfinite(rows)
         checked: set[bytes] = set()  # most patterns of a batch were measured at the same points
         for k, mask in enumerate(np.packbits(measured, axis=1)):
+            source = sources[k] if sources else f"pattern {k}"
+            check_row(rows[k], source)
             if (key := mask.tobytes()) not in checked:
-                source = sources[k] if sources else f"pattern {k}"
                 check_range(self.q_[measured[k]], *needs, source)
                 checked.add(key)
         return rows
+
+    def _on_grid(self, patterns: Patterns, sources: Sequence[str]) -> RealArray:
+        """Patterns on the grid; what the standardiser refuses of one is a PatternError."""
+        try:
+            return self.standardizer.transform(patterns)
+        except PatternError:
+            raise
+        except ValueError as error:
+            for source in sources:
+                if str(error).startswith(f"{source}: "):
+                    raise PatternError(source, str(error).removeprefix(f"{source}: ")) from None
+            raise
+
+    def _answer(
+        self, rows: RealArray, posteriors: Sequence[Posterior], k: int, pattern: xr.DataArray
+    ) -> Sizing:
+        """Answer to one of the patterns that the engines have seen.
+
+        Raises
+        ------
+        PatternError
+            If it does not look like the crystal.
+        """
+        match = None
+        if self.reference is not None:
+            best = int(self.classes_[posteriors[0].probabilities[k].argmax()])
+            match = self.match(pattern, best)
+            crystal = str(self.simulation.get("crystal", self.name))
+            beam = pattern.attrs.get("wavelength")
+            check_match(match, crystal, self.largest_strain, beam, source_of(pattern))
+        seen = Seen(
+            pattern=pattern,
+            measured=self.q_[np.isfinite(rows[k])],
+            match=match,
+            engines=tuple(engine.name for engine in self.engines),
+            posteriors=tuple(posteriors),
+            row=k,
+        )
+        return answer(seen, self.facts, self._trained_dispersions())
+
+    def _trained_dispersions(self) -> tuple[float, float] | None:
+        """Smallest and largest dispersion that the sizer was trained on, where it says so."""
+        settings = self.training.get("settings")
+        said = settings.get("dispersions") if isinstance(settings, dict) else None
+        if isinstance(said, list) and said:
+            trained = [checked_number(value) for value in said]
+        elif self.reference is not None:
+            trained = self.reference.dispersions.tolist()
+        else:
+            return None
+        return min(trained), max(trained)
+
+
+def _single_patterns(patterns: xr.DataArray | Sequence[xr.DataArray]) -> Iterator[xr.DataArray]:
+    """Patterns one by one, those of a batch numbered."""
+    for item in [patterns] if isinstance(patterns, xr.DataArray) else patterns:
+        check_is_pattern("an item of patterns", item)
+        if item.ndim == 1:
+            yield item
+            continue
+        for k in range(len(rows_of(item))):
+            yield item[k].assign_attrs(source=f"{source_of(item)} {k}")
 
 
 def load_sizer(name: str | Path) -> Sizer:
@@ -464,17 +625,15 @@ def load_sizer(name: str | Path) -> Sizer:
             "folder that sizer.save(path) wrote"
         )
     parts = read_sizer(folder)
-    pipeline = SizingPipeline.from_fitted(
-        [("qstandardizer", parts.standardizer), ("allcnn", parts.classifier)]
+    first, *witnesses = parts.engines
+    network = first if isinstance(first, NetworkEngine) else None
+    return Sizer(
+        SizingPipeline.from_fitted(
+            [("qstandardizer", parts.standardizer), *steps_of_engine(first)]
+        ),
+        parts.reference,
+        regressor=None if network is None else network.regressor,
+        targets=() if network is None else network.targets,
+        witnesses=witnesses,
+        facts=parts.facts,
     )
-    sizer = Sizer(
-        pipeline,
-        name=parts.facts["name"],
-        training=parts.facts["training"],
-        regressor=parts.regressor,
-        targets=parts.targets,
-    )
-    sizer.reference = parts.reference
-    for fact in ("required_range", "coarsest_step", "largest_strain", "simulation", "augmentation"):
-        setattr(sizer, fact, parts.facts[fact])
-    return sizer

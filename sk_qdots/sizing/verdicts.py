@@ -1,28 +1,49 @@
-"""What a sizer refuses: patterns that it was not trained for, or of something else."""
+"""What a sizer refuses, and what it answers with caution.
+
+Refused are patterns that it was not made for, or that look like something else. An answer
+comes with caution where the parts of the sizer contradict each other, where it lies at an
+edge of what the sizer knows, or where the simulated pattern leaves much of the measured one
+unexplained.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from itertools import combinations
 
 import numpy as np
-import numpy.typing as npt
 
+from .._typing import FloatArray, IntArray
 from ..io import PatternError
+from .engines import Posterior
 from .reference import Match
 
-__all__ = ["check_match", "check_range", "check_step"]
+__all__ = ["cautions", "check_match", "check_range", "check_row", "check_step"]
 
 _RANGE_TOLERANCE = 0.02  # 1/Angstrom
 _COVERAGE = 0.95  # share of the required range that must be measured
 _HOLE = 1.5  # of the coarsest step: a wider one was not measured
 _STEP_TOLERANCE = 1.05
 _POOR_AGREEMENT = 0.5  # below it a pattern is refused
+_GOOD_AGREEMENT = 0.9  # below it an answer comes with caution
+_DISAGREEMENT = 0.4  # nm, that two diameters of one pattern may differ by ...
+_DEVIATIONS = 3.0  # ... or this many of their standard deviations
+_BEYOND = 1.645  # standard deviations: the 90 % interval of a dispersion misses the trained ones
 
-Array = npt.NDArray[Any]
+
+def check_row(row: FloatArray, source: str) -> None:
+    """Refuse a pattern without intensity, which a bare array may hold."""
+    if np.isinf(row).any():
+        raise PatternError(source, "infinite intensities; check how they were computed")
+    measured = row[np.isfinite(row)]
+    if not measured.size:
+        raise PatternError(source, "nothing measured; every point is NaN")
+    if not measured.max() > 0:
+        raise PatternError(source, "no intensity; no measured point is above zero")
 
 
 def check_range(
-    q: Array, required: tuple[float, float], coarsest_step: float, name: str, source: str
+    q: FloatArray, required: tuple[float, float], coarsest_step: float, name: str, source: str
 ) -> None:
     """Refuse a pattern that does not cover what the network was trained with."""
     start, end = required
@@ -42,7 +63,7 @@ def check_range(
 
 
 def check_step(
-    q: Array, required: tuple[float, float], coarsest_step: float, name: str, source: str
+    q: FloatArray, required: tuple[float, float], coarsest_step: float, name: str, source: str
 ) -> None:
     """Refuse a pattern whose points lie too far apart."""
     start, end = required
@@ -79,3 +100,90 @@ def check_match(
             f"its peaks lie {100 * abs(match.strain):.1f} % {side} those of {crystal} in Q: "
             f"check the wavelength{instead} and the zero of the angle",
         )
+
+
+def cautions(
+    posterior: Posterior,
+    row: int,
+    witnesses: Sequence[tuple[str, Posterior]],
+    dispersions: tuple[float, float] | None,
+    agreement: float,
+) -> tuple[str, ...]:
+    """Reasons to doubt an answer, a short sentence each; none where there is none.
+
+    Parameters
+    ----------
+    posterior : Posterior
+        Of the engine that answers.
+    row : int
+        Of the pattern in all of them.
+    witnesses : sequence of (str, Posterior) tuple
+        Names and posteriors of the other engines.
+    dispersions : tuple of 2 float or None
+        Smallest and largest that the sizer was trained on.
+    agreement : float
+        With the simulated pattern; NaN where there is none.
+    """
+    return (
+        *_disagreements(posterior, row, witnesses),
+        *_edges(posterior.classes, posterior.probabilities[row]),
+        *_dispersion(posterior, row, dispersions),
+        *_unexplained(agreement),
+    )
+
+
+def _disagreements(
+    posterior: Posterior, row: int, witnesses: Sequence[tuple[str, Posterior]]
+) -> list[str]:
+    """Diameters of one pattern that contradict each other."""
+    expected = float(posterior.expected_diameter()[row])
+    diameters = [("the classes", expected, 0.0)]
+    for name, told in (("the regressor", posterior), *witnesses):
+        if told is not posterior or "diameter" in told.means:
+            mean, deviation = told.number_diameter()
+            diameters.append((name, float(mean[row]), float(deviation[row])))
+    return [
+        f"two estimates disagree: {first} say {one:.2f} nm, {second} {other:.2f} nm; there may be "
+        "several sizes, another shape, or another material"
+        for (first, one, s1), (second, other, s2) in combinations(diameters, 2)
+        if abs(one - other) > max(_DISAGREEMENT, _DEVIATIONS * float(np.hypot(s1, s2)))
+    ]
+
+
+def _edges(classes: IntArray, probabilities: FloatArray) -> list[str]:
+    """The outermost classes stand for all that lies beyond them."""
+    best = int(np.argmax(probabilities))
+    if 0 < best < len(classes) - 1:
+        return []
+    side = "smaller" if best == 0 else "larger"
+    return [
+        f"{classes[best] / 1000.0:g} nm is the {'first' if best == 0 else 'last'} class of the "
+        f"sizer: the dots may be {side}"
+    ]
+
+
+def _dispersion(posterior: Posterior, row: int, trained: tuple[float, float] | None) -> list[str]:
+    if trained is None or "dispersion" not in posterior.means:
+        return []
+    found = float(posterior.means["dispersion"][row])
+    room = _BEYOND * float(posterior.deviations["dispersion"][row])
+    if trained[0] - room <= found <= trained[1] + room:
+        return []
+    return [
+        f"the dispersion, {found:.2f}, lies outside those that the sizer was trained on, "
+        f"{trained[0]:g} to {trained[1]:g}: trust the volume average more than the diameter"
+    ]
+
+
+def _unexplained(agreement: float) -> list[str]:
+    if np.isnan(agreement):
+        return [
+            "the sizer carries no simulated patterns, so nothing says that the pattern is of its "
+            "crystal"
+        ]
+    if agreement >= _GOOD_AGREEMENT:
+        return []
+    return [
+        f"the simulated pattern explains only {agreement:.2f} of the measured one (1 at best): "
+        "texture, faults, another phase or few counts; look at the picture"
+    ]

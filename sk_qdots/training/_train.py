@@ -11,29 +11,54 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TypedDict, Unpack
 
 import numpy as np
 import numpy.typing as npt
 import xarray as xr
 from tqdm import tqdm
 
+from .._typing import FloatArray, IntArray, JsonObject
 from ..augmentation import RandomExperiment, library_samples
 from ..neural_network import AllCNNRegressor
 from ..pipeline import make_sizing_pipeline
 from ..preprocessing import QStandardizer
 from ..simulation import Crystal, DistanceTable, simulate_library, volume_mean
 from ..sizing import Sizer
-from ..sizing.parts import STRAIN_ROOM
 from ..solvents import held_out_solvents, known_solvents, load_solvent
-from ._choices import plan_training
+from ._choices import PlanSettings, plan_training
 from .plan import REGRESSOR_SHARE, TrainingPlan
 
 __all__ = ["samples_of", "targets_of", "train_regressor", "train_sizer"]
 
-Array = npt.NDArray[Any]
 
-_LIQUIDS = {"liquid_change": 0.10, "liquid_shift": 0.03}
+class _Changes(TypedDict, total=False):
+    """Of what experiments do, as in :class:`RandomExperiment`."""
+
+    liquid_change: float
+    liquid_shift: float
+    qd_fraction: tuple[float, float]
+    dry_share: float
+    scale: tuple[float, float]
+    full_range_share: float
+    fine_share: float
+
+
+class _RegressorSettings(TypedDict, total=False):
+    """Of :class:`AllCNNRegressor`."""
+
+    n_filters: int | tuple[int, ...]
+    lr: float
+    max_epochs: int
+    steps_per_epoch: int
+    precision: str
+    n_workers: int
+    checkpoint: str | os.PathLike[str] | None
+    verbose: bool
+    random_state: int
+
+
+_LIQUIDS: _Changes = {"liquid_change": 0.10, "liquid_shift": 0.03}
 _STEPS_PER_EPOCH = 200
 _FILTERS = (32, 64, 96, 128, 128)
 _REGRESSOR_FILTERS = (32, 64, 64, 96, 96)
@@ -49,7 +74,7 @@ def train_sizer(
     random_state: int = 0,
     progress: bool = True,
     command: str | None = None,
-    **settings: Any,
+    **settings: Unpack[PlanSettings],
 ) -> Sizer:
     """Simulate, augment, train and judge a sizer for any crystal.
 
@@ -139,7 +164,7 @@ def train_sizer(
             verbose=progress,
             random_state=random_state,
         )
-    training = {
+    training: JsonObject = {
         "command": command or f"sq.train_sizer({plan.name!r}, ...)",
         "settings": plan.settings(),
         "seed": random_state,
@@ -161,10 +186,7 @@ def train_sizer(
         regressor=regressor,
         targets=plan.targets if plan.estimates else (),
     )
-    trained = float(np.abs(plan.strains).max())
-    sizer.largest_strain = max(sizer.largest_strain, trained + STRAIN_ROOM)
-    sizer.training["scores"] = judge(sizer, plan, series, random_state + 1)
-    return sizer
+    return sizer.with_training({**training, "scores": judge(sizer, plan, series, random_state + 1)})
 
 
 def train_regressor(
@@ -172,7 +194,7 @@ def train_regressor(
     standardizer: QStandardizer,
     X: xr.DataArray,
     augmenter: RandomExperiment,
-    **parameters: Any,
+    **parameters: Unpack[_RegressorSettings],
 ) -> AllCNNRegressor:
     """Train the second network, which estimates ``plan.targets``.
 
@@ -196,18 +218,15 @@ def train_regressor(
         dims=("sample", "q"),
         coords={"q": ("q", plan.q, {"units": "1/angstrom"})},
     )
-    regressor = AllCNNRegressor(
-        **{
-            "lr": 1e-2,
-            "steps_per_epoch": _STEPS_PER_EPOCH,
-            "augmenter": augmenter,
-            **parameters,
-        }
-    )
-    return regressor.fit(rows, targets_of(X, plan))
+    settings: _RegressorSettings = {
+        "lr": 1e-2,
+        "steps_per_epoch": _STEPS_PER_EPOCH,
+        **parameters,
+    }
+    return AllCNNRegressor(augmenter=augmenter, **settings).fit(rows, targets_of(X, plan))
 
 
-def targets_of(X: xr.DataArray, plan: TrainingPlan) -> Array:
+def targets_of(X: xr.DataArray, plan: TrainingPlan) -> FloatArray:
     """What the regressor learns of simulated patterns, in the order of ``plan.targets``."""
     diameter, dispersion = X.coords["diameter"].values, X.coords["dispersion"].values
     volume = np.vectorize(volume_mean)(diameter, dispersion)
@@ -223,7 +242,7 @@ def judge(
     series: Sequence[DistanceTable],
     random_state: int,
     n: int | None = None,
-) -> dict[str, Any]:
+) -> JsonObject:
     """How good a sizer is on fresh patterns, drawn as in training but in other liquids."""
     from ..model_selection import METRICS, Answers
 
@@ -234,9 +253,9 @@ def judge(
     rng = np.random.default_rng(random_state)
     rows = np.resize(rng.permutation(len(y)), n)
     X, y = X[rows], y[rows]
-    unseen = _unseen(plan)
+    unseen = _unseen_liquids(plan)
     held_out = replace(plan, solvents=unseen)
-    scores: dict[str, Any] = {"n_test": n, "unseen_liquids": unseen is not plan.solvents}
+    scores: JsonObject = {"n_test": n, "unseen_liquids": unseen is not plan.solvents}
     for name, changes in _TESTS.items():
         measured = _experiment(held_out, **changes).fit(X).perturb(X, rng)
         answers = Answers.of(sizer, measured, y)
@@ -255,14 +274,14 @@ def judge(
     return scores
 
 
-def _unseen(plan: TrainingPlan) -> tuple[Any, ...]:
+def _unseen_liquids(plan: TrainingPlan) -> tuple[str | xr.DataArray, ...]:
     """Liquids that training has not seen; of supports there is one, drawn around all the same."""
     if not any(s in known_solvents() for s in plan.solvents if isinstance(s, str)):
         return plan.solvents
     return tuple(load_solvent(name, plan.wavelength) for name in held_out_solvents())
 
 
-_TESTS: dict[str, dict[str, Any]] = {
+_TESTS: dict[str, _Changes] = {
     "standard cells": {
         "full_range_share": 1.0,
         "fine_share": 1.0,
@@ -273,7 +292,9 @@ _TESTS: dict[str, dict[str, Any]] = {
 }
 
 
-def _estimates(sizer: Sizer, plan: TrainingPlan, X: xr.DataArray, rng: Any) -> dict[str, float]:
+def _estimates(
+    sizer: Sizer, plan: TrainingPlan, X: xr.DataArray, rng: np.random.Generator
+) -> JsonObject:
     """Mean absolute errors on dry, well counted patterns."""
     dry = _experiment(plan, dry_share=1.0, full_range_share=1.0, fine_share=1.0, scale=(30, 200))
     found = sizer.estimate(dry.fit(X).perturb(X, rng))
@@ -288,10 +309,10 @@ def samples_of(
     plan: TrainingPlan,
     series: Sequence[DistanceTable],
     diameters: npt.ArrayLike,
-    dispersions: Sequence[float] | Array,
-    strains: Sequence[float] | Array,
+    dispersions: Sequence[float] | FloatArray,
+    strains: Sequence[float] | FloatArray,
     progress: bool = False,
-) -> tuple[xr.DataArray, Array]:
+) -> tuple[xr.DataArray, IntArray]:
     """Patterns of every population whose particles the series reach, and their labels."""
     parts = []
     sizes = [float(d) for d in np.atleast_1d(diameters)]
@@ -317,8 +338,8 @@ def _library(
     plan: TrainingPlan,
     table: DistanceTable,
     diameters: npt.ArrayLike,
-    dispersions: Sequence[float] | Array,
-    strains: Sequence[float] | Array,
+    dispersions: Sequence[float] | FloatArray,
+    strains: Sequence[float] | FloatArray,
     b_iso: Sequence[float] = (),
 ) -> xr.Dataset:
     return simulate_library(
@@ -333,18 +354,19 @@ def _library(
     )
 
 
-def _middles(values: Sequence[float]) -> Array:
+def _middles(values: Sequence[float]) -> FloatArray:
     levels = np.sort(values)
     return 0.5 * (levels[1:] + levels[:-1]) if len(levels) > 1 else levels
 
 
-def _experiment(plan: TrainingPlan, **changes: Any) -> RandomExperiment:
+def _experiment(plan: TrainingPlan, **changes: Unpack[_Changes]) -> RandomExperiment:
     """What is done to every batch."""
-    dry = {} if plan.solvents else {"dry_share": 1.0}
+    dry: _Changes = {} if plan.solvents else {"dry_share": 1.0}
+    settings: _Changes = {**_LIQUIDS, **changes, **dry}
     return RandomExperiment(
         plan.laboratory,
         solvents=list(plan.solvents) or None,
         crystal=plan.crystal,
         q=plan.q,
-        **{**_LIQUIDS, **changes, **dry},
+        **settings,
     )

@@ -1,0 +1,163 @@
+"""From what the engines say of a pattern to an answer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from .._typing import FloatArray, JsonObject
+from .answer import DIMENSIONS, Sizing
+from .engines import Posterior
+from .facts import Facts
+from .reference import Match
+from .verdicts import cautions
+
+__all__ = ["Seen", "answer", "source_of"]
+
+_PLAIN = (str, int, float, np.generic)  # attributes of a pattern that JSON can hold
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A pattern, and what was made of it.
+
+    Parameters
+    ----------
+    pattern : DataArray
+    measured : ndarray of shape (n_measured,)
+        Points of the standard grid that were measured, in 1/Angstrom.
+    match : Match or None
+        With the simulated pattern of the most probable class.
+    engines : tuple of str
+        Names, the one that answers first.
+    posteriors : tuple of Posterior
+        Of each engine.
+    row : int
+        Of the pattern in the posteriors.
+    """
+
+    pattern: xr.DataArray
+    measured: FloatArray
+    match: Match | None
+    engines: tuple[str, ...]
+    posteriors: tuple[Posterior, ...]
+    row: int
+
+
+def answer(seen: Seen, facts: Facts, dispersions: tuple[float, float] | None) -> Sizing:
+    """Put together what is known of a pattern.
+
+    Parameters
+    ----------
+    seen : Seen
+    facts : Facts
+        Of the sizer.
+    dispersions : tuple of 2 float or None
+        Smallest and largest that it was trained on.
+
+    Returns
+    -------
+    Sizing
+    """
+    posterior, k = seen.posteriors[0], seen.row
+    probabilities, diameters = posterior.probabilities[k], posterior.classes / 1000.0
+    best, second = np.argsort(probabilities)[::-1][:2]
+    agreement = float("nan") if seen.match is None else seen.match.agreement
+    witnesses = list(zip(seen.engines[1:], seen.posteriors[1:], strict=True))
+    reasons = cautions(posterior, k, witnesses, dispersions, agreement)
+    return Sizing(
+        diameter=float(diameters[best]),
+        probability=float(probabilities[best]),
+        runner_up=float(diameters[second]),
+        runner_up_probability=float(probabilities[second]),
+        expected_diameter=float(probabilities @ diameters),
+        probabilities=xr.DataArray(
+            probabilities,
+            dims="diameter",
+            coords={"diameter": ("diameter", diameters, {"units": "nm"})},
+            name="probability",
+        ),
+        q_range=(float(seen.measured[0]), float(seen.measured[-1])),
+        agreement=agreement,
+        source=source_of(seen.pattern),
+        model=facts.name,
+        verdict="caution" if reasons else "ok",
+        reasons=reasons,
+        engine=seen.engines[0],
+        settings=_settings(seen.pattern, facts),
+        match=seen.match,
+        **_estimates(posterior, k),
+    )
+
+
+def source_of(pattern: xr.DataArray) -> str:
+    """What a pattern is called: the file that it was read from."""
+    return str(pattern.attrs.get("source", "pattern"))
+
+
+def _settings(pattern: xr.DataArray, facts: Facts) -> JsonObject:
+    """What it takes to repeat an answer."""
+    said: JsonObject = {
+        str(key): value.item() if isinstance(value, np.generic) else value
+        for key, value in pattern.attrs.items()
+        if isinstance(value, _PLAIN)
+    }
+    return {
+        "pattern": said,
+        "sizer": {
+            "name": facts.name,
+            "crystal": str(facts.simulation.get("crystal", "unknown")),
+            "trained": str(facts.training.get("date", "")),
+            "weights_sha256": facts.digest,
+        },
+    }
+
+
+def _estimates(posterior: Posterior, k: int) -> dict[str, Any]:
+    """Fields of a Sizing besides its class."""
+    means = {name: float(values[k]) for name, values in posterior.means.items()}
+    deviations = {name: float(values[k]) for name, values in posterior.deviations.items()}
+    number, number_deviation = (float(values[k]) for values in posterior.number_diameter())
+    found: dict[str, Any] = {
+        "number_diameter": number,
+        "interval": _ends(posterior, "diameter", k),
+        "dispersion": means.get("dispersion"),
+        "strain": means.get("strain"),
+        "volume_diameter": means.get("volume_diameter"),
+        "dimensions": {name: means[name] for name in DIMENSIONS if name in means},
+    }
+    deviations["diameter"] = number_deviation
+    deviations["expected_diameter"] = float(posterior.expected_deviation()[k])
+    if "volume_diameter" in means:
+        found["volume_interval"] = _ends(posterior, "volume_diameter", k)
+    if "dispersion" in means:
+        surface, deviation = _surface_diameter(means, deviations, number)
+        found["surface_diameter"], deviations["surface_diameter"] = surface, deviation
+    return {**found, "uncertainties": deviations}
+
+
+def _ends(posterior: Posterior, name: str, k: int) -> tuple[float, float]:
+    low, high = posterior.interval(name)[k]
+    return float(low), float(high)
+
+
+def _surface_diameter(
+    means: Mapping[str, float], deviations: Mapping[str, float], number: float
+) -> tuple[float, float]:
+    r"""Volume-to-surface average of a lognormal, and its standard deviation.
+
+    :math:`D_v / (1 + s^2)` from the volume average, which patterns tell best, or else
+    :math:`\bar D (1 + s^2)^2`; errors are taken as independent.
+    """
+    s, broader = means["dispersion"], 1.0 + means["dispersion"] ** 2
+    if "volume_diameter" in means:
+        base, base_deviation, power = means["volume_diameter"], deviations["volume_diameter"], -1.0
+    else:
+        base, base_deviation, power = number, deviations["diameter"], 2.0
+    surface = base * broader**power
+    relative = np.hypot(base_deviation / base, power * 2.0 * s / broader * deviations["dispersion"])
+    return surface, float(surface * relative)

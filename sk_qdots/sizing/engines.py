@@ -1,0 +1,463 @@
+r"""What turns standardised patterns into sizes: the networks, any classifier, your own.
+
+An *engine* is anything with the attributes and methods of :class:`Engine`. Given patterns
+on the standardiser's grid it returns a :class:`Posterior`: a probability :math:`p_j` of
+every class :math:`D_j` and, where it can, the mean and standard deviation of dispersion,
+strain and other quantities. From probabilities alone the mean diameter is
+:math:`\sum_j p_j D_j`; an interval takes each class as a uniform distribution over
+what is nearer to it than to its neighbours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+from scipy.special import ndtri
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.pipeline import Pipeline
+from sklearn.utils import get_tags
+
+from .._typing import FloatArray, IntArray, RealArray
+from .._validation import check_is_fitted
+from ..neural_network import AllCNNClassifier, AllCNNRegressor
+from ..preprocessing import QStandardizer
+
+__all__ = [
+    "QUANTITIES",
+    "ClassifierEngine",
+    "Engine",
+    "NetworkEngine",
+    "Posterior",
+    "engine_from_steps",
+    "fitted_steps",
+    "steps_of_engine",
+]
+
+QUANTITIES = (
+    "diameter",
+    "dispersion",
+    "strain",
+    "volume_diameter",
+    "width",
+    "length",
+    "thickness",
+)
+"""What an engine may estimate: diameters and lengths in nm, the others as fractions."""
+
+
+@dataclass(frozen=True)
+class Posterior:
+    """What an engine says of patterns.
+
+    Parameters
+    ----------
+    classes : ndarray of shape (n_classes,) of int
+        Diameters in picometres, ascending.
+    probabilities : ndarray of shape (n_samples, n_classes)
+        Rows add up to 1.
+    means, deviations : mapping of str to ndarray of shape (n_samples,)
+        Mean and standard deviation of what else is estimated, by the names of
+        :data:`QUANTITIES`; of ``"diameter"``, where the number average is estimated
+        besides the classes, in nm.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sk_qdots.sizing import Posterior
+    >>> posterior = Posterior(np.array([2000, 3000]), np.array([[0.5, 0.5]]))
+    >>> posterior.expected_diameter().tolist(), posterior.interval("diameter").round(2).tolist()
+    ([2.5], [[1.6, 3.4]])
+    """
+
+    classes: IntArray
+    probabilities: FloatArray
+    means: Mapping[str, FloatArray] = field(default_factory=dict)
+    deviations: Mapping[str, FloatArray] = field(default_factory=dict)
+
+    def expected_diameter(self) -> FloatArray:
+        """Mean of the classes weighted by their probabilities, in nm.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+        """
+        # No matrix product: its last digits would depend on the number of rows.
+        return np.asarray((self.probabilities * (self.classes / 1000.0)).sum(axis=1))
+
+    def expected_deviation(self) -> FloatArray:
+        """Standard deviation of the classes weighted by their probabilities, in nm.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+        """
+        distance = self.classes / 1000.0 - self.expected_diameter()[:, None]
+        return np.asarray(np.sqrt((self.probabilities * distance**2).sum(axis=1)))
+
+    def number_diameter(self) -> tuple[FloatArray, FloatArray]:
+        """Best estimate of the number average and its standard deviation, in nm.
+
+        Returns
+        -------
+        mean, deviation : ndarray of shape (n_samples,)
+            What was estimated, or else that of the classes.
+        """
+        if "diameter" in self.means:
+            return self.means["diameter"], self.deviations["diameter"]
+        return self.expected_diameter(), self.expected_deviation()
+
+    def interval(self, name: str, coverage: float = 0.90) -> FloatArray:
+        """Central interval of one quantity.
+
+        Parameters
+        ----------
+        name : str
+            One of ``means``, or ``"diameter"``.
+        coverage : float, default=0.90
+
+        Returns
+        -------
+        ndarray of shape (n_samples, 2)
+            From a normal distribution where the quantity was estimated; lengths and
+            dispersions do not fall below zero.
+
+        Raises
+        ------
+        KeyError
+            If the engine does not estimate it.
+        """
+        if name == "diameter" and name not in self.means:
+            return self._interval_of_classes(coverage)
+        reach = float(ndtri(0.5 + 0.5 * coverage)) * self.deviations[name]
+        low, high = self.means[name] - reach, self.means[name] + reach
+        return np.stack([low if name == "strain" else np.maximum(low, 0.0), high], axis=1)
+
+    def _interval_of_classes(self, coverage: float) -> FloatArray:
+        sizes = self.classes / 1000.0
+        middles = 0.5 * (sizes[1:] + sizes[:-1])
+        first, last = (middles[0] - sizes[0], sizes[-1] - middles[-1]) if len(middles) else (0, 0)
+        edges = np.concatenate([[sizes[0] - first], middles, [sizes[-1] + last]])
+        shares = 0.5 + coverage * np.array([-0.5, 0.5])
+        below = np.zeros((len(self.probabilities), len(edges)))
+        np.cumsum(self.probabilities, axis=1, out=below[:, 1:])
+        return np.array([np.interp(shares, row / row[-1], edges) for row in below]).reshape(-1, 2)
+
+
+@runtime_checkable
+class Engine(Protocol):
+    """What a sizer asks for sizes; a class of your own need not inherit from it.
+
+    Attributes
+    ----------
+    name : str
+        What it is called in answers.
+    classes_ : ndarray of shape (n_classes,) of int
+        Diameters in picometres, ascending.
+
+    See Also
+    --------
+    NetworkEngine : The all-CNN and its regressor.
+    ClassifierEngine : Any classifier.
+
+    Examples
+    --------
+    >>> import sk_qdots as sq
+    >>> from sk_qdots.sizing import Engine
+    >>> sizer = sq.load_sizer("PbS")
+    >>> isinstance(sizer.engines[0], Engine), sizer.engines[0].name
+    (True, 'all-CNN')
+    """
+
+    @property
+    def name(self) -> str:
+        """What it is called in answers."""
+
+    @property
+    def classes_(self) -> IntArray:
+        """Diameters in picometres, ascending."""
+
+    def predict_proba(self, rows: RealArray) -> FloatArray:
+        """Probability of each class.
+
+        Parameters
+        ----------
+        rows : ndarray of shape (n_samples, n_points)
+            Patterns as the standardiser gives them; NaN means not measured.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes)
+        """
+
+    def posterior(self, rows: RealArray) -> Posterior:
+        """Everything that it can say.
+
+        Parameters
+        ----------
+        rows : ndarray of shape (n_samples, n_points)
+            Patterns as the standardiser gives them; NaN means not measured.
+
+        Returns
+        -------
+        Posterior
+            With the probabilities of :meth:`predict_proba`.
+        """
+
+
+@dataclass(frozen=True)
+class NetworkEngine:
+    """The all-CNN, with the network that estimates more than the class where there is one.
+
+    Parameters
+    ----------
+    classifier : AllCNNClassifier
+        Fitted, with diameters in picometres as classes.
+    regressor : AllCNNRegressor, optional
+        Fitted on patterns of the same grid.
+    targets : sequence of str, default=()
+        What the regressor was fitted to, in this order, of :data:`QUANTITIES`.
+
+    Raises
+    ------
+    ValueError
+        If one is not fitted, or they do not fit each other or the targets.
+
+    Examples
+    --------
+    >>> import sk_qdots as sq
+    >>> sq.load_sizer("PbS").engines[0].targets
+    ('diameter', 'dispersion', 'strain', 'volume_diameter')
+    """
+
+    classifier: AllCNNClassifier
+    regressor: AllCNNRegressor | None = None
+    targets: tuple[str, ...] = ()
+    name = "all-CNN"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "targets", tuple(self.targets))
+        _check_classes(self.classifier)
+        if self.regressor is None:
+            if self.targets:
+                raise ValueError("targets are given without a regressor")
+            return
+        if not hasattr(self.regressor, "layers_"):
+            raise ValueError("regressor is not fitted; call regressor.fit(X, y) first")
+        n = len(self.regressor.mean_)
+        unknown = set(self.targets) - set(QUANTITIES)
+        if unknown or len(set(self.targets)) < len(self.targets) or len(self.targets) != n:
+            raise ValueError(
+                f"targets is {self.targets!r}; name each of the regressor's {n} "
+                f"targets once, of {', '.join(QUANTITIES)}"
+            )
+        points = self.classifier.n_features_in_
+        if self.regressor.n_features_in_ != points:
+            raise ValueError(
+                f"regressor was fitted on {self.regressor.n_features_in_} points and the "
+                f"standardiser gives {points}"
+            )
+
+    @property
+    def classes_(self) -> IntArray:
+        """Diameters in picometres."""
+        return np.asarray(self.classifier.classes_)
+
+    def predict_proba(self, rows: RealArray) -> FloatArray:
+        """Probability of each class, as :meth:`Engine.predict_proba`."""
+        return np.asarray(self.classifier.predict_proba(rows))
+
+    def posterior(self, rows: RealArray) -> Posterior:
+        """Classes and estimates, as :meth:`Engine.posterior`."""
+        probabilities = self.predict_proba(rows)
+        if self.regressor is None:
+            return Posterior(self.classes_, probabilities)
+        answers = self.regressor.predict(rows, return_std=True)
+        mean, deviation = (np.reshape(values, (len(rows), -1)) for values in answers)
+        return Posterior(
+            self.classes_,
+            probabilities,
+            {name: mean[:, k] for k, name in enumerate(self.targets)},
+            {name: deviation[:, k] for k, name in enumerate(self.targets)},
+        )
+
+
+@dataclass(frozen=True)
+class ClassifierEngine:
+    """Any fitted scikit-learn classifier, or a pipeline that ends with one.
+
+    Parameters
+    ----------
+    classifier : classifier
+        Fitted, with ``predict_proba`` and diameters in picometres as classes.
+
+    Raises
+    ------
+    ValueError
+        If it is not fitted, has no ``predict_proba``, or other classes.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.naive_bayes import GaussianNB
+    >>> from sk_qdots.sizing import ClassifierEngine
+    >>> engine = ClassifierEngine(GaussianNB().fit(np.eye(4), [2000, 2000, 3000, 3000]))
+    >>> engine.name, engine.classes_.tolist()
+    ('GaussianNB', [2000, 3000])
+    """
+
+    classifier: ClassifierMixin | Pipeline
+
+    def __post_init__(self) -> None:
+        _check_classes(self.classifier)
+
+    @property
+    def name(self) -> str:
+        """Class of the classifier."""
+        return type(self._last).__name__
+
+    @property
+    def classes_(self) -> IntArray:
+        """Diameters in picometres."""
+        return np.asarray(self.classifier.classes_)
+
+    def predict_proba(self, rows: RealArray) -> FloatArray:
+        """Probability of each class, as :meth:`Engine.predict_proba`.
+
+        Raises
+        ------
+        ValueError
+            If a point was not measured and the classifier takes no NaN.
+        """
+        if not get_tags(self.classifier).input_tags.allow_nan and np.isnan(rows).any():
+            raise ValueError(
+                f"points of the grid were not measured and {self.name} takes no NaN: measure the "
+                "whole range, or train it with QStandardizer(padding='edge')"
+            )
+        return np.asarray(self.classifier.predict_proba(rows), dtype=np.float64)
+
+    def posterior(self, rows: RealArray) -> Posterior:
+        """The classes alone, as :meth:`Engine.posterior`."""
+        return Posterior(self.classes_, self.predict_proba(rows))
+
+    @property
+    def _last(self) -> ClassifierMixin:
+        is_chain = isinstance(self.classifier, Pipeline)
+        return self.classifier.steps[-1][1] if is_chain else self.classifier
+
+
+def _check_classes(classifier: ClassifierMixin | Pipeline) -> None:
+    """Refuse what gives no probabilities of diameters."""
+    if not hasattr(classifier, "classes_"):
+        try:
+            check_is_fitted(classifier)
+        except ValueError:
+            raise ValueError("pipeline is not fitted; call pipeline.fit(X, y) first") from None
+    if not (hasattr(classifier, "classes_") and hasattr(classifier, "predict_proba")):
+        raise ValueError(
+            f"{type(classifier).__name__} gives no probabilities of classes: a sizer needs a "
+            "classifier with predict_proba; make_sizing_pipeline() gives one"
+        )
+    classes = np.asarray(classifier.classes_)
+    if classes.dtype.kind not in "iu" or classes.min() <= 0:
+        raise ValueError("the classes must be diameters in picometres, positive integers")
+
+
+def fitted_steps(pipeline: Pipeline) -> tuple[QStandardizer, Sequence[tuple[str, object]]]:
+    """The standardiser of a fitted pipeline, and the steps behind it.
+
+    Parameters
+    ----------
+    pipeline : Pipeline
+        With a :class:`sk_qdots.QStandardizer` in front.
+
+    Returns
+    -------
+    standardizer : QStandardizer
+    steps : list of (str, estimator) tuple
+
+    Raises
+    ------
+    ValueError
+        If the first step is another one, or it is not fitted on an axis.
+    """
+    now = getattr(pipeline, "fitted_", pipeline)
+    steps = list(getattr(now, "steps", ()))
+    if len(steps) < 2 or not isinstance(steps[0][1], QStandardizer):
+        raise ValueError(
+            "pipeline must be a QStandardizer and a classifier behind it, as "
+            "make_sizing_pipeline() gives; it has "
+            f"{', '.join(repr(name) for name, _ in steps) or type(pipeline).__name__}"
+        )
+    standardizer = steps[0][1]
+    if not hasattr(standardizer, "q_"):
+        raise ValueError("pipeline is not fitted; call pipeline.fit(X, y) first")
+    if len(standardizer.q_) != standardizer.n_points:
+        raise ValueError(
+            f"pipeline was fitted on a bare array of {len(standardizer.q_)} columns, which has no "
+            "Q axis; fit it on a DataArray with a coordinate q, or give QStandardizer(input_q=...)"
+        )
+    return standardizer, steps[1:]
+
+
+def steps_of_engine(engine: Engine) -> list[tuple[str, BaseEstimator]]:
+    """Steps behind a standardiser that :func:`engine_from_steps` makes the same engine of.
+
+    Parameters
+    ----------
+    engine : Engine
+
+    Returns
+    -------
+    list of (str, estimator) tuple
+    """
+    if isinstance(engine, NetworkEngine):
+        return [("allcnn", engine.classifier)]
+    if isinstance(engine, ClassifierEngine) and isinstance(engine.classifier, Pipeline):
+        return list(engine.classifier.steps)
+    return [("classifier", getattr(engine, "classifier", engine))]
+
+
+def engine_from_steps(
+    steps: Sequence[tuple[str, object]],
+    regressor: AllCNNRegressor | None = None,
+    targets: Sequence[str] = (),
+) -> Engine:
+    """Make an engine of the fitted steps behind a standardiser.
+
+    Parameters
+    ----------
+    steps : sequence of (str, estimator) tuple
+        The last one is a classifier, or an engine of its own.
+    regressor : AllCNNRegressor, optional
+        Beside an all-CNN.
+    targets : sequence of str, default=()
+        Of the regressor.
+
+    Returns
+    -------
+    Engine
+
+    Raises
+    ------
+    ValueError
+        If the steps do not make an engine.
+    """
+    last = steps[-1][1]
+    if isinstance(last, AllCNNClassifier):
+        if not hasattr(last, "layers_"):
+            raise ValueError("pipeline is not fitted; call pipeline.fit(X, y) first")
+        if len(steps) > 1:
+            between = ", ".join(repr(name) for name, _ in steps[:-1])
+            raise ValueError(
+                "an all-CNN stands right behind the standardiser, with no other step between, as "
+                f"make_sizing_pipeline() gives; the pipeline has {between}"
+            )
+        return NetworkEngine(last, regressor, tuple(targets))
+    if regressor is not None or targets:
+        raise ValueError("a regressor and its targets belong to an all-CNN")
+    if len(steps) == 1 and isinstance(last, Engine):
+        return last
+    return ClassifierEngine(last if len(steps) == 1 else Pipeline(list(steps)))
