@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
 import numpy.typing as npt
@@ -16,11 +16,11 @@ from ..augmentation import LABORATORIES, Laboratory
 from ..augmentation.laboratories import MIXTURES
 from ..simulation import Crystal, as_shape, default_q_grid
 from ..simulation.checks import axis_values
-from ..sizing.parts import NAME
+from ..sizing.facts import NAME
 from ..solvents import known_solvents, load_solvent
 from .plan import TrainingPlan, listed, particle_step
 
-__all__ = ["plan_training"]
+__all__ = ["PlanSettings", "plan_training"]
 
 _DIAMETERS = (2.0, 8.0)  # nm, first and last class by default
 _QUARTER = 0.25  # nm, of which the default step is a multiple
@@ -34,6 +34,22 @@ _ORGANIC = {"H", "D", "C", "N", "O", "F", "P", "S", "Cl", "Br", "I", "Na", "K"}
 _EPOCHS = 70
 # Ratios of the edges of rods (length / width) and platelets (width / thickness) by default.
 _RATIOS = {"rod": (1.0, 1.5, 2.0, 3.0, 4.0, 6.0), "platelet": (1.0, 2.0, 3.0, 4.0, 6.0)}
+
+
+class PlanSettings(TypedDict, total=False):
+    """Of :func:`plan_training`."""
+
+    diameters: npt.ArrayLike | None
+    dispersions: Sequence[float]
+    strains: Sequence[float]
+    shape: str | Sequence[str]
+    aspect_ratios: Sequence[float] | None
+    b_iso: float | Sequence[float] | None
+    solvents: str | xr.DataArray | Sequence[str | xr.DataArray] | None
+    instrument: str | float | Laboratory
+    epochs: int
+    estimates: bool
+    name: str | None
 
 
 def plan_training(
@@ -105,18 +121,18 @@ def plan_training(
     >>> plan.step, round(float(plan.q[-1]), 1)
     (1000, 7.9)
     """
-    dots = _crystal(crystal)
-    laboratory, wavelength = _instrument(instrument)
-    classes = _classes(diameters, dots)
+    dots = _inorganic_crystal(crystal)
+    laboratory, wavelength = _laboratory(instrument)
+    classes = _class_sizes(diameters, dots)
     q = default_q_grid()
     q = q[q <= _END * 4.0 * np.pi / wavelength]
-    given = _solvents(solvents)
+    liquids = _checked_solvents(solvents)
     shapes = (shape,) if isinstance(shape, str) else tuple(shape)
     for one in shapes:
         as_shape(one)  # refuses what it does not know
     if not shapes or len(set(shapes)) < len(shapes):
-        told = ", ".join(shapes) or "empty"
-        raise ValueError(f"shape is {told}; give one, or several different ones")
+        named = ", ".join(shapes) or "empty"
+        raise ValueError(f"shape is {named}; give one, or several different ones")
     if not isinstance(epochs, int) or epochs < 1:
         raise ValueError(f"epochs is {epochs!r}; it must be a positive integer")
     called = name or dots.name.replace("_", " ")
@@ -132,13 +148,13 @@ def plan_training(
         dispersions=tuple(axis_values(dispersions, "dispersions", 0.0, 1.0).tolist()),
         strains=tuple(axis_values(strains, "strains", *_STRAIN_LIMITS, closed=True).tolist()),
         shapes=shapes,
-        aspect_ratios=_ratios(shapes, aspect_ratios),
+        aspect_ratios=_checked_ratios(shapes, aspect_ratios),
         b_iso=()
         if b_iso is None
         else tuple(axis_values(b_iso, "b_iso", 0.0, 1000.0, closed=True).tolist()),
         wavelength=wavelength,
         laboratory=laboratory,
-        solvents=given,
+        solvents=liquids,
         q=q,
         epochs=epochs,
         estimates=estimates,
@@ -153,7 +169,7 @@ def plan_training(
     return plan
 
 
-def _crystal(crystal: str | Crystal | Path) -> Crystal:
+def _inorganic_crystal(crystal: str | Crystal | Path) -> Crystal:
     if isinstance(crystal, Crystal):
         dots = crystal
     elif isinstance(crystal, Path) or crystal.lower().endswith(".cif"):
@@ -172,7 +188,7 @@ def _crystal(crystal: str | Crystal | Path) -> Crystal:
     return dots
 
 
-def _instrument(instrument: str | float | Laboratory) -> tuple[Laboratory | str, float]:
+def _laboratory(instrument: str | float | Laboratory) -> tuple[Laboratory | str, float]:
     """Laboratory, and the wavelength that patterns are simulated for."""
     if isinstance(instrument, Laboratory):
         return instrument, float(np.mean(instrument.wavelength))
@@ -194,7 +210,7 @@ def _instrument(instrument: str | float | Laboratory) -> tuple[Laboratory | str,
     return instrument, float(wavelengths[0]) if fixed else _SYNCHROTRON
 
 
-def _classes(diameters: npt.ArrayLike | None, crystal: Crystal) -> tuple[int, ...]:
+def _class_sizes(diameters: npt.ArrayLike | None, crystal: Crystal) -> tuple[int, ...]:
     resolved = particle_step(crystal)
     sensible = _QUARTER * math.ceil(round(resolved / _QUARTER, 6))
     if sensible < 0.5:
@@ -221,25 +237,25 @@ def _classes(diameters: npt.ArrayLike | None, crystal: Crystal) -> tuple[int, ..
     return tuple(int(v) for v in np.rint(1000.0 * sizes))
 
 
-def _ratios(shapes: tuple[str, ...], given: Sequence[float] | None) -> tuple[float, ...]:
+def _checked_ratios(shapes: tuple[str, ...], asked: Sequence[float] | None) -> tuple[float, ...]:
     """Aspect ratios to simulate; none where the shapes have none."""
     known = len(shapes) == 1 and shapes[0] in _RATIOS
-    if given is None:
+    if asked is None:
         return _RATIOS[shapes[0]] if known else ()
     if not known:
         raise ValueError(
             f"aspect_ratios are those of one shape, {' or '.join(_RATIOS)}; shape is "
             f"{', '.join(shapes)}"
         )
-    ratios = tuple(sorted(float(r) for r in given))
+    ratios = tuple(sorted(float(r) for r in asked))
     if not ratios or not 0.1 <= ratios[0] <= ratios[-1] <= 20.0:
-        raise ValueError(f"aspect_ratios is {given!r}; they must lie in 0.1 to 20")
+        raise ValueError(f"aspect_ratios is {asked!r}; they must lie in 0.1 to 20")
     return ratios
 
 
-def _solvents(
+def _checked_solvents(
     solvents: str | xr.DataArray | Sequence[str | xr.DataArray] | None,
-) -> tuple[Any, ...]:
+) -> tuple[str | xr.DataArray, ...]:
     if solvents is None:
         return tuple(known_solvents())
     several = [solvents] if isinstance(solvents, str | xr.DataArray) else list(solvents)
