@@ -48,7 +48,7 @@ from .mixing import by_rows, mix, unit_curve
 __all__ = ["Background", "smooth_backgrounds"]
 
 _N_KNOTS = 6
-_LOWEST = 0.01  # 1/Angstrom, below which a drawn background is constant
+_LOWEST_Q = 0.01  # 1/Angstrom, below which a drawn background is constant
 
 
 class Background(Augmenter):
@@ -136,7 +136,7 @@ def smooth_backgrounds(normal: FloatArray, q: FloatArray) -> Float32Array:
     """Smooth positive curves, one a row of normal deviates, of shape (n_rows, 6)."""
     knots = np.linspace(0.0, 1.0, _N_KNOTS)
     logarithms = 0.5 * normal - 1.2 * np.log1p(4.0 * knots)
-    logarithm = np.log(np.maximum(q, _LOWEST))
+    logarithm = np.log(np.maximum(q, _LOWEST_Q))
     position = (logarithm - logarithm[0]) / max(float(logarithm[-1] - logarithm[0]), 1e-12)
     basis = make_interp_spline(knots, np.eye(_N_KNOTS), k=3)(position).astype(np.float32)
     return np.asarray(np.exp(by_rows(logarithms, basis)))

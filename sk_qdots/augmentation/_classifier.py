@@ -136,7 +136,7 @@ class AugmentedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):  
         self.classes_ = np.unique(labels)
         # A DataArray stays one: its axis is for the augmenter and the estimator.
         patterns: xr.DataArray | RealArray = X if isinstance(X, xr.DataArray) else values
-        self._axis = q_of(X) if isinstance(X, xr.DataArray) else None
+        self._q_of_fit = q_of(X) if isinstance(X, xr.DataArray) else None
         seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
         rng = np.random.default_rng(seed)
         self.augmenter_ = None
@@ -201,8 +201,8 @@ class AugmentedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):  
             return X  # which may begin with a standardiser, for which any axis is right
         if (
             isinstance(X, xr.DataArray)
-            and self._axis is not None
-            and not is_same_grid(q_of(X), self._axis)
+            and self._q_of_fit is not None
+            and not is_same_grid(q_of(X), self._q_of_fit)
         ):
             raise ValueError("the patterns are on another Q grid than those of fit")
         values: RealArray = validate_data(

@@ -28,12 +28,12 @@ __all__ = ["RandomExperiment"]
 _FACETS = ((1, 0, 0), (1, 1, 0), (1, 1, 1))
 _MARCHES = np.geomspace(0.2, 5.0, 41)
 _PEAK_WIDTH = 0.12  # 1/Angstrom
-_STRIDE = 4  # points of the grid for one that is computed, at most ...
-_SMOOTH = 0.0125  # ... but no wider, 1/Angstrom: pi / 25 nm
+_LARGEST_STRIDE = 4  # points of the grid for one that is computed, at most ...
+_WIDEST_STEP = 0.0125  # ... but no wider, 1/Angstrom: pi / 25 nm
 _N_SMOOTH = 6
 _LEAST_POINTS = 400  # on which liquids and holders are drawn
-_BLOCK = 0.35  # 1/Angstrom, that share one resolution
-_END = 0.02  # 1/Angstrom below the limiting sphere, where curves may end
+_BLOCK_WIDTH = 0.35  # 1/Angstrom, that share one resolution
+_END_MARGIN = 0.02  # 1/Angstrom below the limiting sphere, where curves may end
 _HOLDER_CHANGE = 0.05  # relative, of a shipped background
 _SPLINED = {"points": 0.0, "both": 0.25, "spline": 1.0}  # share of the coarse patterns
 _OVERRIDES = (
@@ -193,10 +193,10 @@ class RandomExperiment(Augmenter):
     def _prepare(self) -> None:
         check_even(self.q_, "RandomExperiment")
         step = float(self.q_[-1] - self.q_[0]) / max(len(self.q_) - 1, 1)
-        self._stride = int(np.clip(_SMOOTH / step, 1, _STRIDE)) if step > 0 else 1
+        self._stride = int(np.clip(_WIDEST_STEP / step, 1, _LARGEST_STRIDE)) if step > 0 else 1
         self._thinned_q = self.q_[:: self._stride]
         self._coarse_q = coarse_grid(self._thinned_q, max(len(self._thinned_q) // 2, _LEAST_POINTS))
-        self._surroundings = [self._surrounding(lab) for lab in self.laboratories_]
+        self._surroundings = [self._liquids_and_holders(lab) for lab in self.laboratories_]
         self._distributions = {
             field.name: np.array([getattr(lab, field.name) for lab in self.laboratories_])
             for field in fields(Laboratory)
@@ -208,7 +208,7 @@ class RandomExperiment(Augmenter):
                 [[t.factor(m) for m in _MARCHES] for t in textures], dtype=np.float32
             )
 
-    def _surrounding(self, laboratory: Laboratory) -> tuple[CurveFamily, CurveFamily]:
+    def _liquids_and_holders(self, laboratory: Laboratory) -> tuple[CurveFamily, CurveFamily]:
         """Liquids and holders at a laboratory's wavelength, over what it can measure."""
         span = self.q_[self._is_measured]
         low, high = (float(span[0]), float(span[-1])) if span.size else (np.inf, -np.inf)
@@ -222,7 +222,7 @@ class RandomExperiment(Augmenter):
                 )
         if laboratory.full_range_share == 0.0:
             low, high = max(low, laboratory.q_min[0]), min(high, laboratory.q_max[1])
-        high = min(high, 4.0 * np.pi / wavelength - _END)
+        high = min(high, 4.0 * np.pi / wavelength - _END_MARGIN)
         curves = as_curves(self.solvents, wavelength)
         holders = [load_background(name, wavelength) for name in known_backgrounds()]
         return (
@@ -306,7 +306,7 @@ class RandomExperiment(Augmenter):
         if rows.size:
             w = draw.fwhm[rows, None] ** 2
             growth = draw.fwhm_growth[rows, None]
-            size, centres = blocks(q, _BLOCK)
+            size, centres = blocks(q, _BLOCK_WIDTH)
             fwhm = resolution(q[centres], growth * w, 0.0, w, draw.wavelength[rows, None])
             X[rows] = broadened(X[rows], q, fwhm, draw.eta[rows], size)
         return X

@@ -57,8 +57,8 @@ __all__ = [
 ]
 
 
-_TAILS = 10.0  # widths from its centre where a profile is cut
-_BLOCK = 0.05  # 1/Angstrom, that share one width
+_TAIL_WIDTHS = 10.0  # widths from its centre where a profile is cut
+_BLOCK_WIDTH = 0.05  # 1/Angstrom, that share one width
 
 
 class InstrumentBroadening(Augmenter):
@@ -136,7 +136,7 @@ class InstrumentBroadening(Augmenter):
         self.fwhm_ = resolution(self.q_, self.u, self.v, self.w, self.wavelength)
 
     def _apply(self, X: RealArray, rngs: Generators) -> RealArray:
-        size, centres = blocks(self.q_, _BLOCK)
+        size, centres = blocks(self.q_, _BLOCK_WIDTH)
         widths = np.broadcast_to(self.fwhm_[centres], (len(X), len(centres)))
         smooth = broadened(X, self.q_, widths, np.full(len(X), float(self.eta)), size)
         smooth[:, np.isnan(self.fwhm_)] = np.nan
@@ -393,7 +393,7 @@ def broadened(
     last = np.maximum.accumulate(np.where(np.isnan(fwhm), 0, np.arange(fwhm.shape[1])), axis=1)
     widths = np.nan_to_num(np.take_along_axis(fwhm, last, axis=1))
     rows, smooth = cast("RealArray", np.ascontiguousarray(X)), np.empty_like(X)
-    broaden(step, rows, widths, eta, size, _TAILS, smooth)
+    broaden(step, rows, widths, eta, size, _TAIL_WIDTHS, smooth)
     return smooth
 
 

@@ -49,9 +49,9 @@ def _inlined(function: _Function) -> _Function:
 
 # --- counting --------------------------------------------------------------------------------
 
-_SMALL = 10.0  # below this mean the distribution function is searched
-_COUNTABLE = 1e18  # beyond it a count and its mean are the same number
-_LAST = 100.0  # beyond it nothing is left of such a distribution
+_SMALL_MEAN = 10.0  # below this mean the distribution function is searched
+_LARGEST_MEAN = 1e18  # beyond it a count and its mean are the same number
+_LAST_NUMBER = 100.0  # beyond it nothing is left of such a distribution
 _INV_SQRT_2PI = 0.3989422804014327
 
 
@@ -64,7 +64,7 @@ def poisson(mean: float, rng: np.random.Generator) -> float:
     number: float = np.floor(guess)
     below = mean - number
     # One test for both quick ways to accept, since a branch that is taken at random is slow.
-    if not (mean >= _SMALL and guess >= 0.0 and 6.0 * mean * mean * uniform >= below**3):
+    if not (mean >= _SMALL_MEAN and guess >= 0.0 and 6.0 * mean * mean * uniform >= below**3):
         number = _poisson_by_rejection(mean, spread, guess, number, uniform, rng)
     return number
 
@@ -74,7 +74,7 @@ def _poisson_by_search(mean: float, rng: np.random.Generator) -> float:
     """Go up the distribution function to a uniform deviate; for small means."""
     uniform, term, number = rng.random(), math.exp(-mean), 0.0
     below = term
-    while uniform > below and number < _LAST:
+    while uniform > below and number < _LAST_NUMBER:
         number += 1.0
         term *= mean / number
         below += term
@@ -91,9 +91,9 @@ def _poisson_by_rejection(
     rng: np.random.Generator,
 ) -> float:
     """Settle what the squeeze left open, one draw in a hundred, and small means."""
-    if mean < _SMALL:
+    if mean < _SMALL_MEAN:
         return _poisson_by_search(mean, rng)
-    if not mean < _COUNTABLE:  # nor NaN
+    if not mean < _LARGEST_MEAN:  # nor NaN
         return mean
     if guess >= 0.0:
         px, py, fx, fy = _densities(mean, spread, number)

@@ -104,14 +104,16 @@ class PoissonNoise(Augmenter):
         """Counts per unit of intensity of every row."""
         if self.counts is not None:
             highest = np.nanmax(X, axis=1, initial=0.0).astype(np.float64)
-            return np.asarray(_levels(self.counts, rngs) / np.where(highest > 0, highest, 1.0))
+            return np.asarray(
+                _level_of_each_row(self.counts, rngs) / np.where(highest > 0, highest, 1.0)
+            )
         if self.scale is not None:
-            return _levels(self.scale, rngs)
+            return _level_of_each_row(self.scale, rngs)
         assert self.snr is not None
         measured = np.maximum(np.isfinite(X).sum(axis=1), 1)
         mean = np.asarray(np.nansum(X, axis=1, dtype=np.float64) / measured)
         mean[mean <= 0] = 1.0
-        return np.asarray(_levels(self.snr, rngs) ** 2 / mean)
+        return np.asarray(_level_of_each_row(self.snr, rngs) ** 2 / mean)
 
 
 def _is_range(level: tuple[float, ...]) -> bool:
@@ -120,7 +122,7 @@ def _is_range(level: tuple[float, ...]) -> bool:
     return 0 < float(level[0]) <= float(level[1]) < math.inf
 
 
-def _levels(level: Level, rngs: Generators) -> FloatArray:
+def _level_of_each_row(level: Level, rngs: Generators) -> FloatArray:
     """The level of every row."""
     if not isinstance(level, tuple):
         return np.full(len(rngs), float(level))

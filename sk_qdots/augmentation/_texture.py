@@ -44,7 +44,7 @@ from .mixing import coarse_grid
 __all__ = ["PreferredOrientation", "Texture"]
 
 _COARSE_POINTS = 600
-_MARGIN = 4.0  # widths of the peaks beyond the grid that still count
+_MARGIN_WIDTHS = 4.0  # widths of the peaks beyond the grid that still count
 
 
 class PreferredOrientation(Augmenter):
@@ -140,7 +140,9 @@ class Texture:
         self._coarse_q = coarse_grid(q, _COARSE_POINTS)
         reciprocal = 2.0 * np.pi * np.linalg.inv(crystal.lattice).T
         shortest = float(np.linalg.norm(reciprocal, axis=1).max())
-        largest = max(float(q[-1]) + _MARGIN * peak_width, 2.0 * shortest)  # never without a peak
+        largest = max(
+            float(q[-1]) + _MARGIN_WIDTHS * peak_width, 2.0 * shortest
+        )  # never without a peak
         n = np.ceil(largest * np.linalg.norm(crystal.lattice, axis=1) / (2.0 * np.pi)).astype(int)
         indices = np.stack(np.meshgrid(*(np.arange(-k, k + 1) for k in n), indexing="ij"), -1)
         vectors = indices.reshape(-1, 3) @ reciprocal

@@ -73,7 +73,7 @@ class Augmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator, metaclass
         self
         """
         self._check_parameters()
-        values = self._validated(X, reset=True)
+        values = self._validated_patterns(X, reset=True)
         self.q_ = grid_of(X, getattr(self, "q", None), values.shape[1])
         self._is_measured: BoolArray = np.asarray(np.isfinite(values).any(axis=0))
         if hasattr(self, "random_state"):
@@ -101,7 +101,7 @@ class Augmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator, metaclass
             A DataArray where one was given, with its coordinates.
         """
         check_is_fitted(self)
-        values = self._validated(X, reset=False)
+        values = self._validated_patterns(X, reset=False)
         rngs: Generators = ()
         if hasattr(self, "random_state"):
             rngs = [np.random.default_rng([self.seed_, digest(row)]) for row in values]
@@ -128,10 +128,10 @@ class Augmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator, metaclass
         ndarray or DataArray of shape (n_samples, n_q)
         """
         check_is_fitted(self)
-        values = self._validated(X, reset=False)
-        return _in_container_of(X, self._apply(values, _generators(rng, len(values))))
+        values = self._validated_patterns(X, reset=False)
+        return _in_container_of(X, self._apply(values, _generator_of_each_row(rng, len(values))))
 
-    def _validated(self, X: xr.DataArray | npt.ArrayLike, *, reset: bool) -> RealArray:
+    def _validated_patterns(self, X: xr.DataArray | npt.ArrayLike, *, reset: bool) -> RealArray:
         if isinstance(X, xr.Dataset):
             raise TypeError("X is a Dataset; give the samples of library_samples(library)[0]")
         if isinstance(X, xr.DataArray):
@@ -250,7 +250,7 @@ def check_even(q: FloatArray, name: str) -> None:
         )
 
 
-def _generators(rng: np.random.Generator | Generators, n_rows: int) -> Generators:
+def _generator_of_each_row(rng: np.random.Generator | Generators, n_rows: int) -> Generators:
     """One generator for each row: the one for all, or those that are given."""
     if isinstance(rng, np.random.Generator):
         return [rng] * n_rows

@@ -15,7 +15,7 @@ from ..preprocessing.patterns import area, check_axis, q_of
 __all__ = ["CurveFamily", "by_rows", "coarse_grid", "curve_on_grid", "mix", "spread", "unit_curve"]
 
 _KNOTS = np.array([0.3, 0.5, 0.8, 1.1, 1.4, 1.8, 2.3, 3.0, 4.0, 5.2, 7.0, 10.0, 15.0, 25.0])
-_BROADER = 0.15  # 1/Angstrom, sigma of the smeared curve that a drawn one is blended with
+_SMEARING_SIGMA = 0.15  # 1/Angstrom, sigma of the smeared curve that a drawn one is blended with
 
 
 def curve_on_grid(
@@ -99,7 +99,7 @@ class CurveFamily:
         self._smeared_curves = self._sharp_curves
         if step > 0:
             self._smeared_curves = gaussian_filter1d(
-                self._sharp_curves, _BROADER / step, axis=1, mode="nearest"
+                self._sharp_curves, _SMEARING_SIGMA / step, axis=1, mode="nearest"
             )
         basis = make_interp_spline(np.log(_KNOTS), np.eye(len(_KNOTS)), k=3)
         self._basis = basis(np.log(np.clip(q, _KNOTS[0], _KNOTS[-1]))).astype(np.float32)

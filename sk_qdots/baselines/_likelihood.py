@@ -42,12 +42,12 @@ from ..solvents import as_curves
 
 __all__ = ["LibraryLikelihoodClassifier"]
 
-_BATCH = 64  # patterns whose weights are held at once
-_SMOOTH = 25  # points over which the first guess of the expected counts is averaged
-_LEAST = 1e-3  # of the mean intensity: no point weighs more than one that has so little
+_BATCH_ROWS = 64  # patterns whose weights are held at once
+_SMOOTHED_POINTS = 25  # points over which the first guess of the expected counts is averaged
+_LEAST_EXPECTED = 1e-3  # of the mean intensity: no point weighs more than one that has so little
 _PASSES = 2
 _LEAST_LOG = -700.0  # of a probability that is still a number above 0
-_TINY = 1e-12  # of the sum of squares: what rounding leaves of a perfect fit
+_ROUNDING = 1e-12  # of the sum of squares: what rounding leaves of a perfect fit
 
 
 class LibraryLikelihoodClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
@@ -224,8 +224,8 @@ class LibraryLikelihoodClassifier(ClassifierMixin, BaseEstimator):  # type: igno
         if not measured.any(axis=1).all():
             raise ValueError("X holds a pattern with nothing measured where the templates are")
         found = np.empty((len(patterns), len(self.classes_)))
-        for start in range(0, len(patterns), _BATCH):
-            rows = slice(start, start + _BATCH)
+        for start in range(0, len(patterns), _BATCH_ROWS):
+            rows = slice(start, start + _BATCH_ROWS)
             found[rows] = self._means_by_class(
                 self._log_likelihoods(patterns[rows], measured[rows])
             )
@@ -250,7 +250,7 @@ class LibraryLikelihoodClassifier(ClassifierMixin, BaseEstimator):  # type: igno
         X /= size
         expected = _smoothed(X, measured)
         for _ in range(_PASSES):
-            weights = measured / np.maximum(expected, _LEAST)
+            weights = measured / np.maximum(expected, _LEAST_EXPECTED)
             chi2, expected = self._best_mixtures(X, weights)
         if self.scale is not None:
             # Sums of squares grow with the unit of intensity, and the counts with it.
@@ -279,9 +279,9 @@ class LibraryLikelihoodClassifier(ClassifierMixin, BaseEstimator):  # type: igno
         left = own - (with_x * solved).sum(axis=1)
         cross -= np.einsum("nts,ns->nt", with_t, solved)
         norm -= (projected * with_t).sum(axis=2)
-        norm = np.maximum(norm, _TINY)
+        norm = np.maximum(norm, _ROUNDING)
         amount = np.maximum(cross, 0.0) / norm  # a negative amount of dots is none
-        chi2 = np.maximum(left[:, None] - amount * cross, _TINY * own[:, None] + _TINY)
+        chi2 = np.maximum(left[:, None] - amount * cross, _ROUNDING * own[:, None] + _ROUNDING)
         best = chi2.argmin(axis=1)
         every = np.arange(len(X))
         a = amount[every, best]
@@ -301,7 +301,7 @@ def _scaled_to_mean_one(rows: FloatArray) -> FloatArray:
 
 def _smoothed(X: FloatArray, measured: BoolArray) -> FloatArray:
     """Means over neighbours, of what is measured."""
-    width = min(_SMOOTH, X.shape[1])
+    width = min(_SMOOTHED_POINTS, X.shape[1])
     sums = uniform_filter1d(np.abs(X), width, axis=1, mode="constant")
     counts = uniform_filter1d(measured.astype(np.float64), width, axis=1, mode="constant")
     return np.asarray(sums / np.maximum(counts, 1.0 / width))

@@ -29,8 +29,8 @@ from ..preprocessing.patterns import q_of
 
 __all__ = ["ScherrerRegressor"]
 
-_FEWEST = 8  # points that a profile can be fitted to; the breadth of fewer is summed
-_PM = 100.0  # in an Angstrom
+_FEWEST_POINTS = 8  # points that a profile can be fitted to; the breadth of fewer is summed
+_PM_IN_ANGSTROM = 100.0  # in an Angstrom
 _LEAST_AMOUNT = 5.0  # standard errors of a peak that is there
 _TO_FWHM = 2.0 * np.sqrt(np.log(2.0) / np.pi)  # of the integral breadth of a Gaussian
 
@@ -198,7 +198,7 @@ class ScherrerRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         widths = np.array([_fwhm(q, row) for row in rows])
         with np.errstate(invalid="ignore", divide="ignore"):
             squared = widths**2 - self.instrument_fwhm**2
-            return np.where(squared > 0, 2.0 * np.pi * _PM / np.sqrt(squared), 0.0)
+            return np.where(squared > 0, 2.0 * np.pi * _PM_IN_ANGSTROM / np.sqrt(squared), 0.0)
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
@@ -221,7 +221,7 @@ def _fwhm(q: FloatArray, row: FloatArray) -> float:
         return np.nan
     span = float(np.ptp(q))
     breadth = float(_TO_FWHM * np.trapezoid(np.maximum(above, 0.0), q) / height)
-    if len(q) < _FEWEST:
+    if len(q) < _FEWEST_POINTS:
         return breadth if breadth < span else np.nan
     weights = 1.0 / np.sqrt(np.maximum(row, 1e-3 * max(float(np.abs(row).mean()), 1e-300)))
     step = span / (len(q) - 1)

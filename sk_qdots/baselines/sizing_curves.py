@@ -13,7 +13,7 @@ from .._typing import FloatArray
 
 __all__ = ["CURVES", "SizingCurve"]
 
-_LARGEST = 1000.0  # nm
+_LARGEST_DIAMETER = 1000.0  # nm
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ class SizingCurve:
         def above(logarithm: float) -> float:
             return float(self.energy(np.exp(logarithm))) - energy
 
-        ends = np.log([0.1, _LARGEST])
+        ends = np.log([0.1, _LARGEST_DIAMETER])
         if not (np.isfinite(energy) and above(ends[0]) > 0 > above(ends[1])):
             raise ValueError(f"energy is {energy:g} eV; the curve {self.name!r} does not reach it")
         return float(np.exp(brentq(above, *ends)))

@@ -21,9 +21,9 @@ from ._plan import Plan, Samples, Training
 
 __all__ = ["Checkpoint"]
 
-_SECONDS = 20.0  # between two savings
+_SECONDS_BETWEEN_SAVES = 20.0  # between two savings
 # What a training does not depend on.
-_IRRELEVANT = ("device", "n_workers", "verbose")
+_IRRELEVANT_SETTINGS = ("device", "n_workers", "verbose")
 
 
 class Checkpoint:
@@ -51,7 +51,7 @@ class Checkpoint:
         self.path = path
         if path.is_dir():
             raise IsADirectoryError(f"checkpoint {path} is a folder; give the path of a file")
-        settings = {k: v for k, v in asdict(plan).items() if k not in _IRRELEVANT}
+        settings = {k: v for k, v in asdict(plan).items() if k not in _IRRELEVANT_SETTINGS}
         start = {k: v.cpu().numpy() for k, v in (weights or {}).items()}
         unfitted = None if augmenter is None else clone(augmenter)
         text = json.dumps(settings, default=float, sort_keys=True)
@@ -124,6 +124,6 @@ class _SaveNowAndThen(Callback):  # type: ignore[misc]
 
     def on_epoch_end(self, net: NeuralNet, **kwargs: object) -> None:
         last = self.training.stopped or len(self.training.rows) == net.max_epochs
-        if last or time.monotonic() - self.saved >= _SECONDS:
+        if last or time.monotonic() - self.saved >= _SECONDS_BETWEEN_SAVES:
             self.checkpoint.save(self.training)
             self.saved = time.monotonic()

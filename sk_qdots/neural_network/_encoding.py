@@ -29,7 +29,7 @@ N_NUISANCES = 32
 N_NODES = 1251  # at most, on which the covariance is taken
 _ROWS_FOR_ONE = 100  # patterns that it takes to learn a nuisance rather than their noise
 _WIDEST_GAP = 50  # of a pattern: what is wider is a hole, not a coarse step
-_LEAST = 1e-2  # of the largest mean, below which the noise does not fall
+_LEAST_MEAN = 1e-2  # of the largest mean, below which the noise does not fall
 
 
 @dataclass(frozen=True)
@@ -185,7 +185,7 @@ def fit_encoding(X: RealArray, y: npt.NDArray[np.generic]) -> Encoding:
     measured = np.isfinite(X)
     counts = np.maximum(measured.sum(axis=0), 1)
     mean = np.where(measured, X, 0.0).sum(axis=0, dtype=np.float64) / counts
-    noise = np.sqrt(np.maximum(np.abs(mean), _LEAST * np.abs(mean).max(initial=0.0)))
+    noise = np.sqrt(np.maximum(np.abs(mean), _LEAST_MEAN * np.abs(mean).max(initial=0.0)))
     noise = np.where(noise > 0, noise, 1.0)
     deviation = np.where(measured, (X - mean) / noise, 0.0)
     pattern = np.where(measured, X, 0.0)

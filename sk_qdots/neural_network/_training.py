@@ -34,8 +34,8 @@ from ._presets import LOG_VARIANCES
 __all__ = ["LOSSES", "fixed_threads", "train"]
 
 _WARM_UP = 0.2  # of a one-cycle schedule
-_START = 1 / 25  # of the peak learning rate
-_END = 1e-4
+_START_RATE = 1 / 25  # of the peak learning rate
+_END_RATE = 1e-4
 
 
 class GaussianLoss(torch.nn.Module):
@@ -136,9 +136,9 @@ def _relative_rate(schedule: str, done: float) -> float:
     if schedule == "constant":
         return 1.0
     if schedule == "one-cycle" and done < _WARM_UP:
-        return _cosine_between(_START, 1.0, done / _WARM_UP)
+        return _cosine_between(_START_RATE, 1.0, done / _WARM_UP)
     left = done if schedule == "cosine" else (done - _WARM_UP) / (1.0 - _WARM_UP)
-    return _cosine_between(1.0, _END, left)
+    return _cosine_between(1.0, _END_RATE, left)
 
 
 def _cosine_between(first: float, last: float, done: float) -> float:

@@ -306,7 +306,7 @@ class Interrupt(sq.QTruncation):
 def test_interrupted_training_goes_on_from_its_checkpoint(noisy_samples, tmp_path, monkeypatch):
     from sk_qdots.neural_network import _checkpoint
 
-    monkeypatch.setattr(_checkpoint, "_SECONDS", 0.0)
+    monkeypatch.setattr(_checkpoint, "_SECONDS_BETWEEN_SAVES", 0.0)
     X, y, _ = noisy_samples
     path = tmp_path / "new" / "state.checkpoint"
     pipe = quick(
