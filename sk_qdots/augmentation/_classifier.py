@@ -165,7 +165,8 @@ class AugmentedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):  
         -------
         ndarray of shape (n_samples,)
         """
-        return np.asarray(self.estimator_.predict(self._checked_patterns(X)))
+        patterns = self._checked_patterns(X)
+        return np.asarray(self.estimator_.predict(patterns))
 
     @available_if(_estimator_has("decision_function"))  # type: ignore[untyped-decorator]
     def decision_function(self, X: xr.DataArray | npt.ArrayLike) -> RealArray:
@@ -179,7 +180,8 @@ class AugmentedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):  
         -------
         ndarray of shape (n_samples,) or (n_samples, n_classes)
         """
-        return np.asarray(self.estimator_.decision_function(self._checked_patterns(X)))
+        patterns = self._checked_patterns(X)
+        return np.asarray(self.estimator_.decision_function(patterns))
 
     @available_if(_estimator_has("predict_proba"))  # type: ignore[untyped-decorator]
     def predict_proba(self, X: xr.DataArray | npt.ArrayLike) -> RealArray:
@@ -193,7 +195,8 @@ class AugmentedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):  
         -------
         ndarray of shape (n_samples, n_classes)
         """
-        return np.asarray(self.estimator_.predict_proba(self._checked_patterns(X)))
+        patterns = self._checked_patterns(X)
+        return np.asarray(self.estimator_.predict_proba(patterns))
 
     def _checked_patterns(self, X: xr.DataArray | npt.ArrayLike) -> xr.DataArray | RealArray:
         check_is_fitted(self)
