@@ -294,12 +294,12 @@ class _JsonWriter(_Writer):
 
     def write(self, record: JsonObject) -> None:
         text = json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False)
-        self.out.write(f"{',' if self.started else '['}\n{text}")
+        self.out.write(f"{',' if self.started else '['}\n{text}\n")
         self.out.flush()
         self.started = True
 
     def close(self) -> None:
-        self.out.write("\n]\n" if self.started else "[]\n")
+        self.out.write("]\n" if self.started else "[]\n")
         self.out.flush()
 
 

@@ -556,13 +556,20 @@ class Sizer:
             check_match(match, crystal, self.largest_strain, beam, source_of(pattern))
         seen = Seen(
             pattern=pattern,
-            measured=self.q_[np.isfinite(rows[k])],
+            measured=self._measured(rows[k], pattern),
             match=match,
             engines=tuple(engine.name for engine in self.engines),
             posteriors=tuple(posteriors),
             row=k,
         )
         return answer(seen, self.facts, self._trained_dispersions())
+
+    def _measured(self, row: RealArray, pattern: xr.DataArray) -> FloatArray:
+        """Points of the grid that were measured, not padded."""
+        q = q_of(pattern)[np.isfinite(rows_of(pattern)[0])]
+        half = 0.5 * (self.q_[1] - self.q_[0])
+        inside = (self.q_ >= q[0] - half) & (self.q_ <= q[-1] + half)
+        return np.asarray(self.q_[inside & np.isfinite(row)])
 
     def _trained_dispersions(self) -> tuple[float, float] | None:
         """Smallest and largest dispersion that the sizer was trained on, where it says so."""

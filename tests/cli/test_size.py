@@ -1,6 +1,7 @@
 import csv
 import io
 import json
+import os
 import subprocess
 import sys
 from concurrent.futures.process import BrokenProcessPool
@@ -27,6 +28,13 @@ def example(tmp_path_factory):
     return folder
 
 
+OLD_COLUMNS = [
+    *("file", "diameter_nm", "probability", "runner_up_nm", "runner_up_probability"),
+    *("expected_diameter_nm", "q_min", "q_max", "agreement", "model", "axis", "wavelength"),
+    *("volume_diameter_nm", "dispersion", "strain", "width_nm", "length_nm", "thickness_nm"),
+]
+
+
 def run(capsys, *arguments):
     status = main(["size", *map(str, arguments)])
     captured = capsys.readouterr()
@@ -45,12 +53,24 @@ def test_table(capsys, example, arguments):
     status, out, err = run(capsys, example / arguments[0], *arguments[1:])
     assert (status, err) == (0, "")
     header, row = out.splitlines()
-    assert header.split()[:3] == ["file", "diameter/nm", "probability"]
-    assert float(row.split()[1]) == 4.5
-    assert row.split()[5] == "0.99-15.00"
-    assert float(row.split()[6]) > 0.9
-    told = [cell.split("±") for cell in row.split()[7:]]  # of 4.5 nm, 10 %, 0.1 %
-    for (value, error), true in zip(told, (4.5 * 1.01**3, 0.1, 0.1), strict=True):
+    assert header.split() == [
+        *("file", "diameter/nm", "90", "%", "volume", "average/nm", "90", "%", "verdict"),
+    ]
+    _, number, interval, volume, volume_interval, verdict = row.split()
+    assert verdict == "ok"
+    for value, ends, true in ((number, interval, 4.5), (volume, volume_interval, 4.5 * 1.01**3)):
+        low, high = map(float, ends.split("-"))
+        assert low <= float(value) <= high and float(value) == pytest.approx(true, abs=0.1)
+
+
+def test_more_columns(capsys, example):
+    _, out, _ = run(capsys, example / "q.xy", "--q", "--verbose")
+    header, row = out.splitlines()
+    assert "class/nm  probability  runner-up/nm" in header and "width" not in header
+    cells = row.split()
+    assert float(cells[5]) == 4.5 and cells[-3] == "0.99-15.00" and float(cells[-2]) > 0.9
+    told = [cell.split("±") for cell in cells if "±" in cell]  # of 4.5 nm, 10 %, 0.1 %
+    for (value, error), true in zip(told, (4.5 * 1.01**2, 0.1, 0.1), strict=True):
         assert abs(float(value) - true) <= 3 * max(float(error), 0.01)
 
 
@@ -61,10 +81,29 @@ def test_json_and_csv(capsys, example):
     assert status == 0 and len(records) == 2
     assert records[0]["diameter_nm"] == 4.5
     assert sum(records[0]["probabilities"].values()) == pytest.approx(1.0, abs=2e-3)
+    assert records[0]["verdict"] == "ok" and records[0]["reasons"] == []
+    assert "diameter" not in records[0]["uncertainties"]  # which would be that of the class
+    names = list(records[0])
+    for name in ("number_diameter", "volume_diameter", "surface_diameter", "expected_diameter"):
+        assert names[names.index(f"{name}_nm") + 1] == f"{name}_std_nm"
+        assert records[0][f"{name}_std_nm"] == records[0]["uncertainties"][name] > 0
+    assert records[0]["interval_low_nm"] < 4.5 < records[0]["interval_high_nm"]
+    assert records[0]["settings"]["pattern"]["wavelength"] == 0.56
+    assert records[0]["versions"]["sk_qdots"]
     _, out, _ = run(capsys, *files, "--wavelength", 0.56, "--format", "csv")
     rows = list(csv.DictReader(io.StringIO(out)))
     assert [float(r["diameter_nm"]) for r in rows] == [4.5, 4.5]
     assert float(rows[0]["expected_diameter_nm"]) == pytest.approx(4.5, abs=0.2)
+    assert list(rows[0])[:18] == OLD_COLUMNS and list(rows[0])[-3:] == [
+        "verdict",
+        "reasons",
+        "engine",
+    ]
+    told = {**records[0], "reasons": ""}
+    for name, cell in rows[0].items():
+        assert cell == ("" if told[name] is None else str(told[name])), name
+    _, out, _ = run(capsys, *files, "--wavelength", 0.56, "--format", "jsonl")
+    assert [json.loads(line) for line in out.splitlines()] == records
 
 
 def rows(numbers):
@@ -104,16 +143,70 @@ def test_bad_file_is_one_line_and_the_others_are_sized(capsys, example, tmp_path
     good = example / "two_theta.xy"
     status, out, err = run(capsys, good, bad, good, "--wavelength", 0.56)
     assert status == 2
-    assert len(out.splitlines()) == 3
     assert len(err.splitlines()) == 1
     assert str(bad) in err and reason in err and remedy in err
+    _, first, refused, second = out.splitlines()
+    assert first == second and first.endswith("ok")
+    assert refused.startswith(str(bad)) and "refused: " in refused
+    assert reason in refused and remedy in refused
+
+
+@pytest.mark.parametrize("form", ["json", "jsonl", "csv"])
+def test_a_refused_file_has_a_record(capsys, example, tmp_path, form):
+    files = (tmp_path / "missing.xy", example / "q.xy")
+    status, out, _ = run(capsys, *files, "--q", "--format", form)
+    if form == "csv":
+        records = list(csv.DictReader(io.StringIO(out)))
+    else:
+        records = json.loads(out) if form == "json" else list(map(json.loads, out.splitlines()))
+    assert status == 2 and [r["verdict"] for r in records] == ["refused", "ok"]
+    assert records[0]["file"] == str(files[0]) and "no such file" in str(records[0]["reasons"])
+    assert not records[0].get("diameter_nm")
+
+
+@pytest.mark.parametrize("form", ["table", "json", "jsonl", "csv"])
+def test_an_interrupted_run_leaves_what_it_had(capsys, example, monkeypatch, form):
+    original, asked = sq.read_pattern, []
+
+    def interrupt(*args, **kwargs):
+        asked.append(args)
+        if len(asked) > 2:
+            raise KeyboardInterrupt
+        return original(*args, **kwargs)
+
+    monkeypatch.setattr("sk_qdots.io.read_pattern", interrupt)
+    status, out, err = run(capsys, *[example / "q.xy"] * 4, "--q", "--format", form)
+    assert (status, err) == (130, "sk-qdots: interrupted\n")
+    if form == "json":
+        assert len(json.loads(out)) == 2
+    else:
+        assert len(out.splitlines()) == 2 + (form in ("table", "csv"))
+
+
+def test_records_are_written_as_they_come(example):
+    """A reader gets the first record while the second file is waited for."""
+    fifo = example / "slow.xy"
+    os.mkfifo(fifo)
+    command = [sys.executable, "-m", "sk_qdots.cli", "size", example / "q.xy", fifo, "--q"]
+    with subprocess.Popen(
+        [*map(str, command), "--format", "json"], stdout=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            lines = [process.stdout.readline()]
+            while lines[-1] not in ("}\n", ""):
+                lines.append(process.stdout.readline())
+            assert json.loads("".join(lines)[1:])["diameter_nm"] == 4.5
+            assert process.poll() is None
+        finally:
+            process.kill()
+            fifo.unlink()
 
 
 @pytest.mark.parametrize("wavelength", [0.7093, 1.5406, 0.52, 0.55, 0.6])
 def test_wrong_wavelength_is_refused(capsys, example, wavelength):
     status, out, err = run(capsys, example / "two_theta.xy", "--wavelength", wavelength)
-    assert (status, out) == (2, "")
-    assert "check the wavelength" in err
+    assert status == 2
+    assert "check the wavelength" in err and "check the wavelength" in out.splitlines()[1]
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
@@ -132,7 +225,7 @@ def test_full_disk_is_one_line(example):
 
 def test_two_theta_without_a_wavelength(capsys, example):
     status, out, err = run(capsys, example / "two_theta.xy")
-    assert (status, out) == (2, "")
+    assert status == 2 and "refused" in out.splitlines()[1]
     assert "--wavelength" in err and "--energy" in err and "--q" in err
     assert len(err.splitlines()) == 1
 
@@ -229,7 +322,8 @@ def test_vendor_files_need_no_options(capsys, tmp_path):
     status, out, err = run(capsys, *(tmp_path / name for name in names), "--format", "csv")
     assert status == 2
     rows = list(csv.DictReader(io.StringIO(out)))
-    assert [Path(row["file"]).name for row in rows] == ["a.xrdml", "a.brml", "a.chi"]
+    assert [Path(row["file"]).name for row in rows] == ["a.xrdml", "a.brml", "two.ras", "a.chi"]
+    assert rows.pop(2)["verdict"] == "refused"
     assert {float(row["diameter_nm"]) for row in rows} == {3.5}
     assert [row["axis"] for row in rows] == [*["two-theta in degrees"] * 2, "Q in 1/nm"]
     assert [row["wavelength"][:6] for row in rows] == ["1.5418", "1.5418", ""]
