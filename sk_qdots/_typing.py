@@ -21,7 +21,7 @@ __all__ = [
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
 Float32Array: TypeAlias = npt.NDArray[np.float32]
-RealArray: TypeAlias = npt.NDArray[np.float64] | npt.NDArray[np.float32]  # patterns keep theirs
+RealArray: TypeAlias = npt.NDArray[np.float64 | np.float32]  # patterns keep their precision
 IntArray: TypeAlias = npt.NDArray[np.int64]
 CountArray: TypeAlias = npt.NDArray[np.int64 | np.float64]  # integers, but for averages
 BoolArray: TypeAlias = npt.NDArray[np.bool_]

@@ -32,7 +32,7 @@ References
 from __future__ import annotations
 
 from numbers import Real
-from typing import ClassVar, cast
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -126,7 +126,7 @@ class Background(Augmenter):
     def _apply(self, X: RealArray, rngs: Generators) -> RealArray:
         if self.curve is None:
             normal = np.array([rng.standard_normal(_N_KNOTS) for rng in rngs])
-            curves = cast("RealArray", smooth_backgrounds(normal, self.q_).astype(X.dtype))
+            curves = smooth_backgrounds(normal, self.q_).astype(X.dtype)
         else:
             curves = np.broadcast_to(self._unit_curve.astype(X.dtype), X.shape)
         return mix(X, curves, np.full(len(X), 1.0 - self.fraction), self.q_)

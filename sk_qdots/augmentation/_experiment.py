@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import fields, replace
 from numbers import Real
-from typing import ClassVar, cast
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -283,7 +283,7 @@ class RandomExperiment(Augmenter):
                 )
         fraction = (1.0 - draw.background) * draw.qd_fraction
         curves = spread(self._coarse_q, around, self._thinned_q).astype(X.dtype, copy=False)
-        return mix(X, cast("RealArray", curves), fraction, self._thinned_q)
+        return mix(X, curves, fraction, self._thinned_q)
 
     def _through_instrument(self, X: RealArray, draw: _Draw) -> RealArray:
         q = self._thinned_q

@@ -34,7 +34,7 @@ References
 from __future__ import annotations
 
 from numbers import Real
-from typing import ClassVar, cast
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -392,7 +392,7 @@ def broadened(
     # A block whose middle has no angle any more is as wide as the last one that has.
     last = np.maximum.accumulate(np.where(np.isnan(fwhm), 0, np.arange(fwhm.shape[1])), axis=1)
     widths = np.nan_to_num(np.take_along_axis(fwhm, last, axis=1))
-    rows, smooth = cast("RealArray", np.ascontiguousarray(X)), np.empty_like(X)
+    rows, smooth = np.ascontiguousarray(X), np.empty_like(X)
     broaden(step, rows, widths, eta, size, _TAIL_WIDTHS, smooth)
     return smooth
 
@@ -422,7 +422,7 @@ def misaligned(
         to_second = (wavelength / second_wavelength)[rows]
         second = np.empty((len(rows), len(q)), dtype=X.dtype)
         warp(q, X[rows], scale[rows] * to_second, shift[rows] * to_second, sine[rows], second)
-        share = cast("RealArray", (ratio / (1.0 + ratio))[rows, None].astype(X.dtype))
+        share = (ratio / (1.0 + ratio))[rows, None].astype(X.dtype)
         result[rows] += share * (second - result[rows])
     return result
 

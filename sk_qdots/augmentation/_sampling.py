@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from numbers import Integral, Real
-from typing import ClassVar, cast
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -144,7 +144,7 @@ class QCoarsening(Augmenter):
             result[:, kept] = X[:, kept]
             return result
         splined = resample(self.q_[kept], X[:, kept], self.q_)
-        result = cast("RealArray", splined.astype(X.dtype))
+        result = splined.astype(X.dtype)
         # The last points lie beyond the last kept one: its value is held.
         last = (len(self.q_) - 1) // int(self.factor) * int(self.factor)
         result[:, last + 1 :] = result[:, [last]]

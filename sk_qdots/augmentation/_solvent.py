@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from numbers import Real
-from typing import ClassVar, cast
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -194,6 +194,6 @@ class SolventVariation(Augmenter):
         levels = [np.full(n_rows, v) for v in (self.change, self.shift, self.broadening)]
         coarse = self._liquid_family.draw(uniform, normal, *levels)
         liquids = spread(self._liquid_family.q, coarse, self.q_)
-        curves = cast("RealArray", liquids.astype(X.dtype, copy=False))
+        curves = liquids.astype(X.dtype, copy=False)
         curves[:, self._is_beyond_curves] = np.nan
         return mix(X, curves, np.full(n_rows, float(self.qd_fraction)), self.q_)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from numbers import Integral, Real
-from typing import TYPE_CHECKING, ClassVar, Literal, Self, TypeAlias, TypeGuard, cast, overload
+from typing import TYPE_CHECKING, ClassVar, Literal, Self, TypeAlias, TypeGuard, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -193,7 +193,7 @@ class QStandardizer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
                 if resampler is None or not np.array_equal(resampler.q, q):
                     resampler = Resampler(q, self.q_, self.coarse)
                 rows.append(self._standardize_pattern(part, resampler))
-            return rows[0] if len(rows) == 1 else cast("RealArray", np.concatenate(rows))
+            return rows[0] if len(rows) == 1 else np.concatenate(rows)
         values = self._validated(X, reset=False)
         resampler = Resampler(self._input_axis(), self.q_, self.coarse)
         standard = np.empty((len(values), len(self.q_)), dtype=values.dtype)
@@ -406,7 +406,7 @@ def _chunks(rows: npt.NDArray[np.floating | np.integer]) -> Iterator[slice]:
 def _unit_maximum(rows: RealArray) -> RealArray:
     """Rows scaled to a largest value of 1, so that no sum over- or underflows."""
     largest = np.fmax.reduce(np.abs(rows), axis=1, keepdims=True, initial=0.0).astype(np.float64)
-    return cast("RealArray", (rows / np.where(largest > 0, largest, 1.0)).astype(rows.dtype))
+    return (rows / np.where(largest > 0, largest, 1.0)).astype(rows.dtype)
 
 
 def _check_rows(rows: npt.NDArray[np.floating], pattern: xr.DataArray, source: str) -> None:
