@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from numbers import Integral, Real
-from typing import TYPE_CHECKING, ClassVar, Literal, Self, TypeAlias, TypeGuard, overload
+from typing import TYPE_CHECKING, ClassVar, Literal, Self, TypeAlias, TypeGuard, cast, overload
 
 import numpy as np
 import numpy.typing as npt
