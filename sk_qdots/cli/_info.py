@@ -6,11 +6,14 @@ import argparse
 import json
 import sys
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from ._words import BAD_INPUT, complain
+from ._words import BAD_INPUT, Commands, complain
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from .._typing import Json
     from ..sizing.registry import SizerFacts
 
 __all__ = ["add_info"]
@@ -19,7 +22,7 @@ _HEADER = ("sizer", "material", "sizes/nm", "needs Q/A^-1", "instrument", "right
 _SCORES = ("accuracy", "within_half_nm", "within_one_class", "mean_absolute_error_nm")
 
 
-def add_info(commands: Any) -> None:
+def add_info(commands: Commands) -> None:
     """Add the command to the parser."""
     info = commands.add_parser(
         "info",
@@ -97,6 +100,6 @@ def _all_about(facts: SizerFacts) -> str:
     return "\n".join(f"{name.ljust(width)}  {text}" for name, text in lines if text)
 
 
-def _scores(row: Any) -> str:
+def _scores(row: Mapping[str, Json]) -> str:
     told = [k for k in _SCORES if k in row] or list(row)
     return ", ".join(f"{k.replace('_', ' ')} {row[k]}" for k in told)

@@ -7,10 +7,10 @@ import gc
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Literal
 
 from ._records import WRITERS, more_columns, refusal_record, sizing_record
-from ._words import BAD_INPUT, complain, number
+from ._words import BAD_INPUT, Commands, complain, number
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -22,7 +22,7 @@ __all__ = ["add_size"]
 _MAX_PANELS = 40
 
 
-def add_size(commands: Any) -> None:
+def add_size(commands: Commands) -> None:
     """Add the command to the parser."""
     size = commands.add_parser(
         "size",
@@ -89,9 +89,9 @@ def add_size(commands: Any) -> None:
     size.set_defaults(run=_size)
 
 
-def _scan(text: str) -> Any:
+def _scan(text: str) -> int | Literal["sum"]:
     if text == "sum":
-        return text
+        return "sum"
     try:
         return int(text)
     except ValueError:

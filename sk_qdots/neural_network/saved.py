@@ -168,12 +168,12 @@ def regressor_from_section(
         As :func:`classifier_from_section`.
     """
     regressor = AllCNNRegressor(**_checked_parameters(section["parameters"]))
+    _fill(regressor, section, arrays, prefix, n_points, 2 * n_targets)
     regressor.mean_ = checked_array(arrays, f"{prefix}target_mean", (n_targets,))
     regressor.scale_ = checked_array(arrays, f"{prefix}target_scale", (n_targets,))
     if regressor.scale_.min() <= 0:
         raise ValueError("the scale of a target must be positive")
     regressor._flat = False
-    _fill(regressor, section, arrays, prefix, n_points, 2 * n_targets)
     return regressor
 
 

@@ -27,8 +27,6 @@ from .parts import FORMAT_VERSIONS, SizerParts, arrays_of_parts, build_parts, ma
 
 __all__ = ["MANIFEST", "SizerError", "read_manifest", "read_sizer", "write_sizer"]
 
-Array = npt.NDArray[Any]
-
 _FORMAT = "sk_qdots sizer"
 MANIFEST = "manifest.json"
 _WEIGHTS = "weights.npz"
@@ -117,7 +115,7 @@ def read_sizer(folder: Path) -> SizerParts:
         where = error.filename or folder
         raise SizerError(f"{where}: cannot be read: {error.strerror or error}") from None
     except (
-        KeyError,
+        LookupError,
         TypeError,
         ValueError,
         AttributeError,
@@ -167,7 +165,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     return manifest
 
 
-def _read_weights(path: Path, digest: str) -> dict[str, Array]:
+def _read_weights(path: Path, digest: str) -> dict[str, npt.NDArray[np.generic]]:
     raw = _read_bytes(path, _MAX_WEIGHTS)
     if hashlib.sha256(raw).hexdigest() != digest:
         raise SizerError(f"{path}: does not match its manifest; it is damaged, copy it again")
@@ -228,13 +226,13 @@ def _replace(contents: Mapping[Path, bytes]) -> None:
             part.unlink(missing_ok=True)
 
 
-def _digest(manifest: Mapping[str, Any]) -> str:
+def _digest(manifest: Mapping[str, object]) -> str:
     """Of all that the manifest says, however it is laid out."""
     rest = {key: value for key, value in manifest.items() if key != "manifest_sha256"}
     return hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> object:
     if isinstance(value, np.generic):
         return value.item()
     if isinstance(value, np.ndarray):

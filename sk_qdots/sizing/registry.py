@@ -14,6 +14,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from .._typing import JsonObject
 from .facts import check_printable
 from .files import MANIFEST, SizerError, read_manifest
 
@@ -64,7 +65,7 @@ class SizerFacts:
     instrument: str
     q_range: tuple[float, float]
     estimates: tuple[str, ...]
-    scores: Mapping[str, Mapping[str, Any]]
+    scores: Mapping[str, JsonObject]
     date: str
     command: str
 
@@ -180,7 +181,7 @@ def sizer_facts(folder: str | Path) -> SizerFacts:
         raise
     except OSError as error:
         raise SizerError(f"{path}: cannot be read: {error.strerror or error}") from None
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
         raise SizerError(f"{path}: not a sizer, or damaged: {error!r}") from None
 
 
