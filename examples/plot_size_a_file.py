@@ -2,10 +2,10 @@
 Size a measured file
 ====================
 
-A file of angles and intensities, a sizer, and what it answers: the most probable size, the
-probability of every other one, and what else the pattern tells of the dots. Here the file is a
-simulated one, so that the truth is known: dots of 4.7 nm in toluene, which are 45 % of the
-intensity, of a dispersion of 12 % and a strain of +0.1 %.
+A file of angles and intensities, a sizer, and what it answers: number and volume average of the
+size, each with its interval, a verdict, the probability of every class, and what else the pattern
+tells of the dots. Here the file is a simulated one, so that the truth is known: dots of 4.7 nm in
+toluene, which are 45 % of the intensity, of a dispersion of 12 % and a strain of +0.1 %.
 """
 
 import tempfile
@@ -39,6 +39,11 @@ np.savetxt(path, np.column_stack([two_theta, counts]))
 pattern = sq.read_pattern(path, wavelength=wavelength)
 sizer = sq.load_sizer("PbS")
 result = sizer.size(pattern)
+low, high = result.interval
+print(f"number average: {result.number_diameter:.2f} nm, 90 % within {low:.2f} to {high:.2f} nm")
+low, high = result.volume_interval
+print(f"volume average: {result.volume_diameter:.2f} nm, 90 % within {low:.2f} to {high:.2f} nm")
+print(f"verdict: {result.verdict} {' '.join(result.reasons)}")
 print(f"class {result.diameter} nm (p = {result.probability:.2f}), then {result.runner_up} nm")
 print(f"mean of the classes: {result.expected_diameter:.2f} nm")
 print(f"agreement with the simulated pattern: {result.agreement:.3f}")
@@ -49,8 +54,10 @@ truth = {
     "dispersion": 0.12,
     "strain": 0.001,
 }
-answer = sizer.estimate(pattern)
-estimates = {name: (float(answer[name][0]), float(answer[f"{name}_std"][0])) for name in truth}
+values = {"diameter": result.number_diameter} | {
+    name: getattr(result, name) for name in ("volume_diameter", "dispersion", "strain")
+}
+estimates = {name: (value, result.uncertainties[name]) for name, value in values.items()}
 for name, (value, error) in estimates.items():
     unit = "nm" if "diameter" in name else ""
     print(f"{name:16}{value:7.4f} +- {error:.4f} {unit:2}  (true: {truth[name]:.4f})")

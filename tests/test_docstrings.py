@@ -63,7 +63,8 @@ def test_docstrings_are_numpydoc(path):
     for name in methods(found):
         told = numpydoc.validate(f"{path}.{name}")["errors"]
         errors += [(f"{path}.{name}", *error) for error in told if error[0] != "EX01"]
-    assert [error for error in errors if error[1] not in LEFT] == []
+    left = LEFT | ({"PR01"} if getattr(found, "_is_protocol", False) else set())  # made by nobody
+    assert [error for error in errors if error[1] not in left] == []
 
 
 def test_api_reference_names_every_public_object():

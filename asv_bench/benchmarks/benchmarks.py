@@ -234,6 +234,26 @@ class Predict:
         self.sizer.predict(self.X)
 
 
+class Size:
+    """One pattern sized, and 100 on one grid."""
+
+    def setup(self):
+        library = sq.simulate_library(
+            "PbS", diameters=np.arange(2.5, 10.0, 0.5), dispersions=[0.1], strains=[0.0]
+        )
+        X, _, _ = sq.library_samples(library)
+        self.X = X[np.arange(100) % len(X)]
+        self.pattern = sq.read_pattern(EXAMPLE, wavelength=0.5642)
+        self.sizer = sq.load_sizer("PbS")
+        self.sizer.size(self.pattern)
+
+    def time_size(self):
+        self.sizer.size(self.pattern)
+
+    def time_size_many(self):
+        self.sizer.size_many(self.X)
+
+
 class Likelihood:
     """One pattern, and 64, against the 1292 templates of the published library."""
 

@@ -103,7 +103,7 @@ class SizingDisplay(Display):
             color="#c1272d",
             lw=1.0,
             alpha=0.9,
-            label=f"simulated, {sizing.diameter:g} nm",
+            label=f"simulated, class of {sizing.diameter:g} nm",
         )
         ax.plot(match.q, match.background, color="#0072b2", lw=0.9, ls="--", label="background")
         ax.plot(match.q, residual + shift, color="0.55", lw=0.7, label="difference")
@@ -111,9 +111,10 @@ class SizingDisplay(Display):
         ax.set_xlabel(r"$Q$ (Å$^{-1}$)")
         ax.set_ylabel("intensity (area 1000)")
         ax.set_xlim(match.q[0], match.q[-1])
+        low, high = sizing.interval
         ax.set_title(
-            f"{Path(sizing.source).name}: {sizing.diameter:.1f} nm (p = {sizing.probability:.2f}), "
-            f"then {sizing.runner_up:.1f} nm (p = {sizing.runner_up_probability:.2f})",
+            f"{Path(sizing.source).name}: {sizing.number_diameter:.2f} nm "
+            f"({low:.2f} to {high:.2f}), {sizing.verdict}",
             fontsize="medium",
         )
         ax.legend(frameon=False, loc="upper right")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import lru_cache
 from numbers import Integral, Real
 from os import PathLike
 from pathlib import Path
@@ -18,7 +19,7 @@ import numpy.typing as npt
 import xarray as xr
 from sklearn.base import BaseEstimator
 from sklearn.utils import Tags
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 from .._typing import Float32Array, FloatArray, RealArray
 from .._validation import Interval, StrOptions, check_is_fitted, check_random_state, validate_data
@@ -35,6 +36,12 @@ if TYPE_CHECKING:
 __all__ = ["AllCNNEstimator"]
 
 _ARCHITECTURE = ("n_filters", "kernel_sizes", "channels", "batch_norm", "n_linear", "q_bias")
+
+
+@lru_cache(maxsize=1)
+def _blas() -> ThreadpoolController:
+    """What sets the threads of matrix products; looking for their library takes milliseconds."""
+    return ThreadpoolController()
 
 
 class AllCNNEstimator(BaseEstimator):  # type: ignore[misc]
@@ -241,7 +248,7 @@ class AllCNNEstimator(BaseEstimator):  # type: ignore[misc]
         # Row by row, and on one thread: a product of several rows may round each by its place
         # among them, and an answer must not depend on which others came with the pattern.
         with (
-            threadpool_limits(1, user_api="blas"),
+            _blas().limit(limits=1, user_api="blas"),
             np.errstate(over="ignore", invalid="ignore"),  # looked for below
         ):
             for k in range(len(patterns)):

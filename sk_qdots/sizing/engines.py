@@ -102,8 +102,9 @@ class Posterior:
 
         Returns
         -------
-        mean, deviation : ndarray of shape (n_samples,)
+        mean : ndarray of shape (n_samples,)
             What was estimated, or else that of the classes.
+        deviation : ndarray of shape (n_samples,)
         """
         if "diameter" in self.means:
             return self.means["diameter"], self.deviations["diameter"]
@@ -266,11 +267,31 @@ class NetworkEngine:
         return np.asarray(self.classifier.classes_)
 
     def predict_proba(self, rows: RealArray) -> FloatArray:
-        """Probability of each class, as :meth:`Engine.predict_proba`."""
+        """Probability of each class.
+
+        Parameters
+        ----------
+        rows : ndarray of shape (n_samples, n_points)
+            Patterns as the standardiser gives them; NaN means not measured.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes)
+        """
         return np.asarray(self.classifier.predict_proba(rows))
 
     def posterior(self, rows: RealArray) -> Posterior:
-        """Classes and estimates, as :meth:`Engine.posterior`."""
+        """Classes and estimates.
+
+        Parameters
+        ----------
+        rows : ndarray of shape (n_samples, n_points)
+            Patterns as the standardiser gives them; NaN means not measured.
+
+        Returns
+        -------
+        Posterior
+        """
         probabilities = self.predict_proba(rows)
         if self.regressor is None:
             return Posterior(self.classes_, probabilities)
@@ -324,7 +345,16 @@ class ClassifierEngine:
         return np.asarray(self.classifier.classes_)
 
     def predict_proba(self, rows: RealArray) -> FloatArray:
-        """Probability of each class, as :meth:`Engine.predict_proba`.
+        """Probability of each class.
+
+        Parameters
+        ----------
+        rows : ndarray of shape (n_samples, n_points)
+            Patterns as the standardiser gives them; NaN means not measured.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes)
 
         Raises
         ------
@@ -339,7 +369,17 @@ class ClassifierEngine:
         return np.asarray(self.classifier.predict_proba(rows), dtype=np.float64)
 
     def posterior(self, rows: RealArray) -> Posterior:
-        """The classes alone, as :meth:`Engine.posterior`."""
+        """The classes alone.
+
+        Parameters
+        ----------
+        rows : ndarray of shape (n_samples, n_points)
+            Patterns as the standardiser gives them; NaN means not measured.
+
+        Returns
+        -------
+        Posterior
+        """
         return Posterior(self.classes_, self.predict_proba(rows))
 
     @property

@@ -106,6 +106,12 @@ def allowed_estimators() -> list[str]:
     Returns
     -------
     list of str
+
+    Examples
+    --------
+    >>> from sk_qdots.sizing import allowed_estimators
+    >>> {"LogisticRegression", "PCA"} <= set(allowed_estimators())
+    True
     """
     return sorted(_ALLOWED)
 

@@ -60,7 +60,12 @@ class Facts:
     digest: str = ""
 
     def to_json(self) -> JsonObject:
-        """What the manifest holds of it."""
+        """What the manifest holds of it.
+
+        Returns
+        -------
+        dict
+        """
         return {
             "name": self.name,
             "required_range": list(self.required_range),

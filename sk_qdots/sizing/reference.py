@@ -56,6 +56,14 @@ class Match:
         that the wavelength is wrong.
     agreement : float
         Between 0 and 1.
+
+    Examples
+    --------
+    >>> import sk_qdots as sq
+    >>> library = sq.simulate_library("PbS", diameters=[4.0], dispersions=[0.1], strains=[0.002])
+    >>> match = sq.load_sizer("PbS").match(sq.library_samples(library)[0][0], 4000)
+    >>> round(match.strain, 4), match.agreement > 0.99
+    (0.002, True)
     """
 
     q: FloatArray
@@ -80,6 +88,12 @@ class ReferencePatterns:
     dispersions : ndarray of shape (n_dispersions,)
     patterns : ndarray of shape (n_classes, n_dispersions, n_points)
         Area 1000.
+
+    Examples
+    --------
+    >>> import sk_qdots as sq
+    >>> sq.load_sizer("PbS").reference.patterns.shape
+    (17, 6, 1251)
     """
 
     q: FloatArray
@@ -89,7 +103,19 @@ class ReferencePatterns:
 
     @classmethod
     def from_library(cls, library: xr.Dataset, standardizer: QStandardizer) -> ReferencePatterns:
-        """Take the patterns nearest to zero strain from a simulated library."""
+        """Take the patterns nearest to zero strain from a simulated library.
+
+        Parameters
+        ----------
+        library : Dataset
+            As :func:`sk_qdots.simulate_library` returns, of one shape and B.
+        standardizer : QStandardizer
+            Whose range they cover.
+
+        Returns
+        -------
+        ReferencePatterns
+        """
         intensity = library["intensity"].sel(strain=0.0, method="nearest")
         intensity = intensity.transpose("diameter", "dispersion", "q")
         coarse = QStandardizer(
