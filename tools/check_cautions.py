@@ -30,7 +30,7 @@ SIZES = np.arange(2.6, 9.5, 0.23)
 MIDDLE = np.arange(3.1, 6.6, 0.23)
 DISPERSIONS = (0.065, 0.095, 0.125, 0.155, 0.185)
 REASONS = {
-    "disagree": "two estimates disagree",
+    "disagree": "estimates of the diameter disagree",
     "edge": "class of the sizer",
     "dispersion": "the dispersion,",
     "unexplained": "explains only",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import sys
 import warnings
@@ -32,6 +33,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     int
         Exit status: 0, 2 where an input was bad, 130 where it was interrupted.
     """
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a name of a file may be in no encoding
+        sys.stdout.reconfigure(errors="backslashreplace")
     options = _parser().parse_args(arguments)
     usual, warnings.formatwarning = warnings.formatwarning, _format_warning
     try:

@@ -81,11 +81,8 @@ def sizing_record(sizing: Sizing) -> JsonObject:
     told = sizing.to_dict()
     pattern = sizing.settings.get("pattern")
     said = pattern if isinstance(pattern, dict) else {}
-    # The deviation under "diameter" is that of the number average, not of the class.
-    deviations = {
-        "number_diameter" if name == "diameter" else name: value
-        for name, value in sizing.uncertainties.items()
-    }
+    deviations = told["uncertainties"]
+    assert isinstance(deviations, dict)
     values = {
         "number_diameter": sizing.number_diameter,
         "volume_diameter": sizing.volume_diameter,
@@ -126,6 +123,7 @@ def sizing_record(sizing: Sizing) -> JsonObject:
         "model": sizing.model,
         "engine": sizing.engine,
         "uncertainties": {name: _rounded(value) for name, value in deviations.items()},
+        "schema": "sk_qdots.record/1",
         "coverage": told["coverage"],
         "units": dict(_UNITS),
         "settings": told["settings"],
@@ -143,7 +141,7 @@ def refusal_record(file: str, model: str, reason: str) -> JsonObject:
     Returns
     -------
     dict
-        ``file``, ``verdict``, ``reasons`` and ``model``; nothing else is known.
+        ``file``, ``verdict``, ``reasons`` and ``model``; None for all else.
     """
     return {
         "file": file,
@@ -198,9 +196,15 @@ class _TableWriter(_Writer):
         self._line(str(record["file"]), cells, f"{record['verdict']}{': ' if why else ''}{why}")
 
     def _line(self, file: str, cells: Sequence[str], verdict: str) -> None:
-        width = max(len(name) for name in (*self.files, "file"))
-        self.out.write("  ".join([file.ljust(width), *cells, verdict]) + "\n")
+        width = max(len(_printable(name)) for name in (*self.files, "file"))
+        text = "  ".join([_printable(file).ljust(width), *cells, _printable(verdict)])
+        self.out.write(f"{text}\n")
         self.out.flush()
+
+
+def _printable(text: str) -> str:
+    """A text without line ends and escapes, which a name of a file may hold."""
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
 def _number(name: str, unit: float = 1.0, digits: int = 2) -> Callable[[JsonObject], str]:
@@ -293,7 +297,7 @@ class _JsonWriter(_Writer):
     """One list, each record on its way as soon as it is known."""
 
     def write(self, record: JsonObject) -> None:
-        text = json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False)
+        text = json.dumps(record, indent=2, allow_nan=False)
         self.out.write(f"{',' if self.started else '['}\n{text}\n")
         self.out.flush()
         self.started = True
@@ -307,7 +311,7 @@ class _JsonLinesWriter(_Writer):
     """One object a line."""
 
     def write(self, record: JsonObject) -> None:
-        self.out.write(json.dumps(record, ensure_ascii=False, allow_nan=False) + "\n")
+        self.out.write(json.dumps(record, allow_nan=False) + "\n")
         self.out.flush()
 
 

@@ -76,7 +76,8 @@ def read_pattern(
         coordinates ``two_theta`` (degrees, where the wavelength is known) and ``esd``
         (where the file has it); ``attrs`` hold ``source``, ``format``, ``instrument``,
         ``axis`` (what the abscissa was taken as), ``wavelength`` and
-        ``wavelength_label`` (which line of a tube, or which mean, where known).
+        ``wavelength_label`` (which line of a tube, or which mean, where known), and
+        ``scan`` where it was asked for.
 
     Raises
     ------
@@ -116,6 +117,8 @@ def read_pattern(
         chosen = _choose(source, scans, scan)
         _check_values(source, chosen, subtracted)
         pattern = _pattern(source, kind, chosen, given, axis)
+    if scan is not None:
+        pattern.attrs["scan"] = scan
     if subtracted:
         pattern.attrs["subtracted"] = "before it was read"
     return pattern

@@ -34,6 +34,7 @@ Network = AllCNNClassifier | AllCNNRegressor
 
 _MAX_ACTIVATIONS = 2**21  # of a layer, for one pattern
 _LARGEST_NUISANCE = 1e6  # of the counting noise; larger ones make the matrices singular
+_LARGEST_TARGET = 1e6  # nm; mean and scale of what is estimated
 _PARAMETERS = (
     "preset",
     "n_filters",
@@ -173,6 +174,8 @@ def regressor_from_section(
     regressor.scale_ = checked_array(arrays, f"{prefix}target_scale", (n_targets,))
     if regressor.scale_.min() <= 0:
         raise ValueError("the scale of a target must be positive")
+    if max(float(np.abs(regressor.mean_).max()), float(regressor.scale_.max())) > _LARGEST_TARGET:
+        raise ValueError("mean and scale of the targets hold extreme values")
     regressor._flat = False
     return regressor
 

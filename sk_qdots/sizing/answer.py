@@ -43,7 +43,7 @@ _UNITS = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Sizing:
     """The answer to one pattern.
 
@@ -92,7 +92,7 @@ class Sizing:
         90 % interval of ``volume_diameter``, in nm.
     surface_diameter : float, optional
         Volume-to-surface average <D^3>/<D^2> in nm, that of gas adsorption and of the
-        widths of lines: of the lognormal with this volume average and dispersion.
+        widths of lines: of spheres in a lognormal with this volume average and dispersion.
     verdict : {"ok", "caution"}
         Whether there is a reason for doubt. A pattern that is refused has no answer.
     reasons : tuple of str
@@ -160,7 +160,8 @@ class Sizing:
             The fields by their names, numbers that are not known as None, and:
             ``schema``, which names this layout; ``coverage`` of the intervals; ``units``
             by field; ``settings``, what it takes to repeat the answer; ``versions`` of the
-            packages that gave it.
+            packages that gave it. In ``uncertainties`` the deviation of the number average
+            stands under ``"number_diameter"``.
 
         Examples
         --------
@@ -184,7 +185,11 @@ class Sizing:
             "dispersion": self.dispersion,
             "strain": self.strain,
             "dimensions": dict(self.dimensions),
-            "uncertainties": dict(self.uncertainties),
+            # By the names of what they are of: the class, "diameter", has none.
+            "uncertainties": {
+                "number_diameter" if name == "diameter" else name: _finite(value)
+                for name, value in self.uncertainties.items()
+            },
             "diameter": self.diameter,
             "probability": self.probability,
             "runner_up": self.runner_up,

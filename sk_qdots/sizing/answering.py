@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -9,16 +10,18 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from .._typing import FloatArray, JsonObject
+from .._typing import FloatArray, Json, JsonObject
 from .answer import DIMENSIONS, Sizing
 from .engines import Posterior
 from .facts import Facts
+from .intake import source_of
 from .reference import Match
 from .verdicts import cautions
 
-__all__ = ["Seen", "answer", "source_of"]
+__all__ = ["Seen", "answer"]
 
-_PLAIN = (str, int, float, np.generic)  # attributes of a pattern that JSON can hold
+_PLAIN = (str, int, float, np.generic)  # attributes of a pattern that are told
+_LARGEST_WHOLE = 2**63
 
 
 @dataclass(frozen=True)
@@ -48,7 +51,7 @@ class Seen:
     row: int
 
 
-def answer(seen: Seen, facts: Facts, dispersions: tuple[float, float] | None) -> Sizing:
+def answer(seen: Seen, facts: Facts, digest: str) -> Sizing:
     """Put together what is known of a pattern.
 
     Parameters
@@ -56,8 +59,8 @@ def answer(seen: Seen, facts: Facts, dispersions: tuple[float, float] | None) ->
     seen : Seen
     facts : Facts
         Of the sizer.
-    dispersions : tuple of 2 float or None
-        Smallest and largest that it was trained on.
+    digest : str
+        Of its arrays.
 
     Returns
     -------
@@ -68,13 +71,13 @@ def answer(seen: Seen, facts: Facts, dispersions: tuple[float, float] | None) ->
     best, second = np.argsort(probabilities)[::-1][:2]
     agreement = float("nan") if seen.match is None else seen.match.agreement
     witnesses = list(zip(seen.engines[1:], seen.posteriors[1:], strict=True))
-    reasons = cautions(posterior, k, witnesses, dispersions, agreement)
+    reasons = cautions(posterior, k, witnesses, facts.dispersions, agreement)
     return Sizing(
         diameter=float(diameters[best]),
         probability=float(probabilities[best]),
         runner_up=float(diameters[second]),
         runner_up_probability=float(probabilities[second]),
-        expected_diameter=float(probabilities @ diameters),
+        expected_diameter=float(posterior.expected_diameter()[k]),
         probabilities=xr.DataArray(
             probabilities,
             dims="diameter",
@@ -88,23 +91,18 @@ def answer(seen: Seen, facts: Facts, dispersions: tuple[float, float] | None) ->
         verdict="caution" if reasons else "ok",
         reasons=reasons,
         engine=seen.engines[0],
-        settings=_settings(seen.pattern, facts),
+        settings=_settings(seen.pattern, facts, digest),
         match=seen.match,
         **_estimates(posterior, k),
     )
 
 
-def source_of(pattern: xr.DataArray) -> str:
-    """What a pattern is called: the file that it was read from."""
-    return str(pattern.attrs.get("source", "pattern"))
-
-
-def _settings(pattern: xr.DataArray, facts: Facts) -> JsonObject:
+def _settings(pattern: xr.DataArray, facts: Facts, digest: str) -> JsonObject:
     """What it takes to repeat an answer."""
     said: JsonObject = {
-        str(key): value.item() if isinstance(value, np.generic) else value
+        str(key): _as_json(value)
         for key, value in pattern.attrs.items()
-        if isinstance(value, _PLAIN)
+        if isinstance(value, _PLAIN) and not isinstance(value, bytes)
     }
     return {
         "pattern": said,
@@ -112,9 +110,21 @@ def _settings(pattern: xr.DataArray, facts: Facts) -> JsonObject:
             "name": facts.name,
             "crystal": str(facts.simulation.get("crystal", "unknown")),
             "trained": str(facts.training.get("date", "")),
-            "weights_sha256": facts.digest,
+            "arrays_sha256": digest,
         },
     }
+
+
+def _as_json(value: str | float | np.generic) -> Json:
+    """An attribute as JSON can hold it; numbers that are not finite are not known."""
+    plain = value.item() if isinstance(value, np.generic) else value
+    if isinstance(plain, bool | str):
+        return plain
+    if isinstance(plain, int):
+        return plain if abs(plain) < _LARGEST_WHOLE else None
+    if isinstance(plain, float):
+        return plain if math.isfinite(plain) else None
+    return str(value)
 
 
 def _estimates(posterior: Posterior, k: int) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from sklearn.utils import get_tags
 
 from .._typing import FloatArray, IntArray, RealArray
 from .._validation import check_is_fitted
+from ..augmentation import AugmentedClassifier
 from ..neural_network import AllCNNClassifier, AllCNNRegressor
 from ..preprocessing import QStandardizer
 
@@ -47,8 +48,10 @@ QUANTITIES = (
 )
 """What an engine may estimate: diameters and lengths in nm, the others as fractions."""
 
+_ROUNDING = 1e-3  # of probabilities in single precision
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, eq=False)
 class Posterior:
     """What an engine says of patterns.
 
@@ -76,6 +79,26 @@ class Posterior:
     probabilities: FloatArray
     means: Mapping[str, FloatArray] = field(default_factory=dict)
     deviations: Mapping[str, FloatArray] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        n = len(self.classes)
+        if n < 2 or np.any(np.diff(self.classes) <= 0):
+            raise ValueError("classes must be two or more diameters, ascending")
+        if self.probabilities.ndim != 2 or self.probabilities.shape[1] != n:
+            raise ValueError(
+                f"probabilities have shape {self.probabilities.shape}; expected (n_samples, {n})"
+            )
+        total = self.probabilities.sum(axis=1)
+        if not (self.probabilities >= 0).all() or np.any(np.abs(total - 1.0) > _ROUNDING):
+            raise ValueError("probabilities must not be negative and must add up to 1")
+        if set(self.means) != set(self.deviations) or not set(self.means) <= set(QUANTITIES):
+            raise ValueError(
+                f"means of {sorted(self.means)} and deviations of {sorted(self.deviations)}: give "
+                f"both for the same quantities, of {', '.join(QUANTITIES)}"
+            )
+        for values in (*self.means.values(), *self.deviations.values()):
+            if np.shape(values) != (len(self.probabilities),) or not np.isfinite(values).all():
+                raise ValueError("a mean and a deviation must be one finite number a pattern")
 
     def expected_diameter(self) -> FloatArray:
         """Mean of the classes weighted by their probabilities, in nm.
@@ -157,6 +180,11 @@ class Engine(Protocol):
         What it is called in answers.
     classes_ : ndarray of shape (n_classes,) of int
         Diameters in picometres, ascending.
+    targets : tuple of str, optional
+        What it estimates besides the class, of :data:`QUANTITIES`; nothing, where it is not
+        there.
+    takes_nan : bool, optional
+        Whether patterns may have points that were not measured; True, where it is not there.
 
     See Also
     --------
@@ -237,6 +265,7 @@ class NetworkEngine:
     regressor: AllCNNRegressor | None = None
     targets: tuple[str, ...] = ()
     name = "all-CNN"
+    takes_nan = True
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "targets", tuple(self.targets))
@@ -264,7 +293,7 @@ class NetworkEngine:
     @property
     def classes_(self) -> IntArray:
         """Diameters in picometres."""
-        return np.asarray(self.classifier.classes_)
+        return np.asarray(self.classifier.classes_, dtype=np.int64)
 
     def predict_proba(self, rows: RealArray) -> FloatArray:
         """Probability of each class.
@@ -330,6 +359,7 @@ class ClassifierEngine:
     """
 
     classifier: ClassifierMixin | Pipeline
+    targets: tuple[str, ...] = field(default=(), init=False)
 
     def __post_init__(self) -> None:
         _check_classes(self.classifier)
@@ -342,7 +372,7 @@ class ClassifierEngine:
     @property
     def classes_(self) -> IntArray:
         """Diameters in picometres."""
-        return np.asarray(self.classifier.classes_)
+        return np.asarray(self.classifier.classes_, dtype=np.int64)
 
     def predict_proba(self, rows: RealArray) -> FloatArray:
         """Probability of each class.
@@ -355,18 +385,9 @@ class ClassifierEngine:
         Returns
         -------
         ndarray of shape (n_samples, n_classes)
-
-        Raises
-        ------
-        ValueError
-            If a point was not measured and the classifier takes no NaN.
         """
-        if not get_tags(self.classifier).input_tags.allow_nan and np.isnan(rows).any():
-            raise ValueError(
-                f"points of the grid were not measured and {self.name} takes no NaN: measure the "
-                "whole range, or train it with QStandardizer(padding='edge')"
-            )
-        return np.asarray(self.classifier.predict_proba(rows), dtype=np.float64)
+        # A copy: some transformers work in place, and the patterns are for every engine.
+        return np.asarray(self.classifier.predict_proba(rows.copy()), dtype=np.float64)
 
     def posterior(self, rows: RealArray) -> Posterior:
         """The classes alone.
@@ -381,6 +402,11 @@ class ClassifierEngine:
         Posterior
         """
         return Posterior(self.classes_, self.predict_proba(rows))
+
+    @property
+    def takes_nan(self) -> bool:
+        """Whether the classifier, and what stands before it, takes NaN."""
+        return bool(get_tags(self.classifier).input_tags.allow_nan)
 
     @property
     def _last(self) -> ClassifierMixin:
@@ -403,14 +429,20 @@ def _check_classes(classifier: ClassifierMixin | Pipeline) -> None:
     classes = np.asarray(classifier.classes_)
     if classes.dtype.kind not in "iu" or classes.min() <= 0:
         raise ValueError("the classes must be diameters in picometres, positive integers")
+    if len(classes) < 2:
+        raise ValueError(
+            f"the only class is {classes[0]} pm; a sizer tells two sizes or more apart"
+        )
 
 
-def fitted_steps(pipeline: Pipeline) -> tuple[QStandardizer, Sequence[tuple[str, object]]]:
+def fitted_steps(
+    pipeline: Pipeline | tuple[QStandardizer, Engine],
+) -> tuple[QStandardizer, Sequence[tuple[str, object]]]:
     """The standardiser of a fitted pipeline, and the steps behind it.
 
     Parameters
     ----------
-    pipeline : Pipeline
+    pipeline : Pipeline, or tuple of QStandardizer and Engine
         With a :class:`sk_qdots.QStandardizer` in front.
 
     Returns
@@ -424,6 +456,10 @@ def fitted_steps(pipeline: Pipeline) -> tuple[QStandardizer, Sequence[tuple[str,
         If the first step is another one, or it is not fitted on an axis.
     """
     now = getattr(pipeline, "fitted_", pipeline)
+    if isinstance(pipeline, tuple | list) and len(pipeline) == 2:
+        standardizer, engine = pipeline
+        if isinstance(standardizer, QStandardizer) and isinstance(engine, Engine):
+            now = Pipeline([("qstandardizer", standardizer), ("engine", engine)])
     steps = list(getattr(now, "steps", ()))
     if len(steps) < 2 or not isinstance(steps[0][1], QStandardizer):
         raise ValueError(
@@ -485,7 +521,13 @@ def engine_from_steps(
     ValueError
         If the steps do not make an engine.
     """
+    steps = [(name, step) for name, step in steps if step is not None and step != "passthrough"]
+    if not steps:
+        raise ValueError("the pipeline has no classifier behind its standardiser")
     last = steps[-1][1]
+    if isinstance(last, AugmentedClassifier) and hasattr(last, "estimator_"):
+        last = last.estimator_  # what was trained; the augmenter has done its work
+        steps = [*steps[:-1], (steps[-1][0], last)]
     if isinstance(last, AllCNNClassifier):
         if not hasattr(last, "layers_"):
             raise ValueError("pipeline is not fitted; call pipeline.fit(X, y) first")

@@ -8,6 +8,7 @@ unchecked, so a file could make a process read where it must not.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
@@ -27,6 +28,8 @@ __all__ = ["allowed_estimators", "classifier_from_section", "estimator_arrays", 
 Arrays = Mapping[str, npt.NDArray[np.generic]]
 
 _MAX_STEPS = 20
+_STEP_NAME = re.compile(r"[A-Za-z](?!.*__)[\w-]{0,60}", flags=re.ASCII)
+_TRAINING_ONLY = ("class_weight", "random_state")  # parameters that no prediction needs
 _LARGEST = 1e30  # of a fitted number
 
 
@@ -153,7 +156,7 @@ def estimator_arrays(classifier: BaseEstimator, prefix: str) -> dict[str, npt.ND
     """
     arrays: dict[str, npt.NDArray[np.generic]] = {}
     for k, (_, step) in enumerate(_steps(classifier)):
-        fitted = _ALLOWED[type(step).__name__]
+        fitted = _allowed(step)
         for name in fitted.arrays:
             if getattr(step, name) is not None:
                 arrays[f"{prefix}step{k}_{name}"] = np.asarray(getattr(step, name))
@@ -199,9 +202,9 @@ def classifier_from_section(
         kinds = _CLASSIFIERS if k == len(steps) - 1 else _TRANSFORMERS
         estimator = _built(step, arrays, f"{prefix}step{k}_", kinds)
         name = step["name"]
-        if not isinstance(name, str) or not name.isprintable() or "__" in name:
-            raise ValueError(f"{name!r} is no name of a step")
-        built.append((name, estimator))
+        is_name = isinstance(name, str) and _STEP_NAME.fullmatch(name) is not None
+        taken = {"qstandardizer", *(known for known, _ in built)}
+        built.append((str(name) if is_name and name not in taken else f"step{k}", estimator))
     built[0][1].n_features_in_ = n_points
     last = built[-1][1]
     last.classes_ = classes
@@ -218,19 +221,27 @@ def _steps(classifier: BaseEstimator) -> Sequence[tuple[str, BaseEstimator]]:
     return [("classifier", classifier)]
 
 
-def _described(name: str, step: BaseEstimator) -> JsonObject:
+def _allowed(step: BaseEstimator) -> _Fitted:
+    """What the list says of an estimator; a namesake is another one."""
     kind = type(step).__name__
     fitted = _ALLOWED.get(kind)
+    if hasattr(step, "best_estimator_"):
+        raise TypeError(f"{kind} cannot be stored: give its best_estimator_")
     if fitted is None or type(step) is not getattr(import_module(fitted.module), kind):
         raise TypeError(
             f"{kind} cannot be stored safely; those that can: {', '.join(allowed_estimators())}"
         )
+    return fitted
+
+
+def _described(name: str, step: BaseEstimator) -> JsonObject:
+    kind, fitted = type(step).__name__, _allowed(step)
     parameters: JsonObject = {}
     for key, value in step.get_params(deep=False).items():
-        plain = value.item() if isinstance(value, np.generic) else value
+        plain = value.tolist() if isinstance(value, np.generic | np.ndarray) else value
         plain = list(plain) if isinstance(plain, tuple) else plain
-        if key == "random_state" and not isinstance(plain, int | None):
-            plain = None  # of the training alone
+        if key in _TRAINING_ONLY:
+            continue
         if not isinstance(plain, str | int | float | list | None):
             raise TypeError(f"{kind} with {key}={value!r} cannot be stored: give a plain value")
         parameters[key] = plain
@@ -313,3 +324,5 @@ def _check_answers(
         found = np.asarray(steps[-1][1].predict_proba(rows))
     if found.shape != (2, n_classes) or not np.isfinite(found).all():
         raise ValueError("the classifier has no finite probabilities")
+    if found.min() < 0 or np.abs(found.sum(axis=1) - 1.0).max() > 1e-6 * n_classes + 1e-6:
+        raise ValueError("the probabilities of the classifier do not add up to 1")

@@ -18,6 +18,7 @@ __all__ = ["NAME", "Facts", "check_printable", "facts_from_manifest", "facts_fro
 
 _LARGEST_STRAIN = 0.011  # that a pattern may show, unless a sizer was trained for more
 _STRAIN_ROOM = 0.005  # beyond the trained strains, before a pattern is refused
+_LARGEST_DISPERSION = 10.0
 NAME = re.compile(r"[\w .+()-]{1,80}", flags=re.ASCII)
 
 
@@ -40,8 +41,8 @@ class Facts:
         Of the library, and how it was trained and how well it does; JSON values.
     augmentation : mapping or None
         Class and parameters of the augmenter.
-    digest : str
-        SHA-256 of the arrays that it was read from; empty for one that was made here.
+    dispersions : tuple of 2 float or None
+        Smallest and largest that it was trained on, where that is known.
 
     Examples
     --------
@@ -57,9 +58,9 @@ class Facts:
     simulation: JsonObject = field(default_factory=dict)
     training: JsonObject = field(default_factory=dict)
     augmentation: JsonObject | None = None
-    digest: str = ""
+    dispersions: tuple[float, float] | None = None
 
-    def to_json(self) -> JsonObject:
+    def to_dict(self) -> JsonObject:
         """What the manifest holds of it.
 
         Returns
@@ -110,7 +111,25 @@ def facts_from_training(
         simulation={} if library is None else {str(k): v for k, v in library.attrs.items()},
         training=dict(training),
         augmentation=augmentation_facts(augmenter),
+        dispersions=_trained_dispersions(training, library),
     )
+
+
+def _trained_dispersions(
+    training: Mapping[str, Json], library: xr.Dataset | None = None
+) -> tuple[float, float] | None:
+    """Smallest and largest dispersion of the training, or else of the library."""
+    settings = training.get("settings")
+    said = settings.get("dispersions") if isinstance(settings, dict) else None
+    if isinstance(said, list) and said:
+        values = [checked_number(value) for value in said]
+    elif library is not None:
+        values = np.asarray(library["dispersion"], dtype=np.float64).ravel().tolist()
+    else:
+        return None
+    if not all(0.0 <= value <= _LARGEST_DISPERSION for value in values):
+        raise ValueError("the trained dispersions are not valid; they are fractions")
+    return min(values), max(values)
 
 
 def facts_from_manifest(manifest: Mapping[str, Json], q: FloatArray) -> Facts:
@@ -146,8 +165,8 @@ def facts_from_manifest(manifest: Mapping[str, Json], q: FloatArray) -> Facts:
     strain = checked_number(manifest.get("largest_strain", _LARGEST_STRAIN))
     if not 0.0 < strain <= 0.2:
         raise ValueError("largest_strain is not valid")
-    digest = manifest.get("weights_sha256", "")
-    return Facts(name, (start, end), step, strain, simulation, training, augmentation, str(digest))
+    dispersions = _trained_dispersions(training)
+    return Facts(name, (start, end), step, strain, simulation, training, augmentation, dispersions)
 
 
 def check_printable(value: Json) -> None:

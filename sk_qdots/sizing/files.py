@@ -153,7 +153,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     if not isinstance(manifest, dict) or manifest.get("format") != _FORMAT:
         raise SizerError(f"{path}: not a sizer's manifest")
     found = manifest.get("format_version")
-    if found not in FORMAT_VERSIONS or isinstance(found, bool):
+    if type(found) is not int or found not in FORMAT_VERSIONS:
         older = isinstance(found, int) and found < FORMAT_VERSIONS[0]
         remedy = "train the sizer again" if older else "update sk_qdots"
         raise SizerError(

@@ -11,8 +11,9 @@ built from it, and an engine must answer before it is handed out.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -32,13 +33,21 @@ from .engines import QUANTITIES, ClassifierEngine, Engine, NetworkEngine
 from .facts import Facts, facts_from_manifest
 from .reference import ReferencePatterns
 
-__all__ = ["FORMAT_VERSIONS", "SizerParts", "arrays_of_parts", "build_parts", "manifest_of_parts"]
+__all__ = [
+    "FORMAT_VERSIONS",
+    "SizerParts",
+    "arrays_of_parts",
+    "build_parts",
+    "digest_of_parts",
+    "manifest_of_parts",
+]
 
 Arrays = Mapping[str, npt.NDArray[np.generic]]
 
 FORMAT_VERSIONS = (3, 4)
 _LARGEST_CLASS = 10**9  # pm
 _LARGEST_AREA = 1e12
+_LARGEST_INTENSITY = 1e30
 _MAX_ENGINES = 4
 _REGRESSOR = "regressor_"  # how its arrays begin
 _STANDARDIZER_PARAMETERS = ("q_min", "q_max", "n_points", "padding", "coarse", "area")
@@ -64,7 +73,7 @@ def manifest_of_parts(parts: SizerParts) -> JsonObject:
     """
     standardizer = {p: getattr(parts.standardizer, p) for p in _STANDARDIZER_PARAMETERS}
     first = parts.engines[0]
-    common: JsonObject = {**parts.facts.to_json(), "standardizer": standardizer}
+    common: JsonObject = {**parts.facts.to_dict(), "standardizer": standardizer}
     if _is_format_3(parts):
         return {"format_version": 3, **common, **_network_section(first)}
     sections: list[Json] = [_engine_section(engine) for engine in parts.engines]
@@ -97,6 +106,8 @@ def arrays_of_parts(parts: SizerParts) -> dict[str, npt.NDArray[np.generic]]:
                 arrays[f"{prefix}{_REGRESSOR}target_scale"] = regressor.scale_
         elif isinstance(engine, ClassifierEngine):
             arrays |= estimators.estimator_arrays(engine.classifier, prefix)
+        else:
+            raise TypeError(f"an engine of the class {type(engine).__name__} cannot be stored")
     if parts.standardizer.input_q is not None:
         arrays["input_q"] = np.asarray(parts.standardizer.input_q, dtype=np.float64)
     if parts.reference is not None:
@@ -106,6 +117,25 @@ def arrays_of_parts(parts: SizerParts) -> dict[str, npt.NDArray[np.generic]]:
         # Half precision keeps 3 digits of an area-1000 pattern: more than it is used for.
         arrays["reference_patterns"] = parts.reference.patterns.astype(np.float16)
     return arrays
+
+
+def digest_of_parts(parts: SizerParts) -> str:
+    """SHA-256 of the arrays of the engines; empty where one cannot be stored.
+
+    Returns
+    -------
+    str
+        The same before a sizer is saved and after it was loaded.
+    """
+    try:
+        arrays = arrays_of_parts(replace(parts, reference=None))
+    except TypeError:
+        return ""
+    total = hashlib.sha256()
+    for name, array in sorted(arrays.items()):
+        total.update(name.encode())
+        total.update(np.ascontiguousarray(array).tobytes())
+    return total.hexdigest()
 
 
 def build_parts(manifest: Mapping[str, Json], arrays: Arrays) -> SizerParts:
@@ -133,6 +163,9 @@ def build_parts(manifest: Mapping[str, Json], arrays: Arrays) -> SizerParts:
     reference = None
     if "reference_patterns" in arrays:
         reference = _reference(arrays, standardizer, engines[0].classes_)
+        if facts.dispersions is None:
+            known = reference.dispersions.tolist()
+            facts = replace(facts, dispersions=(min(known), max(known)))
     return SizerParts(standardizer, tuple(engines), reference, facts)
 
 
@@ -236,4 +269,7 @@ def _reference(arrays: Arrays, standardizer: QStandardizer, classes: IntArray) -
         raise ValueError("the reference patterns have no Q axis or no dispersion")
     if set(classes.tolist()) - set(diameters.tolist()):
         raise ValueError("the reference patterns do not fit the classes")
+    largest = float(np.abs(patterns).max(initial=0.0))
+    if float(dispersions.min()) < 0 or largest > _LARGEST_INTENSITY:
+        raise ValueError("the reference patterns hold a negative dispersion or extreme values")
     return ReferencePatterns(q, diameters, dispersions, patterns.astype(np.float32))

@@ -181,7 +181,7 @@ def sizer_facts(folder: str | Path) -> SizerFacts:
         raise
     except OSError as error:
         raise SizerError(f"{path}: cannot be read: {error.strerror or error}") from None
-    except (LookupError, TypeError, ValueError, AttributeError) as error:
+    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
         raise SizerError(f"{path}: not a sizer, or damaged: {error!r}") from None
 
 

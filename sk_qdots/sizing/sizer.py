@@ -5,24 +5,24 @@ It is saved as a folder of two files, a manifest (JSON) and arrays (npz, no pick
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import html
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import xarray as xr
 from sklearn.pipeline import Pipeline
 
 from .._typing import FloatArray, IntArray, Json, JsonObject, RealArray
 from ..io import PatternError
 from ..neural_network import AllCNNRegressor
-from ..neural_network.saved import checked_number
 from ..pipeline import SizingPipeline
 from ..preprocessing import QStandardizer
-from ..preprocessing.patterns import check_is_pattern, is_subtracted, q_of, rows_of
+from ..preprocessing.patterns import is_subtracted, rows_of
 from .answer import Sizing
-from .answering import Seen, answer, source_of
+from .answering import Seen, answer
 from .engines import (
     Engine,
     NetworkEngine,
@@ -33,16 +33,16 @@ from .engines import (
 )
 from .facts import Facts, facts_from_training
 from .files import SizerError, read_sizer, write_sizer
-from .parts import SizerParts
+from .intake import Patterns, measured_points, single_patterns, source_of, standardized
+from .parts import SizerParts, digest_of_parts
 from .reference import Match, ReferencePatterns
 from .registry import known_sizers
-from .verdicts import check_match, check_range, check_row, check_step
+from .verdicts import check_match
 
 __all__ = ["Sizer", "load_sizer"]
 
-Patterns = xr.DataArray | Sequence[xr.DataArray] | npt.ArrayLike
-
 _FRACTIONS = ("dispersion", "strain")  # among what is estimated; the others are in nm
+_UNNAMED = "unnamed"
 
 
 class Sizer:
@@ -50,7 +50,7 @@ class Sizer:
 
     Parameters
     ----------
-    pipeline : sklearn.pipeline.Pipeline
+    pipeline : sklearn.pipeline.Pipeline, or tuple of QStandardizer and Engine
         Fitted, with diameters in picometres as classes: a :class:`sk_qdots.QStandardizer`,
         then an all-CNN, as :func:`make_sizing_pipeline` gives, or any other classifier with
         ``predict_proba``, transformers between them where it needs any.
@@ -99,6 +99,8 @@ class Sizer:
         Largest step of a pattern, in 1/Angstrom, likewise.
     largest_strain : float
         Of a pattern that is not refused, fraction.
+    dispersions : tuple of 2 float or None
+        Smallest and largest that it was trained on, where that is known.
 
     Raises
     ------
@@ -124,10 +126,10 @@ class Sizer:
 
     def __init__(
         self,
-        pipeline: Pipeline,
+        pipeline: Pipeline | tuple[QStandardizer, Engine],
         library: xr.Dataset | ReferencePatterns | None = None,
         *,
-        name: str = "unnamed",
+        name: str = _UNNAMED,
         training: Mapping[str, Json] | None = None,
         regressor: AllCNNRegressor | None = None,
         targets: Sequence[str] = (),
@@ -135,12 +137,29 @@ class Sizer:
         facts: Facts | None = None,
     ) -> None:
         standardizer, steps = fitted_steps(pipeline)
-        self.pipeline = pipeline
+        self.pipeline = (
+            pipeline
+            if isinstance(pipeline, Pipeline)
+            else Pipeline([("qstandardizer", standardizer), *steps])
+        )
         self.standardizer = standardizer
         self.engines: tuple[Engine, ...] = (
             engine_from_steps(steps, regressor, targets),
             *witnesses,
         )
+        for witness in witnesses:
+            if not isinstance(witness, Engine):
+                raise TypeError(
+                    f"a witness is a {type(witness).__name__}; it must be an engine, such as "
+                    "sk_qdots.sizing.ClassifierEngine(classifier)"
+                )
+        if library is not None and not isinstance(library, xr.Dataset | ReferencePatterns):
+            raise TypeError(
+                f"library is a {type(library).__name__}; expected a Dataset, as simulate_library "
+                "returns"
+            )
+        if facts is not None and (name != _UNNAMED or training is not None):
+            raise ValueError("facts hold a name and the training: give these or facts")
         simulated = library if isinstance(library, xr.Dataset) else None
         self.reference = (
             ReferencePatterns.from_library(library, standardizer)
@@ -160,7 +179,10 @@ class Sizer:
         self.augmentation = facts.augmentation
         self.required_range, self.coarsest_step = facts.required_range, facts.coarsest_step
         self.largest_strain = facts.largest_strain
-        self._digest = facts.digest
+        self.dispersions = facts.dispersions
+        if self.dispersions is None and self.reference is not None:
+            known = self.reference.dispersions.tolist()
+            self.dispersions = (min(known), max(known))
 
     @property
     def classes_(self) -> IntArray:
@@ -181,8 +203,7 @@ class Sizer:
     @property
     def targets(self) -> tuple[str, ...]:
         """What it estimates."""
-        first = self.engines[0]
-        return first.targets if isinstance(first, NetworkEngine) else ()
+        return tuple(getattr(self.engines[0], "targets", ()))
 
     @property
     def facts(self) -> Facts:
@@ -195,7 +216,7 @@ class Sizer:
             simulation=self.simulation,
             training=self.training,
             augmentation=self.augmentation,
-            digest=self._digest,
+            dispersions=self.dispersions,
         )
 
     def with_training(self, training: Mapping[str, Json]) -> Sizer:
@@ -349,14 +370,14 @@ class Sizer:
         >>> [getattr(r, "diameter", None) or r.reason for r in sq.load_sizer("PbS").size_many(X)]
         ['no intensity; no measured point is above zero', 4.5]
         """
-        items = list(_single_patterns(patterns))
+        items = list(single_patterns(patterns))
         if not items:
             return []
         try:
-            rows = self._standardized(patterns)
-        except (PatternError, ValueError):
+            rows = self._standardized(items)
+            posteriors = [engine.posterior(rows) for engine in self.engines]
+        except ValueError:  # of one of them: which, is found one by one
             return [self._size_or_refusal(item) for item in items]
-        posteriors = [engine.posterior(rows) for engine in self.engines]
         answers: list[Sizing | PatternError] = []
         for k, item in enumerate(items):
             try:
@@ -444,14 +465,9 @@ class Sizer:
             )
         if diameter not in self.reference.diameters:
             raise ValueError(f"diameter is {diameter}; it must be one of classes_, in picometres")
-        coarse = QStandardizer(
-            q_min=float(self.reference.q[0]),
-            q_max=float(self.reference.q[-1]),
-            n_points=len(self.reference.q),
-        )
-        row = coarse.fit_transform([pattern.squeeze()])[0]
+        row = np.asarray(self._coarse.transform([pattern.squeeze()]))[0]
         subtracted = is_subtracted(pattern)
-        return self.reference.match(coarse.q_, row, int(diameter), subtracted=subtracted)
+        return self.reference.match(self._coarse.q_, row, int(diameter), subtracted=subtracted)
 
     def save(self, path: str | Path, *, overwrite: bool = False) -> None:
         """Write the sizer into a folder: ``manifest.json`` and ``weights.npz``.
@@ -502,40 +518,14 @@ class Sizer:
             "engines": ", ".join(engine.name for engine in self.engines),
             "trained": str(self.training.get("date", "")),
         }
-        return sizer_card(self.name, facts, self.pipeline._repr_html_())
+        try:
+            steps = str(self.pipeline._repr_html_())
+        except TypeError:  # an engine that is no estimator
+            steps = html.escape(repr(self.engines[0]))
+        return sizer_card(self.name, facts, steps)
 
     def _standardized(self, patterns: Patterns) -> RealArray:
-        """Patterns on the grid, each checked for the range and step that the sizer needs."""
-        needs = (self.required_range, self.coarsest_step, self.name)
-        given = [patterns] if isinstance(patterns, xr.DataArray) else patterns
-        sources: list[str] = []
-        for pattern in given if isinstance(given, Sequence) else ():
-            if isinstance(pattern, xr.DataArray):
-                source = source_of(pattern)
-                check_step(q_of(pattern), *needs, source)
-                sources += [source] * len(rows_of(pattern))
-        rows = self._on_grid(patterns, sources)
-        measured = np.isfinite(rows)
-        checked: set[bytes] = set()  # most patterns of a batch were measured at the same points
-        for k, mask in enumerate(np.packbits(measured, axis=1)):
-            source = sources[k] if sources else f"pattern {k}"
-            check_row(rows[k], source)
-            if (key := mask.tobytes()) not in checked:
-                check_range(self.q_[measured[k]], *needs, source)
-                checked.add(key)
-        return rows
-
-    def _on_grid(self, patterns: Patterns, sources: Sequence[str]) -> RealArray:
-        """Patterns on the grid; what the standardiser refuses of one is a PatternError."""
-        try:
-            return self.standardizer.transform(patterns)
-        except PatternError:
-            raise
-        except ValueError as error:
-            for source in sources:
-                if str(error).startswith(f"{source}: "):
-                    raise PatternError(source, str(error).removeprefix(f"{source}: ")) from None
-            raise
+        return standardized(patterns, self.standardizer, self.engines, self.facts)
 
     def _answer(
         self, rows: RealArray, posteriors: Sequence[Posterior], k: int, pattern: xr.DataArray
@@ -556,43 +546,29 @@ class Sizer:
             check_match(match, crystal, self.largest_strain, beam, source_of(pattern))
         seen = Seen(
             pattern=pattern,
-            measured=self._measured(rows[k], pattern),
+            measured=measured_points(rows[k], pattern, self.standardizer),
             match=match,
             engines=tuple(engine.name for engine in self.engines),
             posteriors=tuple(posteriors),
             row=k,
         )
-        return answer(seen, self.facts, self._trained_dispersions())
+        return answer(seen, self.facts, self._digest)
 
-    def _measured(self, row: RealArray, pattern: xr.DataArray) -> FloatArray:
-        """Points of the grid that were measured, not padded."""
-        q = q_of(pattern)[np.isfinite(rows_of(pattern)[0])]
-        half = 0.5 * (self.q_[1] - self.q_[0])
-        inside = (self.q_ >= q[0] - half) & (self.q_ <= q[-1] + half)
-        return np.asarray(self.q_[inside & np.isfinite(row)])
+    @cached_property
+    def _digest(self) -> str:
+        return digest_of_parts(
+            SizerParts(self.standardizer, self.engines, self.reference, self.facts)
+        )
 
-    def _trained_dispersions(self) -> tuple[float, float] | None:
-        """Smallest and largest dispersion that the sizer was trained on, where it says so."""
-        settings = self.training.get("settings")
-        said = settings.get("dispersions") if isinstance(settings, dict) else None
-        if isinstance(said, list) and said:
-            trained = [checked_number(value) for value in said]
-        elif self.reference is not None:
-            trained = self.reference.dispersions.tolist()
-        else:
-            return None
-        return min(trained), max(trained)
-
-
-def _single_patterns(patterns: xr.DataArray | Sequence[xr.DataArray]) -> Iterator[xr.DataArray]:
-    """Patterns one by one, those of a batch numbered."""
-    for item in [patterns] if isinstance(patterns, xr.DataArray) else patterns:
-        check_is_pattern("an item of patterns", item)
-        if item.ndim == 1:
-            yield item
-            continue
-        for k in range(len(rows_of(item))):
-            yield item[k].assign_attrs(source=f"{source_of(item)} {k}")
+    @cached_property
+    def _coarse(self) -> QStandardizer:
+        """What brings patterns to the grid of the simulated ones."""
+        assert self.reference is not None
+        return QStandardizer(
+            q_min=float(self.reference.q[0]),
+            q_max=float(self.reference.q[-1]),
+            n_points=len(self.reference.q),
+        ).fit(np.ones((1, len(self.reference.q))))
 
 
 def load_sizer(name: str | Path) -> Sizer:

@@ -13,17 +13,26 @@ from itertools import combinations
 
 import numpy as np
 
-from .._typing import FloatArray, IntArray
+from .._typing import BoolArray, FloatArray, IntArray, RealArray
 from ..io import PatternError
-from .engines import Posterior
+from .engines import Engine, Posterior
 from .reference import Match
 
-__all__ = ["cautions", "check_match", "check_range", "check_row", "check_step"]
+__all__ = [
+    "cautions",
+    "check_match",
+    "check_measured",
+    "check_net",
+    "check_range",
+    "check_row",
+    "check_step",
+]
 
 _RANGE_TOLERANCE = 0.02  # 1/Angstrom
 _COVERAGE = 0.95  # share of the required range that must be measured
 _HOLE = 1.5  # of the coarsest step: a wider one was not measured
 _STEP_TOLERANCE = 1.05
+_LEAST_NET = 0.05  # share of the absolute sum that a difference must leave
 _POOR_AGREEMENT = 0.5  # below it a pattern is refused
 _GOOD_AGREEMENT = 0.9  # below it an answer comes with caution
 _DISAGREEMENT = 0.4  # nm, that two diameters of one pattern may differ by ...
@@ -31,7 +40,7 @@ _DEVIATIONS = 3.0  # ... or this many of their standard deviations
 _BEYOND = 1.645  # standard deviations: the 90 % interval of a dispersion misses the trained ones
 
 
-def check_row(row: FloatArray, source: str) -> None:
+def check_row(row: RealArray, source: str) -> None:
     """Refuse a pattern without intensity, which a bare array may hold."""
     if np.isinf(row).any():
         raise PatternError(source, "infinite intensities; check how they were computed")
@@ -40,6 +49,28 @@ def check_row(row: FloatArray, source: str) -> None:
         raise PatternError(source, "nothing measured; every point is NaN")
     if not measured.max() > 0:
         raise PatternError(source, "no intensity; no measured point is above zero")
+
+
+def check_net(row: RealArray, source: str) -> None:
+    """Refuse a bare row of which next to nothing is above zero."""
+    measured = row[np.isfinite(row)]
+    if measured.sum() < _LEAST_NET * np.abs(measured).sum():
+        raise PatternError(
+            source,
+            "no intensity; next to nothing is left above zero: a blank was subtracted with too "
+            "large a scale",
+        )
+
+
+def check_measured(measured: BoolArray, engines: Sequence[Engine], source: str) -> None:
+    """Refuse a pattern with holes, where an engine takes none."""
+    refusing = [e.name for e in engines if not getattr(e, "takes_nan", True)]
+    if refusing and not measured.all():
+        raise PatternError(
+            source,
+            f"points of the grid were not measured and {refusing[0]} takes no NaN: measure the "
+            "whole range, or train it with QStandardizer(padding='edge')",
+        )
 
 
 def check_range(
@@ -137,17 +168,26 @@ def _disagreements(
 ) -> list[str]:
     """Diameters of one pattern that contradict each other."""
     expected = float(posterior.expected_diameter()[row])
-    diameters = [("the classes", expected, 0.0)]
-    for name, told in (("the regressor", posterior), *witnesses):
-        if told is not posterior or "diameter" in told.means:
-            mean, deviation = told.number_diameter()
-            diameters.append((name, float(mean[row]), float(deviation[row])))
+    estimates = [("classes", expected, 0.0)]
+    if "diameter" in posterior.means:
+        estimates.append(("regressor", *_number_diameter(posterior, row)))
+    estimates += [(name, *_number_diameter(other, row)) for name, other in witnesses]
+    disagree = any(
+        abs(one - other) > max(_DISAGREEMENT, _DEVIATIONS * float(np.hypot(s1, s2)))
+        for (_, one, s1), (_, other, s2) in combinations(estimates, 2)
+    )
+    if not disagree:
+        return []
+    told = ", ".join(f"{name} {value:.2f} nm" for name, value, _ in estimates)
     return [
-        f"two estimates disagree: {first} say {one:.2f} nm, {second} {other:.2f} nm; there may be "
-        "several sizes, another shape, or another material"
-        for (first, one, s1), (second, other, s2) in combinations(diameters, 2)
-        if abs(one - other) > max(_DISAGREEMENT, _DEVIATIONS * float(np.hypot(s1, s2)))
+        f"estimates of the diameter disagree ({told}): there may be several sizes, another shape, "
+        "or another material"
     ]
+
+
+def _number_diameter(posterior: Posterior, row: int) -> tuple[float, float]:
+    mean, deviation = posterior.number_diameter()
+    return float(mean[row]), float(deviation[row])
 
 
 def _edges(classes: IntArray, probabilities: FloatArray) -> list[str]:

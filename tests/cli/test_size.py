@@ -346,3 +346,16 @@ def test_bad_options_are_usage(capsys, example, options):
 def test_an_unknown_axis_is_one_line(capsys, example):
     status, _, err = run(capsys, example / "q.xy", "--x", "theta")
     assert status == 2 and len(err.splitlines()) == 1 and "'two_theta', 'two_theta_rad'" in err
+
+
+def test_odd_names_of_files_are_told(example, tmp_path):
+    odd = tmp_path / os.fsdecode(b"a\nb\xff\x1b[31m.xy")
+    odd.write_bytes((example / "q.xy").read_bytes())
+    command = [sys.executable, "-m", "sk_qdots.cli", "size", odd, "--q", "--format"]
+    env = {**os.environ, "PYTHONIOENCODING": "ascii:strict"}
+    for form in ("table", "json", "jsonl", "csv"):
+        done = subprocess.run([*command, form], capture_output=True, env=env, check=True)
+        if form == "table":
+            assert len(done.stdout.splitlines()) == 2 and b"\x1b" not in done.stdout
+        if form == "jsonl":
+            assert json.loads(done.stdout)["diameter_nm"] == 4.5

@@ -86,7 +86,7 @@ def test_two_sizes_come_with_caution(sizer):
     small, large = (sq.QStandardizer().fit_transform(dots([d])) for d in (3.0, 6.0))
     X = dots([3.0])
     answer = sizer.size(counted(X.copy(data=small + large), 0.7)[0])
-    assert answer.verdict == "caution" and "two estimates disagree" in " ".join(answer.reasons)
+    assert answer.verdict == "caution" and "disagree" in " ".join(answer.reasons)
 
 
 def test_what_is_not_explained_comes_with_caution(sizer):
@@ -169,12 +169,13 @@ def test_json_tells_all_that_it_takes(sizer):
     fields = {f.name for f in dataclasses.fields(sq.sizing.Sizing)} - {"match"}
     assert set(told) == fields | {"schema", "coverage", "units", "versions"}
     assert told["schema"] == SCHEMA and told["coverage"] == 0.9
-    assert set(told["uncertainties"]) == {*sizer.targets, "expected_diameter", "surface_diameter"}
+    names = {"number_diameter", *sizer.targets, "expected_diameter", "surface_diameter"}
+    assert set(told["uncertainties"]) == names - {"diameter"}  # which would be that of the class
     lengths = [name for name, unit in told["units"].items() if unit == "nm"]
     assert {"diameter", "interval", "volume_diameter"} <= set(lengths) <= fields
     settings = told["settings"]
     assert settings["pattern"]["wavelength"] == 0.56 and "other" not in settings["pattern"]
-    assert settings["sizer"]["name"] == "PbS" and len(settings["sizer"]["weights_sha256"]) == 64
+    assert settings["sizer"]["name"] == "PbS" and len(settings["sizer"]["arrays_sha256"]) == 64
     assert told["versions"]["sk_qdots"]
     bare = sq.Sizer(sizer.pipeline).size(pattern)
     assert json.loads(bare.to_json())["agreement"] is None
@@ -195,3 +196,47 @@ def test_cards_are_escaped(sizer):
 def test_estimators_show_in_a_notebook():
     for estimator in (sq.make_sizing_pipeline(), sq.load_sizer("PbS").pipeline):
         assert "AllCNNClassifier" in estimator._repr_html_()
+
+
+def test_odd_attributes_do_not_break_json(sizer):
+    odd = {
+        "a": np.nan,
+        "b": np.float64("inf"),
+        "c": np.datetime64("2026-01-01"),
+        "d": np.complex64(1j),
+        "e": 10**5000,
+        "f": b"raw",
+        "g": np.bool_(True),
+        "h": np.int64(3),
+    }
+    told = json.loads(sizer.size(dots([4.0])[0].assign_attrs(odd)).to_json())
+    said = told["settings"]["pattern"]
+    assert said["a"] is None and said["b"] is None and said["g"] is True and said["h"] == 3
+    assert "2026-01-01" in said["c"] and "f" not in said
+
+
+def test_mistyped_dispersions_are_refused_when_they_are_read(sizer, tmp_path):
+    for wrong in (["a"], [True], [-0.1], [1e9]):
+        with pytest.raises((TypeError, ValueError), match=r"number|dispersions"):
+            sq.Sizer(sizer.pipeline, training={"settings": {"dispersions": wrong}})
+
+
+def test_rows_are_named_where_one_is_refused(sizer):
+    X = dots([3.0, 4.0]).assign_attrs(source="lib.nc")
+    X[1] = 0.0
+    with pytest.raises(sq.PatternError, match=r"^lib\.nc 1: no intensity"):
+        sizer.predict(X)
+    mostly_negative = np.full((1, 5004), -1.0)
+    mostly_negative[0, 7] = 1e-9
+    with pytest.raises(sq.PatternError, match=r"^pattern 0: no intensity"):
+        sizer.predict(mostly_negative)
+    with pytest.raises(sq.PatternError, match="ascending"):
+        sizer.size(dots([3.0])[0, ::-1])
+
+
+def test_pandas_output_is_no_matter(sizer):
+    import sklearn
+
+    pattern = dots([4.0])[0]
+    with sklearn.config_context(transform_output="pandas"):
+        assert sizer.size(pattern).diameter == 4.0

@@ -136,7 +136,6 @@ def test_a_sizer_too_large_to_read_is_not_saved(samples, tmp_path, monkeypatch):
         (lambda m, a: m["engines"][0]["steps"][0].update({"class": "GaussianNB"}), "is none of"),
         (lambda m, a: m["engines"][0]["steps"][1]["parameters"].update(C=-1), "C"),
         (lambda m, a: m["engines"][0]["steps"][1].update(parameters=3), "must be an object"),
-        (lambda m, a: m["engines"][0]["steps"][1].update(name="a__b"), "no name of a step"),
         (lambda m, a: m.update(engines=[]), "engines must be a list"),
         (lambda m, a: m.update(classes=[1, 2, 3]), "not those of the arrays"),
         (lambda m, a: a.pop("engine0_step1_coef_"), "coef_"),
@@ -310,3 +309,109 @@ def test_padded_patterns_say_what_was_measured(library, samples):
     q = np.linspace(1.5, 9.0, 2000)
     short = xr.DataArray(np.interp(q, X["q"], X[4]), dims="q", coords={"q": q})
     assert sizer.size(short).q_range == pytest.approx((1.5, 9.0), abs=0.03)
+
+
+def test_names_of_steps_are_not_trusted(samples, tmp_path):
+    import hashlib
+
+    X, y = samples
+    pipeline = make_pipeline(standardizer(), StandardScaler(), GaussianNB()).fit(X, y)
+    folder = tmp_path / "mine"
+    sq.Sizer(pipeline).save(folder)
+    manifest = json.loads((folder / "manifest.json").read_text())
+    first, second = manifest["engines"][0]["steps"]
+    first["name"], second["name"] = "qstandardizer", "a__b\u200b"
+    manifest.pop("manifest_sha256")
+    text = json.dumps(manifest, sort_keys=True)
+    manifest["manifest_sha256"] = hashlib.sha256(text.encode()).hexdigest()
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    loaded = sq.load_sizer(folder)
+    assert list(loaded.pipeline.named_steps) == ["qstandardizer", "step0", "step1"]
+
+
+def test_one_pattern_with_a_hole_does_not_lose_the_others(samples):
+    X, y = samples
+    pipeline = make_pipeline(sq.QStandardizer(n_points=600), LogisticRegression(max_iter=1000))
+    sizer = sq.Sizer(pipeline.fit(X, y))
+    part = X[4].where((X["q"] < 5.0) | (X["q"] > 5.05))
+    found = sizer.size_many([X[3], part.assign_attrs(source="hole.xy"), X[13]])
+    assert [getattr(answer, "diameter", None) for answer in found] == [2.0, None, 3.0]
+    assert found[1].source == "hole.xy" and "takes no NaN" in found[1].reason
+
+
+def test_engines_do_not_change_the_patterns_of_each_other(samples):
+    X, y = samples
+    seen = []
+
+    class Watcher(Oracle):
+        def posterior(self, rows):
+            seen.append(rows.copy())
+            return super().posterior(rows)
+
+    steps = (StandardScaler(copy=False), LogisticRegression(max_iter=1000))
+    pipeline = make_pipeline(standardizer(), *steps).fit(X.copy(), y)
+    sq.Sizer(pipeline, witnesses=[Watcher(3.0)]).size(X[13])
+    np.testing.assert_array_equal(seen[0], pipeline[0].transform(X[[13]]))
+
+
+def test_an_engine_may_stand_alone(library, samples):
+    X, y = samples
+    sizer = sq.Sizer((standardizer().fit(X), Oracle(3.1)), library)
+    assert sizer.size(X[13]).number_diameter == 3.1 and sizer.engines[0].name == "oracle"
+    assert "oracle" in sizer._repr_html_() and "Oracle" in sizer._repr_html_()
+    with pytest.raises(TypeError, match="witness is a GaussianNB"):
+        sq.Sizer(make_pipeline(standardizer(), GaussianNB()).fit(X, y), witnesses=[GaussianNB()])
+    with pytest.raises(TypeError, match="library is a dict"):
+        sq.Sizer((standardizer().fit(X), Oracle(3.1)), {"a": 1})
+    with pytest.raises(ValueError, match="give these or facts"):
+        sq.Sizer((standardizer().fit(X), Oracle(3.1)), name="mine", facts=sizer.facts)
+
+
+def test_one_class_and_no_classifier_are_refused(samples):
+    X, y = samples
+    with pytest.raises(ValueError, match="the only class is 2000 pm"):
+        sq.Sizer(make_pipeline(standardizer(), GaussianNB()).fit(X[:9], y[:9]))
+    with pytest.raises(ValueError, match="no classifier"):
+        sq.Sizer(make_pipeline(standardizer(), "passthrough").fit(X))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (([2000, 1000], [[0.5, 0.5]]), "ascending"),
+        (([1000, 2000], [[0.5, 0.2]]), "add up to 1"),
+        (([1000, 2000], [[np.nan, 1.0]]), "not be negative"),
+        (([1000, 2000], [[1.0]]), "shape"),
+        (([1000, 2000], [[0.5, 0.5]], {"strain": np.zeros(1)}), "give both"),
+        (([1000, 2000], [[0.5, 0.5]], {"size": np.ones(1)}, {"size": np.ones(1)}), "give both"),
+        (([1000, 2000], [[0.5, 0.5]], {"strain": np.zeros(2)}, {"strain": np.ones(1)}), "one fin"),
+    ],
+)
+def test_a_posterior_is_checked(arguments, message):
+    classes, probabilities, *estimates = arguments
+    with pytest.raises(ValueError, match=message):
+        Posterior(np.array(classes), np.array(probabilities), *estimates)
+
+
+def test_an_augmented_classifier_is_kept_with_what_it_was_trained_for(samples, tmp_path):
+    X, y = samples
+    augmented = sq.AugmentedClassifier(
+        LogisticRegression(max_iter=1000), sq.PoissonNoise(scale=1e3), random_state=0
+    )
+    sizer = sq.Sizer(make_pipeline(standardizer(), augmented).fit(X, y))
+    assert sizer.augmentation["class"] == "PoissonNoise"
+    sizer.save(tmp_path / "mine")
+    loaded = sq.load_sizer(tmp_path / "mine")
+    assert loaded.augmentation == sizer.augmentation
+    np.testing.assert_array_equal(loaded.predict(X), y)
+
+
+def test_the_digest_is_that_of_the_arrays(samples, tmp_path):
+    X, y = samples
+    sizer = sq.Sizer(make_pipeline(standardizer(), GaussianNB()).fit(X, y))
+    told = sizer.size(X[4]).settings["sizer"]["arrays_sha256"]
+    sizer.save(tmp_path / "mine")
+    again = sq.load_sizer(tmp_path / "mine")
+    assert len(told) == 64 and again.size(X[4]).settings["sizer"]["arrays_sha256"] == told
+    other = sq.Sizer(again.pipeline, witnesses=[Oracle(3.0)], facts=again.facts)
+    assert other.size(X[4]).settings["sizer"]["arrays_sha256"] != told
