@@ -1,8 +1,9 @@
 from .answer import Sizing
-from .engines import ClassifierEngine, Engine, NetworkEngine, Posterior
+from .engines import ClassifierEngine, Engine, NetworkEngine
 from .estimators import allowed_estimators
 from .facts import Facts
 from .files import SizerError
+from .posterior import Posterior
 from .reference import Match, ReferencePatterns
 from .sizer import Sizer, load_sizer
 

@@ -12,9 +12,9 @@ import xarray as xr
 
 from .._typing import FloatArray, Json, JsonObject
 from .answer import DIMENSIONS, Sizing
-from .engines import Posterior
 from .facts import Facts
 from .intake import source_of
+from .posterior import Posterior
 from .reference import Match
 from .verdicts import cautions
 

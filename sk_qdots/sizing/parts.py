@@ -29,8 +29,9 @@ from ..neural_network.saved import (
 )
 from ..preprocessing import QStandardizer
 from . import estimators
-from .engines import QUANTITIES, ClassifierEngine, Engine, NetworkEngine
+from .engines import ClassifierEngine, Engine, NetworkEngine
 from .facts import Facts, facts_from_manifest
+from .posterior import QUANTITIES
 from .reference import ReferencePatterns
 
 __all__ = [

@@ -15,7 +15,8 @@ import numpy as np
 
 from .._typing import BoolArray, FloatArray, IntArray, RealArray
 from ..io import PatternError
-from .engines import Engine, Posterior
+from .engines import Engine
+from .posterior import Posterior
 from .reference import Match
 
 __all__ = [

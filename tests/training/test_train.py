@@ -14,7 +14,7 @@ from sk_qdots.cli import _parser, main
 from sk_qdots.cli._train import _command
 from sk_qdots.simulation import Sublattice
 from sk_qdots.sizing import files
-from sk_qdots.sizing.engines import QUANTITIES as TARGETS
+from sk_qdots.sizing.posterior import QUANTITIES as TARGETS
 from sk_qdots.training import _train
 from sk_qdots.training import plan as plan_module
 

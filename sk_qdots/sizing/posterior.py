@@ -1,0 +1,151 @@
+r"""What an engine says of patterns: probabilities of classes, and estimates.
+
+An engine returns a probability :math:`p_j` of every class :math:`D_j` and, where it can, the mean
+and standard deviation of dispersion, strain and other quantities. From probabilities alone the
+mean diameter is :math:`\sum_j p_j D_j`; an interval takes each class as a uniform distribution over
+what is nearer to it than to its neighbours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from scipy.special import ndtri
+
+from .._typing import FloatArray, IntArray
+
+__all__ = ["QUANTITIES", "Posterior"]
+
+QUANTITIES = (
+    "diameter",
+    "dispersion",
+    "strain",
+    "volume_diameter",
+    "width",
+    "length",
+    "thickness",
+)
+"""What an engine may estimate: diameters and lengths in nm, the others as fractions."""
+
+_ROUNDING = 1e-3  # of probabilities in single precision
+
+
+@dataclass(frozen=True, eq=False)
+class Posterior:
+    """What an engine says of patterns.
+
+    Parameters
+    ----------
+    classes : ndarray of shape (n_classes,) of int
+        Diameters in picometres, ascending.
+    probabilities : ndarray of shape (n_samples, n_classes)
+        Rows add up to 1.
+    means, deviations : mapping of str to ndarray of shape (n_samples,)
+        Mean and standard deviation of what else is estimated, by the names of
+        :data:`QUANTITIES`; of ``"diameter"``, where the number average is estimated
+        besides the classes, in nm.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sk_qdots.sizing import Posterior
+    >>> posterior = Posterior(np.array([2000, 3000]), np.array([[0.5, 0.5]]))
+    >>> posterior.expected_diameter().tolist(), posterior.interval("diameter").round(2).tolist()
+    ([2.5], [[1.6, 3.4]])
+    """
+
+    classes: IntArray
+    probabilities: FloatArray
+    means: Mapping[str, FloatArray] = field(default_factory=dict)
+    deviations: Mapping[str, FloatArray] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        n = len(self.classes)
+        if n < 2 or np.any(np.diff(self.classes) <= 0):
+            raise ValueError("classes must be two or more diameters, ascending")
+        if self.probabilities.ndim != 2 or self.probabilities.shape[1] != n:
+            raise ValueError(
+                f"probabilities have shape {self.probabilities.shape}; expected (n_samples, {n})"
+            )
+        total = self.probabilities.sum(axis=1)
+        if not (self.probabilities >= 0).all() or np.any(np.abs(total - 1.0) > _ROUNDING):
+            raise ValueError("probabilities must not be negative and must add up to 1")
+        if set(self.means) != set(self.deviations) or not set(self.means) <= set(QUANTITIES):
+            raise ValueError(
+                f"means of {sorted(self.means)} and deviations of {sorted(self.deviations)}: give "
+                f"both for the same quantities, of {', '.join(QUANTITIES)}"
+            )
+        for values in (*self.means.values(), *self.deviations.values()):
+            if np.shape(values) != (len(self.probabilities),) or not np.isfinite(values).all():
+                raise ValueError("a mean and a deviation must be one finite number a pattern")
+
+    def expected_diameter(self) -> FloatArray:
+        """Mean of the classes weighted by their probabilities, in nm.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+        """
+        # No matrix product: its last digits would depend on the number of rows.
+        return np.asarray((self.probabilities * (self.classes / 1000.0)).sum(axis=1))
+
+    def expected_deviation(self) -> FloatArray:
+        """Standard deviation of the classes weighted by their probabilities, in nm.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+        """
+        distance = self.classes / 1000.0 - self.expected_diameter()[:, None]
+        return np.asarray(np.sqrt((self.probabilities * distance**2).sum(axis=1)))
+
+    def number_diameter(self) -> tuple[FloatArray, FloatArray]:
+        """Best estimate of the number average and its standard deviation, in nm.
+
+        Returns
+        -------
+        mean : ndarray of shape (n_samples,)
+            What was estimated, or else that of the classes.
+        deviation : ndarray of shape (n_samples,)
+        """
+        if "diameter" in self.means:
+            return self.means["diameter"], self.deviations["diameter"]
+        return self.expected_diameter(), self.expected_deviation()
+
+    def interval(self, name: str, coverage: float = 0.90) -> FloatArray:
+        """Central interval of one quantity.
+
+        Parameters
+        ----------
+        name : str
+            One of ``means``, or ``"diameter"``.
+        coverage : float, default=0.90
+
+        Returns
+        -------
+        ndarray of shape (n_samples, 2)
+            From a normal distribution where the quantity was estimated; lengths and
+            dispersions do not fall below zero.
+
+        Raises
+        ------
+        KeyError
+            If the engine does not estimate it.
+        """
+        if name == "diameter" and name not in self.means:
+            return self._interval_of_classes(coverage)
+        reach = float(ndtri(0.5 + 0.5 * coverage)) * self.deviations[name]
+        low, high = self.means[name] - reach, self.means[name] + reach
+        return np.stack([low if name == "strain" else np.maximum(low, 0.0), high], axis=1)
+
+    def _interval_of_classes(self, coverage: float) -> FloatArray:
+        sizes = self.classes / 1000.0
+        middles = 0.5 * (sizes[1:] + sizes[:-1])
+        first, last = (middles[0] - sizes[0], sizes[-1] - middles[-1]) if len(middles) else (0, 0)
+        edges = np.concatenate([[sizes[0] - first], middles, [sizes[-1] + last]])
+        shares = 0.5 + coverage * np.array([-0.5, 0.5])
+        below = np.zeros((len(self.probabilities), len(edges)))
+        np.cumsum(self.probabilities, axis=1, out=below[:, 1:])
+        return np.array([np.interp(shares, row / row[-1], edges) for row in below]).reshape(-1, 2)
