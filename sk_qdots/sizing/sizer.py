@@ -26,7 +26,6 @@ from .answering import Seen, answer
 from .engines import (
     Engine,
     NetworkEngine,
-    Posterior,
     engine_from_steps,
     fitted_steps,
     steps_of_engine,
@@ -35,6 +34,7 @@ from .facts import Facts, facts_from_training
 from .files import SizerError, read_sizer, write_sizer
 from .intake import Patterns, measured_points, single_patterns, source_of, standardized
 from .parts import SizerParts, digest_of_parts
+from .posterior import Posterior
 from .reference import Match, ReferencePatterns
 from .registry import known_sizers
 from .verdicts import check_match
