@@ -1,8 +1,11 @@
 from .atoms import FreeAtoms
-from .clusters import Cluster, cut_cluster, homologous_series, two_axis_series
+from .cluster import Cluster
+from .clusters import cut_cluster, homologous_series, two_axis_series
 from .crystal import Crystal
 from .debye import debye_intensity, pair_sums
-from .distances import DistanceTable, PairDistances, distance_table
+from .distances import DistanceTable, PairDistances, distance_table, stacked_tables
+from .layered import StackedCluster
+from .layers import CloseLayers, close_layers, ideal_layers
 from .library import simulate_library
 from .moments import (
     lognormal_moments,
@@ -23,11 +26,22 @@ from .scattering_factors import (
     neutron_scattering_length,
     tabulated_ions,
 )
-from .shapes import Cylinder, Ellipsoid, Platelet, Polyhedron, Shape, as_shape, shape_names
+from .shapes import (
+    Cylinder,
+    Ellipsoid,
+    Platelet,
+    Polyhedron,
+    Shape,
+    Twinned,
+    as_shape,
+    shape_names,
+)
 from .sites import Species, Sublattice
+from .stacking import Stacking
 from .total_scattering import pair_distribution_function, reduced_structure_factor, structure_factor
 
 __all__ = [
+    "CloseLayers",
     "Cluster",
     "Crystal",
     "Cylinder",
@@ -39,8 +53,12 @@ __all__ = [
     "Polyhedron",
     "Shape",
     "Species",
+    "StackedCluster",
+    "Stacking",
     "Sublattice",
+    "Twinned",
     "as_shape",
+    "close_layers",
     "compton_intensity",
     "cut_cluster",
     "debye_intensity",
@@ -51,6 +69,7 @@ __all__ = [
     "form_factor",
     "histogram_weights",
     "homologous_series",
+    "ideal_layers",
     "lognormal_moments",
     "lognormal_parameters",
     "lognormal_upper_diameter",
@@ -65,6 +84,7 @@ __all__ = [
     "reduced_structure_factor",
     "shape_names",
     "simulate_library",
+    "stacked_tables",
     "structure_factor",
     "surface_mean",
     "tabulated_ions",

@@ -24,7 +24,7 @@ from scipy import fft
 
 from .._typing import CountArray, Float32Array, FloatArray, IntArray, RealArray
 from ._reduction import compact_basis, reindexed
-from .clusters import Cluster
+from .cluster import Cluster
 from .crystal import Crystal
 from .sites import Species, never_together
 

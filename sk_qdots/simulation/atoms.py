@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .._typing import CountArray, FloatArray
-from .clusters import Cluster
+from .cluster import Cluster
 from .scattering_factors import atomic_number
 from .sites import Species
 

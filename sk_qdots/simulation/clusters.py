@@ -27,20 +27,24 @@ References
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Literal
+from typing import Literal, overload
 
 import numpy as np
 
-from .._typing import BoolArray, FloatArray, IntArray
+from .._typing import FloatArray, IntArray
 from ._reduction import compact_basis, reindexed
 from .checks import positive
+from .cluster import Cluster
 from .crystal import Crystal, as_crystal
-from .shapes import Cylinder, Ellipsoid, Platelet, Shape, as_shape
+from .layered import StackedCluster, twinned
+from .layers import CloseLayers, close_layers
+from .shapes import Cylinder, Ellipsoid, Platelet, Shape, Twinned, as_shape
+from .stacking import Stacking
 
-__all__ = ["Cluster", "cut_cluster", "homologous_series", "two_axis_series"]
+__all__ = ["Cluster", "StackedCluster", "cut_cluster", "homologous_series", "two_axis_series"]
 
 Fill = Literal["cells", "volume", "atoms"]
 
@@ -49,92 +53,43 @@ _MOST_NODES = 20_000_000  # half a GiB of indices
 _LEAST_OCCUPANCY = 1e-3  # an outermost shell that is filled less than this is left out
 
 
-@dataclass(frozen=True, eq=False)
-class Cluster:
-    """Nodes of a crystal's lattice that make one particle.
+@overload
+def cut_cluster(
+    crystal: Crystal | str,
+    shape: str | Shape = ...,
+    diameter: float | None = ...,
+    *,
+    fill: Fill = ...,
+    centre: tuple[float, float, float] | None = ...,
+    stacking: None = ...,
+    random_state: None = ...,
+) -> Cluster: ...
 
-    Parameters
-    ----------
-    crystal : Crystal
-        The crystal it is cut from.
-    nodes : ndarray of shape (n_nodes, 3) of int
-        Node indices along the vectors of the lattice.
-    diameter : float
-        Diameter of the equivalent sphere, in nm.
-    filled : ndarray of shape (n_nodes, n_sublattices) of bool, optional
-        Which atoms of each node belong to the particle; all, where it is None.
-    dimensions : mapping of str to float, optional
-        Other lengths that describe it, in nm, such as ``{"length": 20, "width": 4}``.
-    occupancies : ndarray of shape (n_nodes,), optional
-        How much of each node is there on average; 1, where it is None.
 
-    Examples
-    --------
-    >>> from sk_qdots.simulation import cut_cluster
-    >>> particle = cut_cluster("PbS", "sphere", diameter=3.0)
-    >>> particle
-    Cluster(PbS, 3 nm, 498 sites)
-    >>> len(particle.nodes)
-    249
-    """
+@overload
+def cut_cluster(
+    crystal: Crystal | str,
+    shape: str | Shape = ...,
+    diameter: float | None = ...,
+    *,
+    fill: Fill = ...,
+    centre: tuple[float, float, float] | None = ...,
+    stacking: Stacking,
+    random_state: None = ...,
+) -> StackedCluster: ...
 
-    crystal: Crystal
-    nodes: IntArray
-    diameter: float
-    filled: BoolArray | None = None
-    dimensions: Mapping[str, float] = field(default_factory=dict)
-    occupancies: FloatArray | None = None
 
-    def __repr__(self) -> str:
-        return f"Cluster({self.crystal.name}, {self.diameter:g} nm, {self.n_atoms} sites)"
-
-    @property
-    def n_cells(self) -> float:
-        """Number of cells; partly filled ones count in part."""
-        if self.occupancies is not None:
-            return float(self.occupancies.sum())
-        return self.n_atoms / len(self.crystal.sublattices)
-
-    @property
-    def n_atoms(self) -> int:
-        """Number of sites, whether or not partly occupied."""
-        if self.filled is None:
-            return len(self.nodes) * len(self.crystal.sublattices)
-        return int(self.filled.sum())
-
-    def sublattice_nodes(self, index: int) -> IntArray:
-        """Nodes at which one sublattice has its atom.
-
-        Parameters
-        ----------
-        index : int
-            Number of the sublattice.
-
-        Returns
-        -------
-        ndarray of shape (n_nodes, 3) of int
-        """
-        return self.nodes if self.filled is None else self.nodes[self.filled[:, index]]
-
-    def atoms(self) -> tuple[list[str], FloatArray]:
-        """Elements and Cartesian coordinates (Angstrom) of every site.
-
-        Sites that are filled in part are among them like any other; a shared site stands
-        there once for each of its elements. :meth:`FreeAtoms.from_cluster` keeps
-        occupancies, displacement parameters and charges.
-
-        Returns
-        -------
-        elements : list of str of length n_atoms
-        positions : ndarray of shape (n_atoms, 3)
-        """
-        elements: list[str] = []
-        positions = []
-        for k, sublattice in enumerate(self.crystal.sublattices):
-            nodes = self.sublattice_nodes(k)
-            elements += [sublattice.element] * len(nodes)
-            positions.append(nodes @ self.crystal.lattice + np.asarray(sublattice.offset))
-        return elements, np.concatenate(positions)
+@overload
+def cut_cluster(
+    crystal: Crystal | str,
+    shape: str | Shape = ...,
+    diameter: float | None = ...,
+    *,
+    fill: Fill = ...,
+    centre: tuple[float, float, float] | None = ...,
+    stacking: Stacking,
+    random_state: int | np.random.Generator,
+) -> Cluster: ...
 
 
 def cut_cluster(
@@ -143,8 +98,10 @@ def cut_cluster(
     diameter: float | None = None,
     *,
     fill: Fill = "cells",
-    centre: tuple[float, float, float] = (0.0, 0.0, 0.0),
-) -> Cluster:
+    centre: tuple[float, float, float] | None = None,
+    stacking: Stacking | None = None,
+    random_state: int | np.random.Generator | None = None,
+) -> Cluster | StackedCluster:
     """Cut one particle.
 
     Parameters
@@ -159,18 +116,26 @@ def cut_cluster(
     fill : {"cells", "volume", "atoms"}, default="cells"
         Whole cells at the nodes inside the surface; as many cells as the volume
         holds, the outermost shell filled in part; or the atoms inside the surface.
-    centre : tuple of 3 float, default=(0, 0, 0)
-        Where the body's centre lies, Cartesian, in Angstrom; the origin is a node.
+    centre : tuple of 3 float, optional
+        Where the body's centre lies, Cartesian, in Angstrom; the origin is a node. By
+        default a node, and for layers :attr:`CloseLayers.hollow`, around which every
+        sequence has as many atoms.
+    stacking : Stacking, optional
+        Probabilities of faults in its close-packed layers.
+    random_state : int or numpy.random.Generator, optional
+        With ``stacking``: draws the particle of one sequence.
 
     Returns
     -------
-    Cluster
+    Cluster or StackedCluster
+        With ``stacking`` and no ``random_state`` what is expected of all sequences, for
+        :func:`distance_table`; else one particle.
 
     Raises
     ------
     ValueError
-        If the diameter is not a positive number, a name is not known, or no atom
-        is inside.
+        If the diameter is not a positive number, a name is not known, no atom
+        is inside, or the crystal has no close-packed layers for a stacking or a twin.
 
     Examples
     --------
@@ -184,13 +149,46 @@ def cut_cluster(
         if isinstance(shape, str):
             raise ValueError(f"diameter is missing: the shape {shape!r} has no size of its own")
         diameter = body.diameter(crystal)
-    scale = positive("diameter", diameter, "nm") / body.diameter(crystal)
-    cluster = _Shells(crystal, body, scale, fill, centre).cluster(float(diameter))
+    if random_state is not None and stacking is None:
+        raise ValueError("random_state draws a sequence of layers: give stacking=Stacking(...) too")
+    cutter = _Cutter.of(crystal, body, stacking, centre)
+    scale = positive("diameter", diameter, "nm") / cutter.unit
+    shells = _Shells(cutter.crystal, cutter.body, scale, fill, cutter.centre)
+    cluster = shells.cluster(float(diameter))
     if cluster is None:
         raise ValueError(
             f"no atom of {crystal.name} is inside a {shape} of diameter {diameter:g} nm"
         )
-    return cluster
+    particle = cutter.particle(cluster)
+    if isinstance(particle, StackedCluster) and random_state is not None:
+        return particle.draw(np.random.default_rng(random_state))
+    return particle
+
+
+@overload
+def homologous_series(
+    crystal: Crystal | str,
+    max_diameter: float,
+    shape: str | Shape = ...,
+    *,
+    step: float | None = ...,
+    fill: Fill = ...,
+    centre: tuple[float, float, float] | None = ...,
+    stacking: None = ...,
+) -> list[Cluster]: ...
+
+
+@overload
+def homologous_series(
+    crystal: Crystal | str,
+    max_diameter: float,
+    shape: str | Shape = ...,
+    *,
+    step: float | None = ...,
+    fill: Fill = ...,
+    centre: tuple[float, float, float] | None = ...,
+    stacking: Stacking,
+) -> list[StackedCluster]: ...
 
 
 def homologous_series(
@@ -200,8 +198,9 @@ def homologous_series(
     *,
     step: float | None = None,
     fill: Fill = "cells",
-    centre: tuple[float, float, float] = (0.0, 0.0, 0.0),
-) -> list[Cluster]:
+    centre: tuple[float, float, float] | None = None,
+    stacking: Stacking | None = None,
+) -> list[Cluster] | list[StackedCluster]:
     """Build the series of particles of one shape up to a largest size.
 
     Parameters
@@ -214,13 +213,14 @@ def homologous_series(
     shape : str or Shape, default="sphere"
         Its proportions count, not its size.
     step : float, optional
-        Difference of the diameters, in nm; ``crystal.node_diameter`` by default.
-    fill, centre
+        Difference of the diameters, in nm; ``crystal.node_diameter`` by default, or, of
+        layers, ``CloseLayers.node_diameter``.
+    fill, centre, stacking
         As in :func:`cut_cluster`.
 
     Returns
     -------
-    list of Cluster
+    list of Cluster or StackedCluster
         Cluster n has the diameter n times the step; those without an atom are left out.
 
     Raises
@@ -235,13 +235,23 @@ def homologous_series(
     [1, 13, 19, 55, 135, 201, 321]
     """
     crystal, body = as_crystal(crystal), as_shape(shape)
-    step = crystal.node_diameter if step is None else positive("step", step, "nm")
+    cutter = _Cutter.of(crystal, body, stacking, centre)
+    step = cutter.step if step is None else positive("step", step, "nm")
     n_clusters = int(np.ceil(positive("max_diameter", max_diameter, "nm") / step - 1e-9))
-    unit = body.diameter(crystal)
     # Each cluster holds the smaller ones: cut once, then take what is inside by its gauge.
-    shells = _Shells(crystal, body, n_clusters * step / unit, fill, centre, ordered=True)
+    shells = _Shells(
+        cutter.crystal,
+        cutter.body,
+        n_clusters * step / cutter.unit,
+        fill,
+        cutter.centre,
+        ordered=True,
+    )
     clusters = (shells.cluster(n * step) for n in range(1, n_clusters + 1))
-    return [cluster for cluster in clusters if cluster is not None]
+    found = [cutter.particle(cluster) for cluster in clusters if cluster is not None]
+    if stacking is not None:
+        return [particle for particle in found if isinstance(particle, StackedCluster)]
+    return [particle for particle in found if isinstance(particle, Cluster)]
 
 
 def two_axis_series(
@@ -252,7 +262,7 @@ def two_axis_series(
     *,
     axis: tuple[float, float, float] = (0.0, 0.0, 1.0),
     fill: Fill = "cells",
-    centre: tuple[float, float, float] = (0.0, 0.0, 0.0),
+    centre: tuple[float, float, float] | None = None,
 ) -> list[Cluster]:
     """Build particles of every length and every width.
 
@@ -308,6 +318,69 @@ def two_axis_series(
             dimensions = {"length": float(length), "width": float(width)}
             clusters.append(replace(cluster, dimensions=dimensions))
     return clusters
+
+
+@dataclass(frozen=True)
+class _Cutter:
+    """What is cut, around which point, and what becomes of the nodes inside.
+
+    Parameters
+    ----------
+    crystal : Crystal
+        Whose nodes are looked up: of layers, the fine one.
+    body : Shape
+    centre : tuple of 3 float
+        In Angstrom.
+    step : float
+        Of a series, in nm.
+    layers : CloseLayers or None
+        None for a plain crystal.
+    stacking : Stacking or None
+        None for a twin.
+    """
+
+    crystal: Crystal
+    body: Shape
+    centre: tuple[float, float, float]
+    step: float
+    layers: CloseLayers | None = None
+    stacking: Stacking | None = None
+
+    @classmethod
+    def of(
+        cls,
+        crystal: Crystal,
+        body: Shape,
+        stacking: Stacking | None,
+        centre: tuple[float, float, float] | None,
+    ) -> _Cutter:
+        if stacking is None and not isinstance(body, Twinned):
+            return cls(crystal, body, centre or (0.0, 0.0, 0.0), crystal.node_diameter)
+        if stacking is not None and isinstance(body, Twinned):
+            raise ValueError("shape is twinned and stacking has faults: give one or the other")
+        layers = close_layers(crystal)
+        if isinstance(body, Twinned):
+            body = body.body
+            if not layers.is_cubic:
+                raise ValueError(
+                    f"shape is twinned, and {crystal.name} is hexagonal: a twin plane is one of a "
+                    "cubic sequence"
+                )
+        x, y, z = layers.hollow.tolist() if centre is None else centre
+        return cls(layers.fine, body, (x, y, z), layers.node_diameter, layers, stacking)
+
+    @property
+    def unit(self) -> float:
+        """Diameter of the body itself, in nm."""
+        return self.body.diameter(self.crystal)
+
+    def particle(self, cluster: Cluster) -> Cluster | StackedCluster:
+        """The particle whose nodes were found inside."""
+        if self.layers is None:
+            return cluster
+        if self.stacking is None:
+            return twinned(self.layers, cluster)
+        return StackedCluster(self.layers, cluster, self.stacking)
 
 
 class _Shells:

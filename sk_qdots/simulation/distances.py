@@ -25,11 +25,14 @@ import numpy.typing as npt
 from .._typing import CountArray, FloatArray
 from ._free_pairs import free_pairs
 from ._lattice_pairs import lattice_pairs, species_of
+from ._layer_pairs import layer_pairs
 from .atoms import FreeAtoms
-from .clusters import Cluster
+from .cluster import Cluster
+from .layered import StackedCluster
 from .sites import Species
+from .stacking import Stacking
 
-__all__ = ["DistanceTable", "PairDistances", "distance_table"]
+__all__ = ["DistanceTable", "PairDistances", "distance_table", "stacked_tables"]
 
 _FORMAT = "sk_qdots distance table"
 _FORMAT_VERSION = 1
@@ -280,7 +283,7 @@ class DistanceTable:
 
 
 def distance_table(
-    particles: Sequence[Cluster] | FreeAtoms | Cluster,
+    particles: Sequence[Cluster] | FreeAtoms | Cluster | StackedCluster | Sequence[StackedCluster],
     *,
     bin_width: float = 5e-4,
     n_jobs: int | None = None,
@@ -289,8 +292,9 @@ def distance_table(
 
     Parameters
     ----------
-    particles : Cluster, sequence of Cluster or FreeAtoms
-        Clusters cut from one crystal, in any order; or a particle of free atoms.
+    particles : Cluster or StackedCluster, sequence of these, or FreeAtoms
+        Clusters cut from one crystal, in any order; what is expected of particles whose layers
+        are faulted, with one stacking; or a particle of free atoms.
     bin_width : float, default=5e-4
         For free atoms: distances that fall into one bin are replaced by their mean,
         in Angstrom. What is lost of the pair scattering is at most the share
@@ -319,8 +323,22 @@ def distance_table(
     """
     if isinstance(particles, FreeAtoms):
         return _free_table(particles, bin_width, n_jobs)
-    clusters = [particles] if isinstance(particles, Cluster) else particles
-    if not isinstance(clusters, Sequence) or not all(isinstance(c, Cluster) for c in clusters):
+    if not isinstance(particles, Sequence | Cluster | StackedCluster):
+        raise TypeError(
+            f"particles is {particles!r}; give a Cluster (cut_cluster), a list of them or one "
+            "FreeAtoms"
+        )
+    given = [particles] if isinstance(particles, Cluster | StackedCluster) else list(particles)
+    stacked = [p for p in given if isinstance(p, StackedCluster)]
+    if stacked and len(stacked) == len(given):
+        if any(p.stacking != stacked[0].stacking for p in stacked):
+            raise ValueError(
+                "particles of different stackings cannot share a distance table; stacked_tables "
+                "makes one for each stacking"
+            )
+        return stacked_tables(stacked, [stacked[0].stacking])[0]
+    clusters = [p for p in given if isinstance(p, Cluster)]
+    if len(clusters) < len(given):
         raise TypeError(
             f"particles is {particles!r}; give a Cluster (cut_cluster), a list of them or one "
             "FreeAtoms"
@@ -349,6 +367,66 @@ def distance_table(
         groups=tuple(PairDistances(*group) for group in lattice_pairs(clusters)),
         dimensions={key: np.array([c.dimensions[key] for c in clusters]) for key in names},
     )
+
+
+def stacked_tables(
+    particles: Sequence[StackedCluster], stackings: Sequence[Stacking]
+) -> list[DistanceTable]:
+    """Count the pairs that are expected of layered particles, for several stackings at once.
+
+    Parameters
+    ----------
+    particles : sequence of StackedCluster
+        Of one crystal; their own stackings do not count.
+    stackings : sequence of Stacking
+        What is slow is done once for all of them.
+
+    Returns
+    -------
+    list of DistanceTable
+        One a stacking.
+
+    Raises
+    ------
+    ValueError
+        If there is no particle, or they are of different crystals or fills.
+
+    Examples
+    --------
+    >>> from sk_qdots.simulation import Stacking, homologous_series, stacked_tables
+    >>> series = homologous_series("Pt", 3.0, stacking=Stacking())
+    >>> cubic, faulted = stacked_tables(series, [Stacking(), Stacking(growth=0.2)])
+    >>> int(cubic.groups[0].multiplicities[-1].sum()) == int(
+    ...     round(faulted.groups[0].multiplicities[-1].sum())
+    ... )
+    True
+    """
+    if not particles:
+        raise ValueError("particles is empty; give at least one")
+    layers, fulls = particles[0].layers, [p.full for p in particles]
+    if any(full.crystal != layers.fine for full in fulls):
+        raise ValueError("particles of different crystals cannot share a distance table")
+    if len({(f.occupancies is not None, f.filled is not None) for f in fulls}) > 1:
+        raise ValueError("particles of different fills cannot share a distance table")
+    species, kinds = species_of(layers.fine)
+    # Of every three nodes of the fine lattice a sequence takes one.
+    counts, self_counts = (
+        np.asarray(_site_counts(fulls, species, kinds, power=power), dtype=np.float64) / 3.0
+        for power in (1, 2)
+    )
+    per_unit = len(layers.fine.sublattices) / layers.fine.formula_units
+    return [
+        DistanceTable(
+            name=layers.crystal.name,
+            species=species,
+            diameters=np.array([full.diameter for full in fulls]),
+            counts=counts,
+            self_counts=self_counts,
+            formula_units=counts.sum(axis=1) / per_unit,
+            groups=tuple(PairDistances(*group) for group in groups),
+        )
+        for groups in layer_pairs(layers, fulls, stackings, species, kinds)
+    ]
 
 
 def _site_counts(

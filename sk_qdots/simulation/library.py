@@ -29,12 +29,13 @@ from .checks import axis_values, positive
 from .clusters import Fill, homologous_series
 from .crystal import Crystal, as_crystal
 from .debye import AtomicFactors, checked_q, pair_sums
-from .distances import DistanceTable, distance_table
+from .distances import DistanceTable, distance_table, stacked_tables
 from .library_files import NetCDFLibrary, ZarrLibrary, fingerprint, library_file
 from .moments import Weighting, lognormal_upper_diameter, normal_upper_diameter
 from .populations import lognormal_weights, normal_weights
 from .q_grid import default_q_grid
 from .shapes import Shape, as_shape
+from .stacking import Stacking
 
 __all__ = ["simulate_library"]
 
@@ -45,6 +46,7 @@ _STRAINS = tuple(np.linspace(-0.0025, 0.0051, 19).tolist())
 # A task's size is fixed by the library alone, so that the result does not depend on the workers.
 _STRAINS_A_TASK = 5
 _TASK_BYTES = 2**26
+_VARIANTS = ("shape", "growth_fault", "deformation_fault")  # dimensions with a table for each
 _PACKAGES = ("sk_qdots", "numpy", "scipy", "finufft", "gemmi", "xraydb", "xraylib")
 _DISTRIBUTIONS = {
     "lognormal": (lognormal_weights, lognormal_upper_diameter),
@@ -62,6 +64,8 @@ def simulate_library(
     diameters: npt.ArrayLike = _DIAMETERS,
     dispersions: npt.ArrayLike = _DISPERSIONS,
     strains: npt.ArrayLike = _STRAINS,
+    growth_faults: npt.ArrayLike | None = None,
+    deformation_faults: npt.ArrayLike | None = None,
     b_iso: Sequence[float] | FloatArray | None = None,
     q: npt.ArrayLike | None = None,
     wavelength: float = 0.56,
@@ -88,6 +92,10 @@ def simulate_library(
     strains : array-like of shape (n_strains,)
         Isotropic (a - a_bulk) / a_bulk, fractions in (-0.2, 0.2]. For a strain along
         one axis simulate ``crystal.strained(...)``.
+    growth_faults, deformation_faults : array-like, optional
+        Probabilities of planar faults in close-packed layers (:class:`Stacking`), in
+        [0, 1]; each adds its dimension, ``growth_fault`` and ``deformation_fault``. Such
+        particles are cut around :attr:`CloseLayers.hollow`, at 0 too.
     b_iso : array-like of shape (n_b_iso,), optional
         Displacement parameters in Angstrom^2, one after the other for all atoms; adds
         the dimension ``b_iso``. The crystal's own by default.
@@ -126,7 +134,8 @@ def simulate_library(
     -------
     Dataset
         ``intensity(diameter, dispersion, strain, q)``, float32, in electron units
-        per formula unit, with ``shape`` and ``b_iso`` in front where given, and
+        per formula unit, with ``shape``, ``growth_fault``, ``deformation_fault`` and
+        ``b_iso`` in front where given, and
         ``mean_diameter``, the number average over the particles. Read lazily from
         ``path`` where that is a Zarr store.
 
@@ -149,6 +158,8 @@ def simulate_library(
         diameters=diameters,
         dispersions=dispersions,
         strains=strains,
+        growth_faults=growth_faults,
+        deformation_faults=deformation_faults,
         b_iso=b_iso,
         q=q,
         wavelength=wavelength,
@@ -166,6 +177,8 @@ def simulate_library(
 _INTENSITY = {"long_name": "scattered intensity", "units": "electron units per formula unit"}
 _COORDINATES = {
     "shape": {"long_name": "shape of the particles"},
+    "growth_fault": {"long_name": "probability that a layer is hexagonal", "units": "1"},
+    "deformation_fault": {"long_name": "probability that a step is a slip", "units": "1"},
     "b_iso": {"long_name": "isotropic displacement parameter", "units": "Angstrom^2"},
     "diameter": {"long_name": "mean diameter of the size distribution", "units": "nm"},
     "dispersion": {"long_name": "standard deviation / mean of the diameter", "units": "1"},
@@ -176,9 +189,9 @@ _COORDINATES = {
 
 @dataclass(frozen=True)
 class _Task:
-    """A part of the library: one shape, some diameters, some strains."""
+    """A part of the library: one shape and stacking, some diameters, some strains."""
 
-    shape: int
+    variant: int
     first_diameter: int
     diameters: int
     first_strain: int
@@ -191,6 +204,7 @@ class _Request:
 
     crystal: Crystal | DistanceTable
     axes: dict[str, FloatArray]
+    faults: dict[str, FloatArray]
     b_iso: FloatArray | None
     shapes: list[str | Shape]
     one_shape: bool
@@ -205,6 +219,15 @@ class _Request:
         """What the shapes are called in the library."""
         return [s if isinstance(s, str) else repr(s) for s in self.shapes]
 
+    @property
+    def stackings(self) -> list[Stacking]:
+        """Every pair of fault probabilities; none where no faults were asked for."""
+        if not self.faults:
+            return []
+        growth = self.faults.get("growth_fault", np.zeros(1)).tolist()
+        deformation = self.faults.get("deformation_fault", np.zeros(1)).tolist()
+        return [Stacking(g, d) for g, d in itertools.product(growth, deformation)]
+
 
 def _checked(
     crystal: Crystal | str | DistanceTable,
@@ -212,6 +235,8 @@ def _checked(
     diameters: npt.ArrayLike,
     dispersions: npt.ArrayLike,
     strains: npt.ArrayLike,
+    growth_faults: npt.ArrayLike | None,
+    deformation_faults: npt.ArrayLike | None,
     b_iso: Sequence[float] | FloatArray | None,
     q: npt.ArrayLike | None,
     wavelength: float,
@@ -242,6 +267,14 @@ def _checked(
     request = _Request(
         crystal=crystal if isinstance(crystal, DistanceTable) else as_crystal(crystal),
         axes=axes,
+        faults={
+            name: axis_values(values, f"{name}s", 0.0, 1.0, closed=True)
+            for name, values in (
+                ("growth_fault", growth_faults),
+                ("deformation_fault", deformation_faults),
+            )
+            if values is not None
+        },
         b_iso=None if b_iso is None else axis_values(b_iso, "b_iso", 0.0, 1000.0, closed=True),
         shapes=[shape] if isinstance(shape, str | Shape) else list(shape),
         one_shape=isinstance(shape, str | Shape),
@@ -257,6 +290,11 @@ def _checked(
     if isinstance(crystal, DistanceTable):
         if shape != "sphere" or fill != "volume":
             raise ValueError("shape and fill do not apply to a DistanceTable")
+        if request.faults:
+            raise ValueError(
+                f"{next(iter(request.faults))}s does not apply to a DistanceTable; stacked_tables "
+                "makes one with faults"
+            )
         if not np.all(np.diff(crystal.diameters, prepend=0.0) > 0):
             raise ValueError(
                 f"the distance table of {crystal.name} is not a series of ascending diameters "
@@ -277,6 +315,11 @@ class _Plan:
     frame: xr.Dataset
     dims: tuple[str, ...]
 
+    def variant(self, number: int) -> tuple[int, ...]:
+        """Place of a shape and stacking along their dimensions."""
+        sizes = [self.frame.sizes[name] for name in _VARIANTS if name in self.dims]
+        return tuple(int(k) for k in np.unravel_index(number, sizes)) if sizes else ()
+
     def n_patterns(self, numbers: Iterable[int]) -> int:
         """Patterns of some of the tasks."""
         each = len(self.factors[0]) * len(self.axes["dispersion"])
@@ -295,8 +338,9 @@ def _planned(request: _Request, progress: bool) -> _Plan:
         largest = float(axes["diameter"].max())
         upper = max(upper_diameter(largest, d, weighting=weighting) for d in axes["dispersion"])
         tables = [
-            distance_table(homologous_series(crystal, upper, as_shape(s), fill=request.fill))
+            table
             for s in tqdm(request.shapes, desc=f"Distances {crystal.name}", disable=not progress)
+            for table in _series_tables(crystal, upper, as_shape(s), request)
         ]
     moments = list(itertools.product(axes["diameter"], axes["dispersion"]))
     sizes = (len(axes["diameter"]), len(axes["dispersion"]))
@@ -320,25 +364,42 @@ def _planned(request: _Request, progress: bool) -> _Plan:
     )
 
 
+def _series_tables(
+    crystal: Crystal, upper: float, shape: Shape, request: _Request
+) -> list[DistanceTable]:
+    """Distances of the particles of one shape: one table, or one for each stacking."""
+    if not request.faults:
+        return [distance_table(homologous_series(crystal, upper, shape, fill=request.fill))]
+    try:
+        series = homologous_series(crystal, upper, shape, fill=request.fill, stacking=Stacking())
+    except ValueError as error:
+        raise ValueError(f"{next(iter(request.faults))}s: {error}") from None
+    return stacked_tables(series, request.stackings)
+
+
 def _frame(
     request: _Request, tables: list[DistanceTable], weights: list[FloatArray]
 ) -> tuple[xr.Dataset, tuple[str, ...]]:
     """A library without its intensities, and the dimensions that these have."""
     one_shape, names = request.one_shape, request.shape_names
-    means = np.array([w @ t.diameters for w, t in zip(weights, tables, strict=True)])
+    each = max(len(request.stackings), 1)  # stackings of a shape have the same particles
+    means = np.array(
+        [w @ t.diameters for w, t in zip(weights[::each], tables[::each], strict=True)]
+    )
     attrs: JsonObject = {
         **_provenance(request.crystal, names, request.fill),
         "wavelength": float(request.wavelength),
         "compton": int(request.compton),
         "size_distribution": f"{request.distribution}, mean and dispersion "
         f"{request.weighting}-weighted",
-        "n_clusters": [len(t) for t in tables],
+        "n_clusters": [len(t) for t in tables[::each]],
         "sk_qdots_version": version("sk_qdots"),
         "versions": ", ".join(f"{p} {version(p)}" for p in _PACKAGES),
     }
     coords: dict[str, npt.NDArray[np.object_] | FloatArray] = {}
     if not one_shape:
         coords["shape"] = np.array(names, dtype=object)
+    coords |= request.faults
     if request.b_iso is not None:
         coords["b_iso"] = request.b_iso
     coords |= request.axes
@@ -357,13 +418,13 @@ def _frame(
     return frame, tuple(coords)
 
 
-def _tasks(n_shapes: int, n_b: int, axes: dict[str, FloatArray]) -> list[_Task]:
+def _tasks(n_variants: int, n_b: int, axes: dict[str, FloatArray]) -> list[_Task]:
     n_diameters, n_dispersions, n_strains, n_q = (len(a) for a in axes.values())
     a_diameter = 4 * n_b * n_dispersions * _STRAINS_A_TASK * n_q
     step = min(n_diameters, max(1, _TASK_BYTES // a_diameter))
     return [
         _Task(s, d, min(step, n_diameters - d), e, min(_STRAINS_A_TASK, n_strains - e))
-        for s in range(n_shapes)
+        for s in range(n_variants)
         for d in range(0, n_diameters, step)
         for e in range(0, n_strains, _STRAINS_A_TASK)
     ]
@@ -384,7 +445,7 @@ def _computed(plan: _Plan, n_jobs: int | None, progress: bool, done: set[int]) -
     ) as bar:
         for number, block in results:
             task = plan.tasks[number]
-            where: list[slice | int] = [task.shape] if "shape" in plan.dims else []
+            where: list[slice | int] = list(plan.variant(task.variant))
             where += [slice(None)] if "b_iso" in plan.dims else []
             where += [
                 slice(task.first_diameter, task.first_diameter + task.diameters),
@@ -401,9 +462,9 @@ def _arguments(
 ) -> tuple[DistanceTable, list[AtomicFactors], FloatArray, FloatArray, FloatArray]:
     """What :func:`_population_intensity` needs of a plan for one task."""
     return (
-        plan.tables[task.shape],
-        plan.factors[task.shape],
-        plan.weights[task.shape][task.first_diameter :][: task.diameters],
+        plan.tables[task.variant],
+        plan.factors[task.variant],
+        plan.weights[task.variant][task.first_diameter :][: task.diameters],
         plan.axes["q"],
         plan.axes["strain"][task.first_strain :][: task.strains],
     )
@@ -442,7 +503,11 @@ def _written(
     """Run a plan into a store, block by block, or in memory and from there into a file."""
     frame, dims = plan.frame, plan.dims
     if isinstance(target, ZarrLibrary):
-        chunk = {"shape": 1, "diameter": plan.tasks[0].diameters, "strain": _STRAINS_A_TASK}
+        chunk = {
+            **dict.fromkeys(_VARIANTS, 1),
+            "diameter": plan.tasks[0].diameters,
+            "strain": _STRAINS_A_TASK,
+        }
         chunks = tuple(chunk.get(d, frame.sizes[d]) for d in dims)
         try:
             done = target.prepare(frame, dims, chunks, _INTENSITY, len(plan.tasks))

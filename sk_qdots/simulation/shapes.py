@@ -39,6 +39,7 @@ __all__ = [
     "Platelet",
     "Polyhedron",
     "Shape",
+    "Twinned",
     "as_shape",
     "shape_names",
 ]
@@ -339,6 +340,36 @@ class Polyhedron(Shape):
         return np.asarray((directions @ hull.points[hull.vertices].T).max(axis=1))
 
 
+@dataclass(frozen=True)
+class Twinned(Shape):
+    """A body with one twin plane through its middle, of a cubic crystal of close-packed layers.
+
+    Small particles have one plane or none, not a probability a layer.
+
+    Parameters
+    ----------
+    body : Shape
+        Its own shape; ``as_shape("twinned sphere")`` and so on are those with names.
+
+    Examples
+    --------
+    >>> from sk_qdots.simulation import cut_cluster
+    >>> cut_cluster("Pt", "twinned sphere", 3.0)
+    Cluster(Pt, 3 nm, 931 sites)
+    """
+
+    body: Shape
+
+    def gauge(self, crystal: Crystal, points: FloatArray) -> FloatArray:  # noqa: D102
+        return self.body.gauge(crystal, points)
+
+    def volume(self, crystal: Crystal) -> float:  # noqa: D102
+        return self.body.volume(crystal)
+
+    def support(self, crystal: Crystal, directions: FloatArray) -> FloatArray:  # noqa: D102
+        return self.body.support(crystal, directions)
+
+
 def shape_names() -> list[str]:
     """Names that :func:`as_shape` knows.
 
@@ -363,7 +394,8 @@ def as_shape(shape: str | Shape) -> Shape:
     shape : str or Shape
         One of :func:`shape_names`: ``"ellipsoid"`` has axes 1 : 1 : 1.5,
         ``"cylinder"`` is as long as wide, ``"rod"`` three times as long,
-        ``"platelet"`` has edges 4 : 4 : 1; the others are regular.
+        ``"platelet"`` has edges 4 : 4 : 1; the others are regular. ``"twinned sphere"``,
+        ``"twinned cuboctahedron"`` and so on have one twin plane (:class:`Twinned`).
 
     Returns
     -------
@@ -382,6 +414,8 @@ def as_shape(shape: str | Shape) -> Shape:
     """
     if isinstance(shape, Shape):
         return shape
+    if isinstance(shape, str) and shape.startswith("twinned "):
+        return Twinned(as_shape(shape.removeprefix("twinned ")))
     if not isinstance(shape, str) or shape.replace("_", " ") not in _NAMED:
         raise ValueError(f"shape is {shape!r}; known: {', '.join(_NAMED)}, or a Shape")
     return _NAMED[shape.replace("_", " ")]

@@ -1,0 +1,317 @@
+r"""Pairs of layered particles: exact tables, and their sums for every stacking.
+
+The nodes of a particle at the positions A and B of each layer are indicators
+:math:`\chi_A(a, b, i)` and :math:`\chi_B(a, b, i)` on one grid. Their correlations count the
+pairs of layers at equal and at different positions,
+
+.. math::
+
+    T_0(r, m) = \sum \chi_A \star \chi_A, \qquad
+    T_1(r, m) = \tfrac12 \sum \left( \chi_A \star \chi_B|_m + \chi_A \star \chi_B|_{-m} \right),
+
+summed over the in-plane vectors of one length: :math:`3 r^2 / a^2` is an integer, a multiple of
+three for equal positions and one more for different ones, so that one row of integers tells both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy import fft
+
+from .._typing import BoolArray, CountArray, FloatArray, IntArray
+from .cluster import Cluster
+from .layers import CloseLayers
+from .sites import Species
+from .stacking import Stacking
+
+__all__ = ["layer_pairs"]
+
+_SAME_DISTANCE = 1e-8  # Angstrom; distances closer than this are one
+_SAME_RISE = 1e-6  # Angstrom; of two sublattices
+_NO_PAIR = 1e-7  # less than the smallest product of two occupancies, more than rounding leaves
+
+_Transform = npt.NDArray[np.complex128]
+_Group = tuple[tuple[tuple[int, int], ...], FloatArray, CountArray]
+
+
+def layer_pairs(
+    layers: CloseLayers,
+    fulls: Sequence[Cluster],
+    stackings: Sequence[Stacking],
+    species: tuple[Species, ...],
+    kinds: Sequence[int],
+) -> list[list[_Group]]:
+    """Species pairs, distances and expected multiplicities (cluster, distance), by stacking.
+
+    Parameters
+    ----------
+    layers : CloseLayers
+    fulls : sequence of Cluster
+        Particles on the fine lattice, with every position of every layer.
+    stackings : sequence of Stacking
+    species, kinds : sequence
+        Species of the crystal, and the number of each sublattice's among them.
+
+    Returns
+    -------
+    list of list of tuple
+        As :func:`._lattice_pairs.lattice_pairs` gives, one list a stacking.
+    """
+    rises = np.array([np.asarray(s.offset) @ layers.normal for s in layers.fine.sublattices])
+    grid = _Grid.of(layers, fulls)
+    n_layers = max(int(np.ptp(c.nodes[:, 2])) + 1 for c in fulls)
+    together = [s.same_position(n_layers) for s in stackings]
+    whole = all(c.filled is None for c in fulls)
+    groups = list(_grouped(kinds, rises, whole))
+    terms, distances = [], []
+    for _, sublattices in groups:
+        terms.append([_Term(layers, grid, n_layers, rises[j] - rises[i]) for i, j in sublattices])
+        lengths, places = _joined([term.distances for term in terms[-1]])
+        for term, place in zip(terms[-1], places, strict=True):
+            term.place = place
+        distances.append(lengths)
+    counts = [np.zeros((len(stackings), len(fulls), len(d))) for d in distances]
+    for row, cluster in enumerate(fulls):
+        shared = grid.tables(layers, cluster, 0, 0) if whole else None
+        for number, (_, sublattices) in enumerate(groups):
+            for term, (i, j) in zip(terms[number], sublattices, strict=True):
+                tables = grid.tables(layers, cluster, i, j) if shared is None else shared
+                weight = 1.0 if i == j else 2.0  # both orders of two sublattices
+                for k, probability in enumerate(together):
+                    term.add(counts[number][k, row], tables, probability, weight)
+    result: list[list[_Group]] = [[] for _ in stackings]
+    for (pairs, _), lengths, found in zip(groups, distances, counts, strict=True):
+        used = np.any(found > 0, axis=(0, 1)) & (lengths > _SAME_DISTANCE)
+        for k in range(len(stackings)):
+            multiplicities = np.ascontiguousarray(found[k][:, used])
+            result[k].append((pairs, lengths[used], multiplicities))
+    return result
+
+
+def _grouped(
+    kinds: Sequence[int], rises: FloatArray, whole: bool
+) -> Iterator[tuple[tuple[tuple[int, int], ...], list[tuple[int, int]]]]:
+    """Species pairs that have the same distances, and the sublattice pairs that make them."""
+    members: dict[tuple[int, int], list[tuple[int, int]]] = {}
+    for i in range(len(kinds)):
+        for j in range(i, len(kinds)):
+            first, second = sorted((kinds[i], kinds[j]))
+            members.setdefault((first, second), []).append((i, j))
+    groups: dict[object, list[tuple[int, int]]] = {}
+    for pair, sublattices in members.items():
+        # Where every node is whole, only the heights of the sublattices count.
+        key = (
+            tuple(
+                sorted(
+                    (round(abs(rises[j] - rises[i]) / _SAME_RISE), i == j) for i, j in sublattices
+                )
+            )
+            if whole
+            else pair
+        )
+        groups.setdefault(key, []).append(pair)
+    for pairs in groups.values():
+        yield tuple(pairs), members[pairs[0]]
+
+
+@dataclass(frozen=True)
+class _Tables:
+    """Ordered pairs at each in-plane distance, by separation, of one particle.
+
+    Parameters
+    ----------
+    ahead, back : tuple of 2 ndarray of shape (n_layers, n_lengths)
+        At equal and at different positions, m layers up and m layers down.
+    """
+
+    ahead: tuple[FloatArray, FloatArray]
+    back: tuple[FloatArray, FloatArray]
+
+
+@dataclass(frozen=True)
+class _Grid:
+    """In-plane differences of nodes and the integers that tell their lengths.
+
+    Parameters
+    ----------
+    reach : tuple of 2 int
+        Largest difference along each vector.
+    equal, different : ndarray of shape (2 * reach + 1) of int
+        Number of the length of each difference, at equal positions and from A to B.
+    lengths : ndarray of shape (n_lengths,) of int
+        3 r^2 / a^2.
+    turns : bool
+        Whether a turn by 120 degrees maps all particles onto themselves.
+    """
+
+    reach: tuple[int, int]
+    equal: IntArray
+    different: IntArray
+    lengths: IntArray
+    turns: bool
+
+    @classmethod
+    def of(cls, layers: CloseLayers, fulls: Sequence[Cluster]) -> _Grid:
+        largest = max(fulls, key=lambda c: len(c.nodes))
+        spans = [np.ptp(_coarse(c.nodes), axis=0) for c in fulls]
+        reach = np.max(spans, axis=0)
+        a = np.arange(-reach[0], reach[0] + 1)[:, None]
+        b = np.arange(-reach[1], reach[1] + 1)[None, :]
+        equal = 3 * (a * a + a * b + b * b)
+        different = equal + 3 * (a + b) + 1
+        lengths = np.unique(np.concatenate([equal.ravel(), different.ravel()]))
+        numbers = np.zeros(int(lengths[-1]) + 1, dtype=np.int64)
+        numbers[lengths] = np.arange(len(lengths))
+        return cls(
+            (int(reach[0]), int(reach[1])),
+            numbers[equal],
+            numbers[different],
+            lengths,
+            _turns_onto_itself(largest),
+        )
+
+    def tables(self, layers: CloseLayers, cluster: Cluster, i: int, j: int) -> _Tables:
+        """Pairs from sublattice i to sublattice j of a particle."""
+        positions = layers.positions(cluster.nodes)
+        places = np.column_stack([cluster.nodes[:, 2], _coarse(cluster.nodes)])
+        low = places.min(axis=0)
+        extent = tuple((places.max(axis=0) - low + 1).tolist())
+        whole = cluster.occupancies is None or bool((cluster.occupancies == 1.0).all())
+        alike = i == j or cluster.filled is None
+
+        def transform(position: int, sublattice: int) -> _Transform:
+            taken = positions == position
+            if cluster.filled is not None:
+                taken = taken & cluster.filled[:, sublattice]
+            indicator = np.zeros(extent)
+            share = 1.0 if cluster.occupancies is None else cluster.occupancies[taken]
+            indicator[tuple((places[taken] - low).T)] = share
+            return _forward(indicator)
+
+        sums = np.zeros((2, 2, extent[0], len(self.lengths)))  # up or down, equal or different
+        starts = (0,) if self.turns else (0, 1, 2)
+        for start in starts:
+            other = (start + 1) % 3
+            first = [transform(k, i) for k in (start, other)]
+            second = first if alike else [transform(k, j) for k in (start, other)]
+            # Of two different positions one is B seen from A, or A seen from B: half of each.
+            for table, (x, y), numbers, share in (
+                (0, (0, 0), self.equal, 1.0),
+                (1, (0, 1), self.different, 0.5),
+                (1, (1, 0), self.different[::-1, ::-1], 0.5),
+            ):
+                for down in (False,) if alike else (False, True):
+                    pair = (second[y], first[x]) if down else (first[x], second[y])
+                    lengths = numbers[::-1, ::-1] if down else numbers
+                    found = _backward(*pair, extent)
+                    if whole:
+                        np.rint(found, out=found)
+                    else:
+                        found *= found > _NO_PAIR
+                    sums[int(down), table] += share * self._summed(found, lengths)
+        sums /= len(starts)
+        if alike:  # as many pairs m layers down as up
+            sums[1] = sums[0]
+        return _Tables((sums[0, 0], sums[0, 1]), (sums[1, 0], sums[1, 1]))
+
+    def _summed(self, correlation: FloatArray, numbers: IntArray) -> FloatArray:
+        """A correlation summed by in-plane length, of shape (n_layers, n_lengths)."""
+        n_layers, width_a, width_b = correlation.shape
+        half_a, half_b = width_a // 2, width_b // 2
+        (reach_a, reach_b), n_lengths = self.reach, len(self.lengths)
+        part = numbers[
+            reach_a - half_a : reach_a + half_a + 1, reach_b - half_b : reach_b + half_b + 1
+        ].ravel()
+        planes = correlation.reshape(n_layers, -1)
+        return np.array([np.bincount(part, plane, minlength=n_lengths) for plane in planes])
+
+
+def _forward(indicator: FloatArray) -> _Transform:
+    """Transform of an indicator, axis by axis, so that padding is not transformed."""
+    n0, n1, n2 = (fft.next_fast_len(2 * n - 1, real=True) for n in indicator.shape)
+    transform = fft.rfft(indicator, n2, axis=2)
+    transform = fft.fft(transform, n1, axis=1, overwrite_x=True)
+    return np.asarray(fft.fft(transform, n0, axis=0, overwrite_x=True))
+
+
+def _backward(first: _Transform, second: _Transform, extent: tuple[int, ...]) -> FloatArray:
+    """Correlation of two indicators, for layers at equal heights and above, all in-plane."""
+    product = first.conj()
+    product *= second
+    product = fft.ifft(product, axis=0, overwrite_x=True)[: extent[0]]
+    product = fft.ifft(product, axis=1, overwrite_x=True)
+    # Negative differences stand at the end of the axis.
+    product = np.take(product, np.arange(1 - extent[1], extent[1]), axis=1, mode="wrap")
+    n2 = fft.next_fast_len(2 * extent[2] - 1, real=True)
+    correlation = fft.irfft(product, n2, axis=2, overwrite_x=True)
+    return np.take(correlation, np.arange(1 - extent[2], extent[2]), axis=2, mode="wrap")
+
+
+def _turns_onto_itself(cluster: Cluster) -> bool:
+    """Whether a turn by 120 degrees about the hollow at the origin maps a particle onto itself."""
+    u, w, i = cluster.nodes.T
+    turned = np.column_stack([-u - w + 1, u, i])
+    own = np.column_stack([u, w, i])
+    share = np.ones(len(own)) if cluster.occupancies is None else cluster.occupancies
+    filled = np.zeros((len(own), 0)) if cluster.filled is None else cluster.filled
+    low = np.minimum(own.min(axis=0), turned.min(axis=0))
+    extent = np.maximum(own.max(axis=0), turned.max(axis=0)) - low + 1
+    keys, others = (np.ravel_multi_index((x - low).T, extent) for x in (own, turned))
+    first, second = np.argsort(keys), np.argsort(others)
+    return bool(
+        np.array_equal(keys[first], others[second])
+        and np.allclose(share[first], share[second], atol=1e-9)
+        and np.array_equal(filled[first], filled[second])
+    )
+
+
+def _coarse(nodes: IntArray) -> IntArray:
+    """Indices of fine nodes along the vectors of a layer, each position counted from its own."""
+    u, w = nodes[:, 0], nodes[:, 1]
+    position = (u - w) % 3
+    start = u - position
+    return np.column_stack([(start - w) // 3, (start + 2 * w) // 3])
+
+
+class _Term:
+    """Distances of one pair of sublattices, and the sums that a stacking makes of its tables."""
+
+    def __init__(self, layers: CloseLayers, grid: _Grid, n_layers: int, rise: float) -> None:
+        in_plane = grid.lengths * (layers.spacing**2 / 3.0)
+        up = np.arange(n_layers) * layers.height
+        self.is_equal: BoolArray = grid.lengths % 3 == 0
+        self.distances = np.sqrt(
+            np.stack([in_plane + (sign * up[:, None] + rise) ** 2 for sign in (1, -1)])
+        )
+        self.place = np.zeros(self.distances.shape, dtype=np.int64)
+
+    def add(
+        self, counts: FloatArray, tables: _Tables, probability: FloatArray, weight: float
+    ) -> None:
+        """Add the expected pairs of a particle."""
+        for side, (equal, different) in enumerate((tables.ahead, tables.back)):
+            n = len(equal)
+            p = probability[:n, None]
+            expected = np.where(self.is_equal, p * equal, (1.0 - p) * different)
+            if side == 1:
+                expected[0] = 0.0  # a layer and itself were counted
+            place = self.place[side, :n]
+            counts += weight * np.bincount(place.ravel(), expected.ravel(), minlength=len(counts))
+
+
+def _joined(parts: Sequence[FloatArray]) -> tuple[FloatArray, list[IntArray]]:
+    """Different distances of all parts, ascending, and the place of each among them."""
+    lengths = np.concatenate([part.ravel() for part in parts])
+    order = np.argsort(lengths, kind="stable")
+    ordered = lengths[order]
+    new = np.concatenate([[False], np.diff(ordered) > _SAME_DISTANCE])
+    number = np.empty(len(lengths), dtype=np.int64)
+    number[order] = np.cumsum(new)
+    starts = np.flatnonzero(np.concatenate([[True], new[1:]]))
+    ends = np.cumsum([part.size for part in parts])
+    places = np.split(number, ends[:-1])
+    return ordered[starts], [p.reshape(part.shape) for p, part in zip(places, parts, strict=True)]
