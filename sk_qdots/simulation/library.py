@@ -28,7 +28,7 @@ from .._typing import Float32Array, FloatArray, JsonObject
 from .checks import axis_values, positive
 from .clusters import Fill, homologous_series
 from .crystal import Crystal, as_crystal
-from .debye import AtomicFactors, checked_q, pair_sums
+from .debye import AtomicFactors, checked_q, strained_pair_sums
 from .distances import DistanceTable, distance_table, stacked_tables
 from .library_files import NetCDFLibrary, ZarrLibrary, fingerprint, library_file
 from .moments import Weighting, lognormal_upper_diameter, normal_upper_diameter
@@ -485,11 +485,9 @@ def _population_intensity(
         counts, self_counts = rows @ table.counts, rows @ table.self_counts
         units = (rows @ table.formula_units)[:, None]
         mixed = table.average(rows) if len(rows) < len(table) else None
-        for k, strain in enumerate(strains):
-            if mixed is not None:
-                sums = pair_sums(mixed, q, strain=strain)
-            else:
-                sums = [rows @ s for s in pair_sums(table, q, strain=strain)]
+        strained = strained_pair_sums(table if mixed is None else mixed, q, strains)
+        for k in range(len(strains)):
+            sums = [group[k] if mixed is not None else rows @ group[k] for group in strained]
             for b, factor in enumerate(factors):
                 result[b, :, k] = factor.intensity(counts, self_counts, sums) / units
     return number, result.reshape(len(factors), *weights.shape[:2], len(strains), len(q))
