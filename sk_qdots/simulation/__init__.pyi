@@ -13,6 +13,12 @@ from .moments import (
     surface_mean,
     volume_mean,
 )
+from .multiply_twinned import (
+    MultiplyTwinnedSeries,
+    decahedron,
+    icosahedron,
+    multiply_twinned_series,
+)
 from .populations import histogram_weights, lognormal_weights, normal_weights
 from .q_grid import default_q_grid, q_from_two_theta, two_theta_from_q
 from .scattering_factors import (
@@ -34,6 +40,7 @@ __all__ = [
     "DistanceTable",
     "Ellipsoid",
     "FreeAtoms",
+    "MultiplyTwinnedSeries",
     "PairDistances",
     "Platelet",
     "Polyhedron",
@@ -45,16 +52,19 @@ __all__ = [
     "cut_cluster",
     "debye_intensity",
     "debye_waller_factor",
+    "decahedron",
     "default_q_grid",
     "distance_table",
     "energy_from_wavelength",
     "form_factor",
     "histogram_weights",
     "homologous_series",
+    "icosahedron",
     "lognormal_moments",
     "lognormal_parameters",
     "lognormal_upper_diameter",
     "lognormal_weights",
+    "multiply_twinned_series",
     "neutron_scattering_length",
     "normal_upper_diameter",
     "normal_weights",

@@ -32,6 +32,7 @@ from .debye import AtomicFactors, checked_q, pair_sums
 from .distances import DistanceTable, distance_table
 from .library_files import NetCDFLibrary, ZarrLibrary, fingerprint, library_file
 from .moments import Weighting, lognormal_upper_diameter, normal_upper_diameter
+from .multiply_twinned import check_twinned, is_twinned, multiply_twinned_series
 from .populations import lognormal_weights, normal_weights
 from .q_grid import default_q_grid
 from .shapes import Shape, as_shape
@@ -97,7 +98,9 @@ def simulate_library(
     wavelength : float, default=0.56
         In Angstrom; f', f'' and the Compton scattering depend on it.
     shape : str, Shape or sequence of these, default="sphere"
-        Shape of the particles; a sequence adds the dimension ``shape``.
+        Shape of the particles; a sequence adds the dimension ``shape``. Of fcc metals
+        also ``"icosahedron"``, ``"decahedron"`` and ``"Marks decahedron"``
+        (:func:`sk_qdots.simulation.multiply_twinned_series`).
     fill : {"volume", "cells", "atoms"}, default="volume"
         How particles are cut (:func:`sk_qdots.simulation.cut_cluster`): as many whole
         cells as the volume holds, the outermost shell filled in part, as in the
@@ -262,6 +265,9 @@ def _checked(
                 f"the distance table of {crystal.name} is not a series of ascending diameters "
                 "(free atoms, or a series in two sizes); mix it with table.average(weights)"
             )
+    for one in names:
+        if is_twinned(one) and isinstance(request.crystal, Crystal):
+            check_twinned(one, request.crystal)
     return request
 
 
@@ -295,7 +301,7 @@ def _planned(request: _Request, progress: bool) -> _Plan:
         largest = float(axes["diameter"].max())
         upper = max(upper_diameter(largest, d, weighting=weighting) for d in axes["dispersion"])
         tables = [
-            distance_table(homologous_series(crystal, upper, as_shape(s), fill=request.fill))
+            _series_table(crystal, upper, s, request.fill)
             for s in tqdm(request.shapes, desc=f"Distances {crystal.name}", disable=not progress)
         ]
     moments = list(itertools.product(axes["diameter"], axes["dispersion"]))
@@ -318,6 +324,15 @@ def _planned(request: _Request, progress: bool) -> _Plan:
     return _Plan(
         tables, weights, factors, axes, _tasks(len(tables), len(b_values), axes), frame, dims
     )
+
+
+def _series_table(
+    crystal: Crystal, max_diameter: float, shape: str | Shape, fill: Fill
+) -> DistanceTable:
+    """Distances of the series of one shape."""
+    if isinstance(shape, str) and is_twinned(shape):
+        return multiply_twinned_series(crystal, max_diameter, shape, fill=fill).table()
+    return distance_table(homologous_series(crystal, max_diameter, as_shape(shape), fill=fill))
 
 
 def _frame(
