@@ -1,5 +1,6 @@
 from .atoms import FreeAtoms
 from .clusters import Cluster, cut_cluster, homologous_series, two_axis_series
+from .core_shell import core_shell, diffuse_surface
 from .crystal import Crystal
 from .debye import debye_intensity, pair_sums
 from .distances import DistanceTable, PairDistances, distance_table
@@ -49,11 +50,13 @@ __all__ = [
     "Sublattice",
     "as_shape",
     "compton_intensity",
+    "core_shell",
     "cut_cluster",
     "debye_intensity",
     "debye_waller_factor",
     "decahedron",
     "default_q_grid",
+    "diffuse_surface",
     "distance_table",
     "energy_from_wavelength",
     "form_factor",

@@ -383,7 +383,10 @@ def as_shape(shape: str | Shape) -> Shape:
     if isinstance(shape, Shape):
         return shape
     if not isinstance(shape, str) or shape.replace("_", " ") not in _NAMED:
-        raise ValueError(f"shape is {shape!r}; known: {', '.join(_NAMED)}, or a Shape")
+        raise ValueError(
+            f"shape is {shape!r}; known: {', '.join(_NAMED)}, or a Shape (icosahedra and decahedra "
+            "are no convex bodies of one crystal: multiply_twinned_series)"
+        )
     return _NAMED[shape.replace("_", " ")]
 
 
