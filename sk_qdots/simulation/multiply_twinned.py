@@ -92,7 +92,7 @@ __all__ = [
 KINDS = ("icosahedron", "decahedron", "Marks decahedron")
 
 _MOST_ATOMS = 200_000  # of one particle: 2e10 pairs, a minute on one processor
-_MOST_EVALUATIONS = 1.5e10  # distances of a series: a minute
+_MOST_EVALUATIONS = 1.3e10  # distances of a series: a minute
 _LEAST_OCCUPANCY = 1e-3  # an outermost shell that is filled less than this is left out
 _SAME = 1e-6  # relative; lengths of a metal's lattice this near to each other are equal
 _GOLDEN = (1.0 + np.sqrt(5.0)) / 2.0
