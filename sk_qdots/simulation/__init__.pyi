@@ -1,6 +1,7 @@
 from .atoms import FreeAtoms
 from .cluster import Cluster
 from .clusters import cut_cluster, homologous_series, two_axis_series
+from .core_shell import core_shell, diffuse_surface
 from .crystal import Crystal
 from .debye import debye_intensity, pair_sums
 from .distances import DistanceTable, PairDistances, distance_table, stacked_tables
@@ -15,6 +16,12 @@ from .moments import (
     number_mean,
     surface_mean,
     volume_mean,
+)
+from .multiply_twinned import (
+    MultiplyTwinnedSeries,
+    decahedron,
+    icosahedron,
+    multiply_twinned_series,
 )
 from .populations import histogram_weights, lognormal_weights, normal_weights
 from .q_grid import default_q_grid, q_from_two_theta, two_theta_from_q
@@ -48,6 +55,7 @@ __all__ = [
     "DistanceTable",
     "Ellipsoid",
     "FreeAtoms",
+    "MultiplyTwinnedSeries",
     "PairDistances",
     "Platelet",
     "Polyhedron",
@@ -60,20 +68,25 @@ __all__ = [
     "as_shape",
     "close_layers",
     "compton_intensity",
+    "core_shell",
     "cut_cluster",
     "debye_intensity",
     "debye_waller_factor",
+    "decahedron",
     "default_q_grid",
+    "diffuse_surface",
     "distance_table",
     "energy_from_wavelength",
     "form_factor",
     "histogram_weights",
     "homologous_series",
+    "icosahedron",
     "ideal_layers",
     "lognormal_moments",
     "lognormal_parameters",
     "lognormal_upper_diameter",
     "lognormal_weights",
+    "multiply_twinned_series",
     "neutron_scattering_length",
     "normal_upper_diameter",
     "normal_weights",

@@ -32,6 +32,7 @@ from .debye import AtomicFactors, checked_q, strained_pair_sums
 from .distances import DistanceTable, distance_table, stacked_tables
 from .library_files import NetCDFLibrary, ZarrLibrary, fingerprint, library_file
 from .moments import Weighting, lognormal_upper_diameter, normal_upper_diameter
+from .multiply_twinned import check_twinned, is_multiply_twinned, multiply_twinned_series
 from .populations import lognormal_weights, normal_weights
 from .q_grid import default_q_grid
 from .shapes import Shape, as_shape
@@ -105,7 +106,9 @@ def simulate_library(
     wavelength : float, default=0.56
         In Angstrom; f', f'' and the Compton scattering depend on it.
     shape : str, Shape or sequence of these, default="sphere"
-        Shape of the particles; a sequence adds the dimension ``shape``.
+        Shape of the particles; a sequence adds the dimension ``shape``. Of fcc metals
+        also ``"icosahedron"``, ``"decahedron"`` and ``"Marks decahedron"``
+        (:func:`sk_qdots.simulation.multiply_twinned_series`).
     fill : {"volume", "cells", "atoms"}, default="volume"
         How particles are cut (:func:`sk_qdots.simulation.cut_cluster`): as many whole
         cells as the volume holds, the outermost shell filled in part, as in the
@@ -300,6 +303,9 @@ def _checked(
                 f"the distance table of {crystal.name} is not a series of ascending diameters "
                 "(free atoms, or a series in two sizes); mix it with table.average(weights)"
             )
+    for one in names:
+        if is_multiply_twinned(one) and isinstance(request.crystal, Crystal):
+            check_twinned(one, request.crystal)
     return request
 
 
@@ -340,7 +346,7 @@ def _planned(request: _Request, progress: bool) -> _Plan:
         tables = [
             table
             for s in tqdm(request.shapes, desc=f"Distances {crystal.name}", disable=not progress)
-            for table in _series_tables(crystal, upper, as_shape(s), request)
+            for table in _series_tables(crystal, upper, s, request)
         ]
     moments = list(itertools.product(axes["diameter"], axes["dispersion"]))
     sizes = (len(axes["diameter"]), len(axes["dispersion"]))
@@ -365,13 +371,23 @@ def _planned(request: _Request, progress: bool) -> _Plan:
 
 
 def _series_tables(
-    crystal: Crystal, upper: float, shape: Shape, request: _Request
+    crystal: Crystal, max_diameter: float, shape: str | Shape, request: _Request
 ) -> list[DistanceTable]:
     """Distances of the particles of one shape: one table, or one for each stacking."""
+    if isinstance(shape, str) and is_multiply_twinned(shape):
+        if request.faults:
+            raise ValueError(
+                f"{next(iter(request.faults))}s does not apply to the shape {shape!r}, which has "
+                "twin planes of its own"
+            )
+        return [multiply_twinned_series(crystal, max_diameter, shape, fill=request.fill).table()]
+    body = as_shape(shape)
     if not request.faults:
-        return [distance_table(homologous_series(crystal, upper, shape, fill=request.fill))]
+        return [distance_table(homologous_series(crystal, max_diameter, body, fill=request.fill))]
     try:
-        series = homologous_series(crystal, upper, shape, fill=request.fill, stacking=Stacking())
+        series = homologous_series(
+            crystal, max_diameter, body, fill=request.fill, stacking=Stacking()
+        )
     except ValueError as error:
         raise ValueError(f"{next(iter(request.faults))}s: {error}") from None
     return stacked_tables(series, request.stackings)

@@ -417,7 +417,10 @@ def as_shape(shape: str | Shape) -> Shape:
     if isinstance(shape, str) and shape.startswith("twinned "):
         return Twinned(as_shape(shape.removeprefix("twinned ")))
     if not isinstance(shape, str) or shape.replace("_", " ") not in _NAMED:
-        raise ValueError(f"shape is {shape!r}; known: {', '.join(_NAMED)}, or a Shape")
+        raise ValueError(
+            f"shape is {shape!r}; known: {', '.join(_NAMED)}, or a Shape (icosahedra and decahedra "
+            "are no convex bodies of one crystal: multiply_twinned_series)"
+        )
     return _NAMED[shape.replace("_", " ")]
 
 

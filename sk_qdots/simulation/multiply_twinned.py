@@ -1,0 +1,570 @@
+r"""Multiply twinned particles of fcc metals: decahedra and icosahedra.
+
+Both are made of tetrahedra of the fcc crystal that share twin planes. The tetrahedra do not fill
+space: five of them leave a gap of :math:`360 - 5 \arccos(1/3) = 7.36` degrees around their common
+edge [1]_. It is closed by one homogeneous deformation of each, the same for all, that leaves the
+vectors in two twin planes (decahedron), or the three that lead outwards (icosahedron), equally
+long and opens the angle between them:
+
+.. math::
+
+    \mathbf r = i\, \mathbf e_s + j\, \mathbf e_{s+1} + k\, \mathbf d, \qquad
+    |\mathbf e_s| = \tfrac{\sqrt 3}{2} d, \quad
+    \angle(\mathbf e_s, \mathbf e_{s+1}) = 72^\circ \;(70.53^\circ \text{ in the crystal})
+
+in the sector :math:`s` of a decahedron, with :math:`\mathbf d` along the common [110] axis, along
+which each step of :math:`i` or :math:`j` also goes half of :math:`d`; and
+
+.. math::
+
+    \mathbf r = a\, \mathbf v_1 + b\, \mathbf v_2 + c\, \mathbf v_3, \qquad
+    |\mathbf v| = d, \quad
+    |\mathbf v_1 - \mathbf v_2| = \frac{d}{\sin 72^\circ} = 1.0515\, d
+
+in one of the twenty tetrahedra of an icosahedron, whose shell :math:`a + b + c = n` has
+:math:`10 n^2 + 2` atoms [2]_. Of the twelve neighbours of an atom ten are at :math:`d` and two at
+:math:`1.0181\, d` in a decahedron; in an icosahedron six are at :math:`d`, those in neighbouring
+shells, and six at :math:`1.0515\, d`, those in its own. The length :math:`d` follows from the
+volume of an atom, which is that of the crystal: :math:`0.9971` (decahedron) and :math:`0.9759`
+(icosahedron) times the crystal's neighbour distance. The mean distance of the neighbours is then
+the crystal's too, to 1e-4 and 1e-3 of it. Real particles spread this strain unevenly; that is not
+modelled. Sizes are diameters of the sphere that has the volume of the :math:`N` atoms,
+
+.. math:: D = \left( 6 N V_\mathrm{atom} / \pi \right)^{1/3}
+
+A series grows by shells, those of a gauge :math:`g` that puts an atom on the surface
+(:mod:`sk_qdots.simulation.shapes`). With the number :math:`\rho = i + j` of the ring and the
+height :math:`z` in units of :math:`d`:
+
+====================  ==================================================  =====================
+particle              gauge                                               complete shells
+====================  ==================================================  =====================
+icosahedron           :math:`a + b + c`                                   13, 55, 147, 309, ...
+decahedron [3]_       :math:`\max(\rho/2 + |z|,\; \rho)`                  13, 55, 147, 309, ...
+Marks decahedron      :math:`\max(\rho/4 + |z|/2,\; \rho/3,\; i/2, j/2)`  75, 434, 1308, ...
+====================  ==================================================  =====================
+
+Ino's decahedron has square (100) faces; that of Marks [4]_ has edges re-entrant by as much as its
+(100) faces are wide. Magic numbers alone are coarse, 0.46 nm apart for Pt, and a population of 2 nm
+would sit on two or three of them. So with ``fill="volume"`` particle :math:`n` has exactly
+:math:`n^3` atoms, as every shape does (:mod:`sk_qdots.simulation.clusters`): the outermost shell is
+occupied in part, and scatters as the average density of particles whose outermost shells differ
+(:math:`o^2` in the self term). The other fills give the complete shells only.
+
+Validated against sums over all pairs of atoms, Mackay's numbers, and the coordinates that ASE has
+for clusters, in ``tests/simulation/test_multiply_twinned.py``.
+
+References
+----------
+.. [1] C. Y. Yang, J. Cryst. Growth 47, 274 (1979).
+.. [2] A. L. Mackay, Acta Cryst. 15, 916 (1962).
+.. [3] S. Ino, J. Phys. Soc. Jpn. 21, 346 (1966).
+.. [4] L. D. Marks, J. Cryst. Growth 61, 556 (1983).
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import combinations
+
+import numpy as np
+
+from .._typing import FloatArray, IntArray
+from ._shell_pairs import shell_pairs
+from .atoms import FreeAtoms
+from .checks import positive
+from .clusters import Fill
+from .crystal import Crystal, as_crystal
+from .distances import DistanceTable, PairDistances
+
+__all__ = [
+    "MultiplyTwinnedSeries",
+    "check_twinned",
+    "decahedron",
+    "icosahedron",
+    "is_multiply_twinned",
+    "multiply_twinned_series",
+]
+
+KINDS = ("icosahedron", "decahedron", "Marks decahedron")
+
+_MOST_ATOMS = 200_000  # of one particle: 2e10 pairs, a minute on one processor
+_MOST_EVALUATIONS = 1.3e10  # distances of a series: a minute
+_LEAST_OCCUPANCY = 1e-3  # an outermost shell that is filled less than this is left out
+_SAME = 1e-6  # relative; lengths of a metal's lattice this near to each other are equal
+_GOLDEN = (1.0 + np.sqrt(5.0)) / 2.0
+
+
+def icosahedron(crystal: Crystal | str, n_shells: int) -> FreeAtoms:
+    """Build a Mackay icosahedron.
+
+    Parameters
+    ----------
+    crystal : Crystal or str
+        An fcc metal, or the name of a built-in one.
+    n_shells : int
+        Complete shells around the central atom; 1 makes 13 atoms, 2 makes 55.
+
+    Returns
+    -------
+    FreeAtoms
+        Its centre is the origin; the volume of an atom is the crystal's.
+
+    Raises
+    ------
+    ValueError
+        If the crystal is not an fcc metal, or ``n_shells`` is not a positive integer or makes
+        more than 200,000 atoms.
+
+    Examples
+    --------
+    >>> from sk_qdots.simulation import icosahedron
+    >>> [len(icosahedron("Au", n)) for n in (1, 2, 3, 4)]
+    [13, 55, 147, 309]
+    """
+    crystal = _fcc_metal(crystal)
+    n_shells = _count("n_shells", n_shells, 1)
+    n_atoms = (10 * n_shells**3 + 15 * n_shells**2 + 11 * n_shells + 3) // 3
+    _check_size(f"n_shells is {n_shells}", n_atoms)
+    return _free(crystal, "icosahedron", _icosahedral(n_shells).positions)
+
+
+def decahedron(crystal: Crystal | str, width: int, height: int = 1, notch: int = 0) -> FreeAtoms:
+    """Build a decahedron, also Ino's truncated and Marks's re-entrant one.
+
+    Parameters
+    ----------
+    crystal : Crystal or str
+        An fcc metal, or the name of a built-in one.
+    width : int
+        Atoms along each of the five (100) faces, across the axis.
+    height : int, default=1
+        Atoms along these faces, along the axis; 1 makes a pentagonal bipyramid.
+    notch : int, default=0
+        Depth of the re-entrant edges, in atoms; 0 makes none. In Marks's (m, n, p) m is the
+        width, n the height and p the notch plus 1.
+
+    Returns
+    -------
+    FreeAtoms
+        The fivefold axis is z and the centre the origin; the volume of an atom is the crystal's.
+
+    Raises
+    ------
+    ValueError
+        If the crystal is not an fcc metal, or a number is not an integer in its range or makes
+        more than 200,000 atoms.
+
+    Examples
+    --------
+    >>> from sk_qdots.simulation import decahedron
+    >>> len(decahedron("Pt", 3)), len(decahedron("Pt", 3, 3)), len(decahedron("Pt", 2, 2, notch=1))
+    (23, 55, 75)
+    """
+    crystal = _fcc_metal(crystal)
+    width, height, notch = (
+        _count(name, value, least)
+        for name, value, least in (("width", width, 1), ("height", height, 1), ("notch", notch, 0))
+    )
+    given = f"width is {width}, height {height} and notch {notch}"
+    ring = width - 1 + 2 * notch
+    _check_size(given, 5.0 * ring**2 * (height + ring / 3.0) / 2.0)  # before the columns are made
+    columns = _columns(ring, ring - notch)
+    heights = ring + height - columns.sum(axis=1)  # atoms of each column
+    _check_size(given, float(5 * heights.sum() + ring + height))
+    sites = _stacked(columns, heights, ring + height)
+    return _free(
+        crystal, "decahedron" if notch == 0 else "Marks decahedron", _decahedral_positions(sites)
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class MultiplyTwinnedSeries:
+    """Multiply twinned particles of one kind, in order of size.
+
+    Made by :func:`multiply_twinned_series`. It is a sequence of :class:`FreeAtoms`. Where the
+    outermost shell is there in part, its atoms have that occupancy, and by themselves scatter
+    as if the others were missing at random; in :meth:`table` they scatter as the average
+    density.
+
+    Parameters
+    ----------
+    crystal : Crystal
+        The metal.
+    kind : str
+        ``"icosahedron"``, ``"decahedron"`` or ``"Marks decahedron"``.
+    particles : tuple of (int, float)
+        Outermost shell of each particle and the share of it that is there.
+
+    Examples
+    --------
+    >>> from sk_qdots.simulation import multiply_twinned_series
+    >>> series = multiply_twinned_series("Pt", 2.0, "icosahedron", fill="atoms")
+    >>> series[2], series.diameters.round(2)
+    (FreeAtoms(Pt icosahedron: 55 Pt), array([0.31, 0.72, 1.17, 1.62, 2.07]))
+    """
+
+    crystal: Crystal
+    kind: str
+    particles: tuple[tuple[int, float], ...]
+
+    def __len__(self) -> int:
+        return len(self.particles)
+
+    def __repr__(self) -> str:
+        return (
+            f"MultiplyTwinnedSeries({self.crystal.name} {self.kind}: {len(self)} particles to "
+            f"{self.diameters[-1]:.3g} nm)"
+        )
+
+    def __iter__(self) -> Iterator[FreeAtoms]:
+        return (self[k] for k in range(len(self)))
+
+    def __getitem__(self, number: int) -> FreeAtoms:
+        shell, share = self.particles[number]
+        structure = self._structure
+        start, end = (int(structure.ends[s]) if s >= 0 else 0 for s in (shell - 1, shell))
+        parts = np.repeat([1.0, share], [start, end - start])
+        return _free(self.crystal, self.kind, structure.positions[:end], parts)
+
+    @property
+    def _structure(self) -> _Structure:
+        return _structure(self.kind, self.particles[-1][0])
+
+    @property
+    def n_atoms(self) -> FloatArray:
+        """Atoms of each particle, array of shape (n_particles,); those in part count in part."""
+        return self._sums(power=1)
+
+    @property
+    def diameters(self) -> FloatArray:
+        """Equivalent-sphere diameters, array of shape (n_particles,), in nm."""
+        return np.asarray(self.crystal.node_diameter * np.cbrt(self.n_atoms))
+
+    def _sums(self, power: int) -> FloatArray:
+        """Sum over the atoms of each particle of a power of how much of them is there."""
+        shells = np.array([shell for shell, _ in self.particles])
+        shares = np.array([share for _, share in self.particles])
+        ends = np.concatenate(([0], self._structure.ends))
+        return np.asarray(ends[shells] + (ends[shells + 1] - ends[shells]) * shares**power)
+
+    def table(self) -> DistanceTable:
+        """Count the pair distances of all particles.
+
+        Returns
+        -------
+        DistanceTable
+            With ascending diameters, as :func:`simulate_library` takes it. Distances are the
+            points of a grid of 0.004 Angstrom, between which those of the particles are shared
+            such that patterns are right to 1e-6 of the pair scattering at 15 1/Angstrom; some
+            multiplicities are negative.
+
+        Examples
+        --------
+        >>> from sk_qdots.simulation import multiply_twinned_series
+        >>> table = multiply_twinned_series("Pt", 3.0, "decahedron").table()
+        >>> len(table), int(table.counts[4, 0])
+        (10, 125)
+        """
+        structure = self._structure
+        distances, multiplicities = shell_pairs(
+            _unit_length(self.crystal, self.kind) * structure.positions,
+            structure.ends,
+            structure.representatives,
+            structure.sizes,
+            list(self.particles),
+        )
+        counts = self._sums(power=1)
+        return DistanceTable(
+            name=f"{self.crystal.name} {self.kind}",
+            species=(self.crystal.sublattices[0].species,),
+            diameters=self.diameters,
+            counts=counts[:, None],
+            self_counts=self._sums(power=2)[:, None],
+            formula_units=counts,
+            groups=(PairDistances(((0, 0),), distances, multiplicities),),
+        )
+
+
+def multiply_twinned_series(
+    crystal: Crystal | str,
+    max_diameter: float,
+    kind: str = "icosahedron",
+    *,
+    fill: Fill = "volume",
+) -> MultiplyTwinnedSeries:
+    """Build the series of multiply twinned particles of one kind up to a largest size.
+
+    Parameters
+    ----------
+    crystal : Crystal or str
+        An fcc metal, or the name of a built-in one.
+    max_diameter : float
+        Equivalent-sphere diameter that the last particle reaches or just exceeds, in nm.
+    kind : {"icosahedron", "decahedron", "Marks decahedron"}, default="icosahedron"
+        Decahedra have square (100) faces, those of Marks edges re-entrant by as much.
+    fill : {"volume", "cells", "atoms"}, default="volume"
+        Exactly n^3 atoms, the outermost shell filled in part; or complete shells alone, which
+        the other two mean.
+
+    Returns
+    -------
+    MultiplyTwinnedSeries
+
+    Raises
+    ------
+    ValueError
+        If the crystal is not an fcc metal, a name is not known, or ``max_diameter`` is not a
+        positive number or so large that counting would take more than a minute.
+
+    Examples
+    --------
+    >>> from sk_qdots.simulation import multiply_twinned_series
+    >>> multiply_twinned_series("Pt", 6.0, "Marks decahedron")
+    MultiplyTwinnedSeries(Pt Marks decahedron: 20 particles to 6.13 nm)
+    """
+    crystal = _fcc_metal(crystal)
+    name = _kind("kind", kind)
+    if fill not in ("cells", "volume", "atoms"):
+        raise ValueError(f"fill is {fill!r}; it must be 'cells', 'volume' or 'atoms'")
+    ratio = positive("max_diameter", max_diameter, "nm") / crystal.node_diameter
+    _check_cost(crystal, name, max_diameter, ratio**3)
+    n_particles = int(np.ceil(ratio - 1e-9))
+    ends = _shell_ends(name, n_particles**3)
+    if fill != "volume":
+        last = int(np.searchsorted(ends, ratio**3 * (1.0 - _SAME)))
+        return MultiplyTwinnedSeries(crystal, name, tuple((k, 1.0) for k in range(last + 1)))
+    particles = []
+    for n in range(1, n_particles + 1):
+        shell = int(np.searchsorted(ends, n**3))
+        start = int(ends[shell - 1]) if shell else 0
+        share = (n**3 - start) / (int(ends[shell]) - start)
+        particles.append((shell - 1, 1.0) if share < _LEAST_OCCUPANCY else (shell, share))
+    return MultiplyTwinnedSeries(crystal, name, tuple(particles))
+
+
+def is_multiply_twinned(shape: object) -> bool:
+    """Whether a shape is the name of a multiply twinned particle."""
+    return isinstance(shape, str) and shape.replace("_", " ") in KINDS
+
+
+def check_twinned(shape: str, crystal: Crystal) -> None:
+    """Refuse a crystal that is not an fcc metal, and say that the shape needs one."""
+    _fcc_metal(crystal, f"shape is {shape!r} and the crystal")
+
+
+@dataclass(frozen=True, eq=False)
+class _Structure:
+    """Atoms in units of the distance d, shell by shell, and the orbits of their point group."""
+
+    positions: FloatArray
+    ends: IntArray
+    representatives: IntArray
+    sizes: IntArray
+
+
+def _count(name: str, value: int, least: int) -> int:
+    try:
+        number = operator.index(value)
+    except TypeError:
+        number = least - 1
+    if number < least or isinstance(value, bool):
+        raise ValueError(f"{name} is {value!r}; it must be an integer, {least} or more")
+    return number
+
+
+def _check_size(what: str, n_atoms: float) -> None:
+    if n_atoms > _MOST_ATOMS:
+        raise ValueError(
+            f"{what}: {n_atoms:,.0f} atoms, more than {_MOST_ATOMS:,}, would take minutes to "
+            "count; take a smaller one"
+        )
+
+
+def _check_cost(crystal: Crystal, kind: str, max_diameter: float, n_atoms: float) -> None:
+    """Refuse a series that would be counted for more than a minute."""
+    largest = (2.0 * _ORDER[kind] * _MOST_EVALUATIONS) ** 0.5  # atoms
+    if n_atoms > largest:
+        limit = crystal.node_diameter * np.cbrt(largest)
+        raise ValueError(
+            f"max_diameter is {max_diameter:g} nm: to count the distances of the {kind} series "
+            f"of {crystal.name} would take more than a minute; at most {limit:.3g} nm (a library "
+            "of wide size distributions reaches beyond its diameters: take smaller dispersions)"
+        )
+
+
+def _fcc_metal(crystal: Crystal | str, given: str = "crystal is") -> Crystal:
+    """The crystal, if it has one atom at each node of a face-centred cubic lattice."""
+    crystal = as_crystal(crystal)
+    steps = np.array(np.meshgrid(*[np.arange(-3, 4)] * 3)).reshape(3, -1).T
+    lengths = np.sort(np.linalg.norm(steps @ crystal.lattice, axis=1))[1:13]
+    # No other lattice has twelve neighbours.
+    if len(crystal.sublattices) != 1 or lengths[-1] > lengths[0] * (1.0 + _SAME):
+        raise ValueError(
+            f"{given} {crystal.name}; multiply twinned particles are of fcc metals: one atom at "
+            "each node of a face-centred cubic lattice, such as Crystal.builtin('Pt'), or "
+            "Crystal.from_cif(path) of another, with primitive=True"
+        )
+    return crystal
+
+
+def _kind(name: str, kind: str) -> str:
+    if not is_multiply_twinned(kind):
+        raise ValueError(f"{name} is {kind!r}; it must be one of {', '.join(map(repr, KINDS))}")
+    return kind.replace("_", " ")
+
+
+def _unit_length(crystal: Crystal, kind: str) -> float:
+    """The distance d, in Angstrom, with which an atom has the volume that the crystal gives it."""
+    return float(np.cbrt(crystal.cell_volume / _ATOM_VOLUME[kind]))
+
+
+def _free(
+    crystal: Crystal, kind: str, positions: FloatArray, parts: FloatArray | float = 1.0
+) -> FreeAtoms:
+    atom = crystal.sublattices[0]
+    return FreeAtoms(
+        [atom.element] * len(positions),
+        _unit_length(crystal, kind) * positions,
+        b_iso=atom.b_iso,
+        occupancy=atom.occupancy * parts,
+        charges=atom.charge,
+        name=f"{crystal.name} {kind}",
+    )
+
+
+@lru_cache(maxsize=4)
+def _structure(kind: str, last: int) -> _Structure:
+    """All shells up to the last one, of the number that :func:`_shell_ends` has for it."""
+    if kind == "icosahedron":
+        return _icosahedral(last)
+    n = 1
+    while len(np.unique(_gauges(kind, _decahedral_sites(kind, n)))) <= last:
+        n += max(1, n // 4)
+    sites = _decahedral_sites(kind, n)
+    gauges = _gauges(kind, sites)
+    kept = gauges <= np.unique(gauges)[last]
+    sites, gauges = sites[kept], gauges[kept]
+    # Mirror planes exchange i and j, and z and -z; turns lead from sector to sector.
+    rows = np.stack([sites[:, 1:3].min(axis=1), sites[:, 1:3].max(axis=1), abs(sites[:, 3])])
+    return _ordered(_decahedral_positions(sites), gauges, rows.T)
+
+
+def _ordered(positions: FloatArray, gauges: IntArray, orbits: IntArray) -> _Structure:
+    """Atoms by shell; those whose rows of ``orbits`` are equal are one orbit."""
+    order = np.argsort(gauges, kind="stable")
+    _, ends = np.unique(gauges[order], return_index=True)
+    base = int(orbits.max()) + 1
+    keys = orbits[order] @ (base ** np.arange(3, dtype=np.int64))
+    _, first, sizes = np.unique(keys, return_index=True, return_counts=True)
+    ascending = np.argsort(first)
+    return _Structure(
+        positions[order],
+        np.append(ends[1:], len(order)),
+        first[ascending],
+        sizes[ascending],
+    )
+
+
+def _icosahedral(n_shells: int) -> _Structure:
+    """Shells 0 to n of an icosahedron: corners, edges and faces of each."""
+    corners = np.array(
+        [np.roll([0.0, s, t * _GOLDEN], k) for k in range(3) for s in (-1, 1) for t in (-1, 1)]
+    )
+    corners /= np.linalg.norm(corners[0])
+    near = corners @ corners.T > 0.4  # 0.447 for neighbours, then -0.447
+    edges = np.array([e for e in combinations(range(12), 2) if near[e]])
+    faces = np.array(
+        [
+            (a, b, c)
+            for a, b, c in combinations(range(12), 3)
+            if near[a, b] and near[b, c] and near[a, c]
+        ]
+    )
+    parts = [(np.zeros((1, 3)), np.zeros((1, 3), dtype=np.int64))]
+    for n in range(1, n_shells + 1):
+        a = np.arange(1, n)
+        along = np.stack([a, n - a], axis=1)
+        b, c = (index + 1 for index in np.nonzero(np.add.outer(a, a) < n))
+        across = np.stack([b, c, n - b - c], axis=1)
+        for whole, ends in (
+            (np.array([[n]]), np.arange(12)[:, None]),
+            (along, edges),
+            (across, faces),
+        ):
+            weights = np.zeros((len(whole), 3), dtype=np.int64)
+            weights[:, : whole.shape[1]] = np.sort(whole, axis=1)
+            placed = np.einsum("pk,ekx->epx", whole.astype(np.float64), corners[ends])
+            parts.append((placed.reshape(-1, 3), np.tile(weights, (len(ends), 1))))
+    positions, weights = (np.concatenate(column) for column in zip(*parts, strict=True))
+    return _ordered(positions, weights.sum(axis=1), weights)
+
+
+def _columns(ring: int, deepest: int) -> IntArray:
+    """Columns (i, j) of a sector, without the axis: i + j up to the ring, i and j up to another."""
+    i, j = np.mgrid[1 : deepest + 1, 0 : deepest + 1].reshape(2, -1)
+    return np.asarray(np.stack([i, j], axis=1)[i + j <= ring])
+
+
+def _stacked(columns: IntArray, heights: IntArray, axis: int) -> IntArray:
+    """Sites (sector, i, j, 2 z) of columns of some atoms each, around an axis of others."""
+    rows = np.concatenate(
+        [[[0, 0, 0]], *(np.insert(columns, 0, sector, axis=1) for sector in range(5))]
+    )
+    counts = np.concatenate([[axis], np.tile(heights, 5)])
+    number = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
+    double = 2 * number - np.repeat(counts - 1, counts)
+    return np.asarray(np.column_stack([np.repeat(rows, counts, axis=0), double]))
+
+
+def _decahedral_positions(sites: IntArray) -> FloatArray:
+    """Coordinates of sites in units of d; the axis is z."""
+    sector, i, j, double = sites.T
+    angles = 0.4 * np.pi * np.arange(6)
+    directions = np.sqrt(0.75) * np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    flat = i[:, None] * directions[sector] + j[:, None] * directions[sector + 1]
+    return np.column_stack([flat, 0.5 * double])
+
+
+def _decahedral_sites(kind: str, n: int) -> IntArray:
+    """Sites of the n-th decahedron of a series that is complete."""
+    half, ring, deepest = (n * times for times in _PROPORTIONS[kind])
+    columns = _columns(ring, deepest)
+    return _stacked(columns, 2 * half + 1 - columns.sum(axis=1), 2 * half + 1)
+
+
+def _gauges(kind: str, sites: IntArray) -> IntArray:
+    """Gauge of every site, times a number that makes it an integer."""
+    half, ring, deepest = _PROPORTIONS[kind]
+    unit = int(np.lcm.reduce([2 * half, ring, deepest]))
+    _, i, j, double = sites.T
+    terms = [(i + j + abs(double)) * (unit // (2 * half)), (i + j) * (unit // ring)]
+    return np.asarray(np.max([*terms, np.maximum(i, j) * (unit // deepest)], axis=0))
+
+
+def _shell_ends(kind: str, n_atoms: int) -> IntArray:
+    """Atoms up to the end of each shell, up to the shell that holds the last atom wanted."""
+    if kind == "icosahedron":
+        n = np.arange(int(np.cbrt(0.3 * n_atoms)) + 2, dtype=np.int64)
+        ends = (10 * n**3 + 15 * n**2 + 11 * n + 3) // 3
+    else:
+        size = 1
+        while len(sites := _decahedral_sites(kind, size)) < n_atoms:
+            size += max(1, size // 4)
+        ends = np.cumsum(np.unique(_gauges(kind, sites), return_counts=True)[1])
+    return np.asarray(ends[: int(np.searchsorted(ends, n_atoms)) + 1])
+
+
+# Half of the axis, the ring of the (100) faces and that of the notches, for the n-th, over n.
+_PROPORTIONS = {"decahedron": (1, 1, 1), "Marks decahedron": (2, 3, 2)}
+_ORDER = {"icosahedron": 120, "decahedron": 20, "Marks decahedron": 20}  # of the point group
+# In units of d^3: the cell of three neighbouring corners, and of two columns.
+_DECAHEDRAL = 0.75 * np.sin(0.4 * np.pi)
+_ATOM_VOLUME = {
+    "icosahedron": np.sqrt(1.0 - 0.6 + 2.0 * 5.0**-1.5),
+    "decahedron": _DECAHEDRAL,
+    "Marks decahedron": _DECAHEDRAL,
+}
