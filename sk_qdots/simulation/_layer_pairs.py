@@ -83,6 +83,9 @@ def layer_pairs(
                 weight = 1.0 if i == j else 2.0  # both orders of two sublattices
                 for k, probability in enumerate(together):
                     term.add(counts[number][k, row], tables, probability, weight)
+                    if not grid.mirrors:
+                        leaning = grid.leaning(layers, cluster, i, j, stackings[k])
+                        term.add_leaning(counts[number][k, row], leaning, weight)
     result: list[list[_Group]] = [[] for _ in stackings]
     for (pairs, _), lengths, found in zip(groups, distances, counts, strict=True):
         used = np.any(found > 0, axis=(0, 1)) & (lengths > _SAME_DISTANCE)
@@ -146,6 +149,8 @@ class _Grid:
         3 r^2 / a^2.
     turns : bool
         Whether a turn by 120 degrees maps all particles onto themselves.
+    mirrors : bool
+        Whether the mirror plane that keeps A and swaps B and C does.
     """
 
     reach: tuple[int, int]
@@ -153,12 +158,13 @@ class _Grid:
     different: IntArray
     lengths: IntArray
     turns: bool
+    mirrors: bool
 
     @classmethod
     def of(cls, layers: CloseLayers, fulls: Sequence[Cluster]) -> _Grid:
         largest = max(fulls, key=lambda c: len(c.nodes))
         spans = [np.ptp(_coarse(c.nodes), axis=0) for c in fulls]
-        reach = np.max(spans, axis=0)
+        reach = np.max(spans, axis=0) + 2  # a position may be counted from a node beside
         a = np.arange(-reach[0], reach[0] + 1)[:, None]
         b = np.arange(-reach[1], reach[1] + 1)[None, :]
         equal = 3 * (a * a + a * b + b * b)
@@ -171,26 +177,18 @@ class _Grid:
             numbers[equal],
             numbers[different],
             lengths,
-            _turns_onto_itself(largest),
+            _maps_onto_itself(largest, [[-1, -1, 0], [1, 0, 0], [0, 0, 1]], [1, 0, 0]),
+            _maps_onto_itself(largest, [[0, 1, 0], [1, 0, 0], [0, 0, 1]], [0, 0, 0]),
         )
 
     def tables(self, layers: CloseLayers, cluster: Cluster, i: int, j: int) -> _Tables:
         """Pairs from sublattice i to sublattice j of a particle."""
-        positions = layers.positions(cluster.nodes)
-        places = np.column_stack([cluster.nodes[:, 2], _coarse(cluster.nodes)])
-        low = places.min(axis=0)
-        extent = tuple((places.max(axis=0) - low + 1).tolist())
+        extent = _extent(cluster)
         whole = cluster.occupancies is None or bool((cluster.occupancies == 1.0).all())
         alike = i == j or cluster.filled is None
 
         def transform(position: int, sublattice: int) -> _Transform:
-            taken = positions == position
-            if cluster.filled is not None:
-                taken = taken & cluster.filled[:, sublattice]
-            indicator = np.zeros(extent)
-            share = 1.0 if cluster.occupancies is None else cluster.occupancies[taken]
-            indicator[tuple((places[taken] - low).T)] = share
-            return _forward(indicator)
+            return _forward(_indicator(layers, cluster, position, sublattice))
 
         sums = np.zeros((2, 2, extent[0], len(self.lengths)))  # up or down, equal or different
         starts = (0,) if self.turns else (0, 1, 2)
@@ -199,11 +197,13 @@ class _Grid:
             first = [transform(k, i) for k in (start, other)]
             second = first if alike else [transform(k, j) for k in (start, other)]
             # Of two different positions one is B seen from A, or A seen from B: half of each.
-            for table, (x, y), numbers, share in (
-                (0, (0, 0), self.equal, 1.0),
-                (1, (0, 1), self.different, 0.5),
-                (1, (1, 0), self.different[::-1, ::-1], 0.5),
+            rise = other - start  # 1, or -2: the next position counted from another node
+            for table, (x, y), step, share in (
+                (0, (0, 0), 0, 1.0),
+                (1, (0, 1), 1, 0.5),
+                (1, (1, 0), -1, 0.5),
             ):
+                numbers = self.numbers(step, step * rise)
                 for down in (False,) if alike else (False, True):
                     pair = (second[y], first[x]) if down else (first[x], second[y])
                     lengths = numbers[::-1, ::-1] if down else numbers
@@ -218,6 +218,38 @@ class _Grid:
             sums[1] = sums[0]
         return _Tables((sums[0, 0], sums[0, 1]), (sums[1, 0], sums[1, 1]))
 
+    def numbers(self, step: int, rise: int) -> IntArray:
+        """Number of the length of each difference, to the same, the next or the last position.
+
+        A position's nodes are counted from its own first one: from the third to the first it lies
+        two steps back, a vector of the layer short of one step ahead.
+        """
+        table = (self.different, self.equal, self.different[::-1, ::-1])[1 - step]
+        shift = (step - rise) // 3
+        return np.roll(table, (shift, shift), axis=(0, 1))
+
+    def leaning(
+        self, layers: CloseLayers, cluster: Cluster, i: int, j: int, stacking: Stacking
+    ) -> tuple[FloatArray, FloatArray]:
+        """What pairs at +1 are more than pairs at -1 add, m layers up and m layers down."""
+        extent = _extent(cluster)
+        n_layers = extent[0]
+        kept = (1.0 - 2.0 * stacking.growth) ** np.arange(n_layers)
+        lean = 0.5 * layers.rise * stacking.leaning(n_layers)[:, None]
+        sums = []
+        for lower, upper in ((i, j), (j, i)):
+            total = np.zeros((n_layers, len(self.lengths)))
+            for start in range(3):
+                weighted = _indicator(layers, cluster, start, lower) * kept[:, None, None]
+                first = _forward(weighted)
+                for step in (1, -1):
+                    other = (start + step) % 3
+                    second = _forward(_indicator(layers, cluster, other, upper))
+                    found = _backward(first, second, extent)
+                    total += step / 3.0 * self._summed(found, self.numbers(step, other - start))
+            sums.append(lean * total)
+        return sums[0], sums[1]
+
     def _summed(self, correlation: FloatArray, numbers: IntArray) -> FloatArray:
         """A correlation summed by in-plane length, of shape (n_layers, n_lengths)."""
         n_layers, width_a, width_b = correlation.shape
@@ -228,6 +260,24 @@ class _Grid:
         ].ravel()
         planes = correlation.reshape(n_layers, -1)
         return np.array([np.bincount(part, plane, minlength=n_lengths) for plane in planes])
+
+
+def _extent(cluster: Cluster) -> tuple[int, ...]:
+    """Layers, and indices along both vectors of a layer."""
+    places = np.column_stack([cluster.nodes[:, 2], _coarse(cluster.nodes)])
+    return tuple((np.ptp(places, axis=0) + 1).tolist())
+
+
+def _indicator(layers: CloseLayers, cluster: Cluster, position: int, sublattice: int) -> FloatArray:
+    """Where a particle has atoms of one sublattice at one position, layer by layer."""
+    places = np.column_stack([cluster.nodes[:, 2], _coarse(cluster.nodes)])
+    taken = layers.positions(cluster.nodes) == position
+    if cluster.filled is not None:
+        taken = taken & cluster.filled[:, sublattice]
+    indicator = np.zeros(_extent(cluster))
+    share = 1.0 if cluster.occupancies is None else cluster.occupancies[taken]
+    indicator[tuple((places[taken] - places.min(axis=0)).T)] = share
+    return indicator
 
 
 def _forward(indicator: FloatArray) -> _Transform:
@@ -251,16 +301,17 @@ def _backward(first: _Transform, second: _Transform, extent: tuple[int, ...]) ->
     return np.take(correlation, np.arange(1 - extent[2], extent[2]), axis=2, mode="wrap")
 
 
-def _turns_onto_itself(cluster: Cluster) -> bool:
-    """Whether a turn by 120 degrees about the hollow at the origin maps a particle onto itself."""
-    u, w, i = cluster.nodes.T
-    turned = np.column_stack([-u - w + 1, u, i])
-    own = np.column_stack([u, w, i])
+def _maps_onto_itself(
+    cluster: Cluster, turn: Sequence[Sequence[int]], shift: Sequence[int]
+) -> bool:
+    """Whether a symmetry of the fine lattice about the hollow maps a particle onto itself."""
+    own = cluster.nodes
+    moved = own @ np.asarray(turn).T + np.asarray(shift)
     share = np.ones(len(own)) if cluster.occupancies is None else cluster.occupancies
-    filled = np.zeros((len(own), 0)) if cluster.filled is None else cluster.filled
-    low = np.minimum(own.min(axis=0), turned.min(axis=0))
-    extent = np.maximum(own.max(axis=0), turned.max(axis=0)) - low + 1
-    keys, others = (np.ravel_multi_index((x - low).T, extent) for x in (own, turned))
+    filled = np.zeros((len(own), 0), dtype=bool) if cluster.filled is None else cluster.filled
+    low = np.minimum(own.min(axis=0), moved.min(axis=0))
+    extent = np.maximum(own.max(axis=0), moved.max(axis=0)) - low + 1
+    keys, others = (np.ravel_multi_index(tuple((x - low).T), extent) for x in (own, moved))
     first, second = np.argsort(keys), np.argsort(others)
     return bool(
         np.array_equal(keys[first], others[second])
@@ -301,6 +352,14 @@ class _Term:
                 expected[0] = 0.0  # a layer and itself were counted
             place = self.place[side, :n]
             counts += weight * np.bincount(place.ravel(), expected.ravel(), minlength=len(counts))
+
+    def add_leaning(
+        self, counts: FloatArray, sums: tuple[FloatArray, FloatArray], weight: float
+    ) -> None:
+        """Add what the direction of the lowest layer leaves of pairs above each other."""
+        for side, rows in enumerate(sums):
+            place = self.place[side, 1 : len(rows)].ravel()
+            counts += weight * np.bincount(place, rows[1:].ravel(), minlength=len(counts))
 
 
 def _joined(parts: Sequence[FloatArray]) -> tuple[FloatArray, list[IntArray]]:

@@ -41,7 +41,7 @@ from .cluster import Cluster
 from .crystal import Crystal, as_crystal
 from .layered import StackedCluster, twinned
 from .layers import CloseLayers, close_layers
-from .shapes import Cylinder, Ellipsoid, Platelet, Shape, Twinned, as_shape
+from .shapes import Cylinder, Ellipsoid, Mirrored, Platelet, Shape, Twinned, as_shape
 from .stacking import Stacking
 
 __all__ = ["Cluster", "StackedCluster", "cut_cluster", "homologous_series", "two_axis_series"]
@@ -360,7 +360,7 @@ class _Cutter:
             raise ValueError("shape is twinned and stacking has faults: give one or the other")
         layers = close_layers(crystal)
         if isinstance(body, Twinned):
-            body = body.body
+            body = Mirrored(body.body, layers.normal)
             if not layers.is_cubic:
                 raise ValueError(
                     f"shape is twinned, and {crystal.name} is hexagonal: a twin plane is one of a "
@@ -471,10 +471,11 @@ def _nodes_inside(
     lattice = basis @ crystal.lattice
     # Column i of the inverse bounds index i: n_i = x . b_i.
     inverse = np.asarray(np.linalg.inv(lattice), dtype=np.float64)
-    reach = 10.0 * scale * body.support(crystal, inverse.T) * (1.0 + _SURFACE)  # nm to Angstrom
+    largest = 10.0 * scale * (1.0 + _SURFACE)  # nm to Angstrom
+    ahead, behind = (largest * body.support(crystal, side * inverse.T) for side in (1.0, -1.0))
     shifts = (origin - offsets) @ inverse
-    low = np.ceil((shifts - reach).min(axis=0) - 1e-9).astype(int)
-    high = np.floor((shifts + reach).max(axis=0) + 1e-9).astype(int)
+    low = np.ceil((shifts - behind).min(axis=0) - 1e-9).astype(int)
+    high = np.floor((shifts + ahead).max(axis=0) + 1e-9).astype(int)
     shape = high - low + 1
     if np.prod(shape.astype(float)) > _MOST_NODES:
         raise ValueError(

@@ -68,7 +68,8 @@ class StackedCluster:
         """
         heights = self.full.nodes[:, 2]
         low = int(heights.min())
-        sequence = self.stacking.sequence(int(heights.max()) - low + 1, rng)
+        n_layers = int(heights.max()) - low + 1
+        sequence = self.stacking.sequence(n_layers, rng, self.layers.rise)
         return sequenced(self.layers, self.full, sequence[heights - low])
 
 

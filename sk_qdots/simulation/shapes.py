@@ -370,6 +370,35 @@ class Twinned(Shape):
         return self.body.support(crystal, directions)
 
 
+@dataclass(frozen=True, eq=False)
+class Mirrored(Shape):
+    """The upper half of a body and its mirror image: what a twin is cut with.
+
+    Parameters
+    ----------
+    body : Shape
+        With a centre of symmetry, or its volume is not that of the two halves.
+    normal : ndarray of shape (3,)
+        Of the mirror plane through the middle, a unit vector.
+    """
+
+    body: Shape
+    normal: FloatArray
+
+    def gauge(self, crystal: Crystal, points: FloatArray) -> FloatArray:
+        below = np.minimum(points @ self.normal, 0.0)
+        return self.body.gauge(crystal, points - 2.0 * np.outer(below, self.normal))
+
+    def volume(self, crystal: Crystal) -> float:
+        return self.body.volume(crystal)
+
+    def support(self, crystal: Crystal, directions: FloatArray) -> FloatArray:
+        turned = directions - 2.0 * np.outer(directions @ self.normal, self.normal)
+        return np.maximum(
+            self.body.support(crystal, directions), self.body.support(crystal, turned)
+        )
+
+
 def shape_names() -> list[str]:
     """Names that :func:`as_shape` knows.
 

@@ -16,8 +16,8 @@ hidden state,
          = \mathbf 1^T (\Phi F)^{m-1} \Phi\, \tfrac12 \mathbf 1, \qquad \omega = e^{2 \pi i / 3},
 
 with :math:`F` the matrix of turns and :math:`\Phi` diagonal,
-:math:`\Phi_\sigma = (1 - \beta)\,\omega^\sigma + \beta\,\omega^{-\sigma}`. Both directions are
-equally likely, so that two layers :math:`m` apart are at the same position with the probability
+:math:`\Phi_\sigma = (1 - \beta)\,\omega^\sigma + \beta\,\omega^{-\sigma}`. Where both directions
+are equally likely, two layers :math:`m` apart are at the same position with the probability
 
 .. math:: P_0(m) = \tfrac13 [1 + 2 g(m)], \qquad P_{\pm 1}(m) = \tfrac12 [1 - P_0(m)].
 
@@ -35,9 +35,16 @@ that such a turn maps onto itself (a sphere, a cube, an octahedron; for a hexago
 cylinder along c) holds as many atoms for every sequence, and which position the first layer has is
 no matter. For other bodies the tables are means over the three positions.
 
+The lowest layer has the direction of the cubic crystal, and layer :math:`i` above it has kept it
+on the average :math:`(1 - 2 \alpha)^i`, so that positions :math:`+1` and :math:`-1` are not equally
+likely there. For a body that the mirror plane between the two maps onto itself, such as a sphere,
+this is no matter. For others, such as a cube, whose faces are those of the cubic sequence, half of
+the difference of the two is added, weighted so; that costs transforms of its own for every
+probability.
+
 Validated in ``tests/simulation/test_stacking.py``: against the sum over every sequence of a small
 particle with its probability, and against the cubic and the hexagonal crystal cut around the same
-point, to 1e-12; against the mean of random sequences of larger ones.
+point, to 1e-9; against the mean of random sequences of larger ones.
 
 References
 ----------
@@ -105,25 +112,45 @@ class Stacking:
         ndarray of shape (n_layers,)
             For layers 0, 1, ..., n_layers - 1 apart.
         """
+        return np.asarray(np.clip((1.0 + 2.0 * self._means(n_layers)[0]) / 3.0, 0.0, 1.0))
+
+    def leaning(self, n_layers: int) -> FloatArray:
+        """How much likelier a step to the next position is than one to the other.
+
+        Parameters
+        ----------
+        n_layers : int
+
+        Returns
+        -------
+        ndarray of shape (n_layers,)
+            Difference of the probabilities of +1 and -1, for layers 0, 1, ..., n_layers - 1
+            apart, where the direction at the lower one is +1.
+        """
+        return np.asarray(2.0 / np.sqrt(3.0) * self._means(n_layers)[1])
+
+    def _means(self, n_layers: int) -> tuple[FloatArray, FloatArray]:
+        """Mean of omega^(p_m - p_0) of either direction, and its imaginary part of +1."""
         turns = np.array([[1.0 - self.growth, self.growth], [self.growth, 1.0 - self.growth]])
         step = (1.0 - self.deformation) * _OMEGA + self.deformation / _OMEGA
         steps = np.array([step, np.conj(step)])
-        state = np.array([0.5, 0.5], dtype=np.complex128)
-        mean = np.empty(n_layers)
-        mean[:1] = 1.0
+        state = np.eye(2, dtype=np.complex128)  # by the direction at the start
+        means = np.ones((n_layers, 2), dtype=np.complex128)
         for m in range(1, n_layers):
-            state = steps * state
-            mean[m] = state.sum().real
+            state = steps[:, None] * state
+            means[m] = state.sum(axis=0)
             state = turns @ state
-        return np.asarray(np.clip((1.0 + 2.0 * mean) / 3.0, 0.0, 1.0))
+        return means.mean(axis=1).real, means[:, 0].imag
 
-    def sequence(self, n_layers: int, rng: np.random.Generator) -> IntArray:
+    def sequence(self, n_layers: int, rng: np.random.Generator, direction: int = 1) -> IntArray:
         """Positions of layers, drawn.
 
         Parameters
         ----------
         n_layers : int
         rng : numpy.random.Generator
+        direction : {1, -1}, default=1
+            Of the first layer.
 
         Returns
         -------
@@ -131,8 +158,8 @@ class Stacking:
             0 (A), 1 (B) or 2 (C); the first is A.
         """
         turned = rng.random(max(n_layers - 1, 0)) < self.growth
-        turned[:1] = rng.random() < 0.5
+        turned[:1] = False
         slipped = rng.random(max(n_layers - 1, 0)) < self.deformation
-        directions = 1 - 2 * (np.cumsum(turned) % 2)
+        directions = direction * (1 - 2 * (np.cumsum(turned) % 2))
         steps = np.where(slipped, -directions, directions)
         return np.asarray(np.concatenate([[0], np.cumsum(steps)])[:n_layers] % 3)

@@ -1,5 +1,6 @@
 """Shapes and the particles that are cut with them."""
 
+import itertools
 from collections import Counter
 
 import numpy as np
@@ -25,6 +26,17 @@ PUBLISHED_COUNTS = [1, 13, 19, 55, 135, 201, 321, 531, 683, 959]
 ROD = Cylinder(6.0, 2.0, axis=(1.0, 1.0, 1.0))
 PLATE = Platelet(5.0, 3.0, 1.2, normal=(1.0, 1.0, 0.0))
 WULFF = Polyhedron((((1, 1, 1), 1.0), ((-1, -1, -1), 1.0), ((1, 0, 0), 1.1)))
+
+
+@pytest.mark.parametrize("far", [4.0, 0.5])
+@pytest.mark.parametrize("name", ["Pt", "CdSe wurtzite"])
+def test_bodies_without_a_centre_keep_their_far_ends(name, far):
+    faces = {(1, 0, 0): 1.0, (-1, 0, 0): far, (0, 1, 0): 1.5, (0, -1, 0): 1.5}
+    body = Polyhedron(faces | {(0, 0, 1): 1.5, (0, 0, -1): 1.5}, equivalents=False)
+    crystal = Crystal.builtin(name)
+    nodes = np.array(list(itertools.product(range(-25, 26), repeat=3)))
+    inside = body.gauge(crystal, 0.1 * nodes @ crystal.lattice) <= 1.0 + 1e-9
+    assert len(cut_cluster(crystal, body).nodes) == inside.sum()
 
 
 def test_sphere_series_has_the_published_counts():
