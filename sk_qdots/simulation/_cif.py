@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy.spatial import cKDTree
 
 from .._typing import FloatArray
 from .scattering_factors import tabulated_ions
@@ -307,31 +308,23 @@ def _sublattices(
     """One atom per orbit of the translations between nodes, each nearest to the first atom."""
     reduced = np.array([p for _, p in placed]) - placed[0][1]
     reduced = reduced @ np.linalg.inv(vectors)
-
-    def is_translated(k: int, i: int) -> bool:
-        gap = reduced[k] - reduced[i]
-        return bool(np.abs(gap - np.round(gap)).max() < _SAME_SITE)
-
-    # The images that differ by a translation between nodes are one.
-    orbits: list[int] = []
-    for k, (site, _) in enumerate(placed):
-        if not any(placed[i][0] == site and is_translated(k, i) for i in orbits):
-            orbits.append(k)
-    # Ions that scatter alike share a sublattice.
+    earlier = _translated(reduced)
+    # The images that differ by a translation between nodes are one; ions that scatter alike
+    # share a sublattice.
+    orbits: set[int] = set()
     shares: dict[int, list[int]] = {}
-    for k in orbits:
-        alike = (
-            i
-            for i in shares
-            if is_translated(k, i) and _kind(labels[placed[i][0]]) == _kind(labels[placed[k][0]])
-        )
+    for k, (site, _) in enumerate(placed):
+        mates = [i for i in earlier.get(k, ()) if i in orbits]
+        if any(placed[i][0] == site for i in mates):
+            continue
+        orbits.add(k)
+        kind = _kind(labels[site])
+        alike = (i for i in mates if i in shares and _kind(labels[placed[i][0]]) == kind)
         shares.setdefault(next(alike, k), []).append(k)
+    offsets = _nearest_images(reduced[list(shares)], vectors)
     sublattices = []
-    for k, members in shares.items():
-        images = (reduced[k] - np.round(reduced[k]) + NEIGHBOURS) @ vectors
-        distance = np.round(np.linalg.norm(images, axis=1), 6)
-        # Among images equally near: the one farthest along x, then y, then z.
-        x, y, z = images[np.lexsort((*np.round(-images.T[::-1], 6), distance))[0]].tolist()
+    for (k, members), offset in zip(shares.items(), offsets, strict=True):
+        x, y, z = offset.tolist()
         occupancy = sum(labels[placed[m][0]][2] for m in members)
         if 1.0 < occupancy < OVERFULL:
             occupancy = 1.0
@@ -344,6 +337,30 @@ def _sublattices(
             )
         sublattices.append(Sublattice(element, (x, y, z), b_iso, occupancy, charge))
     return tuple(sublattices)
+
+
+def _translated(reduced: FloatArray) -> dict[int, list[int]]:
+    """For each atom the earlier ones, in order, from which it is a translation between nodes."""
+    wrapped = reduced - np.floor(reduced)
+    wrapped[wrapped >= 1.0] = 0.0
+    tree = cKDTree(wrapped, boxsize=1.0)
+    first, second = tree.query_pairs(1.01 * _SAME_SITE, p=np.inf, output_type="ndarray").T
+    gaps = reduced[second] - reduced[first]
+    same = np.abs(gaps - np.round(gaps)).max(axis=1) < _SAME_SITE
+    earlier: dict[int, list[int]] = {}
+    for i, k in sorted(zip(first[same].tolist(), second[same].tolist(), strict=True)):
+        earlier.setdefault(k, []).append(i)
+    return earlier
+
+
+def _nearest_images(reduced: FloatArray, vectors: FloatArray) -> FloatArray:
+    """The translation of each atom that is nearest to the first, from where they are counted."""
+    images = ((reduced - np.round(reduced))[:, None] + NEIGHBOURS) @ vectors
+    distances = np.round(np.linalg.norm(images, axis=2), 6)
+    # Among images equally near: the one farthest along x, then y, then z.
+    x, y, z = np.moveaxis(np.round(-images, 6), 2, 0)
+    best = np.lexsort((z, y, x, distances), axis=1)[:, 0]
+    return np.asarray(images[np.arange(len(images)), best])
 
 
 def _kind(label: _Label) -> tuple[str, int, float]:

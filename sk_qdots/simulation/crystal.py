@@ -20,8 +20,9 @@ import numpy.typing as npt
 
 from .._typing import FloatArray
 from ._cif import read_cif
+from ._contacts import contacts, nearest_distance
 from .scattering_factors import atomic_number
-from .sites import LONGEST_CONTACT, NEIGHBOURS, OVERFULL, Sublattice, contact_distance
+from .sites import LONGEST_CONTACT, OVERFULL, Sublattice, contact_distance
 
 __all__ = ["Crystal"]
 
@@ -85,16 +86,6 @@ class Crystal:
             atomic_number(sublattice.element)
         self._refuse_overlaps()
 
-    def _nearest(self, k: int) -> FloatArray:
-        """Shortest distances of sublattice k to itself and to those before it, in Angstrom."""
-        neighbours = NEIGHBOURS @ self.lattice
-        offsets = np.array([s.offset for s in self.sublattices[: k + 1]])
-        gaps = offsets - offsets[k]
-        gaps = gaps - np.round(gaps @ np.linalg.inv(self.lattice)) @ self.lattice
-        lengths = np.linalg.norm(gaps[:, None, :] + neighbours, axis=2)
-        lengths[k, len(neighbours) // 2] = np.inf  # the atom itself
-        return np.asarray(lengths.min(axis=1))
-
     def shortest_distance(self, first: str, second: str) -> float:
         """Shortest distance between atoms of two elements.
 
@@ -114,29 +105,23 @@ class Crystal:
         >>> round(Crystal.builtin("PbS").shortest_distance("Pb", "S"), 3)
         2.967
         """
-        elements = [s.element for s in self.sublattices]
-        return min(
-            (
-                float(distance)
-                for k, element in enumerate(elements)
-                if element in (first, second)
-                for other, distance in zip(elements, self._nearest(k), strict=False)
-                if {element, other} == {first, second}
-            ),
-            default=math.inf,
+        starts, ends = (
+            np.array([s.offset for s in self.sublattices if s.element == element])
+            for element in (first, second)
         )
+        return nearest_distance(self.lattice, starts, None if first == second else ends)
 
     def _refuse_overlaps(self) -> None:
         """Refuse sites that are nearer to each other than atoms can be."""
-        for k, first in enumerate(self.sublattices):
-            nearest = self._nearest(k)
-            for j in np.flatnonzero(nearest < LONGEST_CONTACT):
-                second = self.sublattices[j]
+        offsets = np.array([s.offset for s in self.sublattices])
+        for block in contacts(self.lattice, offsets, LONGEST_CONTACT):
+            for k, j, distance in zip(*(part.tolist() for part in block), strict=True):
+                first, second = self.sublattices[k], self.sublattices[j]
                 crowded = first.occupancy + second.occupancy > OVERFULL
-                if crowded and nearest[j] < contact_distance(first.element, second.element):
+                if crowded and distance < contact_distance(first.element, second.element):
                     raise ValueError(
                         f"crystal {self.name}: {first.element} and {second.element} are "
-                        f"{nearest[j]:.3g} Angstrom apart and filled to "
+                        f"{round(distance, 6):.3g} Angstrom apart and filled to "
                         f"{first.occupancy + second.occupancy:g} together; are the cell in "
                         "Angstrom and degrees and the coordinates fractions? Of a disordered "
                         "structure keep one alternative"
