@@ -22,7 +22,7 @@ from .._typing import FloatArray
 from ._cif import read_cif
 from ._contacts import contacts, nearest_distance
 from .scattering_factors import atomic_number
-from .sites import LONGEST_CONTACT, OVERFULL, Sublattice, contact_distance
+from .sites import LONGEST_CONTACT, OVERFULL, Places, Sublattice, contact_distance, crowding
 
 __all__ = ["Crystal"]
 
@@ -55,7 +55,9 @@ class Crystal:
         If the vectors do not span a volume, no atom is given, an element is not
         known, or two sites are nearer to each other than half the sum of their
         covalent radii (0.5 Angstrom at least) and filled to more than 1 together. Those
-        that are filled to less are alternatives, and their distances are left out.
+        that are filled to less are alternatives, and their distances are left out. Also if
+        the atoms within 0.25 Angstrom of one, of whatever element, are filled to more
+        than 1 together (1.001, for rounding).
 
     Examples
     --------
@@ -119,13 +121,14 @@ class Crystal:
                 first, second = self.sublattices[k], self.sublattices[j]
                 crowded = first.occupancy + second.occupancy > OVERFULL
                 if crowded and distance < contact_distance(first.element, second.element):
-                    raise ValueError(
-                        f"crystal {self.name}: {first.element} and {second.element} are "
-                        f"{round(distance, 6):.3g} Angstrom apart and filled to "
-                        f"{first.occupancy + second.occupancy:g} together; are the cell in "
-                        "Angstrom and degrees and the coordinates fractions? Of a disordered "
-                        "structure keep one alternative"
-                    )
+                    filled = first.occupancy + second.occupancy
+                    told = crowding((first.element, second.element), distance, filled)
+                    raise ValueError(f"crystal {self.name}: {told}")
+        # Atoms of which any two may be alternatives may still be too many for one place.
+        places = Places(self.lattice, offsets, np.array([s.occupancy for s in self.sublattices]))
+        for k in places.beyond(OVERFULL):
+            elements = [self.sublattices[j].element for j in reversed(places.shared_with(k))]
+            raise ValueError(f"crystal {self.name}: {places.refusal(k, elements)}")
 
     @property
     def lattice(self) -> FloatArray:
@@ -248,14 +251,17 @@ class Crystal:
         ------
         ValueError
             If the file cannot be read as a CIF, has no cell or no atoms, an
-            element is unknown, or an occupancy is not in [0, 1].
+            element is unknown, an occupancy is negative, or the occupancies of one
+            place, of all elements, add up to more than 1.02.
 
         Warns
         -----
         UserWarning
             Where an atom has no displacement parameter (B = 1 Angstrom^2 is
             taken), where an ion's form factor is not tabulated (the neutral atom
-            is taken), and where the space group is not known (P 1 is taken).
+            is taken), where the space group is not known (P 1 is taken), and where
+            the occupancies of one place add up to more than 1.001 (they are scaled
+            to 1, as they are below without a word).
 
         Examples
         --------
