@@ -47,6 +47,11 @@ NEIGHBOURS = np.array(list(itertools.product((-1.0, 0.0, 1.0), repeat=3)))  # of
 SAME_PLACE = SHARED_SITE / 2.0  # Angstrom; atoms this near to one are never there together
 TOLERATED = 1.02  # sum of the occupancies at one place that a CIF may have; it is scaled to 1
 _MOST_NAMED = 6
+_ADVICE = "Of a disordered structure keep one alternative"
+_ADVICE_AT_PLACE = (
+    "If so, the structure is disordered; keep one of its alternatives (disorder groups), or give "
+    "occupancies that add up to 1"
+)
 
 
 @dataclass(frozen=True)
@@ -197,8 +202,8 @@ class Places:
 
     def refusal(self, atom: int, elements: Sequence[str], where: str = "") -> str:
         """What is wrong with a place that is too full, and what to do."""
-        told = crowding(elements, self._apart[self._of(atom)].max(), self.sums[atom], where)
-        return f"{told}, or give occupancies that add up to 1"
+        apart = self._apart[self._of(atom)].max()
+        return crowding(elements, apart, self.sums[atom], where, _ADVICE_AT_PLACE)
 
     def _of(self, atom: int) -> slice:
         return slice(*np.searchsorted(self._atoms, (atom, atom + 1)).tolist())
@@ -210,12 +215,14 @@ class Places:
         return np.minimum(self._occupancies / most, 1.0)
 
 
-def crowding(elements: Sequence[str], apart: float, filled: float, where: str = "") -> str:
+def crowding(
+    elements: Sequence[str], apart: float, filled: float, where: str = "", advice: str = _ADVICE
+) -> str:
     """What is wrong with atoms that cannot all be there, and what to do."""
     return (
         f"{listed(elements)} are {round(apart, 6):.3g} Angstrom apart and filled to {filled:g} "
         f"together{where}; are the cell in Angstrom and degrees and the coordinates fractions? "
-        "Of a disordered structure keep one alternative"
+        f"{advice}"
     )
 
 
