@@ -49,3 +49,12 @@ def toluene_file():
     if not file.is_file():
         pytest.skip("the measured toluene is not beside this checkout")
     return file
+
+
+@pytest.fixture(scope="session")
+def cif_folder():
+    """Crystal structures of others; they are not part of this project."""
+    folder = Path(__file__).resolve().parents[2] / "shared" / "data" / "cifs"
+    if not folder.is_dir():
+        pytest.skip("the CIFs of others are not beside this checkout")
+    return folder

@@ -302,3 +302,41 @@ class Train:
 
     def time_fit(self, preset):
         self.pipe.fit(self.X, self.y)
+
+
+class FromCif:
+    """A crystal of many sites, none of which symmetry repeats."""
+
+    params = (64, 512, 4096)
+    param_names = ("sites",)
+    timeout = 300
+
+    def setup(self, sites):
+        rng = np.random.default_rng(0)
+        edge = round(sites ** (1 / 3))
+        grid = np.stack(np.unravel_index(np.arange(sites), (edge,) * 3), axis=1)
+        fractions = (grid + rng.uniform(-0.1, 0.1, grid.shape)) / edge
+        lines = ["data_many", "_space_group_name_H-M_alt 'P 1'"]
+        lines += [f"_cell_length_{axis} {3.0 * edge}" for axis in "abc"]
+        lines += [f"_cell_angle_{angle} 90" for angle in ("alpha", "beta", "gamma")]
+        columns = ("label", "type_symbol", "fract_x", "fract_y", "fract_z", "B_iso_or_equiv")
+        lines += ["loop_", *(f"_atom_site_{column}" for column in columns)]
+        for k, (x, y, z) in enumerate(fractions):
+            element = ("Pb", "S", "Cd", "Se")[k % 4]
+            lines.append(f"{element}{k} {element} {x:.6f} {y:.6f} {z:.6f} 1")
+        self.folder = tempfile.TemporaryDirectory()
+        self.path = Path(self.folder.name) / "many.cif"
+        self.path.write_text("\n".join(lines) + "\n")
+        self.crystal = Crystal.from_cif(self.path)
+
+    def teardown(self, sites):
+        self.folder.cleanup()
+
+    def time_from_cif(self, sites):
+        Crystal.from_cif(self.path)
+
+    def time_shortest_distance(self, sites):
+        self.crystal.shortest_distance("Pb", "S")
+
+    def peakmem_from_cif(self, sites):
+        Crystal.from_cif(self.path)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import warnings
-from collections.abc import Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +14,7 @@ import numpy as np
 
 from .._typing import FloatArray
 from .scattering_factors import tabulated_ions
-from .sites import NEIGHBOURS, OVERFULL, Sublattice
+from .sites import NEIGHBOURS, OVERFULL, TOLERATED, Places, Sublattice, listed
 
 if TYPE_CHECKING:
     import gemmi
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["CifStructure", "read_cif"]
 
 _SAME_SITE = 1e-3  # fraction of a cell edge within which two sites are one
+_BOXES = 100  # along a cell edge, in which atoms are looked up; wider than what is one site
 _THIRD = 2e-4  # a coordinate this near to a third or a sixth is one, printed with few digits
 _DEFAULT_B = 1.0  # Angstrom^2, where a CIF gives none
 _FULL_SITE = 0.4  # Angstrom; images of a full site nearer than this are one atom
@@ -62,21 +64,22 @@ def read_cif(path: Path, *, block: str | None, primitive: bool, ions: bool) -> C
         raise ValueError(f"{path}: the CIF has no atoms (_atom_site_ loop)")
     group = _space_group(path, data, structure)
     labels = _site_labels(path, data, structure, ions)
+    conventional = np.array(cell.orth.mat.tolist()).T
     placed = [
         (k, position)
         for k, (site, label) in enumerate(zip(structure.sites, labels, strict=True))
         if label[2] > 0
-        for position in _expanded(cell, site, label)
+        for position in _expanded(cell, conventional, site, label)
     ]
     if not placed:
         raise ValueError(f"{path}: every site has occupancy 0")
-    conventional = np.array(cell.orth.mat.tolist()).T
+    names = [site.label for site in structure.sites]
     centring = group.centring_type() if group is not None and primitive else "P"
     vectors = np.array(cell.primitive_orth_matrix(centring).tolist()).T
     try:
         return CifStructure(
             vectors=_rows(vectors),
-            sublattices=_sublattices(labels, placed, vectors),
+            sublattices=_sublattices(path, names, labels, placed, vectors),
             reference=_reference(data) or path.name,
             cell=_rows(conventional),
             space_group=group.xhm() if group is not None else "P 1",
@@ -200,11 +203,11 @@ def _site_labels(
     labels: list[_Label] = []
     without_b, neutral = set(), set()
     for site in structure.sites:
-        if not np.isfinite(site.fract.tolist()).all():
+        if not all(map(math.isfinite, site.fract.tolist())):
             raise ValueError(f"{path}: site {site.label} has no coordinates")
         element = site.element.name
         occupancy = round(float(site.occ), 9)
-        if not 0.0 <= occupancy <= 1.0:
+        if not 0.0 <= occupancy <= TOLERATED:
             raise ValueError(
                 f"{path}: occupancy of {site.label} is {site.occ:g}; it must lie in [0, 1]"
             )
@@ -257,7 +260,9 @@ def _aniso_b(block: gemmi.cif.Block) -> dict[str, FloatArray]:
     return tensors
 
 
-def _expanded(cell: gemmi.UnitCell, site: gemmi.SmallStructure.Site, label: _Label) -> FloatArray:
+def _expanded(
+    cell: gemmi.UnitCell, vectors: FloatArray, site: gemmi.SmallStructure.Site, label: _Label
+) -> FloatArray:
     """Cartesian positions of a site and its images in the conventional cell.
 
     Images within a tolerance are one atom on a special position. The tolerance is wide for a
@@ -266,7 +271,8 @@ def _expanded(cell: gemmi.UnitCell, site: gemmi.SmallStructure.Site, label: _Lab
     fract = type(site.fract)(*(_snapped(x) for x in site.fract.tolist()))
     images = [fract, *(image.apply(fract) for image in cell.images)]
     reduced = np.array([image.tolist() for image in images])
-    vectors = np.array(cell.orth.mat.tolist()).T
+    if len(reduced) == 1:
+        return np.asarray(reduced @ vectors)
     tolerance = _FULL_SITE if label[2] > 0.999 else _SPLIT_SITE
     waiting = np.ones(len(reduced), dtype=bool)
     positions = []
@@ -300,6 +306,8 @@ def _snapped(x: float) -> float:
 
 
 def _sublattices(
+    path: Path,
+    names: Sequence[str],
     labels: Sequence[_Label],
     placed: Sequence[tuple[int, FloatArray]],
     vectors: FloatArray,
@@ -307,43 +315,106 @@ def _sublattices(
     """One atom per orbit of the translations between nodes, each nearest to the first atom."""
     reduced = np.array([p for _, p in placed]) - placed[0][1]
     reduced = reduced @ np.linalg.inv(vectors)
-
-    def is_translated(k: int, i: int) -> bool:
-        gap = reduced[k] - reduced[i]
-        return bool(np.abs(gap - np.round(gap)).max() < _SAME_SITE)
-
-    # The images that differ by a translation between nodes are one.
-    orbits: list[int] = []
-    for k, (site, _) in enumerate(placed):
-        if not any(placed[i][0] == site and is_translated(k, i) for i in orbits):
-            orbits.append(k)
-    # Ions that scatter alike share a sublattice.
+    # The images of a site that differ by a translation between nodes are one; ions that
+    # scatter alike share a sublattice.
+    images, ions = _Found(reduced), _Found(reduced)
     shares: dict[int, list[int]] = {}
-    for k in orbits:
-        alike = (
-            i
-            for i in shares
-            if is_translated(k, i) and _kind(labels[placed[i][0]]) == _kind(labels[placed[k][0]])
-        )
-        shares.setdefault(next(alike, k), []).append(k)
+    for k, (site, _) in enumerate(placed):
+        if images.earliest(site, k) is not None:
+            continue
+        images.add(site, k)
+        kind = _kind(labels[site])
+        first = ions.earliest(kind, k)
+        if first is None:
+            ions.add(kind, k)
+            shares[k] = [k]
+        else:
+            shares[first].append(k)
+    offsets = _nearest_images(reduced[list(shares)], vectors)
+    sites = [[placed[m][0] for m in members] for members in shares.values()]
+    given = np.array([sum(labels[s][2] for s in shared) for shared in sites])
+    elements = [label[0] for label in labels]
+    occupancies = _occupancies(path, Places(vectors, offsets, given), sites, names, elements)
     sublattices = []
-    for k, members in shares.items():
-        images = (reduced[k] - np.round(reduced[k]) + NEIGHBOURS) @ vectors
-        distance = np.round(np.linalg.norm(images, axis=1), 6)
-        # Among images equally near: the one farthest along x, then y, then z.
-        x, y, z = images[np.lexsort((*np.round(-images.T[::-1], 6), distance))[0]].tolist()
-        occupancy = sum(labels[placed[m][0]][2] for m in members)
-        if 1.0 < occupancy < OVERFULL:
-            occupancy = 1.0
+    for k, offset, occupancy in zip(shares, offsets.tolist(), occupancies, strict=True):
         element, charge, b_iso = _kind(labels[placed[k][0]])
-        if occupancy > 1.0:
-            raise ValueError(
-                f"sites of {element} coincide and are filled to {occupancy:g} together: the "
-                "structure is disordered; keep one of its alternatives (disorder groups), or give "
-                "occupancies that add up to 1"
-            )
+        x, y, z = offset
         sublattices.append(Sublattice(element, (x, y, z), b_iso, occupancy, charge))
     return tuple(sublattices)
+
+
+def _occupancies(
+    path: Path,
+    places: Places,
+    sites: Sequence[Sequence[int]],
+    names: Sequence[str],
+    elements: Sequence[str],
+) -> list[float]:
+    """Occupancies of sublattices, each made of some sites; places filled to nearly 1 are full."""
+
+    def there(k: int) -> list[int]:
+        return [site for j in places.shared_with(k) for site in sites[j]]
+
+    for k in places.beyond(TOLERATED):
+        last_first = there(k)[::-1]
+        told = list(dict.fromkeys(names[s] for s in last_first))
+        where = f" (site{'s' if len(told) > 1 else ''} {listed(told)})"
+        raise ValueError(places.refusal(k, [elements[s] for s in last_first], where))
+    scaled = dict.fromkeys(
+        f"{listed(list(dict.fromkeys(names[s] for s in there(k))))} ({places.sums[k]:g})"
+        for k in places.beyond(OVERFULL)
+    )
+    if scaled:
+        warnings.warn(
+            f"{path}: occupancies that add up to more than 1 are scaled to 1: "
+            f"{listed(list(scaled), '; ')}",
+            stacklevel=5,
+        )
+    return [float(occupancy) for occupancy in places.scaled()]
+
+
+class _Found:
+    """Atoms by what they are and where, so that one at the same place is found without a search.
+
+    Places are fractions of a cell; those that a translation between nodes brings together are
+    the same. Atoms are kept in boxes of a hundredth of an edge.
+    """
+
+    def __init__(self, reduced: FloatArray) -> None:
+        self._places = reduced.tolist()
+        around = np.array([-1.01, 0.0, 1.01]) * _SAME_SITE
+        boxes = np.floor((reduced[:, None] + around[:, None]) * _BOXES).astype(np.int64) % _BOXES
+        self._low, self._home, self._high = (
+            list(map(tuple, boxes[:, k].tolist())) for k in range(3)
+        )
+        self._atoms: dict[tuple[Hashable, tuple[int, ...]], list[int]] = {}
+
+    def add(self, what: Hashable, atom: int) -> None:
+        """Keep an atom."""
+        self._atoms.setdefault((what, self._home[atom]), []).append(atom)
+
+    def earliest(self, what: Hashable, atom: int) -> int | None:
+        """The first of its kind that was kept at the place of an atom."""
+        low, high = self._low[atom], self._high[atom]
+        boxes: Iterable[tuple[int, ...]] = (low,)
+        if low != high:
+            boxes = itertools.product(*({a, b} for a, b in zip(low, high, strict=True)))
+        near = (i for box in boxes for i in self._atoms.get((what, box), ()))
+        return min((i for i in near if self._are_one(i, atom)), default=None)
+
+    def _are_one(self, first: int, second: int) -> bool:
+        gaps = (a - b for a, b in zip(self._places[first], self._places[second], strict=True))
+        return all(abs(gap - round(gap)) < _SAME_SITE for gap in gaps)
+
+
+def _nearest_images(reduced: FloatArray, vectors: FloatArray) -> FloatArray:
+    """The translation of each atom that is nearest to the first, from where they are counted."""
+    images = ((reduced - np.round(reduced))[:, None] + NEIGHBOURS) @ vectors
+    distances = np.round(np.linalg.norm(images, axis=2), 6)
+    # Among images equally near: the one farthest along x, then y, then z.
+    x, y, z = np.moveaxis(np.round(-images, 6), 2, 0)
+    best = np.lexsort((z, y, x, distances), axis=1)[:, 0]
+    return np.asarray(images[np.arange(len(images)), best])
 
 
 def _kind(label: _Label) -> tuple[str, int, float]:

@@ -20,8 +20,9 @@ import numpy.typing as npt
 
 from .._typing import FloatArray
 from ._cif import read_cif
+from ._contacts import contacts, nearest_distance
 from .scattering_factors import atomic_number
-from .sites import LONGEST_CONTACT, NEIGHBOURS, OVERFULL, Sublattice, contact_distance
+from .sites import LONGEST_CONTACT, OVERFULL, Places, Sublattice, contact_distance, crowding
 
 __all__ = ["Crystal"]
 
@@ -54,7 +55,9 @@ class Crystal:
         If the vectors do not span a volume, no atom is given, an element is not
         known, or two sites are nearer to each other than half the sum of their
         covalent radii (0.5 Angstrom at least) and filled to more than 1 together. Those
-        that are filled to less are alternatives, and their distances are left out.
+        that are filled to less are alternatives, and their distances are left out. Also if
+        the atoms within 0.25 Angstrom of one, of whatever element, are filled to more
+        than 1 together (1.001, for rounding).
 
     Examples
     --------
@@ -85,16 +88,6 @@ class Crystal:
             atomic_number(sublattice.element)
         self._refuse_overlaps()
 
-    def _nearest(self, k: int) -> FloatArray:
-        """Shortest distances of sublattice k to itself and to those before it, in Angstrom."""
-        neighbours = NEIGHBOURS @ self.lattice
-        offsets = np.array([s.offset for s in self.sublattices[: k + 1]])
-        gaps = offsets - offsets[k]
-        gaps = gaps - np.round(gaps @ np.linalg.inv(self.lattice)) @ self.lattice
-        lengths = np.linalg.norm(gaps[:, None, :] + neighbours, axis=2)
-        lengths[k, len(neighbours) // 2] = np.inf  # the atom itself
-        return np.asarray(lengths.min(axis=1))
-
     def shortest_distance(self, first: str, second: str) -> float:
         """Shortest distance between atoms of two elements.
 
@@ -114,33 +107,28 @@ class Crystal:
         >>> round(Crystal.builtin("PbS").shortest_distance("Pb", "S"), 3)
         2.967
         """
-        elements = [s.element for s in self.sublattices]
-        return min(
-            (
-                float(distance)
-                for k, element in enumerate(elements)
-                if element in (first, second)
-                for other, distance in zip(elements, self._nearest(k), strict=False)
-                if {element, other} == {first, second}
-            ),
-            default=math.inf,
+        starts, ends = (
+            np.array([s.offset for s in self.sublattices if s.element == element])
+            for element in (first, second)
         )
+        return nearest_distance(self.lattice, starts, None if first == second else ends)
 
     def _refuse_overlaps(self) -> None:
         """Refuse sites that are nearer to each other than atoms can be."""
-        for k, first in enumerate(self.sublattices):
-            nearest = self._nearest(k)
-            for j in np.flatnonzero(nearest < LONGEST_CONTACT):
-                second = self.sublattices[j]
+        offsets = np.array([s.offset for s in self.sublattices])
+        for block in contacts(self.lattice, offsets, LONGEST_CONTACT):
+            for k, j, distance in zip(*(part.tolist() for part in block), strict=True):
+                first, second = self.sublattices[k], self.sublattices[j]
                 crowded = first.occupancy + second.occupancy > OVERFULL
-                if crowded and nearest[j] < contact_distance(first.element, second.element):
-                    raise ValueError(
-                        f"crystal {self.name}: {first.element} and {second.element} are "
-                        f"{nearest[j]:.3g} Angstrom apart and filled to "
-                        f"{first.occupancy + second.occupancy:g} together; are the cell in "
-                        "Angstrom and degrees and the coordinates fractions? Of a disordered "
-                        "structure keep one alternative"
-                    )
+                if crowded and distance < contact_distance(first.element, second.element):
+                    filled = first.occupancy + second.occupancy
+                    told = crowding((first.element, second.element), distance, filled)
+                    raise ValueError(f"crystal {self.name}: {told}")
+        # Atoms of which any two may be alternatives may still be too many for one place.
+        places = Places(self.lattice, offsets, np.array([s.occupancy for s in self.sublattices]))
+        for k in places.beyond(OVERFULL):
+            elements = [self.sublattices[j].element for j in reversed(places.shared_with(k))]
+            raise ValueError(f"crystal {self.name}: {places.refusal(k, elements)}")
 
     @property
     def lattice(self) -> FloatArray:
@@ -263,14 +251,17 @@ class Crystal:
         ------
         ValueError
             If the file cannot be read as a CIF, has no cell or no atoms, an
-            element is unknown, or an occupancy is not in [0, 1].
+            element is unknown, an occupancy is negative, or the occupancies of one
+            place, of all elements, add up to more than 1.02.
 
         Warns
         -----
         UserWarning
             Where an atom has no displacement parameter (B = 1 Angstrom^2 is
             taken), where an ion's form factor is not tabulated (the neutral atom
-            is taken), and where the space group is not known (P 1 is taken).
+            is taken), where the space group is not known (P 1 is taken), and where
+            the occupancies of one place add up to more than 1.001 (they are scaled
+            to 1, as they are below without a word).
 
         Examples
         --------

@@ -28,18 +28,30 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 
-__all__ = ["Species", "Sublattice", "contact_distance", "never_together"]
+from .._typing import FloatArray, IntArray
+from ._contacts import contacts
+
+__all__ = ["Places", "Species", "Sublattice", "contact_distance", "crowding", "never_together"]
 
 SHARED_SITE = 0.5  # Angstrom; atoms nearer than this are never there together
 OVERFULL = 1.001  # sum of the occupancies of one site, with room for rounding
 CONTACT = 0.5  # of the sum of two covalent radii; no bond is shorter
 LONGEST_CONTACT = 2.6  # Angstrom; CONTACT times the largest radii
 NEIGHBOURS = np.array(list(itertools.product((-1.0, 0.0, 1.0), repeat=3)))  # of a node
+SAME_PLACE = SHARED_SITE / 2.0  # Angstrom; atoms this near to one are never there together
+TOLERATED = 1.02  # sum of the occupancies at one place that a CIF may have; it is scaled to 1
+_MOST_NAMED = 6
+_ADVICE = "Of a disordered structure keep one alternative"
+_ADVICE_AT_PLACE = (
+    "If so, the structure is disordered; keep one of its alternatives (disorder groups), or give "
+    "occupancies that add up to 1"
+)
 
 
 @dataclass(frozen=True)
@@ -133,6 +145,93 @@ class Sublattice:
     def species(self) -> Species:
         """How the atom scatters."""
         return Species(self.element, self.b_iso, self.occupancy, self.charge)
+
+
+class Places:
+    """How far the places of a lattice are filled, by atoms of whatever element.
+
+    The atoms within 0.25 Angstrom of one atom share a place with it: any two of them are
+    nearer to each other than 0.5 Angstrom, so that one at a time is there and their
+    occupancies add up to 1 at most. Up to 1.001 is rounding. A CIF may have up to 1.02, the
+    uncertainty of refined occupancies, and is scaled; a crystal may not.
+
+    Parameters
+    ----------
+    lattice : ndarray of shape (3, 3)
+        Vectors between nodes, one a row, in Angstrom.
+    offsets : ndarray of shape (n, 3)
+        Of the atoms, Cartesian, in Angstrom.
+    occupancies : ndarray of shape (n,)
+
+    Attributes
+    ----------
+    sums : ndarray of shape (n,)
+        Of the occupancies at the place of each atom.
+    """
+
+    def __init__(self, lattice: FloatArray, offsets: FloatArray, occupancies: FloatArray) -> None:
+        n = len(offsets)
+        filled = occupancies.astype(np.float64)
+        blocks = []
+        for first, second, apart in contacts(lattice, offsets, SAME_PLACE):
+            pairs = first != second
+            first, second, apart = first[pairs], second[pairs], apart[pairs]
+            blocks.append((first, second, apart))
+            np.add.at(filled, first, occupancies[second])
+            np.add.at(filled, second, occupancies[first])
+            if (np.round(filled[first], 9) > TOLERATED).any():  # refused, whatever follows
+                break
+        first, second, apart = (np.concatenate(part) for part in zip(*blocks, strict=True))
+        self.sums: FloatArray = np.round(filled, 9)
+        itself = np.arange(n)
+        atoms = np.concatenate([itself, first, second])
+        sharing = np.concatenate([itself, second, first])
+        order = np.lexsort((sharing, atoms))
+        self._atoms: IntArray = atoms[order]
+        self._sharing: IntArray = sharing[order]
+        self._apart = np.concatenate([np.zeros(n), apart, apart])[order]
+        self._occupancies = occupancies
+
+    def beyond(self, limit: float) -> list[int]:
+        """Atoms whose places are filled to more than a limit."""
+        return [int(k) for k in np.flatnonzero(self.sums > limit)]
+
+    def shared_with(self, atom: int) -> list[int]:
+        """Atoms at the place of one, itself included, in ascending order."""
+        return [int(k) for k in self._sharing[self._of(atom)]]
+
+    def refusal(self, atom: int, elements: Sequence[str], where: str = "") -> str:
+        """What is wrong with a place that is too full, and what to do."""
+        apart = self._apart[self._of(atom)].max()
+        return crowding(elements, apart, self.sums[atom], where, _ADVICE_AT_PLACE)
+
+    def _of(self, atom: int) -> slice:
+        return slice(*np.searchsorted(self._atoms, (atom, atom + 1)).tolist())
+
+    def scaled(self) -> FloatArray:
+        """Occupancies, those of a place that is filled to more than 1 scaled to 1 together."""
+        most = np.ones(len(self.sums))
+        np.maximum.at(most, self._atoms, self.sums[self._sharing])
+        return np.minimum(self._occupancies / most, 1.0)
+
+
+def crowding(
+    elements: Sequence[str], apart: float, filled: float, where: str = "", advice: str = _ADVICE
+) -> str:
+    """What is wrong with atoms that cannot all be there, and what to do."""
+    return (
+        f"{listed(elements)} are {round(apart, 6):.3g} Angstrom apart and filled to {filled:g} "
+        f"together{where}; are the cell in Angstrom and degrees and the coordinates fractions? "
+        f"{advice}"
+    )
+
+
+def listed(names: Sequence[str], separator: str = ", ") -> str:
+    """Names as a sentence has them, A, B and C, and not too many of them."""
+    if len(names) > _MOST_NAMED:
+        names = [*names[: _MOST_NAMED - 1], f"{len(names) - _MOST_NAMED + 1} more"]
+    *most, last = names
+    return f"{separator.join(most)} and {last}" if most else last
 
 
 @lru_cache(maxsize=256)
