@@ -30,6 +30,7 @@ from .clusters import Fill, homologous_series
 from .crystal import Crystal, as_crystal
 from .debye import AtomicFactors, checked_q, strained_pair_sums
 from .distances import DistanceTable, distance_table, stacked_tables
+from .large_spheres import LARGEST_COUNTED, can_extend, with_large_spheres
 from .library_files import NetCDFLibrary, ZarrLibrary, fingerprint, library_file
 from .moments import Weighting, lognormal_upper_diameter, normal_upper_diameter
 from .multiply_twinned import check_twinned, is_multiply_twinned, multiply_twinned_series
@@ -148,6 +149,13 @@ def simulate_library(
         If an axis is empty, out of range or holds the same value twice, the crystal
         or shape is not known, q is beyond 4 pi / wavelength, the particles are too
         coarse for the distribution, or ``path`` holds something else.
+
+    Notes
+    -----
+    Pairs of spheres of more than 150,000 nodes (Pt: 16 nm, PbS: 24 nm) of cubic crystals are
+    expected by the common volume of two spheres, where ``fill`` is "volume": intensities of a
+    Pt library of mean diameters to 6 nm and dispersions to 0.5 change by 1.2e-5 of the largest.
+    The distance table of ``homologous_series`` counts them all, in minutes.
 
     Examples
     --------
@@ -383,7 +391,13 @@ def _series_tables(
         return [multiply_twinned_series(crystal, max_diameter, shape, fill=request.fill).table()]
     body = as_shape(shape)
     if not request.faults:
-        return [distance_table(homologous_series(crystal, max_diameter, body, fill=request.fill))]
+        counted = max_diameter
+        if body == as_shape("sphere") and request.fill == "volume" and can_extend(crystal):
+            counted = min(max_diameter, crystal.node_diameter * LARGEST_COUNTED ** (1.0 / 3.0))
+        table = distance_table(homologous_series(crystal, counted, body, fill=request.fill))
+        return [
+            table if counted == max_diameter else with_large_spheres(table, crystal, max_diameter)
+        ]
     try:
         series = homologous_series(
             crystal, max_diameter, body, fill=request.fill, stacking=Stacking()

@@ -1,0 +1,188 @@
+r"""Pair distances of spheres that hold too many nodes to count them one by one.
+
+Of :math:`N` nodes inside a sphere of diameter :math:`D`, those that have another one at the
+lattice vector :math:`\mathbf R` inside it too are expected to be
+
+.. math::
+
+    A(\mathbf R) \approx N \gamma(|\mathbf R| / D), \qquad
+    \gamma(x) = 1 - \tfrac32 x + \tfrac12 x^3,
+
+the common volume of two spheres [1]_. What is left out is how the surface happens to cut the
+lattice, which fades as spheres grow and as populations mix them; the vectors themselves, and so
+the distances and every peak, are exact. The sums over the vectors of one length of 1, :math:`R`
+and :math:`R^3` serve every diameter, so that a series costs what its largest sphere costs to list,
+while counting grows with the fourth power of the diameter.
+
+Validated in ``tests/simulation/test_large_spheres.py`` against counted spheres.
+
+References
+----------
+.. [1] A. Guinier, G. Fournet, Small-Angle Scattering of X-Rays, Wiley (1955), section 2.1.
+"""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+
+from .._typing import FloatArray
+from ._lattice_pairs import _squared_unit as squared_unit
+from ._lattice_pairs import species_of
+from ._reduction import compact_basis
+from .crystal import Crystal
+from .distances import DistanceTable, PairDistances
+from .sites import never_together
+
+__all__ = ["LARGEST_COUNTED", "can_extend", "with_large_spheres"]
+
+LARGEST_COUNTED = 150_000  # nodes of a sphere whose pairs are counted
+
+_DECIMALS = 9  # of an Angstrom: offsets that are equal but for rounding
+_LARGEST_DIVISOR = 48  # of the smallest unit, to find one for all offsets
+_SAME_UNIT = 1e-9
+_ANGSTROM = 10.0  # of a nm
+
+
+def can_extend(crystal: Crystal) -> bool:
+    """Whether squared distances of a crystal are whole numbers of a unit, as in cubic ones."""
+    return _unit(crystal) is not None
+
+
+def with_large_spheres(
+    table: DistanceTable, crystal: Crystal, max_diameter: float
+) -> DistanceTable:
+    """A counted series of spheres, continued with the expected pairs of larger ones.
+
+    Parameters
+    ----------
+    table : DistanceTable
+        Of ``homologous_series`` with the fill "volume": diameters 1, 2, ... times
+        ``crystal.node_diameter``.
+    crystal : Crystal
+        One that can be extended.
+    max_diameter : float
+        That the last sphere reaches or just exceeds, in nm.
+
+    Returns
+    -------
+    DistanceTable
+    """
+    step = crystal.node_diameter
+    first = round(table.diameters[-1] / step) + 1
+    numbers = np.arange(first, int(np.ceil(max_diameter / step - 1e-9)) + 1)
+    if len(numbers) == 0:
+        return table
+    diameters = step * numbers
+    nodes = numbers.astype(np.float64) ** 3
+    per_node = table.counts[-1] / (table.diameters[-1] / step) ** 3
+    counts = nodes[:, None] * per_node
+    groups = []
+    for group in table.groups:
+        distances, found = _expected(crystal, group.pairs[0], _ANGSTROM * diameters, nodes)
+        a, b = group.pairs[0]
+        total = counts[:, a] * (counts[:, a] - 1.0) if a == b else 2.0 * counts[:, a] * counts[:, b]
+        found *= (total / found.sum(axis=1))[:, None]
+        together = distances > never_together(table.species[a], table.species[b])
+        distances, found = distances[together], found[:, together]
+        rows = np.zeros((len(table), len(distances)))
+        places = np.searchsorted(distances, group.distances - 1e-6)
+        np.testing.assert_allclose(distances[places], group.distances, rtol=0.0, atol=1e-6)
+        rows[:, places] = group.multiplicities
+        rows = np.concatenate([rows, found])
+        used = (rows > 0.0).any(axis=0)
+        rows = np.ascontiguousarray(rows[:, used])
+        groups.append(PairDistances(group.pairs, distances[used], rows))
+    per_formula = table.formula_units[-1] / table.counts[-1].sum()
+    return DistanceTable(
+        table.name,
+        table.species,
+        np.concatenate([table.diameters, diameters]),
+        np.concatenate([table.counts, counts]),
+        np.concatenate([table.self_counts, counts]),
+        np.concatenate([table.formula_units, per_formula * counts.sum(axis=1)]),
+        tuple(groups),
+    )
+
+
+def _offsets(crystal: Crystal, pair: tuple[int, int]) -> list[tuple[FloatArray, int]]:
+    """Offsets between the sublattices of two species, up to sign, and how often each occurs."""
+    kinds = species_of(crystal)[1]
+    found: dict[tuple[float, ...], int] = {}
+    for (i, first), (j, second) in itertools.product(enumerate(crystal.sublattices), repeat=2):
+        if {kinds[i], kinds[j]} == set(pair):
+            offset = np.round(np.subtract(second.offset, first.offset), _DECIMALS) + 0.0
+            key = tuple(max(offset.tolist(), (0.0 - offset).tolist()))
+            found[key] = found.get(key, 0) + 1
+    return [(np.array(offset), number) for offset, number in found.items()]
+
+
+def _expected(
+    crystal: Crystal, pair: tuple[int, int], diameters: FloatArray, nodes: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """Distances of two species and their expected multiplicities (diameter, distance)."""
+    offsets = _offsets(crystal, pair)
+    # Those that are filled up have nodes a little beyond their surface.
+    longest = diameters.max() + 2.0 * _ANGSTROM * crystal.node_diameter
+    farthest = longest + max(float(np.linalg.norm(offset)) for offset, _ in offsets)
+    unit = _unit(crystal)
+    assert unit is not None
+    size = int(farthest**2 / unit) + 2
+    sums = np.zeros((3, size))
+    for offset, number in offsets:
+        sums += number * _power_sums(crystal, offset, unit, longest, size)
+    places = 1 + np.flatnonzero(sums[0, 1:])
+    ones, lengths, cubes = sums[:, places]
+    distances = np.sqrt(unit * places)
+    inverse = 1.0 / diameters[:, None]
+    found = ones - 1.5 * inverse * lengths + 0.5 * inverse**3 * cubes
+    found *= nodes[:, None] * (lengths / ones < diameters[:, None])
+    return distances, np.maximum(found, 0.0)
+
+
+def _power_sums(
+    crystal: Crystal, offset: FloatArray, unit: float, longest: float, size: int
+) -> FloatArray:
+    """Sums of 1, R and R^3 over the lattice vectors R not beyond the longest, by |R + offset|^2."""
+    lattice = compact_basis(crystal.lattice, np.eye(3)) @ crystal.lattice
+    inverse = np.linalg.inv(lattice)
+    reach = np.floor(longest * np.linalg.norm(inverse, axis=0) + 1e-9).astype(np.int64)
+    i, j, k = (np.arange(-n, n + 1) for n in reach)
+    plane = j[:, None, None] * lattice[1] + k[:, None] * lattice[2]
+    plane = plane.reshape(-1, 3)
+    squares = (plane**2).sum(axis=1)
+    sums = np.zeros((3, size))
+    centred = not offset.any()
+    for n in i[i >= 0] if centred else i:  # R and -R are equally long
+        start = n * lattice[0]
+        lengths = squares + 2.0 * plane @ start + start @ start
+        inside = lengths <= longest**2
+        lengths = lengths[inside]
+        apart = lengths
+        if not centred:
+            apart = lengths + 2.0 * (plane[inside] + start) @ offset + offset @ offset
+        key = np.rint(apart / unit).astype(np.int64)
+        weight = 2.0 if centred and n > 0 else 1.0
+        root = np.sqrt(np.maximum(lengths, 0.0))
+        for row, power in zip(sums, (None, root, root * lengths), strict=True):
+            row += weight * np.bincount(key, weights=power, minlength=size)
+    return sums
+
+
+def _unit(crystal: Crystal) -> float | None:
+    """A unit of which every squared distance is a whole number."""
+    pairs = itertools.combinations_with_replacement(range(len(species_of(crystal)[0])), 2)
+    units = {
+        squared_unit(crystal.lattice, offset)
+        for pair in pairs
+        for offset, _ in _offsets(crystal, pair)
+    }
+    if None in units:
+        return None
+    smallest = min(unit for unit in units if unit is not None)
+    for divisor in range(1, _LARGEST_DIVISOR + 1):
+        ratios = np.array([unit * divisor / smallest for unit in units if unit is not None])
+        if np.abs(ratios - np.rint(ratios)).max() < _SAME_UNIT:
+            return smallest / divisor
+    return None
