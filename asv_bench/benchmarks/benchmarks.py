@@ -361,7 +361,7 @@ class StackedTables:
 
 
 class BroadPopulation:
-    """A library of Pt to a dispersion of 0.5: particles to 40 nm."""
+    """A library of Pt to a dispersion of 0.5: particles to 47 nm."""
 
     timeout = 600
 
