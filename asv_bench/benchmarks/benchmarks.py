@@ -15,9 +15,13 @@ from sk_qdots.model_selection import measured_samples, robustness_conditions
 from sk_qdots.simulation import (
     Crystal,
     FreeAtoms,
+    Stacking,
     cut_cluster,
     debye_intensity,
     distance_table,
+    homologous_series,
+    lognormal_upper_diameter,
+    stacked_tables,
 )
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "examples/data/PbS_colloid.xy"
@@ -340,3 +344,79 @@ class FromCif:
 
     def peakmem_from_cif(self, sites):
         Crystal.from_cif(self.path)
+
+
+class StackingLibrary:
+    """A library of CdSe without faults, and with one and five fault probabilities."""
+
+    params = ("none", "one", "five")
+    param_names = ("faults",)
+    timeout = 300
+
+    def setup(self, faults):
+        self.faults = {"none": None, "one": [0.0], "five": [0.0, 0.1, 0.3, 0.5, 1.0]}[faults]
+        cut_cluster("CdSe zinc blende", "sphere", 1.0, stacking=Stacking())  # reads the databases
+
+    def time_library(self, faults):
+        sq.simulate_library(
+            "CdSe zinc blende",
+            diameters=np.arange(2.0, 8.5, 0.5),
+            dispersions=[0.05, 0.1, 0.15, 0.2],
+            strains=np.linspace(-0.01, 0.01, 11),
+            growth_faults=self.faults,
+            n_jobs=1,
+        )
+
+
+class StackedTables:
+    """Distances of the particles of that library: without faults, and for one and five."""
+
+    params = ("plain", "one", "five")
+    param_names = ("tables",)
+    timeout = 300
+
+    def setup(self, tables):
+        upper = lognormal_upper_diameter(8.0, 0.2)
+        options = {"max_diameter": upper, "fill": "volume"}
+        if tables == "plain":
+            self.series = homologous_series("CdSe zinc blende", **options)
+        else:
+            self.series = homologous_series("CdSe zinc blende", stacking=Stacking(), **options)
+        growth = [0.0] if tables == "one" else [0.0, 0.1, 0.3, 0.5, 1.0]
+        self.stackings = [Stacking(growth=g) for g in growth]
+
+    def _tables(self, tables):
+        if tables == "plain":
+            distance_table(self.series)
+        else:
+            stacked_tables(self.series, self.stackings)
+
+    def time_tables(self, tables):
+        self._tables(tables)
+
+    def peakmem_tables(self, tables):
+        self._tables(tables)
+
+
+class BroadPopulation:
+    """A library of Pt to a dispersion of 0.5: particles to 47 nm."""
+
+    timeout = 600
+
+    def setup(self):
+        cut_cluster("Pt", "sphere", 1.0)  # reads the databases
+
+    def _library(self):
+        sq.simulate_library(
+            "Pt",
+            diameters=np.linspace(1.0, 6.0, 11),
+            dispersions=np.linspace(0.05, 0.5, 6),
+            strains=np.linspace(-0.012, 0.012, 13),
+            n_jobs=1,
+        )
+
+    def time_library(self):
+        self._library()
+
+    def peakmem_library(self):
+        self._library()

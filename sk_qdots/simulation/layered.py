@@ -31,7 +31,7 @@ class StackedCluster:
     >>> from sk_qdots.simulation import Stacking, cut_cluster
     >>> particle = cut_cluster("Pt", "sphere", 3.0, stacking=Stacking(growth=0.1))
     >>> particle
-    StackedCluster(Pt, 3 nm, 927 sites, growth 0.1, deformation 0)
+    StackedCluster(Pt, 3 nm, 931 sites, growth 0.1, deformation 0)
     """
 
     layers: CloseLayers

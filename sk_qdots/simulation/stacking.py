@@ -85,7 +85,8 @@ class Stacking:
     Examples
     --------
     >>> from sk_qdots.simulation import Stacking
-    >>> Stacking().same_position(4).tolist(), Stacking(growth=1.0).same_position(4).tolist()
+    >>> cubic, hexagonal = Stacking(), Stacking(growth=1.0)
+    >>> cubic.same_position(4).round(9).tolist(), hexagonal.same_position(4).round(9).tolist()
     ([1.0, 0.0, 0.0, 1.0], [1.0, 0.0, 1.0, 0.0])
     """
 
