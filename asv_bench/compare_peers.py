@@ -151,7 +151,7 @@ class Result:
 
     def __str__(self) -> str:
         if self.rms is None:
-            return f"{f'skipped (about {self.seconds:.0f} s)':>27}"
+            return f"{f'skipped (about {self.seconds:.1e} s)':>27}"
         return f"{self.seconds:>9.3g}{self.rms:9.1e}{self.largest:9.1e}"
 
 
