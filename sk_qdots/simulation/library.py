@@ -1,7 +1,7 @@
-"""A library of simulated patterns over diameter, dispersion and strain (and B, and shape).
+"""A library of simulated patterns over diameter, dispersion and strain (and B, shape, faults).
 
-A few strains of one shape are one task: a strain's pair sums cost one non-uniform
-Fourier transform, its populations one matrix product. All tasks of a shape share one
+A few strains of one shape are one task: their pair sums share one non-uniform
+Fourier transform, and their populations are one matrix product. All tasks of a shape share one
 distance table, since an isotropic strain only scales Q. What a task computes does not
 depend on who computes it, so the library is the same for any number of workers and
 after any interruption.
