@@ -38,6 +38,7 @@ from .sites import never_together
 __all__ = ["LARGEST_COUNTED", "can_extend", "with_large_spheres"]
 
 LARGEST_COUNTED = 150_000  # nodes of a sphere whose pairs are counted
+_MOST_NODES = 20_000_000  # of the largest sphere
 
 _DECIMALS = 9  # of an Angstrom: offsets that are equal but for rounding
 _LARGEST_DIVISOR = 48  # of the smallest unit, to find one for all offsets
@@ -68,6 +69,11 @@ def with_large_spheres(
     Returns
     -------
     DistanceTable
+
+    Raises
+    ------
+    ValueError
+        If the largest would hold more than 20 million nodes.
     """
     step = crystal.node_diameter
     first = round(table.diameters[-1] / step) + 1
@@ -76,6 +82,11 @@ def with_large_spheres(
         return table
     diameters = step * numbers
     nodes = numbers.astype(np.float64) ** 3
+    if nodes[-1] > _MOST_NODES:
+        raise ValueError(
+            f"a particle of {crystal.name} of diameter {diameters[-1]:g} nm is too large (more than "
+            f"{_MOST_NODES:,} cells); lengths are in nm"
+        )
     per_node = table.counts[-1] / (table.diameters[-1] / step) ** 3
     counts = nodes[:, None] * per_node
     groups = []
