@@ -37,6 +37,7 @@ https://github.com/Billingegroup/pdfttp_data); peaks of the platinum pattern's i
 from __future__ import annotations
 
 import argparse
+import itertools
 import platform
 import sys
 import time
@@ -77,7 +78,7 @@ PROBABILITIES = {
     "deformation": np.linspace(0.0, 0.5, 13),  # p and 1 - p are the same
 }
 NAMES = ("diameter", "dispersion", "strain", "b_iso", "probability")
-LOWER = (1.2, 0.03, -0.03, 0.0, 0.0)
+LOWER = (0.6, 0.03, -0.03, 0.0, 0.0)
 UPPER = (6.0, 0.6, 0.03, 6.0, 1.0)
 SCALE = (0.5, 0.1, 0.005, 0.5, 0.2)
 
@@ -222,6 +223,7 @@ class Fit:
     particles: np.ndarray
     sum_of_squares: float
     r_w: float
+    unexplained: float
 
 
 def fit(measured: Measured, particles: Particles, starts: np.ndarray) -> Fit:
@@ -292,6 +294,7 @@ def fit(measured: Measured, particles: Particles, starts: np.ndarray) -> Fit:
         particles=amounts[:n_kinds] @ templates,
         sum_of_squares=squares,
         r_w=float(np.sqrt(squares / np.sum(measured.weights * measured.y**2))),
+        unexplained=squares / float(y @ y),
     )
 
 
@@ -329,13 +332,16 @@ FAULTED = "growth faults"  # of which every choice is tried
 UPPER_DIAMETER = {"Pt": 12.0, "CdSe": 10.0}  # nm
 MULTIPLY_TWINNED_UPPER = 9.0  # nm
 SERIES_STEP = 0.12  # nm
-STARTS = {
-    "Pt": np.array([[d, s, 0.0, 0.5, p] for d in (2.0, 3.0) for s in (0.15, 0.35) for p in (0.1,)]),
-    "CdSe": np.array([[d, 0.12, 0.0, 2.0, p] for d in (2.0, 2.7, 3.5) for p in (0.1, 0.6)]),
+STARTS = {  # the strain is scanned
+    "Pt": np.array(list(itertools.product((2.0, 3.0), (0.15, 0.35), (0.0,), (0.5,), (0.1,)))),
+    "CdSe": np.array(
+        list(itertools.product((2.0, 2.7, 3.5), (0.05, 0.12, 0.3), (0.0,), (2.0,), (0.1, 0.6)))
+    ),
 }
+TITLES = {"Pt": "Platinum on carbon", "CdSe": "CdSe dots"}
 TRUTH = {
-    "Pt": "3.30 (SAXS, main peak of the volume histogram)",
-    "CdSe": "3.4 +- 0.2 (PDF envelope)",
+    "Pt": "3.30 nm (SAXS, main peak of the volume histogram)",
+    "CdSe": "3.4 ± 0.2 nm (envelope of the pair distribution function)",
 }
 CHOICES = {  # low and high Q, step of the knots, resolution
     "Pt": {
@@ -420,6 +426,13 @@ def measured_pattern(
     )
 
 
+def tried(
+    measured: Measured, tables: tuple[list[DistanceTable], np.ndarray | None], substance: str
+) -> Fit:
+    """Fit a measured pattern with the particles of a model."""
+    return fit(measured, Particles(tables[0], measured, tables[1]), STARTS[substance])
+
+
 def number(value: float, error: float, digits: int) -> str:
     """A value with its error; one that stopped at its bound has none."""
     if np.isnan(error):
@@ -439,6 +452,7 @@ def row(model: Model, found: Fit, reference: Fit) -> str:
     cells = (
         model.name,
         f"{100 * found.r_w:.2f}",
+        f"{100 * found.unexplained:.1f}",
         f"{found.sum_of_squares / reference.sum_of_squares:.2f}",
         number(d, errors[0], 2),
         number(found.volume_average, found.volume_error, 2),
@@ -462,17 +476,21 @@ def section(
         f"{f.parameters[4]:.2f} | {f.sum_of_squares / p.sum_of_squares:.2f} |"
         for name, (p, f) in choices.items()
     )
-    title = {"Pt": "Platinum on carbon", "CdSe": "CdSe dots"}[substance]
-    return f"""### {title}
+    counted = ""
+    if substance == "Pt":  # the other is no longer in counts
+        sigmas = np.sqrt(min(f.sum_of_squares for f in fits) / points)
+        counted = f"\nThe best fit misses by {sigmas:.0f} standard deviations of counting (rms).\n"
+    return f"""### {TITLES[substance]}
 
-Truth, by volume: {TRUTH[substance]}. {points} points from {low:g} to {high:g} 1/Å, knots
-{knots:g} 1/Å apart, resolution {resolution:g} 1/Å (standard deviation).
+Truth, by volume: {TRUTH[substance]}.
+{points} points from {low:g} to {high:g} 1/Å, knots {knots:g} 1/Å apart, resolution {resolution:g}
+1/Å (standard deviation).
 
-| particles | R_w, % | squares / perfect | number average, nm | volume average, nm | dispersion | \
-strain, % | B, Å² | faults |
-|---|---|---|---|---|---|---|---|---|
+| particles | R_w, % | unexplained, % | squares / perfect | number average, nm | \
+volume average, nm | dispersion | strain, % | B, Å² | faults |
+|---|---|---|---|---|---|---|---|---|---|
 {lines}
-
+{counted}
 What the choices change ({models[0].name}; {FAULTED}):
 
 | choice | volume average, perfect | with faults | number average with faults | p | \
@@ -495,7 +513,7 @@ def draw(path: Path, shown: dict[str, tuple[Measured, list[tuple[str, Fit]]]]) -
     for k, (title, (measured, fits)) in enumerate(shown.items()):
         upper, lower = axes[2 * k], axes[2 * k + 1]
         root = np.sqrt(measured.y)
-        upper.plot(measured.q, root, ".", color="0.55", ms=3.5, label="measured")
+        upper.plot(measured.q, root, ".", color="0.5", ms=2.5, label="measured")
         for (name, found), colour in zip(fits, ("#d55e00", "#0072b2"), strict=True):
             label = f"{name} (R$_w$ {100 * found.r_w:.1f} %)"
             upper.plot(measured.q, np.sqrt(found.curve), color=colour, lw=1.1, label=label)
@@ -534,17 +552,13 @@ def main() -> None:
             for name, choice in CHOICES[substance].items()
         }
 
-        def tried(name: str, measured: Measured) -> Fit:
-            series, probabilities = tables[name]  # noqa: B023 - called at once
-            particles = Particles(series, measured, probabilities)
-            return fit(measured, particles, STARTS[substance])  # noqa: B023
-
         measured = choices.pop("as above")
-        fits = [tried(m.name, measured) for m in models]
+        fits = [tried(measured, tables[m.name], substance) for m in models]
         named = {m.name: f for m, f in zip(models, fits, strict=True)}
         pairs = {"as above": (fits[0], named[FAULTED])}
         for name, other in choices.items():
-            pairs[name] = (tried(models[0].name, other), tried(FAULTED, other))
+            both = (tables[models[0].name], tables[FAULTED])
+            pairs[name] = tuple(tried(other, each, substance) for each in both)
         texts.append(section(substance, fits, pairs, len(measured.q)))
         print(texts[-1], flush=True)
         best = [
@@ -554,18 +568,18 @@ def main() -> None:
             )
             for perfect in (True, False)
         ]
-        title = {"Pt": "Platinum on carbon", "CdSe": "CdSe dots"}[substance]
-        shown[title] = (measured, best)
+        shown[TITLES[substance]] = (measured, best)
     draw(arguments.figure, shown)
     text = (
         "\n".join(texts)
         + f"""
-R_w: square root of the weighted sum of squares of the residual by that of the pattern. Errors are
-formal (of the linearised fit, scaled by the misfit) and know nothing of what the model leaves out;
-"bound": stopped at the edge of what is allowed. Shares are by volume, in the order of the name.
+R_w: square root of the weighted sum of squares of the residual by that of the pattern; unexplained:
+the same sum by that of the pattern less what the splines alone can do. Errors are formal (of the
+linearised fit, scaled by the misfit) and know nothing of what the model leaves out; "bound":
+stopped at the edge of what is allowed. Shares are by volume, in the order of the name.
 Made by `python tools/fit_faults.py` on {datetime.now(UTC).date().isoformat()}
-({time.monotonic() - start:.0f} s, {platform.machine()}; sk_qdots {version("sk_qdots")}, numpy
-{version("numpy")}, scipy {version("scipy")}).
+({time.monotonic() - start:.0f} s, {platform.machine()}; sk_qdots {version("sk_qdots")},
+numpy {version("numpy")}, scipy {version("scipy")}).
 """
     )
     arguments.out.write_text(text, encoding="utf-8")
