@@ -513,7 +513,7 @@ def draw(path: Path, shown: dict[str, tuple[Measured, list[tuple[str, Fit]]]]) -
     for k, (title, (measured, fits)) in enumerate(shown.items()):
         upper, lower = axes[2 * k], axes[2 * k + 1]
         root = np.sqrt(measured.y)
-        upper.plot(measured.q, root, ".", color="0.5", ms=2.5, label="measured")
+        upper.plot(measured.q, root, ".", color="0.65", ms=4.5, mew=0, label="measured")
         for (name, found), colour in zip(fits, ("#d55e00", "#0072b2"), strict=True):
             label = f"{name} (R$_w$ {100 * found.r_w:.1f} %)"
             upper.plot(measured.q, np.sqrt(found.curve), color=colour, lw=1.1, label=label)
