@@ -89,3 +89,43 @@ def test_paper_protocol_goes_on_where_it_was(tools, tmp_path, monkeypatch):
     again = out.read_text(encoding="utf-8")
     accuracies = [line.split("|")[2:7] for line in (whole + again).splitlines() if "KFold" in line]
     assert accuracies[:3] == accuracies[3:]
+
+
+def test_known_faults_are_found_again(tools, monkeypatch):
+    import fit_faults
+
+    q = np.arange(1.4, 9.0, 0.02)
+    library = sq.simulate_library(
+        "CdSe zinc blende",
+        diameters=[3.0],
+        dispersions=[0.1],
+        strains=[-0.004],
+        growth_faults=[0.2],
+        b_iso=[1.5],
+        q=q,
+        wavelength=0.2,
+    )
+    dots = library["intensity"].values.ravel() / float(library["intensity"].max())
+    expected = 8000.0 * (dots + np.exp(-q / 3.0) + 0.1)
+    counts = np.random.default_rng(0).poisson(expected).astype(float)
+    monkeypatch.setitem(fit_faults.PROBABILITIES, "growth", np.linspace(0.0, 1.0, 21))
+    measured = fit_faults.Measured(
+        q, counts, 1.0 / np.maximum(counts, 1.0), wavelength=0.2, knot_step=3.0
+    )
+    particles = fit_faults.Particles(
+        fit_faults.faulted_tables("CdSe zinc blende", 6.0, "growth"),
+        measured,
+        fit_faults.PROBABILITIES["growth"],
+    )
+    found = fit_faults.fit(measured, particles, np.array([[2.4, 0.2, 0.0, 1.0, 0.5]]))
+    off = np.abs(found.parameters - [3.0, 0.1, -0.004, 1.5, 0.2])
+    assert np.all(off < [0.15, 0.08, 0.001, 0.3, 0.07]) and np.all(off < 3.5 * found.errors)
+    assert np.all(found.errors < [0.15, 0.08, 0.001, 0.3, 0.07])
+    assert 0.8 < found.sum_of_squares / len(q) < 1.2
+
+
+def test_faults_need_the_measured_patterns(tools, tmp_path):
+    import fit_faults
+
+    with pytest.raises(SystemExit, match="say with --data where they are"):
+        tools(fit_faults, "--data", tmp_path)
