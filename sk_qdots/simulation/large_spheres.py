@@ -84,8 +84,8 @@ def with_large_spheres(
     nodes = numbers.astype(np.float64) ** 3
     if nodes[-1] > _MOST_NODES:
         raise ValueError(
-            f"a particle of {crystal.name} of diameter {diameters[-1]:g} nm is too large (more than "
-            f"{_MOST_NODES:,} cells); lengths are in nm"
+            f"a particle of {crystal.name} of diameter {diameters[-1]:g} nm is too large (more "
+            f"than {_MOST_NODES:,} cells); lengths are in nm"
         )
     per_node = table.counts[-1] / (table.diameters[-1] / step) ** 3
     counts = nodes[:, None] * per_node
