@@ -13,6 +13,7 @@ from .moments import (
     surface_mean,
     volume_mean,
 )
+from .pair_costs import PairCountingCost, pair_counting_cost
 from .populations import histogram_weights, lognormal_weights, normal_weights
 from .q_grid import default_q_grid, q_from_two_theta, two_theta_from_q
 from .scattering_factors import (
@@ -34,6 +35,7 @@ __all__ = [
     "DistanceTable",
     "Ellipsoid",
     "FreeAtoms",
+    "PairCountingCost",
     "PairDistances",
     "Platelet",
     "Polyhedron",
@@ -59,6 +61,7 @@ __all__ = [
     "normal_upper_diameter",
     "normal_weights",
     "number_mean",
+    "pair_counting_cost",
     "pair_distribution_function",
     "pair_sums",
     "q_from_two_theta",
