@@ -16,6 +16,7 @@ from sk_qdots.simulation import (
     Crystal,
     FreeAtoms,
     Stacking,
+    Sublattice,
     cut_cluster,
     debye_intensity,
     distance_table,
@@ -420,3 +421,59 @@ class BroadPopulation:
 
     def peakmem_library(self):
         self._library()
+
+
+class ManySites:
+    """A particle of a cubic cell of 13 Angstrom with 128 sites at random places, on 500 points."""
+
+    params = (3.0, 6.0)
+    param_names = ("diameter_nm",)
+    timeout = 300
+
+    def setup(self, diameter):
+        rng, edge = np.random.default_rng(0), 13.0
+        places = np.empty((0, 3))
+        while len(places) < 128:
+            place = rng.uniform(0.0, edge, 3)
+            gaps = places - place
+            if (np.linalg.norm(gaps - edge * np.round(gaps / edge), axis=1) > 1.6).all():
+                places = np.vstack([places, place])
+        elements = ["Li"] * 56 + ["O"] * 40 + ["P"] * 24 + ["Si"] * 8
+        sites = (
+            Sublattice(e, tuple(p), 1.0) for e, p in zip(elements, places.tolist(), strict=True)
+        )
+        vectors = ((edge, 0.0, 0.0), (0.0, edge, 0.0), (0.0, 0.0, edge))
+        self.particle = cut_cluster(
+            Crystal("many sites", vectors, tuple(sites)), "sphere", diameter
+        )
+        self.q = np.linspace(0.5, 25.0, 500)
+        self.time_pattern(diameter)  # reads the databases
+
+    def time_table(self, diameter):
+        distance_table(self.particle)
+
+    def time_pattern(self, diameter):
+        debye_intensity(distance_table(self.particle), self.q, wavelength=0.4)
+
+    def peakmem_table(self, diameter):
+        distance_table(self.particle)
+
+
+class DisplacedAtoms:
+    """The table of a PbS sphere whose atoms are moved by 0.1 Angstrom, one thread."""
+
+    params = (5.0, 10.0)
+    param_names = ("diameter_nm",)
+    timeout = 300
+
+    def setup(self, diameter):
+        elements, positions = cut_cluster(Crystal.builtin("PbS"), "sphere", diameter).atoms()
+        moved = positions + np.random.default_rng(0).normal(0.0, 0.1, positions.shape)
+        self.atoms = FreeAtoms(elements, moved)
+        distance_table(FreeAtoms(["Pb", "S"], [[0.0, 0.0, 0.0], [3.0, 0.0, 0.0]]))  # compiles
+
+    def time_table(self, diameter):
+        distance_table(self.atoms)
+
+    def peakmem_table(self, diameter):
+        distance_table(self.atoms)

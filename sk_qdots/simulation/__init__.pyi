@@ -23,6 +23,7 @@ from .multiply_twinned import (
     icosahedron,
     multiply_twinned_series,
 )
+from .pair_costs import PairCountingCost, pair_counting_cost
 from .populations import histogram_weights, lognormal_weights, normal_weights
 from .q_grid import default_q_grid, q_from_two_theta, two_theta_from_q
 from .scattering_factors import (
@@ -56,6 +57,7 @@ __all__ = [
     "Ellipsoid",
     "FreeAtoms",
     "MultiplyTwinnedSeries",
+    "PairCountingCost",
     "PairDistances",
     "Platelet",
     "Polyhedron",
@@ -91,6 +93,7 @@ __all__ = [
     "normal_upper_diameter",
     "normal_weights",
     "number_mean",
+    "pair_counting_cost",
     "pair_distribution_function",
     "pair_sums",
     "q_from_two_theta",

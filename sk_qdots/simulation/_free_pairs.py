@@ -1,48 +1,86 @@
-r"""Pair distances of free atoms: a histogram that keeps each bin's mean distance.
+r"""Pair distances of free atoms: a histogram that keeps the mean and the spread of each bin.
 
-Atoms are taken in blocks, so that memory does not grow with the square of their
-number, and blocks are counted in parallel threads by a kernel compiled with
-numba. Distances are first rounded to :math:`h / 2^{16}`, so that everything that
-is added up is an integer and the result is the same for any number of threads.
-A bin then stands for its mean distance, exact to the rounding; what is left is
-the spread within a bin, which damps an oscillation of wave vector :math:`Q` by
-:math:`Q^2 h^2 / 24` at most where the distances fill the bin evenly, and not at
-all where a bin holds one distance, as in a crystal.
+Squared distances are binned by their leading bits, so that no root is taken for a pair: of
+
+.. math:: t = |\mathbf r_i - \mathbf r_j|^2 + t_0
+
+as a double, the exponent and the first bits of the mantissa are the bin, and the 21 bits that
+follow are the place within it (6e-9 Angstrom, a 2^21st of a bin of 0.0125). A bin keeps the
+number of its pairs, the sum of their places and that of the squares of these: integers, so that
+the result is the same for any number of threads.
+
+A bin whose pairs have one distance stands for it, to this rounding. Any other stands for two
+distances, half of its pairs at each, that have its mean and its spread. What is lost is the
+fourth moment: of an oscillation of wave vector :math:`Q` the share :math:`(Q h)^4 / 4320` where
+the distances fill a bin of the width :math:`h` evenly (a mean alone loses
+:math:`(Q h)^2 / 24`).
+
+Atoms are taken in blocks, which are counted in parallel threads by a kernel compiled with numba.
+Number and sum of places share one 64-bit integer, the squares have the one beside it, and one
+instruction adds to both: the memory is what limits the kernel. After 2^21 pairs they could
+overflow, and are added to wider totals.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from functools import lru_cache
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 from joblib import Parallel, delayed, effective_n_jobs
 
-from .._typing import FloatArray, IntArray
+from .._typing import CountArray, FloatArray, IntArray
+from ._joining import joined
 from .atoms import FreeAtoms
+from .sites import never_together
 
-__all__ = ["free_pairs"]
+__all__ = ["free_bins", "free_pairs"]
 
-_BLOCK = 1024  # atoms; their coordinates and distances stay in the cache
-_FINE_BITS = 16  # a bin is divided into 2^16 steps
-_FINE = 2**_FINE_BITS
-_MOST_BINS = 2**24  # 256 MiB a thread
+_BLOCK = 256  # atoms; their coordinates and distances stay in the cache
+_PLACE_BITS = 21  # a bin is divided into 2^21 steps
+_PLACES = 2**_PLACE_BITS
+_SUM_BITS = 2 * _PLACE_BITS  # room for the places of as many pairs; their number stands above
+_MANTISSA_BITS = 52  # of a double
+_SHIFT = 16.0  # Angstrom^2, t_0: below 4 Angstrom bins are even in the squared distance
+_SHORT = 0.5  # Angstrom; from here on no bin is wider than asked for
+_ROUNDING = 1e-9  # relative room at the longest distance
+_MOST_BINS = 2**22  # 200 MiB a thread
 _MOST_SPECIES = 32
 _TOUCHING = 1e-3  # Angstrom; atoms closer than this stand in the same place
 
-_Group = tuple[tuple[tuple[int, int], ...], FloatArray, IntArray]
+_Group = tuple[tuple[tuple[int, int], ...], FloatArray, CountArray]
+_Words: TypeAlias = npt.NDArray[np.uint64]
+_AddPairs: TypeAlias = Callable[[FloatArray, FloatArray, bool, float, int, int, _Words], None]
+_Empty: TypeAlias = Callable[[_Words, IntArray], None]
+
+
+class _Bins(NamedTuple):
+    """How squared distances are binned: 2^bits bins from each power of two to the next."""
+
+    bits: int
+    number: int
+
+    @property
+    def origin(self) -> int:
+        """The bits of t at distance 0."""
+        return int(np.float64(_SHIFT).view(np.int64))
+
+    def edges(self) -> FloatArray:
+        """Squared distances at which bins begin, and the end of the last one."""
+        codes = np.arange(self.number + 1, dtype=np.int64) << (_MANTISSA_BITS - self.bits)
+        return (codes + self.origin).view(np.float64) - _SHIFT
 
 
 def free_pairs(atoms: FreeAtoms, bin_width: float, n_jobs: int | None) -> list[_Group]:
-    """Species pairs, mean distances of the occupied bins, and multiplicities (1, distance)."""
+    """Species pairs, distances that stand for the occupied bins, and multiplicities (1, distance).
+
+    Alternatives make no pair: those of two species nearer than :func:`never_together` says.
+    """
     positions = atoms.positions - atoms.positions.mean(axis=0)
-    span = float(np.linalg.norm(np.ptp(positions, axis=0)))
-    n_bins = int(span / bin_width) + 2
-    if n_bins > _MOST_BINS:
-        raise ValueError(
-            f"positions span {span:.4g} Angstrom, more than {_MOST_BINS} bins of {bin_width:g}; "
-            "are they in Angstrom?"
-        )
+    bins = _bins(atoms, bin_width)
     if len(atoms.species) > _MOST_SPECIES:
         raise ValueError(
             f"the atoms are of {len(atoms.species)} kinds (element, b_iso, occupancy, charge), "
@@ -58,73 +96,161 @@ def free_pairs(atoms: FreeAtoms, bin_width: float, n_jobs: int | None) -> list[_
             ]
         )
     groups: list[_Group] = []
-    for i in range(len(blocks)):
-        for j in range(i, len(blocks)):
-            counts, sums = _counted(blocks[i], blocks[j], i == j, bin_width, n_bins, n_jobs)
-            used = np.flatnonzero(counts)
-            distances = (used + sums[used] / counts[used] / _FINE) * bin_width
-            multiplicities = 2 * counts[used]
-            close = distances < _TOUCHING
-            if close.any():
-                both = (atoms.species[i], atoms.species[j])
-                if all(s.occupancy == 1.0 for s in both):
-                    raise ValueError(
-                        f"positions: {int(counts[used][close].sum())} pairs of "
-                        f"{both[0].element} and {both[1].element} stand in the same place"
-                    )
-                # Atoms that share a site are never there together.
-                distances, multiplicities = distances[~close], multiplicities[~close]
-            groups.append((((i, j),), distances, multiplicities[None, :]))
+    for i, first in enumerate(atoms.species):
+        for j, second in enumerate(atoms.species[i:], start=i):
+            full = first.occupancy == second.occupancy == 1.0
+            least = _TOUCHING if full else never_together(first, second)
+            near, moments = _counted(blocks[i], blocks[j], i == j, least, bins, n_jobs)
+            if full and near:
+                raise ValueError(
+                    f"positions: {near} pairs of {first.element} and {second.element} stand in "
+                    "the same place"
+                )
+            distances, multiplicities = _points(bins, moments)
+            groups.append((((i, j),), distances, multiplicities))
     return groups
+
+
+def free_bins(atoms: FreeAtoms, bin_width: float) -> int:
+    """Bins that the distances of atoms take."""
+    return _bins(atoms, bin_width).number
+
+
+def _bins(atoms: FreeAtoms, bin_width: float) -> _Bins:
+    """Bins for all distances, of which none beyond 0.5 Angstrom is too wide."""
+    if not (np.isfinite(bin_width) and 0 < bin_width <= 0.1):
+        raise ValueError(f"bin_width is {bin_width} Angstrom; it must lie in (0, 0.1]")
+    span = float(np.linalg.norm(np.ptp(atoms.positions, axis=0))) * (1.0 + _ROUNDING)
+    octaves = math.frexp((span * span + _SHIFT) / _SHIFT)[1]
+    top = _SHIFT * 2.0 ** (octaves - 1)  # the last octave has the widest bins, or the first
+    widest = max(0.5 * top / math.sqrt(max(top - _SHIFT, _SHIFT)), 0.5 * _SHIFT / _SHORT)
+    bits = max(1, math.ceil(math.log2(widest / bin_width)))
+    number = octaves << bits
+    if number > _MOST_BINS:
+        raise ValueError(
+            f"positions span {span:.4g} Angstrom, more than {_MOST_BINS} bins of {bin_width:g}; "
+            "are they in Angstrom?"
+        )
+    return _Bins(bits, number)
+
+
+def _points(bins: _Bins, moments: IntArray) -> tuple[FloatArray, CountArray]:
+    """Distances that stand for the pairs of each bin, and their multiplicities (1, distance)."""
+    used = np.flatnonzero(moments[:, 0])
+    counts, total, low, high = moments[used].T
+    edges = bins.edges()
+    start, step = edges[used], (edges[used + 1] - edges[used]) / _PLACES
+    mean = total / counts
+    variance = (high * 2.0**32 + low) / counts - mean * mean
+    # Places that differ by less than a step are one distance, rounded.
+    spread = np.sqrt(np.where(variance < 1.0, 0.0, variance))
+    places = mean[:, None] + spread[:, None] * [-1.0, 1.0] + 0.5
+    squares = start[:, None] + step[:, None] * places
+    distances = np.sqrt(np.maximum(squares.ravel(), 0.0))
+    return joined([(distances, np.repeat(counts, 2)[None, :])])
 
 
 def _counted(
     first: list[FloatArray],
     second: list[FloatArray],
     alike: bool,
-    bin_width: float,
-    n_bins: int,
+    least: float,
+    bins: _Bins,
     n_jobs: int | None,
-) -> tuple[IntArray, IntArray]:
-    """Unordered pairs in each bin, and the sum of their fine steps beyond its start."""
-    kernel = _kernel()
-    scale = _FINE / bin_width
+) -> tuple[int, IntArray]:
+    """Pairs up to the least distance, and the moments of each bin of the others.
+
+    These are the number of unordered pairs, the sum of their places within the bin, and that of
+    the squares of these as the remainder and the multiple of 2^32.
+    """
+    add_pairs, empty = _kernels()
+    shifted = least * least + _SHIFT
+    drop = _MANTISSA_BITS - bins.bits - _PLACE_BITS
 
     def count(worker: int, n_workers: int) -> IntArray:
-        histogram = np.zeros((n_bins, 2), dtype=np.int64)
+        # The last bin is that of the pairs that are too near.
+        moments = np.zeros((bins.number + 1, 4), dtype=np.int64)
+        words = np.zeros((bins.number + 1, 2), dtype=np.uint64)
+        waiting = 0
         for number, block in enumerate(first[worker::n_workers]):
             own = worker + number * n_workers
-            for other in second[own + 1 :] if alike else second:
-                kernel(block, other, False, scale, histogram)
-            if alike:
-                kernel(block, block, True, scale, histogram)
-        return histogram
+            others = [block, *second[own + 1 :]] if alike else second
+            for other in others:
+                waiting += block.shape[1] * other.shape[1]
+                if waiting > _PLACES:
+                    empty(words, moments)
+                    waiting = block.shape[1] * other.shape[1]
+                add_pairs(block, other, other is block, shifted, bins.number, drop, words)
+        empty(words, moments)
+        return moments
 
     n_workers = max(1, min(effective_n_jobs(n_jobs), len(first)))
     parallel = Parallel(n_jobs=n_workers, prefer="threads", require="sharedmem")
-    total = np.zeros((n_bins, 2), dtype=np.int64)
-    for histogram in parallel(delayed(count)(w, n_workers) for w in range(n_workers)):
-        total += histogram
-    return total[:, 0], total[:, 1]
+    total = sum(parallel(delayed(count)(w, n_workers) for w in range(n_workers)))
+    return int(total[-1, 0]), total[:-1]
 
 
 @lru_cache(maxsize=1)
-def _kernel() -> Callable[[FloatArray, FloatArray, bool, float, IntArray], None]:
+def _kernels() -> tuple[_AddPairs, _Empty]:
     """Compile the loop over two blocks; numba is imported only where free atoms are counted."""
     import numba
+    from llvmlite import ir
+    from numba.extending import intrinsic
 
-    @numba.njit("void(f8[:,::1], f8[:,::1], b1, f8, i8[:,::1])", nogil=True, fastmath=True)
-    def add_pairs(first, second, alike, scale, histogram):  # type: ignore[no-untyped-def]
-        steps = np.empty(second.shape[1], np.int64)
+    def add_words(_context, words, row, first, second):  # type: ignore[no-untyped-def]
+        """Add to both words of a row at once; numba by itself makes two additions of it."""
+
+        def generate(context, builder, signature, values):  # type: ignore[no-untyped-def]
+            array = context.make_array(signature.args[0])(context, builder, values[0])
+            both = ir.VectorType(ir.IntType(64), 2)
+            place = builder.gep(array.data, [builder.shl(values[1], values[1].type(1))])
+            place = builder.bitcast(place, both.as_pointer())
+            added = ir.Constant(both, ir.Undefined)
+            for k in range(2):
+                added = builder.insert_element(added, values[2 + k], ir.IntType(32)(k))
+            old = builder.load(place)
+            old.align = 8
+            builder.store(builder.add(old, added), place).align = 8
+            return context.get_dummy_value()
+
+        return numba.types.void(words, row, first, second), generate
+
+    add_two: Any = intrinsic(add_words)  # of numba's types only in compiled code
+
+    floats, integers = numba.f8[:, ::1], numba.i8
+    signature = numba.void(floats, floats, numba.b1, numba.f8, integers, integers, numba.u8[:, ::1])
+    shift, place_bits, sum_bits = _SHIFT, np.uint64(_PLACE_BITS), _SUM_BITS
+    origin = _Bins(0, 0).origin
+    places, one = np.uint64(_PLACES - 1), np.uint64(1 << _SUM_BITS)
+
+    @numba.njit(signature, nogil=True, fastmath=True)
+    def add_pairs(first, second, alike, least, last, drop, words):  # type: ignore[no-untyped-def]
+        squares = np.empty(second.shape[1], np.float64)
+        bits, codes = squares.view(np.int64), squares.view(np.uint64)
         all_x, all_y, all_z = second[0], second[1], second[2]
+        apart = last << place_bits
         for i in range(first.shape[1]):
             x, y, z = first[0, i], first[1, i], first[2, i]
-            for j in range(len(steps)):  # also those not needed: a loop that is vectorised
+            # Also those not needed: loops that are vectorised.
+            for j in range(len(squares)):
                 dx, dy, dz = all_x[j] - x, all_y[j] - y, all_z[j] - z
-                steps[j] = np.int64(np.sqrt(dx * dx + dy * dy + dz * dz) * scale + 0.5)
-            for j in range(i + 1 if alike else 0, len(steps)):
-                k = steps[j] >> _FINE_BITS
-                histogram[k, 0] += 1
-                histogram[k, 1] += steps[j] & (_FINE - 1)
+                squares[j] = dx * dx + dy * dy + dz * dz + shift
+            for j in range(len(squares)):
+                code = (bits[j] - origin) >> drop
+                bits[j] = code if squares[j] > least else apart
+            for j in range(i + 1 if alike else 0, len(squares)):
+                place = codes[j] & places
+                add_two(words, codes[j] >> place_bits, place | one, place * place)
 
-    return add_pairs
+    @numba.njit(numba.void(numba.u8[:, ::1], numba.i8[:, ::1]), nogil=True)
+    def empty(words, moments):  # type: ignore[no-untyped-def]
+        for k in range(len(words)):
+            if words[k, 0]:
+                moments[k, 0] += np.int64(words[k, 0] >> np.uint64(sum_bits))
+                moments[k, 1] += np.int64(words[k, 0] & np.uint64((1 << sum_bits) - 1))
+                high = moments[k, 2] + np.int64(words[k, 1] & np.uint64(0xFFFFFFFF))
+                moments[k, 2] = high & 0xFFFFFFFF
+                moments[k, 3] += np.int64(words[k, 1] >> np.uint64(32)) + (high >> 32)
+                words[k, 0] = words[k, 1] = 0
+
+    return add_pairs, empty

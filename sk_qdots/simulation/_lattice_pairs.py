@@ -15,33 +15,59 @@ what the transform in double precision gives.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Sequence
-from typing import overload
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import NamedTuple, overload
 
 import numpy as np
 import pandas as pd
 from scipy import fft
 
 from .._typing import CountArray, Float32Array, FloatArray, IntArray, RealArray
+from ._joining import SAME_DISTANCE, merged
 from ._reduction import compact_basis, reindexed
 from .cluster import Cluster
 from .crystal import Crystal
 from .sites import Species, never_together
 
-__all__ = ["lattice_pairs", "species_of"]
+__all__ = [
+    "Frame",
+    "Group",
+    "Offsets",
+    "correlation",
+    "frame_of",
+    "lattice_pairs",
+    "offsets_of",
+    "species_of",
+    "squared_unit",
+    "sublattice_pairs",
+]
 
-_SAME_DISTANCE = 1e-8  # Angstrom; distances closer than this are one
 _LARGEST_DIVISOR = 48  # of the smallest squared term, to find a unit of squared lengths
 _SAME_LENGTH = 1e-6  # Angstrom^2; smaller terms of a squared length are rounding
-_MERGE_AT = 200_000  # distances that may wait to be joined
 _NO_PAIR = 1e-7  # less than the smallest product of two occupancies, more than rounding leaves
 _SAFE_ROUNDING = 0.1  # a single-precision correlation may be this far from an integer
 
-_Pairs = tuple[tuple[int, int], ...]
-_Offsets = frozenset[tuple[tuple[float, ...], int]]  # and how many ordered pairs each has
+Pairs = tuple[tuple[int, int], ...]
+Group = tuple[Pairs, FloatArray, CountArray]
 _Correlation = tuple[RealArray, RealArray]
 _Histogram = tuple[FloatArray, CountArray]
-_Group = tuple[_Pairs, FloatArray, CountArray]
+
+
+class Offsets(NamedTuple):
+    """Offsets t_j - t_i between the atoms of pairs of species, up to their sign."""
+
+    pairs: Pairs  # those that have these offsets
+    least: float  # Angstrom; nearer atoms make no pair
+    vectors: FloatArray  # (offset, 3)
+    weights: IntArray  # ordered pairs of atoms that have each of them
+
+
+class Frame(NamedTuple):
+    """Vectors of the lattice that suit the largest of some clusters."""
+
+    lattice: FloatArray
+    back: IntArray  # turns indices of nodes into those along the new vectors
 
 
 def species_of(crystal: Crystal) -> tuple[tuple[Species, ...], list[int]]:
@@ -50,81 +76,97 @@ def species_of(crystal: Crystal) -> tuple[tuple[Species, ...], list[int]]:
     return species, [species.index(s.species) for s in crystal.sublattices]
 
 
-def lattice_pairs(clusters: Sequence[Cluster]) -> list[_Group]:
+def frame_of(clusters: Sequence[Cluster]) -> Frame:
+    """Vectors of the lattice that suit the largest of the clusters."""
+    crystal = clusters[0].crystal
+    largest = max(clusters, key=lambda cluster: len(cluster.nodes)).nodes
+    centred = (largest - largest.mean(axis=0)) @ crystal.lattice
+    basis = compact_basis(crystal.lattice, centred.T @ centred / len(largest))
+    back = np.rint(np.linalg.inv(basis)).astype(np.int64)
+    return Frame(basis @ crystal.lattice, back)
+
+
+def lattice_pairs(clusters: Sequence[Cluster]) -> list[Group]:
     """Species pairs, distances and multiplicities (cluster, distance) of clusters of one crystal.
 
     Species pairs whose distances and multiplicities must be equal share one entry.
     """
     crystal = clusters[0].crystal
-    largest = max(clusters, key=lambda cluster: len(cluster.nodes)).nodes
-    centred = (largest - largest.mean(axis=0)) @ crystal.lattice
-    basis = compact_basis(crystal.lattice, centred.T @ centred / len(largest))
-    lattice = basis @ crystal.lattice
-    back = np.rint(np.linalg.inv(basis)).astype(np.int64)  # indices along the new vectors
+    lattice, back = frame_of(clusters)
     species, kinds = species_of(crystal)
-
-    def apart(i: int, j: int) -> float:
-        return never_together(species[i], species[j])
-
     if all(cluster.filled is None for cluster in clusters):
         correlations = [
-            _correlation(reindexed(c.nodes, back), occupancies=c.occupancies) for c in clusters
+            correlation(reindexed(c.nodes, back), occupancies=c.occupancies) for c in clusters
         ]
-        offsets = _offsets(crystal)
-        groups: dict[tuple[float, _Offsets], list[tuple[int, int]]] = {}
-        for pair, terms in offsets.items():
-            key = frozenset((place, weight) for place, (_, weight) in terms.items())
-            groups.setdefault((apart(*pair), key), []).append(pair)
         result = []
-        for (least, _), pairs in groups.items():
+        for pairs, least, vectors, weights in offsets_of(crystal):
             parts = (
                 _histogram(lattice, correlations, offset, weight, least)
-                for offset, weight in offsets[pairs[0]].values()
+                for offset, weight in zip(vectors, weights.tolist(), strict=True)
             )
-            result.append((tuple(pairs), *_merged(parts)))
+            result.append((pairs, *merged(parts)))
         return result
-    sublattices: dict[tuple[int, int], list[tuple[int, int]]] = {}
-    for i, j in itertools.combinations_with_replacement(range(len(kinds)), 2):
-        first, second = sorted((kinds[i], kinds[j]))
-        sublattices.setdefault((first, second), []).append((i, j))
 
     def histogram(i: int, j: int) -> _Histogram:
         """Distances between two sublattices of clusters whose nodes are not all whole."""
         correlations = [
-            _correlation(
+            correlation(
                 reindexed(c.sublattice_nodes(i), back), reindexed(c.sublattice_nodes(j), back)
             )
             for c in clusters
         ]
         start, end = (np.asarray(crystal.sublattices[k].offset) for k in (i, j))
-        least = apart(kinds[i], kinds[j])
+        least = never_together(species[kinds[i]], species[kinds[j]])
         return _histogram(lattice, correlations, end - start, 1 if i == j else 2, least)
 
     return [
-        ((pair,), *_merged(histogram(i, j) for i, j in members))
-        for pair, members in sublattices.items()
+        ((pair,), *merged(histogram(i, j) for i, j in members))
+        for pair, members in sublattice_pairs(kinds).items()
     ]
 
 
-def _offsets(
-    crystal: Crystal,
-) -> dict[tuple[int, int], dict[tuple[float, ...], tuple[FloatArray, int]]]:
-    """Offsets t_j - t_i of each pair of species, up to their sign, and their ordered pairs."""
-    kinds = species_of(crystal)[1]
-    result: dict[tuple[int, int], dict[tuple[float, ...], tuple[FloatArray, int]]] = {}
-    positions = np.array([s.offset for s in crystal.sublattices])
-    for i, start in enumerate(positions):
-        for j in range(i, len(positions)):
-            first, second = sorted((kinds[i], kinds[j]))
-            known = result.setdefault((first, second), {})
-            offset = positions[j] - start
-            rounded = np.round(offset, 9) + 0.0  # equal but for rounding
-            if tuple(-rounded) > tuple(rounded):
-                offset, rounded = -offset, -rounded + 0.0
-            key = tuple(rounded.tolist())
-            _, weight = known.get(key, (offset, 0))
-            known[key] = (offset, weight + (1 if i == j else 2))
+def sublattice_pairs(kinds: Sequence[int]) -> dict[tuple[int, int], list[tuple[int, int]]]:
+    """Pairs i <= j of sublattices of each pair of species."""
+    result: dict[tuple[int, int], list[tuple[int, int]]] = {}
+    for i, j in itertools.combinations_with_replacement(range(len(kinds)), 2):
+        first, second = sorted((kinds[i], kinds[j]))
+        result.setdefault((first, second), []).append((i, j))
     return result
+
+
+@lru_cache(maxsize=32)
+def offsets_of(crystal: Crystal) -> tuple[Offsets, ...]:
+    """Offsets of all pairs of species; those that must have equal distances share one entry."""
+    species, kinds = species_of(crystal)
+    positions = np.array([s.offset for s in crystal.sublattices])
+    first, second = np.triu_indices(len(positions))
+    vectors = positions[second] - positions[first]
+    places = np.rint(vectors * 1e9).astype(np.int64)  # equal but for rounding
+    leading = np.take_along_axis(places, (places != 0).argmax(axis=1)[:, None], axis=1)
+    sign = np.where(leading < 0, -1, 1)
+    vectors, places = vectors * sign, places * sign
+    weights = np.where(first == second, 1, 2)
+    ends = np.sort(np.array(kinds)[np.stack([first, second])], axis=0)
+    codes = ends[0] * len(species) + ends[1]
+    entries: dict[tuple[float, bytes], Offsets] = {}
+    found, at = np.unique(codes, return_index=True)
+    for code in found[np.argsort(at)]:  # in the order in which they occur
+        members = np.flatnonzero(codes == code)
+        order = members[np.lexsort(places[members].T)]
+        new = np.ones(len(order), dtype=bool)
+        new[1:] = (np.diff(places[order], axis=0) != 0).any(axis=1)
+        starts = np.flatnonzero(new)
+        totals = np.add.reduceat(weights[order], starts)
+        pair = (int(code) // len(species), int(code) % len(species))
+        least = never_together(species[pair[0]], species[pair[1]])
+        key = (least, np.column_stack([places[order[starts]], totals]).tobytes())
+        if key in entries:
+            entries[key] = entries[key]._replace(pairs=(*entries[key].pairs, pair))
+            continue
+        lasts = order[np.append(starts[1:], len(order)) - 1]
+        as_they_come = np.argsort(order[starts])
+        entries[key] = Offsets((pair,), least, vectors[lasts[as_they_come]], totals[as_they_come])
+    return tuple(entries.values())
 
 
 def _histogram(
@@ -168,32 +210,7 @@ def _weighted_count(index: IntArray, weights: RealArray, size: int) -> FloatArra
     )
 
 
-def _merged(parts: Iterable[_Histogram]) -> _Histogram:
-    """Several histograms as one, equal distances joined, without holding all of them at once."""
-    pending: list[_Histogram] = []
-    merged_size = 0
-    for part in parts:
-        pending.append(part)
-        if sum(d.size for d, _ in pending) > 2 * merged_size + _MERGE_AT:
-            pending = [_joined(pending)]
-            merged_size = pending[0][0].size
-    return _joined(pending)
-
-
-def _joined(parts: Sequence[_Histogram]) -> _Histogram:
-    if len(parts) == 1:
-        return parts[0]
-    distances = np.concatenate([d for d, _ in parts])
-    counts = np.concatenate([c for _, c in parts], axis=1)
-    if distances.size == 0:
-        return distances, counts
-    order = np.argsort(distances, kind="stable")
-    distances = distances[order]
-    starts = np.flatnonzero(np.concatenate(([True], np.diff(distances) > _SAME_DISTANCE)))
-    return distances[starts], np.add.reduceat(counts[:, order], starts, axis=1)
-
-
-def _correlation(
+def correlation(
     nodes: IntArray,
     others: IntArray | None = None,
     occupancies: FloatArray | None = None,
@@ -269,7 +286,7 @@ def _distance_index(
     Some of the distances may not occur; no two of them are the same.
     """
     axes = [np.arange(-r, r + 1) for r in reach]
-    unit = _squared_unit(lattice, offset)
+    unit = squared_unit(lattice, offset)
     if unit is not None:
         squared = _squared_lengths(axes, lattice, offset, unit)
         if squared.max() < 10 * squared.size:
@@ -281,7 +298,7 @@ def _distance_index(
     if not occurs.any():
         return np.zeros(1), np.zeros(occurs.shape, dtype=np.int64)
     length = np.sqrt(_squared_lengths(axes, lattice, offset)[occurs])
-    codes, ticks = pd.factorize(np.rint(length / _SAME_DISTANCE).astype(np.int64))
+    codes, ticks = pd.factorize(np.rint(length / SAME_DISTANCE).astype(np.int64))
     order = np.argsort(ticks)
     # Rounding may split one distance over two neighbouring ticks: join them.
     joined = np.concatenate(([0], np.cumsum(np.diff(ticks[order]) > 1)))
@@ -333,7 +350,7 @@ def _squared_lengths(
     return np.asarray(total)
 
 
-def _squared_unit(lattice: FloatArray, offset: FloatArray) -> float | None:
+def squared_unit(lattice: FloatArray, offset: FloatArray) -> float | None:
     """Largest simple unit in which all squared lengths |R + offset|^2 are integers, if any."""
     gram = lattice @ lattice.T
     terms = np.concatenate(
@@ -345,9 +362,7 @@ def _squared_unit(lattice: FloatArray, offset: FloatArray) -> float | None:
         ]
     )
     terms = np.abs(terms[np.abs(terms) > _SAME_LENGTH])
-    for divisor in range(1, _LARGEST_DIVISOR + 1):
-        unit = terms.min() / divisor
-        ratios = terms / unit
-        if np.abs(ratios - np.rint(ratios)).max() < 1e-13 * ratios.max():
-            return float(unit)
-    return None
+    units = terms.min() / np.arange(1, _LARGEST_DIVISOR + 1)
+    ratios = terms / units[:, None]
+    fits = np.abs(ratios - np.rint(ratios)).max(axis=1) < 1e-13 * ratios.max(axis=1)
+    return float(units[fits.argmax()]) if fits.any() else None

@@ -48,7 +48,9 @@ class FreeAtoms:
         element, or one for each atom. Atoms of the same element and B are counted
         together, so a few distinct values are faster than many.
     occupancy : float or array-like of shape (n_atoms,), default=1.0
-        In (0, 1].
+        In (0, 1]. Atoms that are filled to 1 or less together and nearer than half the
+        sum of their covalent radii (0.5 Angstrom at least) are alternatives: they make
+        no pair.
     charges : int or array-like of shape (n_atoms,) of int, default=0
         For the form factors of ions.
     name : str, default="atoms"

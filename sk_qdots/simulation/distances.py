@@ -17,7 +17,7 @@ import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -26,9 +26,11 @@ from .._typing import CountArray, FloatArray
 from ._free_pairs import free_pairs
 from ._lattice_pairs import lattice_pairs, species_of
 from ._layer_pairs import layer_pairs
+from ._listed_pairs import listed_pairs
 from .atoms import FreeAtoms
 from .cluster import Cluster
 from .layered import StackedCluster
+from .pair_costs import PairMethod, checked_clusters, pair_counting_cost
 from .sites import Species
 from .stacking import Stacking
 
@@ -285,8 +287,9 @@ class DistanceTable:
 def distance_table(
     particles: Sequence[Cluster] | FreeAtoms | Cluster | StackedCluster | Sequence[StackedCluster],
     *,
-    bin_width: float = 5e-4,
+    bin_width: float = 0.016,
     n_jobs: int | None = None,
+    method: PairMethod = "auto",
 ) -> DistanceTable:
     """Count the pair distances of particles.
 
@@ -295,24 +298,32 @@ def distance_table(
     particles : Cluster or StackedCluster, sequence of these, or FreeAtoms
         Clusters cut from one crystal, in any order; what is expected of particles whose layers
         are faulted, with one stacking; or a particle of free atoms.
-    bin_width : float, default=5e-4
-        For free atoms: distances that fall into one bin are replaced by their mean,
-        in Angstrom. What is lost of the pair scattering is at most the share
-        (Q * bin_width)^2 / 24: 2e-6 at 15 1/Angstrom.
+    bin_width : float, default=0.016
+        For free atoms: the widest bin, in Angstrom. Distances that fall into one bin
+        are replaced by two that have their mean and their spread (by one where they
+        are equal). What is lost of the pair scattering is about the share
+        (Q * bin_width)^4 / 4320: 8e-7 at 15 1/Angstrom.
     n_jobs : int, optional
         For free atoms: threads that count; -1 for all processors. The result does
         not depend on it.
+    method : {"auto", "lattice", "free"}, default="auto"
+        For clusters: along the lattice, which is fast for cells of few atoms, or
+        their atoms pair by pair, for cells of many. The table is the same;
+        ``"auto"`` takes what :func:`pair_counting_cost` estimates to be faster.
 
     Returns
     -------
     DistanceTable
+        Atoms that are never there together make no pair: nearer than half the sum
+        of their covalent radii (0.5 Angstrom at least) and filled to 1 or less
+        together, or nearer than 0.5 Angstrom and not both full.
 
     Raises
     ------
     ValueError
         If there is no cluster, a cluster is empty or repeats a node, the clusters
-        are of different crystals, two free atoms stand in the same place, or the
-        bin width is not positive.
+        are of different crystals, two full free atoms stand in the same place, the
+        bin width is not positive, or free atoms are to be counted along a lattice.
 
     Examples
     --------
@@ -321,38 +332,23 @@ def distance_table(
     >>> round(float(table.groups[1].distances[0]), 3)  # Pb-S, Angstrom
     2.967
     """
-    if isinstance(particles, FreeAtoms):
-        return _free_table(particles, bin_width, n_jobs)
-    if not isinstance(particles, Sequence | Cluster | StackedCluster):
-        raise TypeError(
-            f"particles is {particles!r}; give a Cluster (cut_cluster), a list of them or one "
-            "FreeAtoms"
-        )
-    given = [particles] if isinstance(particles, Cluster | StackedCluster) else list(particles)
-    stacked = [p for p in given if isinstance(p, StackedCluster)]
-    if stacked and len(stacked) == len(given):
+    stacked = _layered(particles)
+    if stacked:
+        if method == "free":
+            raise ValueError("method is 'free', and layers are counted along them; take 'auto'")
         if any(p.stacking != stacked[0].stacking for p in stacked):
             raise ValueError(
                 "particles of different stackings cannot share a distance table; stacked_tables "
                 "makes one for each stacking"
             )
         return stacked_tables(stacked, [stacked[0].stacking])[0]
-    clusters = [p for p in given if isinstance(p, Cluster)]
-    if len(clusters) < len(given):
-        raise TypeError(
-            f"particles is {particles!r}; give a Cluster (cut_cluster), a list of them or one "
-            "FreeAtoms"
-        )
-    if not clusters:
-        raise ValueError("clusters is empty; give at least one cluster")
+    others = cast("Sequence[Cluster] | FreeAtoms | Cluster", particles)
+    cost = pair_counting_cost(others, method=method, bin_width=bin_width)
+    if isinstance(others, FreeAtoms):
+        return _free_table(others, bin_width, n_jobs)
+    clusters = checked_clusters(others)
     crystal = clusters[0].crystal
-    if any(cluster.crystal != crystal for cluster in clusters):
-        raise ValueError("clusters of different crystals cannot share a distance table")
-    if any(cluster.n_atoms == 0 for cluster in clusters):
-        raise ValueError("a cluster has no atoms")
-    fills = {(c.occupancies is not None, c.filled is not None) for c in clusters}
-    if len(fills) > 1 or (True, True) in fills:
-        raise ValueError("clusters of different fills cannot share a distance table")
+    count = listed_pairs if cost.method == "free" else lattice_pairs
     species, kinds = species_of(crystal)
     counts = _site_counts(clusters, species, kinds, power=1)
     per_unit = len(crystal.sublattices) / crystal.formula_units
@@ -364,9 +360,16 @@ def distance_table(
         counts=counts,
         self_counts=_site_counts(clusters, species, kinds, power=2),
         formula_units=counts.sum(axis=1) / per_unit,
-        groups=tuple(PairDistances(*group) for group in lattice_pairs(clusters)),
+        groups=tuple(PairDistances(*group) for group in count(clusters)),
         dimensions={key: np.array([c.dimensions[key] for c in clusters]) for key in names},
     )
+
+
+def _layered(particles: object) -> list[StackedCluster]:
+    """Particles of layers; none, where there is any other one among them."""
+    given = list(particles) if isinstance(particles, Sequence) else [particles]
+    stacked = [p for p in given if isinstance(p, StackedCluster)]
+    return stacked if len(stacked) == len(given) else []
 
 
 def stacked_tables(
@@ -447,8 +450,6 @@ def _site_counts(
 
 
 def _free_table(atoms: FreeAtoms, bin_width: float, n_jobs: int | None) -> DistanceTable:
-    if not (np.isfinite(bin_width) and 0 < bin_width <= 0.1):
-        raise ValueError(f"bin_width is {bin_width} Angstrom; it must lie in (0, 0.1]")
     counts = np.bincount(atoms.kinds, minlength=len(atoms.species))
     return DistanceTable(
         name=atoms.name,

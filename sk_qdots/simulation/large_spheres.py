@@ -23,24 +23,19 @@ References
 
 from __future__ import annotations
 
-import itertools
-
 import numpy as np
 
 from .._typing import FloatArray
-from ._lattice_pairs import _squared_unit as squared_unit
-from ._lattice_pairs import species_of
+from ._lattice_pairs import Offsets, offsets_of, squared_unit
 from ._reduction import compact_basis
 from .crystal import Crystal
 from .distances import DistanceTable, PairDistances
-from .sites import never_together
 
 __all__ = ["LARGEST_COUNTED", "can_extend", "with_large_spheres"]
 
 LARGEST_COUNTED = 150_000  # nodes of a sphere whose pairs are counted
 _MOST_NODES = 20_000_000  # of the largest sphere
 
-_DECIMALS = 9  # of an Angstrom: offsets that are equal but for rounding
 _LARGEST_DIVISOR = 48  # of the smallest unit, to find one for all offsets
 _SAME_UNIT = 1e-9
 _ANGSTROM = 10.0  # of a nm
@@ -90,16 +85,19 @@ def with_large_spheres(
     per_node = table.counts[-1] / (table.diameters[-1] / step) ** 3
     counts = nodes[:, None] * per_node
     groups = []
+    offsets = {group.pairs: group for group in offsets_of(crystal)}
     for group in table.groups:
-        distances, found = _expected(crystal, group.pairs[0], _ANGSTROM * diameters, nodes)
+        shared = offsets[group.pairs]
+        distances, found = _expected(crystal, shared, _ANGSTROM * diameters, nodes)
         a, b = group.pairs[0]
         total = counts[:, a] * (counts[:, a] - 1.0) if a == b else 2.0 * counts[:, a] * counts[:, b]
         found *= (total / found.sum(axis=1))[:, None]
-        together = distances > never_together(table.species[a], table.species[b])
+        together = distances > shared.least
         distances, found = distances[together], found[:, together]
         rows = np.zeros((len(table), len(distances)))
         places = np.searchsorted(distances, group.distances - 1e-6)
-        np.testing.assert_allclose(distances[places], group.distances, rtol=0.0, atol=1e-6)
+        if np.abs(distances[places] - group.distances).max() > 1e-6:
+            raise ValueError(f"the table is not one of spheres of {crystal.name}")
         rows[:, places] = group.multiplicities
         rows = np.concatenate([rows, found])
         used = (rows > 0.0).any(axis=0)
@@ -117,31 +115,18 @@ def with_large_spheres(
     )
 
 
-def _offsets(crystal: Crystal, pair: tuple[int, int]) -> list[tuple[FloatArray, int]]:
-    """Offsets between the sublattices of two species, up to sign, and how often each occurs."""
-    kinds = species_of(crystal)[1]
-    found: dict[tuple[float, ...], int] = {}
-    for (i, first), (j, second) in itertools.product(enumerate(crystal.sublattices), repeat=2):
-        if {kinds[i], kinds[j]} == set(pair):
-            offset = np.round(np.subtract(second.offset, first.offset), _DECIMALS) + 0.0
-            key = tuple(max(offset.tolist(), (0.0 - offset).tolist()))
-            found[key] = found.get(key, 0) + 1
-    return [(np.array(offset), number) for offset, number in found.items()]
-
-
 def _expected(
-    crystal: Crystal, pair: tuple[int, int], diameters: FloatArray, nodes: FloatArray
+    crystal: Crystal, offsets: Offsets, diameters: FloatArray, nodes: FloatArray
 ) -> tuple[FloatArray, FloatArray]:
     """Distances of two species and their expected multiplicities (diameter, distance)."""
-    offsets = _offsets(crystal, pair)
     # Those that are filled up have nodes a little beyond their surface.
     longest = diameters.max() + 2.0 * _ANGSTROM * crystal.node_diameter
-    farthest = longest + max(float(np.linalg.norm(offset)) for offset, _ in offsets)
+    farthest = longest + float(np.linalg.norm(offsets.vectors, axis=1).max())
     unit = _unit(crystal)
     assert unit is not None
     size = int(farthest**2 / unit) + 2
     sums = np.zeros((3, size))
-    for offset, number in offsets:
+    for offset, number in zip(offsets.vectors, offsets.weights, strict=True):
         sums += number * _power_sums(crystal, offset, unit, longest, size)
     places = 1 + np.flatnonzero(sums[0, 1:])
     ones, lengths, cubes = sums[:, places]
@@ -182,18 +167,16 @@ def _power_sums(
 
 
 def _unit(crystal: Crystal) -> float | None:
-    """A unit of which every squared distance is a whole number."""
-    pairs = itertools.combinations_with_replacement(range(len(species_of(crystal)[0])), 2)
-    units = {
-        squared_unit(crystal.lattice, offset)
-        for pair in pairs
-        for offset, _ in _offsets(crystal, pair)
-    }
-    if None in units:
-        return None
-    smallest = min(unit for unit in units if unit is not None)
+    """A unit of which every squared distance is a whole number, if any."""
+    units = []
+    for group in offsets_of(crystal):
+        for offset in group.vectors:
+            unit = squared_unit(crystal.lattice, offset)
+            if unit is None:
+                return None
+            units.append(unit)
     for divisor in range(1, _LARGEST_DIVISOR + 1):
-        ratios = np.array([unit * divisor / smallest for unit in units if unit is not None])
+        ratios = np.array(units) * divisor / min(units)
         if np.abs(ratios - np.rint(ratios)).max() < _SAME_UNIT:
-            return smallest / divisor
+            return min(units) / divisor
     return None

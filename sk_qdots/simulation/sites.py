@@ -250,6 +250,8 @@ def never_together(first: Species, second: Species) -> float:
     """Distance up to which atoms of two species make no pair, in Angstrom.
 
     Atoms that are filled to 1 or less together and nearer than atoms can be are alternatives.
+    The rule is that of crystals and of free atoms. Two full atoms are no alternatives: a crystal
+    has none so near, and free ones make a pair unless they stand in the same place.
     """
     if first.occupancy + second.occupancy > OVERFULL:
         return SHARED_SITE

@@ -1,6 +1,7 @@
 """The judge: sums and counts over all pairs of atoms, without any table."""
 
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -32,6 +33,15 @@ CRYSTALS = {
 @pytest.fixture(scope="session")
 def crystals():
     return CRYSTALS
+
+
+@pytest.fixture(scope="session")
+def cif_folder():
+    """CIFs of other people; they are not part of this project."""
+    folder = Path(__file__).resolve().parents[3] / "shared" / "data" / "cifs"
+    if not folder.is_dir():
+        pytest.skip("the CIFs are not beside this checkout")
+    return folder
 
 
 @pytest.fixture(scope="session")

@@ -8,9 +8,11 @@ from hypothesis import strategies as st
 from sk_qdots.simulation import (
     Crystal,
     FreeAtoms,
+    Sublattice,
     cut_cluster,
     debye_intensity,
     distance_table,
+    pair_sums,
 )
 
 Q = np.linspace(0.7, 15.0, 60)
@@ -69,6 +71,49 @@ def test_free_atoms_of_a_lattice_are_the_lattice():
     np.testing.assert_allclose(found, exact, rtol=0, atol=1e-7 * exact.max())
 
 
+@pytest.mark.parametrize("name", ["PbS", "CeO2"])
+def test_distances_that_repeat_are_exact(name):
+    cluster = cut_cluster(Crystal.builtin(name), "sphere", 4.0)
+    exact = distance_table(cluster, method="lattice")
+    found = distance_table(FreeAtoms.from_cluster(cluster))
+    wanted = {pair: group for group in exact.groups for pair in group.pairs}
+    for group in found.groups:
+        expected = wanted[group.pairs[0]]
+        np.testing.assert_allclose(group.distances, expected.distances, rtol=0, atol=1e-8)
+        np.testing.assert_array_equal(group.multiplicities, expected.multiplicities)
+
+
+@pytest.mark.parametrize("name", ["PbS", "CsPbBr3 orthorhombic"])
+@pytest.mark.parametrize("moved", [0.0, 0.1])
+def test_error_of_the_bins(name, moved):
+    _, positions = cut_cluster(Crystal.builtin(name), "sphere", 3.0, fill="atoms").atoms()
+    positions = positions + np.random.default_rng(0).normal(0.0, moved, positions.shape)
+    q = np.linspace(0.5, 25.0, 50)
+    gaps = np.linalg.norm(positions[:, None] - positions, axis=2)[
+        np.triu_indices(len(positions), 1)
+    ]
+    expected = 2.0 * np.sinc(q[:, None] * gaps / np.pi).sum(axis=1)
+    found = pair_sums(distance_table(FreeAtoms(["Pb"] * len(positions), positions)), q)[0][0]
+    # The worst case: atoms that scatter alike at any Q, as neutrons see them, and do not vibrate.
+    np.testing.assert_allclose(
+        found, expected, rtol=0, atol=2e-7 * (len(positions) + expected).max()
+    )
+
+
+def test_millions_of_pairs_in_one_bin():
+    rng = np.random.default_rng(0)
+    ends = rng.uniform(-0.01, 0.01, (2, 2000, 3))
+    ends[1] += [12.31, 0.0, 0.0]
+    gaps = ((ends[0][:, None] - ends[1]) ** 2).sum(axis=2)
+    group = distance_table(
+        FreeAtoms(["Br"] * 4000, ends.reshape(-1, 3), occupancy=0.5), bin_width=0.1
+    ).groups[0]
+    assert group.multiplicities.sum() == 2 * gaps.size  # within an end all are alternatives
+    for power in (2, 4):
+        moment = (group.multiplicities * group.distances**power).sum() / (2 * gaps.size)
+        assert moment == pytest.approx((gaps ** (power // 2)).mean(), rel=1e-9)
+
+
 @settings(max_examples=15, deadline=None)
 @given(seed=st.integers(0, 2**31))
 def test_moving_and_turning_a_particle_changes_nothing(seed):
@@ -105,6 +150,69 @@ def test_atoms_in_the_same_place():
         distance_table(FreeAtoms(["Pb", "Pb", "S"], positions))
     shared = FreeAtoms(["Cd", "Zn", "S"], positions, occupancy=[0.5, 0.5, 1.0])
     assert sum(g.multiplicities.sum() for g in distance_table(shared).groups) == 4
+
+
+def test_alternatives_make_no_pair():
+    places = [[0, 0, 0], [0, 0, 0.9], [0, 0, 4.0]]
+    atoms = FreeAtoms(["Br"] * 3, places, occupancy=[0.5, 0.5, 1.0])
+    table = distance_table(atoms)
+    found = {pair: g.distances.tolist() for g in table.groups for pair in g.pairs}
+    assert found[0, 0] == found[1, 1] == []
+    np.testing.assert_allclose(found[0, 1], [3.1, 4.0], rtol=0, atol=1e-8)
+    both = FreeAtoms(["Br"] * 2, places[:2], occupancy=[0.6, 0.6])  # now and then both are there
+    assert distance_table(both).groups[0].multiplicities.sum() == 2
+    near = FreeAtoms(["H", "H"], [[0, 0, 0], [0, 0, 0.3]])  # full ones are always there
+    assert distance_table(near).groups[0].multiplicities.sum() == 2
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    seed=st.integers(0, 2**31),
+    n_sites=st.integers(1, 5),
+    fill=st.sampled_from(["cells", "atoms"]),
+)
+def test_partly_filled_sites_make_the_same_pairs_on_every_path(seed, n_sites, fill):
+    rng = np.random.default_rng(seed)
+    vectors = np.diag(rng.uniform(3.0, 5.0, 3)) + rng.uniform(-0.5, 0.5, (3, 3))
+    elements = rng.choice(["Na", "O", "Br", "H"], n_sites)
+    places = rng.uniform(0.0, 1.0, (n_sites, 3)) @ vectors
+    occupancies = rng.choice([0.1, 0.3, 0.5, 0.7, 1.0], n_sites)
+
+    def crystal(most):
+        return Crystal(
+            "in part",
+            tuple(map(tuple, vectors.tolist())),
+            tuple(
+                Sublattice(str(e), tuple(p), 1.0, occupancy=min(float(o), most))
+                for e, p, o in zip(elements, places.tolist(), occupancies, strict=True)
+            ),
+        )
+
+    try:
+        cell = crystal(1.0)
+    except ValueError:  # too full for sites so near
+        cell = crystal(0.5)
+    cluster = cut_cluster(cell, "sphere", 2.0, fill=fill)
+    expected = debye_intensity(distance_table(cluster, method="lattice"), Q, wavelength=WAVELENGTH)
+    tables = (
+        distance_table(cluster, method="free"),
+        distance_table(FreeAtoms.from_cluster(cluster), bin_width=5e-4),
+    )
+    for table in tables:
+        found = debye_intensity(table, Q, wavelength=WAVELENGTH)
+        np.testing.assert_allclose(found, expected, rtol=0, atol=1e-9 * expected.max())
+
+
+def test_alternatives_of_a_cif(cif_folder):
+    crystal = Crystal.from_cif(cif_folder / "Na0.8CoO2_alternatives.cif")
+    cluster = cut_cluster(crystal, "sphere", 3.0)
+    exact = debye_intensity(distance_table(cluster, method="lattice"), Q, wavelength=WAVELENGTH)
+    free = distance_table(FreeAtoms.from_cluster(cluster))
+    found = debye_intensity(free, Q, wavelength=WAVELENGTH)
+    np.testing.assert_allclose(found, exact, rtol=0, atol=1e-7 * exact.max())
+    sodium = [k for k, s in enumerate(free.species) if s.element == "Na"]
+    pairs = {pair: g.distances for g in free.groups for pair in g.pairs}
+    assert pairs[sodium[0], sodium[1]].min() > 1.66  # 1.645 apart, they are one or the other
 
 
 def test_xyz(tmp_path):
