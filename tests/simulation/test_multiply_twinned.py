@@ -194,7 +194,7 @@ def test_complete_shells_equal_the_free_atoms(kind):
     q = np.linspace(0.5, 25.0, 500)
     found = debye_intensity(series.table(), q, wavelength=WAVELENGTH)
     for row, atoms in list(zip(found, series, strict=True))[1::3]:
-        expected = debye_intensity(distance_table(atoms, bin_width=1e-4), q, wavelength=WAVELENGTH)
+        expected = debye_intensity(distance_table(atoms, bin_width=1e-3), q, wavelength=WAVELENGTH)
         np.testing.assert_allclose(row, expected[0], rtol=0, atol=1e-7 * expected.max())
         np.testing.assert_allclose(row, expected[0], rtol=1e-5)
 
