@@ -43,7 +43,7 @@ class Engine(Protocol):
     classes_ : ndarray of shape (n_classes,) of int
         Diameters in picometres, ascending.
     targets : tuple of str, optional
-        What it estimates besides the class, of :data:`QUANTITIES`; nothing, where it is not
+        What it estimates besides the class, of ``QUANTITIES``; nothing, where it is not
         there.
     takes_nan : bool, optional
         Whether patterns may have points that were not measured; True, where it is not there.
@@ -109,7 +109,7 @@ class NetworkEngine:
     regressor : AllCNNRegressor, optional
         Fitted on patterns of the same grid.
     targets : sequence of str, default=()
-        What the regressor was fitted to, in this order, of :data:`QUANTITIES`.
+        What the regressor was fitted to, in this order, of ``QUANTITIES``.
 
     Raises
     ------

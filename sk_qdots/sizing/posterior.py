@@ -44,7 +44,7 @@ class Posterior:
         Rows add up to 1.
     means, deviations : mapping of str to ndarray of shape (n_samples,)
         Mean and standard deviation of what else is estimated, by the names of
-        :data:`QUANTITIES`; of ``"diameter"``, where the number average is estimated
+        ``QUANTITIES``; of ``"diameter"``, where the number average is estimated
         besides the classes, in nm.
 
     Examples
