@@ -25,7 +25,7 @@ from scipy import fft
 from .._typing import BoolArray, CountArray, FloatArray, IntArray
 from .cluster import Cluster
 from .layers import CloseLayers
-from .sites import Species
+from .sites import Species, never_together
 from .stacking import Stacking
 
 __all__ = ["layer_pairs"]
@@ -66,7 +66,7 @@ def layer_pairs(
     n_layers = max(int(np.ptp(c.nodes[:, 2])) + 1 for c in fulls)
     together = [s.same_position(n_layers) for s in stackings]
     whole = all(c.filled is None for c in fulls)
-    groups = list(_grouped(kinds, rises, whole))
+    groups = list(_grouped(species, kinds, rises, whole))
     terms, distances = [], []
     for _, sublattices in groups:
         terms.append([_Term(layers, grid, n_layers, rises[j] - rises[i]) for i, j in sublattices])
@@ -88,7 +88,8 @@ def layer_pairs(
                         term.add_leaning(counts[number][k, row], leaning, weight)
     result: list[list[_Group]] = [[] for _ in stackings]
     for (pairs, _), lengths, found in zip(groups, distances, counts, strict=True):
-        used = np.any(found > 0, axis=(0, 1)) & (lengths > _SAME_DISTANCE)
+        least = max(never_together(*(species[kind] for kind in pairs[0])), _SAME_DISTANCE)
+        used = np.any(found > 0, axis=(0, 1)) & (lengths > least)
         for k in range(len(stackings)):
             multiplicities = np.ascontiguousarray(found[k][:, used])
             result[k].append((pairs, lengths[used], multiplicities))
@@ -96,7 +97,7 @@ def layer_pairs(
 
 
 def _grouped(
-    kinds: Sequence[int], rises: FloatArray, whole: bool
+    species: Sequence[Species], kinds: Sequence[int], rises: FloatArray, whole: bool
 ) -> Iterator[tuple[tuple[tuple[int, int], ...], list[tuple[int, int]]]]:
     """Species pairs that have the same distances, and the sublattice pairs that make them."""
     members: dict[tuple[int, int], list[tuple[int, int]]] = {}
@@ -107,16 +108,11 @@ def _grouped(
     groups: dict[object, list[tuple[int, int]]] = {}
     for pair, sublattices in members.items():
         # Where every node is whole, only the heights of the sublattices count.
-        key = (
-            tuple(
-                sorted(
-                    (round(abs(rises[j] - rises[i]) / _SAME_RISE), i == j) for i, j in sublattices
-                )
-            )
-            if whole
-            else pair
+        steps = sorted(
+            (round(abs(rises[j] - rises[i]) / _SAME_RISE), i == j) for i, j in sublattices
         )
-        groups.setdefault(key, []).append(pair)
+        least = never_together(species[pair[0]], species[pair[1]])
+        groups.setdefault((least, *steps) if whole else pair, []).append(pair)
     for pairs in groups.values():
         yield tuple(pairs), members[pairs[0]]
 

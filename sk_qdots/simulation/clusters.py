@@ -354,6 +354,8 @@ class _Cutter:
         stacking: Stacking | None,
         centre: tuple[float, float, float] | None,
     ) -> _Cutter:
+        if stacking is not None and not isinstance(stacking, Stacking):
+            raise TypeError(f"stacking is {stacking!r}; give Stacking(growth=..., deformation=...)")
         if stacking is None and not isinstance(body, Twinned):
             return cls(crystal, body, centre or (0.0, 0.0, 0.0), crystal.node_diameter)
         if stacking is not None and isinstance(body, Twinned):

@@ -392,7 +392,7 @@ def stacked_tables(
     Raises
     ------
     ValueError
-        If there is no particle, or they are of different crystals or fills.
+        If there is no particle or no stacking, or they are of different crystals or fills.
 
     Examples
     --------
@@ -406,6 +406,8 @@ def stacked_tables(
     """
     if not particles:
         raise ValueError("particles is empty; give at least one")
+    if not stackings:
+        raise ValueError("stackings is empty; give at least one")
     layers, fulls = particles[0].layers, [p.full for p in particles]
     if any(full.crystal != layers.fine for full in fulls):
         raise ValueError("particles of different crystals cannot share a distance table")

@@ -96,7 +96,7 @@ class Stacking:
     def __post_init__(self) -> None:
         for name, value in (("growth", self.growth), ("deformation", self.deformation)):
             is_number = isinstance(value, int | float | np.floating | np.integer)
-            if not (is_number and 0.0 <= value <= 1.0):
+            if isinstance(value, bool) or not (is_number and 0.0 <= value <= 1.0):
                 raise ValueError(
                     f"{name} is {value!r}; it must be a probability, from 0 to 1 (no percent)"
                 )

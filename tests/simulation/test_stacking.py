@@ -1,6 +1,7 @@
 """Stacking disorder against brute force: every sequence with its probability, and random ones."""
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -336,6 +337,11 @@ def test_strains_of_a_library_are_scaled_distances():
         ),
         (lambda: stacked_tables([], [Stacking()]), "particles is empty"),
         (
+            lambda: stacked_tables([cut_cluster("Pt", diameter=2.0, stacking=Stacking())], []),
+            "stackings is empty",
+        ),
+        (lambda: Stacking(growth=True), "growth is True"),
+        (
             lambda: distance_table(
                 [cut_cluster("Pt", diameter=2.0, stacking=Stacking(g)) for g in (0.1, 0.2)]
             ),
@@ -346,3 +352,22 @@ def test_strains_of_a_library_are_scaled_distances():
 def test_bad_input_names_argument_and_remedy(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def test_a_probability_alone_is_no_stacking():
+    with pytest.raises(TypeError, match=r"stacking is 0.1; give Stacking\("):
+        cut_cluster("Pt", diameter=3.0, stacking=0.1)
+
+
+def test_alternatives_make_no_pair():
+    blende = Crystal.builtin("CdSe zinc blende")
+    cation, anion = blende.sublattices
+    aside = np.add(cation.offset, 0.3).tolist()
+    halves = (replace(cation, occupancy=0.5), Sublattice("Zn", tuple(aside), 1.0, 0.5))
+    crystal = replace(blende, name="Cd or Zn", sublattices=(*halves, anion))
+    found = cut_cluster(crystal, diameter=2.0, fill="atoms", stacking=Stacking())
+    around = tuple(close_layers(crystal).hollow)
+    expected = cut_cluster(crystal, diameter=2.0, fill="atoms", centre=around)
+    np.testing.assert_allclose(intensity(found), intensity(expected), rtol=1e-9)
+    shortest = min(g.distances.min() for g in distance_table(found).groups)
+    assert shortest > 0.53  # 0.3 sqrt(3) Angstrom from one to the other
