@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["add_augment", "add_simulate"]
 
+_AXES = ("diameters", "dispersions", "strains", "growth_faults", "deformation_faults")
 _END = 0.97  # of the largest Q that an angle exists for
 
 
@@ -41,6 +42,9 @@ def add_simulate(commands: Commands) -> None:
         "dispersions": "standard deviation / mean of the diameters (default: 0.05:0.2:0.05)",
         "strains": "relative change of the lattice (default: nineteen from -0.0025 to 0.0051); "
         "with an equals sign where it begins with a minus: --strains=-0.004:0.004:0.002",
+        "growth-faults": "probabilities of hexagonal layers in close-packed crystals: 0 is cubic, "
+        "1 hexagonal (default: perfect crystals)",
+        "deformation-faults": "probabilities of slip faults in them (default: perfect crystals)",
     }.items():
         simulate.add_argument(f"--{name}", type=numbers, metavar="FIRST:LAST:STEP", help=words)
     simulate.add_argument(
@@ -113,11 +117,7 @@ def _add_out(command: argparse.ArgumentParser) -> None:
 def _simulate(options: argparse.Namespace) -> int:
     from ..simulation import Crystal, default_q_grid, simulate_library
 
-    axes = {
-        name: value
-        for name in ("diameters", "dispersions", "strains")
-        if (value := getattr(options, name)) is not None
-    }
+    axes = {name: value for name in _AXES if (value := getattr(options, name)) is not None}
 
     def make(*, path: Path, n_jobs: int, progress: bool) -> xr.Dataset:
         cif = options.cif

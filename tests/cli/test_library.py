@@ -53,6 +53,16 @@ def test_a_library_of_a_cif(tmp_path, capsys):
     assert "4 patterns (shape 2, diameter 2" in capsys.readouterr().out
 
 
+def test_a_library_with_planar_faults(tmp_path, capsys):
+    out = tmp_path / "library.nc"
+    faults = ["--growth-faults", "0:0.2:0.1", "--deformation-faults", "0.05"]
+    assert main(["simulate", "--crystal", "Pt", *SMALL, *faults, "--out", str(out)]) == 0
+    assert "growth_fault 3, deformation_fault 1" in capsys.readouterr().out
+    faults = ["--growth-faults", "0.1", "--out", str(tmp_path / "other.nc")]
+    assert main(["simulate", "--crystal", "PbS", *SMALL, *faults]) != 0
+    assert "growth_faults: crystal PbS has no close-packed layers" in capsys.readouterr().err
+
+
 def test_a_copper_tube_reaches_less(tmp_path, capsys):
     out = tmp_path / "library.nc"
     options = ["--wavelength", "1.5406", "--out", str(out)]

@@ -95,3 +95,14 @@ def test_a_series_that_is_long_enough_stays_as_it_is():
     crystal = Crystal.builtin("Pt")
     table = distance_table(homologous_series(crystal, 4.0, fill="volume"))
     assert large_spheres.with_large_spheres(table, crystal, 3.0) is table
+
+
+@pytest.mark.slow
+def test_the_broadest_library_is_that_of_counted_spheres():
+    counted = distance_table(homologous_series("Pt", 47.5, fill="volume"))
+    settings = {"diameters": [3.0, 6.0], "dispersions": [0.1, 0.5], "strains": [0.0], "q": Q}
+    expected = simulate_library(counted, **settings)["intensity"].values.astype(float)
+    found = simulate_library("Pt", **settings)["intensity"].values
+    error = np.abs(found - expected)
+    assert (error.max(axis=-1) < 2e-5 * expected.max(axis=-1)).all()
+    assert (error < 5e-3 * expected).all()
