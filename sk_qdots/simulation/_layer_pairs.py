@@ -34,6 +34,9 @@ _SAME_DISTANCE = 1e-8  # Angstrom; distances closer than this are one
 _SAME_RISE = 1e-6  # Angstrom; of two sublattices
 _NO_PAIR = 1e-7  # less than the smallest product of two occupancies, more than rounding leaves
 
+_TURN = [[-1, -1, 0], [1, 0, 0], [0, 0, 1]]
+_MIRROR = [[0, 1, 0], [1, 0, 0], [0, 0, 1]]
+
 _Transform = npt.NDArray[np.complex128]
 _Group = tuple[tuple[tuple[int, int], ...], FloatArray, CountArray]
 
@@ -158,7 +161,6 @@ class _Grid:
 
     @classmethod
     def of(cls, layers: CloseLayers, fulls: Sequence[Cluster]) -> _Grid:
-        largest = max(fulls, key=lambda c: len(c.nodes))
         spans = [np.ptp(_coarse(c.nodes), axis=0) for c in fulls]
         reach = np.max(spans, axis=0) + 2  # a position may be counted from a node beside
         a = np.arange(-reach[0], reach[0] + 1)[:, None]
@@ -173,8 +175,8 @@ class _Grid:
             numbers[equal],
             numbers[different],
             lengths,
-            _maps_onto_itself(largest, [[-1, -1, 0], [1, 0, 0], [0, 0, 1]], [1, 0, 0]),
-            _maps_onto_itself(largest, [[0, 1, 0], [1, 0, 0], [0, 0, 1]], [0, 0, 0]),
+            all(_maps_onto_itself(c, _TURN, [1, 0, 0]) for c in fulls),
+            all(_maps_onto_itself(c, _MIRROR, [0, 0, 0]) for c in fulls),
         )
 
     def tables(self, layers: CloseLayers, cluster: Cluster, i: int, j: int) -> _Tables:

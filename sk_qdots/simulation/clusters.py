@@ -155,13 +155,13 @@ def cut_cluster(
     scale = positive("diameter", diameter, "nm") / cutter.unit
     shells = _Shells(cutter.crystal, cutter.body, scale, fill, cutter.centre)
     cluster = shells.cluster(float(diameter))
-    if cluster is None:
+    particle = None if cluster is None else cutter.particle(cluster)
+    if isinstance(particle, StackedCluster) and random_state is not None:
+        particle = particle.draw(np.random.default_rng(random_state))
+    if particle is None or particle.n_atoms == 0:
         raise ValueError(
             f"no atom of {crystal.name} is inside a {shape} of diameter {diameter:g} nm"
         )
-    particle = cutter.particle(cluster)
-    if isinstance(particle, StackedCluster) and random_state is not None:
-        return particle.draw(np.random.default_rng(random_state))
     return particle
 
 
@@ -249,6 +249,7 @@ def homologous_series(
     )
     clusters = (shells.cluster(n * step) for n in range(1, n_clusters + 1))
     found = [cutter.particle(cluster) for cluster in clusters if cluster is not None]
+    found = [particle for particle in found if particle.n_atoms > 0]
     if stacking is not None:
         return [particle for particle in found if isinstance(particle, StackedCluster)]
     return [particle for particle in found if isinstance(particle, Cluster)]
@@ -357,19 +358,28 @@ class _Cutter:
         if stacking is not None and not isinstance(stacking, Stacking):
             raise TypeError(f"stacking is {stacking!r}; give Stacking(growth=..., deformation=...)")
         if stacking is None and not isinstance(body, Twinned):
-            return cls(crystal, body, centre or (0.0, 0.0, 0.0), crystal.node_diameter)
+            start = (0.0, 0.0, 0.0) if centre is None else centre
+            return cls(crystal, body, start, crystal.node_diameter)
         if stacking is not None and isinstance(body, Twinned):
             raise ValueError("shape is twinned and stacking has faults: give one or the other")
         layers = close_layers(crystal)
         if isinstance(body, Twinned):
+            if centre is not None:
+                raise ValueError("centre does not apply to a twin, whose plane is its middle")
+            if not _has_centre(crystal, body.body):
+                raise ValueError(
+                    "shape is twinned, and its body has no centre of symmetry, so that its halves "
+                    "differ; cut another, such as 'twinned sphere' or 'twinned octahedron'"
+                )
             body = Mirrored(body.body, layers.normal)
             if not layers.is_cubic:
                 raise ValueError(
                     f"shape is twinned, and {crystal.name} is hexagonal: a twin plane is one of a "
                     "cubic sequence"
                 )
-        x, y, z = layers.hollow.tolist() if centre is None else centre
-        return cls(layers.fine, body, (x, y, z), layers.node_diameter, layers, stacking)
+        x, y, z = layers.hollow.tolist()
+        start = (x, y, z) if centre is None else centre
+        return cls(layers.fine, body, start, layers.node_diameter, layers, stacking)
 
     @property
     def unit(self) -> float:
@@ -498,12 +508,23 @@ def _nodes_inside(
     return reindexed(nodes, basis), gauges[inside]
 
 
-@lru_cache(maxsize=64)
-def _spread(crystal: Crystal, body: Shape) -> FloatArray:
-    """Second moments of a body, roughly: how it stretches in space."""
+def _directions() -> FloatArray:
+    """Unit vectors that cover the sphere evenly."""
     k = np.arange(200) + 0.5
     height, angle = 1.0 - 2.0 * k / 200, np.pi * (1.0 + np.sqrt(5.0)) * k
     flat = np.sqrt(1.0 - height**2)
-    directions = np.stack([flat * np.cos(angle), flat * np.sin(angle), height], axis=1)
+    return np.stack([flat * np.cos(angle), flat * np.sin(angle), height], axis=1)
+
+
+def _has_centre(crystal: Crystal, body: Shape) -> bool:
+    """Whether a body is the same seen from opposite sides."""
+    ahead, behind = (body.gauge(crystal, side * _directions()) for side in (1.0, -1.0))
+    return bool(np.allclose(ahead, behind, rtol=1e-9))
+
+
+@lru_cache(maxsize=64)
+def _spread(crystal: Crystal, body: Shape) -> FloatArray:
+    """Second moments of a body, roughly: how it stretches in space."""
+    directions = _directions()
     weights = body.gauge(crystal, directions) ** -5.0
     return np.asarray((directions * weights[:, None]).T @ directions)

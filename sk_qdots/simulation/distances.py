@@ -334,8 +334,10 @@ def distance_table(
     """
     stacked = _layered(particles)
     if stacked:
-        if method == "free":
-            raise ValueError("method is 'free', and layers are counted along them; take 'auto'")
+        if method not in ("auto", "lattice"):
+            raise ValueError(
+                f"method is {method!r}, and layers are counted along them; take 'auto'"
+            )
         if any(p.stacking != stacked[0].stacking for p in stacked):
             raise ValueError(
                 "particles of different stackings cannot share a distance table; stacked_tables "
@@ -404,9 +406,11 @@ def stacked_tables(
     ... )
     True
     """
-    if not particles:
+    if len(particles) == 0:
         raise ValueError("particles is empty; give at least one")
-    if not stackings:
+    if not all(isinstance(p, StackedCluster) for p in particles):
+        raise TypeError("particles are not all of layers: cut them with stacking=Stacking()")
+    if len(stackings) == 0:
         raise ValueError("stackings is empty; give at least one")
     layers, fulls = particles[0].layers, [p.full for p in particles]
     if any(full.crystal != layers.fine for full in fulls):

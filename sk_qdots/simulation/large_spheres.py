@@ -71,11 +71,13 @@ def with_large_spheres(
         If the largest would hold more than 20 million nodes.
     """
     step = crystal.node_diameter
-    first = round(table.diameters[-1] / step) + 1
+    if not np.allclose(table.diameters, step * np.arange(1, len(table) + 1), rtol=1e-9):
+        raise ValueError(f"the table is not a series of {crystal.name} by its node diameter")
+    first = len(table) + 1
     numbers = np.arange(first, int(np.ceil(max_diameter / step - 1e-9)) + 1)
     if len(numbers) == 0:
         return table
-    diameters = step * numbers
+    diameters: FloatArray = np.asarray(step * numbers, dtype=np.float64)
     nodes = numbers.astype(np.float64) ** 3
     if nodes[-1] > _MOST_NODES:
         raise ValueError(
@@ -88,9 +90,9 @@ def with_large_spheres(
     offsets = {group.pairs: group for group in offsets_of(crystal)}
     for group in table.groups:
         shared = offsets[group.pairs]
-        distances, found = _expected(crystal, shared, _ANGSTROM * diameters, nodes)
+        distances, found, own = _expected(crystal, shared, _ANGSTROM * diameters, nodes)
         a, b = group.pairs[0]
-        total = counts[:, a] * (counts[:, a] - 1.0) if a == b else 2.0 * counts[:, a] * counts[:, b]
+        total = (1.0 if a == b else 2.0) * counts[:, a] * counts[:, b] - own
         found *= (total / found.sum(axis=1))[:, None]
         together = distances > shared.least
         distances, found = distances[together], found[:, together]
@@ -117,8 +119,8 @@ def with_large_spheres(
 
 def _expected(
     crystal: Crystal, offsets: Offsets, diameters: FloatArray, nodes: FloatArray
-) -> tuple[FloatArray, FloatArray]:
-    """Distances of two species and their expected multiplicities (diameter, distance)."""
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Distances of two species, their expected multiplicities, and the pairs at one place."""
     # Those that are filled up have nodes a little beyond their surface.
     longest = diameters.max() + 2.0 * _ANGSTROM * crystal.node_diameter
     farthest = longest + float(np.linalg.norm(offsets.vectors, axis=1).max())
@@ -134,7 +136,7 @@ def _expected(
     inverse = 1.0 / diameters[:, None]
     found = ones - 1.5 * inverse * lengths + 0.5 * inverse**3 * cubes
     found *= nodes[:, None] * (lengths / ones < diameters[:, None])
-    return distances, np.maximum(found, 0.0)
+    return distances, np.maximum(found, 0.0), sums[0, 0] * nodes
 
 
 def _power_sums(

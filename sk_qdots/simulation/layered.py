@@ -70,6 +70,7 @@ class StackedCluster:
         low = int(heights.min())
         n_layers = int(heights.max()) - low + 1
         sequence = self.stacking.sequence(n_layers, rng, self.layers.rise)
+        sequence = (sequence + rng.integers(3)) % 3  # the lowest layer is at any position
         return sequenced(self.layers, self.full, sequence[heights - low])
 
 

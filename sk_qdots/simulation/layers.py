@@ -29,6 +29,7 @@ __all__ = ["CloseLayers", "close_layers", "ideal_layers"]
 _SAME_LENGTH = 1e-4  # relative, of vectors that are equal by symmetry
 _SAME_PLACE = 1e-3  # of a lattice vector
 _THIRD = 1.0 / 3.0
+_LEAST_HEIGHT, _MOST_HEIGHT = 0.7, 1.0  # of layers, by the spacing; ideal 0.816, hcp Cd 0.943
 
 
 @dataclass(frozen=True)
@@ -187,8 +188,8 @@ def ideal_layers(crystal: Crystal | str) -> Crystal:
         ),
     )
     made = close_layers(moved)
-    pairs = {s.species: float(np.asarray(s.offset) @ normal) for s in made.fine.sublattices}
-    rises = [value for value in pairs.values() if abs(value) > 1e-9]
+    rises = [float(np.asarray(s.offset) @ normal) for s in made.fine.sublattices]
+    rises = [value for value in rises if abs(value) > 1e-9]
     if len(made.fine.sublattices) == 1:
         return moved
     if len(made.fine.sublattices) != 2 or len(rises) != 1:
@@ -198,14 +199,14 @@ def ideal_layers(crystal: Crystal | str) -> Crystal:
     if abs(rises[0]) < 0.5 * made.height:
         upright = -0.25 * made.height * np.sign(-rises[0])
     shift = (upright - rises[0]) * normal
-    pair = {s.species for s in made.fine.sublattices if np.any(s.offset)}
+    offsets = np.array([s.offset for s in moved.sublattices])
+    heights = (offsets - offsets[0]) @ normal / made.height
+    raised = np.abs(heights - np.rint(heights)) > _SAME_PLACE
     return replace(
         moved,
         sublattices=tuple(
-            replace(s, offset=_rows(np.atleast_2d(np.asarray(s.offset) + shift))[0])
-            if s.species in pair
-            else s
-            for s in moved.sublattices
+            replace(s, offset=_rows(np.atleast_2d(np.asarray(s.offset) + shift))[0]) if up else s
+            for s, up in zip(moved.sublattices, raised, strict=True)
         ),
     )
 
@@ -260,8 +261,11 @@ def _layers(
     if shift in (1, -1):  # the lattice itself goes from A to B
         if any(_shift(p) != 0 for p in places):
             return None
+        rises = places[:, 2] - 3.0 * period * np.rint(places[:, 2] / (3.0 * period))
+        if np.any(np.abs(rises) > period):
+            return None
         motif, height, rise, is_cubic = (
-            list(zip(crystal.sublattices, places[:, 2], strict=True)),
+            list(zip(crystal.sublattices, rises, strict=True)),
             period,
             shift,
             True,
@@ -272,6 +276,8 @@ def _layers(
             return None
         motif, height, rise, is_cubic = found, 0.5 * period, 1, False
     else:
+        return None
+    if not _LEAST_HEIGHT < height / spacing < _MOST_HEIGHT:
         return None
     fine = _FineCrystal(
         name=crystal.name,

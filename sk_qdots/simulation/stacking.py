@@ -62,6 +62,7 @@ from .._typing import FloatArray, IntArray
 
 __all__ = ["Stacking"]
 
+_ROUNDING = 1e-12  # of probabilities
 _OMEGA = np.exp(2j * np.pi / 3.0)
 
 
@@ -113,7 +114,8 @@ class Stacking:
         ndarray of shape (n_layers,)
             For layers 0, 1, ..., n_layers - 1 apart.
         """
-        return np.asarray(np.clip((1.0 + 2.0 * self._means(n_layers)[0]) / 3.0, 0.0, 1.0))
+        found = np.clip((1.0 + 2.0 * self._means(n_layers)[0]) / 3.0, 0.0, 1.0)
+        return np.asarray(np.where(found < _ROUNDING, 0.0, found))
 
     def leaning(self, n_layers: int) -> FloatArray:
         """How much likelier a step to the next position is than one to the other.

@@ -371,3 +371,56 @@ def test_alternatives_make_no_pair():
     np.testing.assert_allclose(intensity(found), intensity(expected), rtol=1e-9)
     shortest = min(g.distances.min() for g in distance_table(found).groups)
     assert shortest > 0.53  # 0.3 sqrt(3) Angstrom from one to the other
+
+
+def test_particles_of_different_shapes_share_a_table():
+    round_one = cut_cluster("Pt", "sphere", 3.0, stacking=Stacking(0.3))
+    flat = cut_cluster("Pt", "platelet", 2.0, stacking=Stacking(0.3))
+    both = debye_intensity(distance_table([round_one, flat]), Q, wavelength=0.5)
+    np.testing.assert_allclose(both, [intensity(round_one), intensity(flat)], rtol=1e-9)
+
+
+def test_random_sequences_start_at_any_position():
+    particle = cut_cluster("Pt", "cylinder", 2.0, stacking=Stacking(0.3))
+    rng = np.random.default_rng(0)
+    found = np.array([intensity(particle.draw(rng)) for _ in range(300)])
+    error = found.std(axis=0, ddof=1) / np.sqrt(300.0)
+    assert (np.abs(found.mean(axis=0) - intensity(particle)) < 4.5 * error).all()
+
+
+def cubic(name, a, vectors, *sites):
+    def rows(vectors):
+        return tuple(map(tuple, (a * np.array(vectors)).tolist()))
+
+    sublattices = tuple(Sublattice(e, rows([p])[0], 0.5) for e, p in sites)
+    return Crystal(name, rows(vectors), sublattices, cell=rows(np.eye(3)))
+
+
+@pytest.mark.parametrize("place", [0.25, 0.75, -0.75])
+def test_any_lattice_translation_of_the_anion_will_do(place):
+    fcc = [[0.0, 0.5, 0.5], [0.5, 0.0, 0.5], [0.5, 0.5, 0.0]]
+    crystal = cubic("ZnSe", 5.668, fcc, ("Zn", (0.0, 0.0, 0.0)), ("Se", (place,) * 3))
+    one = cut_cluster(crystal, "sphere", 2.5, stacking=Stacking(0.5), random_state=1)
+    shortest = min(g.distances.min() for g in distance_table(one).groups)
+    assert shortest == pytest.approx(5.668 * 0.75**0.5 / 2.0)
+    rock_salt = cubic("PbS", 5.9, fcc, ("Pb", (0.0, 0.0, 0.0)), ("S", (0.5, 0.5, 0.5)))
+    with pytest.raises(ValueError, match="no close-packed layers"):
+        close_layers(rock_salt)
+
+
+def test_triangular_planes_too_near_are_no_close_packed_layers():
+    bcc = [[-0.5, 0.5, 0.5], [0.5, -0.5, 0.5], [0.5, 0.5, -0.5]]
+    with pytest.raises(ValueError, match="no close-packed layers"):
+        close_layers(cubic("Fe", 2.866, bcc, ("Fe", (0.0, 0.0, 0.0))))
+
+
+def test_a_twin_is_one_of_a_body_whose_halves_are_alike():
+    with pytest.raises(ValueError, match="centre does not apply to a twin"):
+        cut_cluster("Pt", "twinned sphere", 3.0, centre=(20.0, 20.0, 20.0))
+    with pytest.raises(ValueError, match="no centre of symmetry"):
+        cut_cluster("Pt", "twinned tetrahedron", 5.0)
+
+
+def test_series_of_thin_twins_leave_out_those_without_an_atom():
+    series = homologous_series("Pt", 4.0, "twinned platelet")
+    assert min(particle.n_atoms for particle in series) > 0
