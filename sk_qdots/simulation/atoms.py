@@ -146,6 +146,8 @@ class FreeAtoms:
 
         Raises
         ------
+        TypeError
+            If it is no cluster: a ``StackedCluster`` stands for all sequences.
         ValueError
             If the cluster is filled by ``"volume"``: it is an average, not atoms.
 
@@ -155,6 +157,10 @@ class FreeAtoms:
         >>> FreeAtoms.from_cluster(cut_cluster("PbS", "cube", 2.0))
         FreeAtoms(PbS: 63 Pb, 63 S)
         """
+        if not isinstance(cluster, Cluster):
+            raise TypeError(
+                f"cluster is {cluster!r}; give a Cluster (of layers that are faulted: draw() one)"
+            )
         if cluster.occupancies is not None:
             raise ValueError(
                 "the cluster was cut with fill='volume', whose outermost atoms are there in part; "

@@ -12,6 +12,7 @@ import sk_qdots as sq
 from sk_qdots.simulation import (
     Crystal,
     Cylinder,
+    FreeAtoms,
     Stacking,
     Sublattice,
     Twinned,
@@ -357,6 +358,11 @@ def test_bad_input_names_argument_and_remedy(call, message):
 def test_a_probability_alone_is_no_stacking():
     with pytest.raises(TypeError, match=r"stacking is 0.1; give Stacking\("):
         cut_cluster("Pt", diameter=3.0, stacking=0.1)
+
+
+def test_atoms_are_those_of_one_sequence():
+    with pytest.raises(TypeError, match=r"give a Cluster .*draw\(\) one"):
+        FreeAtoms.from_cluster(cut_cluster("Pt", diameter=2.0, stacking=Stacking()))
 
 
 def test_alternatives_make_no_pair():
