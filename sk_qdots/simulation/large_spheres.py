@@ -35,15 +35,17 @@ __all__ = ["LARGEST_COUNTED", "can_extend", "with_large_spheres"]
 
 LARGEST_COUNTED = 150_000  # nodes of a sphere whose pairs are counted
 _MOST_NODES = 20_000_000  # of the largest sphere
+_MOST_LENGTHS = 500_000  # that may occur: a GiB of multiplicities in 200 spheres
 
 _LARGEST_DIVISOR = 48  # of the smallest unit, to find one for all offsets
 _SAME_UNIT = 1e-9
 _ANGSTROM = 10.0  # of a nm
 
 
-def can_extend(crystal: Crystal) -> bool:
-    """Whether squared distances of a crystal are whole numbers of a unit, as in cubic ones."""
-    return _unit(crystal) is not None
+def can_extend(crystal: Crystal, max_diameter: float) -> bool:
+    """Whether squared distances are whole numbers of a unit, and not too many of them."""
+    unit = _unit(crystal)
+    return unit is not None and (_ANGSTROM * max_diameter) ** 2 / unit < _MOST_LENGTHS
 
 
 def with_large_spheres(

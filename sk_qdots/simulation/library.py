@@ -392,8 +392,14 @@ def _series_tables(
     body = as_shape(shape)
     if not request.faults:
         counted = max_diameter
-        if body == as_shape("sphere") and request.fill == "volume" and can_extend(crystal):
-            counted = min(max_diameter, crystal.node_diameter * LARGEST_COUNTED ** (1.0 / 3.0))
+        largest = crystal.node_diameter * LARGEST_COUNTED ** (1.0 / 3.0)
+        if (
+            max_diameter > largest
+            and body == as_shape("sphere")
+            and request.fill == "volume"
+            and can_extend(crystal, max_diameter)
+        ):
+            counted = largest
         table = distance_table(homologous_series(crystal, counted, body, fill=request.fill))
         return [
             table if counted == max_diameter else with_large_spheres(table, crystal, max_diameter)

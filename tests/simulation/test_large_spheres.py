@@ -82,8 +82,9 @@ def test_a_broad_population_is_that_of_counted_spheres(monkeypatch):
 
 
 def test_crystals_without_a_unit_of_squared_lengths_are_counted(monkeypatch):
-    assert large_spheres.can_extend(Crystal.builtin("PbS"))
-    assert not large_spheres.can_extend(Crystal.builtin("CdSe wurtzite"))
+    assert large_spheres.can_extend(Crystal.builtin("PbS"), 50.0)
+    assert not large_spheres.can_extend(Crystal.builtin("PbS"), 500.0)
+    assert not large_spheres.can_extend(Crystal.builtin("CdSe wurtzite"), 50.0)
     settings = {"diameters": [4.0], "dispersions": [0.1], "strains": [0.0], "q": Q}
     expected = simulate_library("CdSe wurtzite", **settings)["intensity"].values
     monkeypatch.setattr("sk_qdots.simulation.library.LARGEST_COUNTED", 100)
