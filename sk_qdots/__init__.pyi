@@ -18,7 +18,7 @@ from .augmentation import (
 )
 from .baselines import LibraryLikelihoodClassifier, ScherrerRegressor
 from .inspection import SizingDisplay
-from .io import PatternError, read_pattern
+from .io import PatternError, PatternWarning, read_pattern
 from .model_selection import PerturbedScorer, robustness_report, robustness_scorers
 from .neural_network import AllCNN, AllCNNClassifier, AllCNNRegressor
 from .pipeline import SizingPipeline, make_sizing_pipeline
@@ -39,6 +39,7 @@ __all__ = [
     "KAlpha2",
     "LibraryLikelihoodClassifier",
     "PatternError",
+    "PatternWarning",
     "PerturbedScorer",
     "PoissonNoise",
     "Polarisation",

@@ -61,6 +61,13 @@ def add_size(commands: Commands) -> None:
         help="which scan of files that hold several, from 0, or their sum",
     )
     size.add_argument(
+        "--columns",
+        type=_columns,
+        metavar="X,Y[,ESD]",
+        help="which columns of a table are the abscissa, the intensity and its standard deviation: "
+        "their numbers, from 0, or their names, such as 0,2 or 2theta,counts",
+    )
+    size.add_argument(
         "--model", default="PbS", metavar="NAME|PATH", help="sizer to use (default: PbS)"
     )
     size.add_argument(
@@ -98,6 +105,11 @@ def _scan(text: str) -> int | Literal["sum"]:
         raise argparse.ArgumentTypeError(f"{text!r} is neither a number nor sum") from None
 
 
+def _columns(text: str) -> list[int | str]:
+    names = [name.strip() for name in text.split(",")]
+    return [int(name) if name.isdecimal() else name for name in names]
+
+
 def _size(options: argparse.Namespace) -> int:
     gc.disable()  # imports make no garbage, and looking for it takes a tenth of the start
     from ..io import PatternError, read_pattern
@@ -121,6 +133,7 @@ def _size(options: argparse.Namespace) -> int:
                     energy=options.energy,
                     x="q" if options.q else options.x,
                     scan=options.scan,
+                    columns=options.columns,
                     subtracted=options.subtracted,
                 )
                 sizing = sizer.size(pattern)

@@ -6,6 +6,6 @@ is not a pattern is refused with its name, what is wrong, and what to do.
 """
 
 from ._read import read_pattern
-from ._scan import PatternError
+from ._scan import PatternError, PatternWarning
 
-__all__ = ["PatternError", "read_pattern"]
+__all__ = ["PatternError", "PatternWarning", "read_pattern"]

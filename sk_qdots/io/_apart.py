@@ -17,7 +17,7 @@ import sys
 import threading
 from typing import IO, Any
 
-from ._scan import PatternError, Scan
+from ._scan import Columns, PatternError, Scan
 
 __all__ = ["read_apart", "serve"]
 
@@ -27,7 +27,7 @@ _LENGTH = struct.Struct("<Q")
 _LOCK = threading.Lock()
 
 
-def read_apart(source: str, raw: bytes) -> list[Scan]:
+def read_apart(source: str, raw: bytes, columns: Columns | None = None) -> list[Scan]:
     """Read every pattern of an HDF5 file, in the other process.
 
     Raises
@@ -36,7 +36,7 @@ def read_apart(source: str, raw: bytes) -> list[Scan]:
         If the file is refused, or takes too long, or ends the process that reads it.
     """
     with _LOCK:
-        answer = _Reader.current().ask(source, raw)
+        answer = _Reader.current().ask(source, raw, columns)
     if isinstance(answer, PatternError):
         raise answer
     return answer
@@ -73,12 +73,12 @@ class _Reader:
             cls._one = one = cls()
         return one
 
-    def ask(self, source: str, raw: bytes) -> list[Scan] | PatternError:
+    def ask(self, source: str, raw: bytes, columns: Columns | None) -> list[Scan] | PatternError:
         """Scans of a file, or the error that refuses it."""
         answer: list[Scan] | PatternError | None = None
         try:
             with contextlib.suppress(OSError):  # it ended
-                _send(self.requests, (source, raw))
+                _send(self.requests, (source, raw, columns))
                 answer = self._receive(_READ)
         finally:  # also where the user interrupts
             if answer is None:
@@ -121,9 +121,9 @@ def serve() -> None:
     os.dup2(2, 1)  # nothing else may be written to where the answers go
     _send(out, "ready")
     while (request := _receive(sys.stdin.buffer)) is not None:
-        source, raw = request
+        source, raw, columns = request
         try:
-            answer: list[Scan] | PatternError = read_nexus(source, raw)
+            answer: list[Scan] | PatternError = read_nexus(source, raw, columns)
         except PatternError as error:
             answer = error
         _send(out, answer)

@@ -24,7 +24,7 @@ from .._typing import FloatArray
 from ..simulation.scattering_factors import HC_KEV_ANGSTROM
 from ._axis import resolve
 from ._header import axis_named, unit_of
-from ._scan import MAX_POINTS, PatternError, Scan, Wavelength
+from ._scan import MAX_POINTS, Columns, PatternError, Scan, Wavelength
 
 if TYPE_CHECKING:
     import h5py
@@ -49,13 +49,13 @@ _NOT_THE_BEAM = re.compile(r"detector|threshold|laser|fluor|edge", re.IGNORECASE
 _AZIMUTH = re.compile(r"azim|chi|eta(?!_?2)|psi|phi", re.IGNORECASE)
 
 
-def read_nexus(source: str, raw: bytes) -> list[Scan]:
+def read_nexus(source: str, raw: bytes, columns: Columns | None = None) -> list[Scan]:
     """Read every pattern of the default NXdata group, or of the only one."""
     import h5py
 
     try:
         with h5py.File(io.BytesIO(raw), "r") as file:
-            return _Reader(source, h5py).read(file)
+            return _Reader(source, h5py, columns).read(file)
     except PatternError:
         raise
     except MemoryError:
@@ -66,9 +66,10 @@ def read_nexus(source: str, raw: bytes) -> list[Scan]:
 
 
 class _Reader:
-    def __init__(self, source: str, h5py: ModuleType) -> None:
+    def __init__(self, source: str, h5py: ModuleType, columns: Columns | None) -> None:
         self.source = source
         self.h5py = h5py
+        self.columns = columns
 
     def read(self, file: h5py.File) -> list[Scan]:
         groups = self._groups(file)

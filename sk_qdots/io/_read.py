@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import warnings
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -19,7 +22,7 @@ from ._bruker import is_brml, read_brml, read_raw
 from ._gsas import is_gsas, read_gsas
 from ._members import Archive
 from ._rigaku import is_asc, is_ras, is_rasx, read_asc, read_ras, read_rasx
-from ._scan import PatternError, Scan, Wavelength, label_of
+from ._scan import Columns, NoPattern, PatternError, PatternWarning, Scan, Wavelength, label_of
 from ._text import lines_of, read_columns
 from ._xrdml import read_xrdml
 
@@ -39,6 +42,7 @@ def read_pattern(
     x: str | None = None,
     *,
     scan: int | Literal["sum"] | None = None,
+    columns: Sequence[int | str] | None = None,
     subtracted: bool = False,
 ) -> xr.DataArray:
     """Read one measured pattern.
@@ -66,6 +70,9 @@ def read_pattern(
     scan : int or "sum", optional
         Which scan of a file that holds several, from 0, or their sum where they have
         the same points.
+    columns : sequence of int or str, optional
+        Which columns of a table are the abscissa, the intensity and, if a third is
+        given, its standard deviation: their numbers, from 0, or their names.
     subtracted : bool, default=False
         Whether a background was subtracted before, so that intensities may be negative.
 
@@ -113,15 +120,36 @@ def read_pattern(
     if x is not None and axis is None:
         raise PatternError(source, f"x is {x!r}; it must be one of {', '.join(map(repr, AXES))}")
     with np.errstate(all="ignore"):  # damaged numbers are refused, not warned of
-        kind, scans = _scans(source, _content(source))
+        kind, scans = _scans(source, _content(source), _wanted(source, columns))
         chosen = _choose(source, scans, scan)
         _check_values(source, chosen, subtracted)
         pattern = _pattern(source, kind, chosen, given, axis)
+    for text in chosen.warnings:
+        warnings.warn(f"{source}: {text}", PatternWarning, stacklevel=2)
     if scan is not None:
         pattern.attrs["scan"] = scan
     if subtracted:
         pattern.attrs["subtracted"] = "before it was read"
     return pattern
+
+
+def _wanted(source: str, columns: Sequence[int | str] | None) -> Columns | None:
+    """Columns that a caller asks for, checked."""
+    if columns is None:
+        return None
+    wanted = columns.split(",") if isinstance(columns, str) else list(columns)
+    kinds = all(
+        isinstance(c, str)
+        or (isinstance(c, int | np.integer) and not isinstance(c, bool) and c >= 0)
+        for c in wanted
+    )
+    if not kinds or len(wanted) not in (2, 3) or len(set(wanted)) != len(wanted):
+        raise PatternError(
+            source,
+            f"columns is {str(columns)[:60]!r}; it must name two or three different columns, "
+            "abscissa, intensity (and standard deviation), by their numbers from 0 or their names",
+        )
+    return tuple(c if isinstance(c, str) else int(c) for c in wanted)
 
 
 def _content(source: str) -> bytes:
@@ -153,10 +181,12 @@ def _content(source: str) -> bytes:
     return raw
 
 
-def _scans(source: str, raw: bytes) -> tuple[str, list[Scan]]:
+def _scans(
+    source: str, raw: bytes, columns: Columns | None
+) -> tuple[str, Sequence[Scan | NoPattern]]:
     """Format of a file, by its content, and its scans."""
     if raw.startswith(b"\x89HDF\r\n\x1a\n"):
-        return "NeXus", read_apart(source, raw)
+        return "NeXus", read_apart(source, raw, columns)
     if raw.startswith(b"PK\x03\x04"):
         archive = Archive(source, raw)
         if is_brml(archive.names):
@@ -178,44 +208,74 @@ def _scans(source: str, raw: bytes) -> tuple[str, list[Scan]]:
     return "text", read_columns(source, lines)
 
 
-def _choose(source: str, scans: list[Scan], scan: int | str | None) -> Scan:
+def _choose(source: str, scans: Sequence[Scan | NoPattern], scan: int | str | None) -> Scan:
+    """The scan that is asked for, or the only one."""
+    patterns = {k: s for k, s in enumerate(scans) if isinstance(s, Scan)}
     if scan is None:
         if len(scans) == 1:
-            return scans[0]
-        ranges = ", ".join(
-            f"{k}: {s.x.min():.4g} to {s.x.max():.4g}" for k, s in enumerate(scans[:4]) if len(s.x)
-        )
-        more = ", ..." if len(scans) > 4 else ""
-        raise PatternError(
-            source,
-            f"holds {len(scans)} scans ({ranges}{more}); choose one with scan=0 (--scan 0) and so "
-            "on, or add them up with scan='sum' (--scan sum)",
-        )
+            return _pattern_or_raise(scans[0])
+        raise PatternError(source, f"holds {len(scans)} scans, {_listed(scans)}")
     if scan == "sum":
-        first = scans[0]
-        if not all(
-            len(s.x) == len(first.x) and np.allclose(s.x, first.x, rtol=0.0, atol=1e-6)
-            for s in scans
-        ):
-            raise PatternError(source, "its scans have different points; choose one with scan=0")
-        esds = [s.esd for s in scans if s.esd is not None]
-        esd = np.sqrt(np.sum(np.square(esds), axis=0)) if len(esds) == len(scans) else None
-        return Scan(
-            first.x,
-            np.sum([s.intensity for s in scans], axis=0),
-            esd,
-            first.axis,
-            first.words,
-            first.wavelength,
-            first.instrument,
-        )
+        if not patterns:
+            raise PatternError(source, f"holds {len(scans)} scans, {_listed(scans)}")
+        return _sum(source, list(patterns.values()))
     if isinstance(scan, bool) or not isinstance(scan, int | np.integer):
         raise PatternError(source, f"scan is {scan!r}; it must be a number from 0, or 'sum'")
     if not 0 <= scan < len(scans):
         raise PatternError(
             source, f"scan is {scan}, and the file holds scans 0 to {len(scans) - 1}"
         )
-    return scans[int(scan)]
+    chosen = scans[int(scan)]
+    if isinstance(chosen, NoPattern) and len(scans) > 1:
+        raise PatternError(
+            source, f"scan {scan} is no pattern: {chosen.reason}; it holds {_listed(scans)}"
+        )
+    return _pattern_or_raise(chosen)
+
+
+def _pattern_or_raise(scan: Scan | NoPattern) -> Scan:
+    if isinstance(scan, NoPattern):
+        raise scan
+    return scan
+
+
+def _listed(scans: Sequence[Scan | NoPattern]) -> str:
+    """Which scans there are, which of them are patterns, and how to choose."""
+    patterns = [(k, s) for k, s in enumerate(scans) if isinstance(s, Scan)]
+    others = [(k, s) for k, s in enumerate(scans) if not isinstance(s, Scan)]
+    without = ", ".join(f"{k}: {s.reason}" for k, s in others[:3])
+    without += ", ..." if len(others) > 3 else ""
+    if not patterns:
+        return f"none of which is a pattern ({without})"
+    ranges = ", ".join(
+        f"{k}: {s.x.min():.4g} to {s.x.max():.4g}" for k, s in patterns[:4] if len(s.x)
+    )
+    ranges += ", ..." if len(patterns) > 4 else ""
+    first = patterns[0][0]
+    choose = f"choose one with scan={first} (--scan {first})"
+    if len(patterns) > 1:
+        choose += " and so on, or add them up with scan='sum' (--scan sum)"
+    if not others:
+        return f"{ranges}; {choose}"
+    return f"of which {len(patterns)} are patterns ({ranges}) and others not ({without}); {choose}"
+
+
+def _sum(source: str, scans: list[Scan]) -> Scan:
+    """Scans over the same points added up."""
+    first = scans[0]
+    if not all(
+        len(s.x) == len(first.x) and np.allclose(s.x, first.x, rtol=0.0, atol=1e-6) for s in scans
+    ):
+        raise PatternError(source, "its scans have different points; choose one with scan=0")
+    esds = [s.esd for s in scans if s.esd is not None]
+    esd = np.sqrt(np.sum(np.square(esds), axis=0)) if len(esds) == len(scans) else None
+    return replace(
+        first,
+        intensity=np.sum([s.intensity for s in scans], axis=0),
+        esd=esd,
+        lines=None,
+        warnings=tuple(dict.fromkeys(text for s in scans for text in s.warnings)),
+    )
 
 
 def _pattern(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias, TypeVar
 
 import numpy as np
 
@@ -13,13 +14,22 @@ from ..instruments.radiation import ANODES, K_ALPHA_RATIO, k_alpha_mean
 __all__ = [
     "MAX_POINTS",
     "MAX_SCANS",
+    "Columns",
+    "NoPattern",
     "PatternError",
+    "PatternWarning",
     "Scan",
     "Wavelength",
     "doublet",
     "label_of",
     "numbers",
+    "read_each",
+    "stopped",
 ]
+
+_Part = TypeVar("_Part")
+
+Columns: TypeAlias = tuple[int | str, ...]  # of a table that a caller asks for: x, y (and esd)
 
 MAX_POINTS = 250_000
 MAX_SCANS = 50
@@ -55,6 +65,21 @@ class PatternError(ValueError):
         return type(self), (self.source, self.reason)
 
 
+class NoPattern(PatternError):
+    """A scan of a file that is no pattern; others of the file may be."""
+
+
+class PatternWarning(UserWarning):
+    """What to know of a pattern that was read nevertheless.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> import sk_qdots as sq
+    >>> warnings.simplefilter("error", sq.PatternWarning)  # refuse such patterns
+    """
+
+
 @dataclass(frozen=True)
 class Wavelength:
     """A wavelength in Angstrom and what it is."""
@@ -87,6 +112,8 @@ class Scan:
         Words of a header that say otherwise of the abscissa.
     other_wavelength : float or None
         Wavelength that a header states besides, in Angstrom.
+    warnings : tuple of str
+        What to tell whoever uses this scan.
     """
 
     x: FloatArray
@@ -100,10 +127,31 @@ class Scan:
     mentioned: str = ""
     other_words: str = ""
     other_wavelength: float | None = None
+    warnings: tuple[str, ...] = ()
 
     def where(self, k: int) -> str:
         """How to find a point in the file."""
         return f"point {k + 1}" if self.lines is None else f"line {self.lines[k]}"
+
+
+def read_each(read: Callable[[_Part], Scan], parts: Iterable[_Part]) -> list[Scan | NoPattern]:
+    """Scans of a file, with the reason in place of each that is no pattern."""
+    scans: list[Scan | NoPattern] = []
+    for part in parts:
+        try:
+            scans.append(read(part))
+        except NoPattern as reason:
+            scans.append(reason)
+    return scans
+
+
+def stopped(n_points: int, announced: int | None = None) -> str:
+    """What to say of a measurement that did not come to its end."""
+    many = f"{n_points} points" if announced is None else f"{n_points} of {announced} points"
+    return (
+        f"the measurement, or the file, stops before its end: {many} are there, and are read; "
+        "copy it again if it should be complete"
+    )
 
 
 def doublet(
