@@ -57,8 +57,9 @@ def add_size(commands: Commands) -> None:
     size.add_argument(
         "--scan",
         type=_scan,
-        metavar="N|sum",
-        help="which scan of files that hold several, from 0, or their sum",
+        metavar="N|sum|join",
+        help="which scan of files that hold several, from 0; or their sum; or ranges that overlap "
+        "as one",
     )
     size.add_argument(
         "--columns",
@@ -96,13 +97,15 @@ def add_size(commands: Commands) -> None:
     size.set_defaults(run=_size)
 
 
-def _scan(text: str) -> int | Literal["sum"]:
+def _scan(text: str) -> int | Literal["sum", "join"]:
     if text == "sum":
         return "sum"
+    if text == "join":
+        return "join"
     try:
         return int(text)
     except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is neither a number nor sum") from None
+        raise argparse.ArgumentTypeError(f"{text!r} is neither a number nor sum or join") from None
 
 
 def _columns(text: str) -> list[int | str]:

@@ -22,8 +22,19 @@ from dataclasses import replace
 import numpy as np
 
 from .._typing import FloatArray
-from ._members import Archive, find_all, number_of, parse_xml, text_of, wavelength_of
-from ._scan import MAX_POINTS, MAX_SCANS, PatternError, Scan, Wavelength, doublet
+from ._members import Archive, children, find_all, number_of, parse_xml, text_of, wavelength_of
+from ._scan import (
+    MAX_POINTS,
+    MAX_SCANS,
+    NoPattern,
+    PatternError,
+    Scan,
+    Wavelength,
+    doublet,
+    read_each,
+    separating_crystal,
+    stopped,
+)
 
 __all__ = ["is_brml", "read_brml", "read_raw"]
 
@@ -38,7 +49,7 @@ def is_brml(names: list[str]) -> bool:
     return any(_RAW_DATA.search(name) for name in names)
 
 
-def read_brml(source: str, archive: Archive) -> list[Scan]:
+def read_brml(source: str, archive: Archive) -> list[Scan | NoPattern]:
     """Read every scan of every data route."""
     members = sorted(
         (name for name in archive.names if _RAW_DATA.search(name)),
@@ -46,18 +57,17 @@ def read_brml(source: str, archive: Archive) -> list[Scan]:
     )
     if len(members) > MAX_SCANS:
         raise PatternError(source, f"holds {len(members)} scans: a map, not a pattern")
-    scans: list[Scan] = []
+    routes: list[tuple[ET.Element, ET.Element]] = []
     for name in members:
         root = parse_xml(source, archive.read(name), f"its part {name!r}")
-        wavelength = _brml_wavelength(root)
-        routes = [r for r in find_all(root, "DataRoute") if any(True for _ in find_all(r, "Datum"))]
+        found = [r for r in find_all(root, "DataRoute") if any(True for _ in find_all(r, "Datum"))]
         for flag in ("Final", "Measured"):
-            flagged = [route for route in routes if route.get("RouteFlag") == flag]
-            routes = flagged or routes
-        scans += [replace(_route(source, route), wavelength=wavelength) for route in routes]
-    if not scans:
+            flagged = [route for route in found if route.get("RouteFlag") == flag]
+            found = flagged or found
+        routes += [(root, route) for route in found]
+    if not routes:
         raise PatternError(source, "holds no measured points; was the measurement finished?")
-    return scans
+    return read_each(lambda part: _route(source, *part), routes)
 
 
 def _number_in(name: str) -> str:
@@ -68,18 +78,35 @@ def _number_in(name: str) -> str:
 def _brml_wavelength(root: ET.Element) -> Wavelength | None:
     anode = text_of(root, "TubeMaterial") or ""
     average = wavelength_of(root, "WaveLengthAverage")
+    crystal = separating_crystal(_optics(root))
     tube = doublet(
         wavelength_of(root, "WaveLengthAlpha1"),
         wavelength_of(root, "WaveLengthAlpha2"),
         number_of(root, "WaveLengthRatio"),
         anode,
+        alone=crystal,
     )
     if tube is None and average is not None and 0.05 < average < 5.0:
         return Wavelength(average, f"{anode} K-alpha mean, as the file says".strip())
     return tube
 
 
-def _route(source: str, route: ET.Element) -> Scan:
+def _optics(root: ET.Element) -> Iterator[str]:
+    """Names of what is mounted in the beam, before and behind the sample."""
+    for mounted in find_all(root, "MountedOptics"):
+        for optic in mounted:
+            for name in ("VisibleName", "LogicName", _TYPE):
+                yield optic.get(name, "")
+            for about in children(optic, "BeringInfo"):
+                yield about.get("ClassPath", "")
+
+
+def _route(source: str, root: ET.Element, route: ET.Element) -> Scan:
+    axes = [
+        axis.get("AxisId") or axis.get("AxisName") or "" for axis in find_all(route, "ScanAxisInfo")
+    ]
+    if axes and "TwoTheta" not in axes:
+        raise NoPattern(source, f"it does not move two-theta (its axis: {axes[0][:40]})")
     rows = [(datum.text or "").split(",") for datum in find_all(route, "Datum")]
     width = len(rows[0])
     if len(rows) > MAX_POINTS or any(len(row) != width for row in rows):
@@ -89,6 +116,8 @@ def _route(source: str, route: ET.Element) -> Scan:
     except ValueError:
         raise PatternError(source, "a row holds what is no number; is the file damaged?") from None
     angle, count = _columns(source, route, table)
+    if angle is None and count is None and any(True for _ in find_all(route, "RawDataView")):
+        raise NoPattern(source, "it records nothing against two-theta (a wait, or an adjustment)")
     if count is None or not 0 <= count < width or (angle is not None and not angle < width):
         raise PatternError(source, "does not say which column holds the counts; export it as .xy")
     x = table[:, angle] if angle is not None else _scan_axis(source, route, len(table))
@@ -100,7 +129,14 @@ def _route(source: str, route: ET.Element) -> Scan:
         weight = weight * times.mean() / times
         intensity = intensity * times.mean() / times
     esd = np.sqrt(np.maximum(intensity, 0.0) * weight) if np.ptp(weight) > 0 else None
-    return Scan(x, intensity, esd, "two_theta", instrument="Bruker")
+    planned = number_of(route, "MeasurementPoints")
+    early = (
+        (stopped(len(x), int(planned)),)
+        if planned is not None and len(x) < planned < MAX_POINTS
+        else ()
+    )
+    wavelength = _brml_wavelength(root)
+    return Scan(x, intensity, esd, "two_theta", "", wavelength, instrument="Bruker", warnings=early)
 
 
 def _columns(source: str, route: ET.Element, table: FloatArray) -> tuple[int | None, int | None]:
@@ -163,7 +199,7 @@ def _scan_axis(source: str, route: ET.Element, n_points: int) -> FloatArray:
         if start is not None and step:
             start += number_of(axis, "Reference") or 0.0
             return start + step * np.arange(n_points, dtype=np.float64)
-    raise PatternError(source, "a scan does not move two-theta")
+    raise NoPattern(source, "it does not move two-theta")
 
 
 def _times(route: ET.Element, n_points: int) -> FloatArray | None:

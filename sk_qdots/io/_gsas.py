@@ -20,7 +20,7 @@ import numpy as np
 
 from .._typing import FloatArray
 from ._header import Header
-from ._scan import MAX_POINTS, MAX_SCANS, PatternError, Scan, numbers
+from ._scan import MAX_POINTS, MAX_SCANS, PatternError, Scan, numbers, stopped
 
 __all__ = ["is_gsas", "read_gsas"]
 
@@ -45,10 +45,23 @@ def read_gsas(source: str, lines: list[str]) -> list[Scan]:
     for line in lines[: starts[0]]:
         header.read(line)
     ends = [*starts[1:], len(lines)]
+    if (
+        ends[-1] - starts[-1] > 2
+        and lines[-1].strip()
+        and not _is_full(lines[starts[-1]], lines[starts[-1] + 1 :])
+    ):
+        ends[-1] -= 1  # the file stops within its last line
     return [
         _bank(source, lines[start], lines[start + 1 : end], start + 2, header)
         for start, end in zip(starts, ends, strict=True)
     ]
+
+
+def _is_full(opening: str, lines: list[str]) -> bool:
+    """Whether a bank has as many lines as it announces."""
+    fields = opening.split()
+    n_lines = sum(bool(line.strip()) and not line.startswith("#") for line in lines)
+    return len(fields) > 3 and fields[3].isdigit() and n_lines >= int(fields[3])
 
 
 def _bank(source: str, opening: str, lines: list[str], first: int, header: Header) -> Scan:
@@ -96,14 +109,11 @@ def _bank(source: str, opening: str, lines: list[str], first: int, header: Heade
         raise PatternError(
             source, f"its bank is of type {kind[:20]!r}; expected FXYE, FXY, ESD or STD"
         )
-    if len(intensity) < n_points:
-        raise PatternError(
-            source,
-            f"holds {len(intensity)} of the {n_points} points that its BANK line announces; it is "
-            "cut short: copy it again",
-        )
+    if not len(intensity):
+        raise PatternError(source, f"holds none of the {n_points} points that it announces")
+    short = (stopped(len(intensity), n_points),) if len(intensity) < n_points else ()
     facts = header.facts() | {"axis": "two_theta", "words": "", "other_words": ""}
-    return Scan(x, intensity, esd, lines=numbered, **facts)
+    return Scan(x, intensity, esd, lines=numbered, warnings=short, **facts)
 
 
 def _columns(source: str, rows: list[tuple[int, str]], width: int) -> FloatArray:
@@ -121,6 +131,7 @@ def _fixed(
 ) -> tuple[FloatArray, FloatArray]:
     """Intensities and standard deviations of fields of eight characters."""
     used: set[str] = set()
+    apart = False  # whether a blank stands between a number of counters and its counts
     first: list[float] = []
     second: list[float] = []
     for k, line in rows:
@@ -142,6 +153,9 @@ def _fixed(
                 counters = [float(mark or 1) for mark in marks]
                 values = [float(text[2:]) for text in texts]
                 used.update(marks)
+                apart |= any(
+                    mark and text[2:3] == " " for mark, text in zip(marks, texts, strict=True)
+                )
                 first += values
                 second += [
                     float(np.sqrt(max(value, 0.0) / max(counter, 1.0)))
@@ -151,7 +165,7 @@ def _fixed(
             raise PatternError(
                 source, f"line {k} is not a row of numbers ({line[:40]!r})"
             ) from None
-    if len(used) > 1:
+    if len(used) > 1 and not apart:
         raise PatternError(
             source,
             "its STD fields begin with different numbers of counters, or their counts fill all "

@@ -53,7 +53,7 @@ _UNIT = re.compile(
     r"|1/nm|nm[-^⁻{}1¹()+]+|deg(?:rees?|\.)?|rad(?:ians?)?|°)(?![\w/]))"
 )
 _INTENSITY = re.compile(
-    r"(?:[iy](?:[-_ ]?(?:obs|exp|tot|abs))?|int\.?|intensit\w*|counts?|cps|[sifg]\([qr]\)|signal)",
+    r"(?:[iy](?:[-_ ]?(?:obs|exp|tot|abs))?|int\.?|intensit\w*|counts?|cps|i\(q\)|signal)",
     re.IGNORECASE,
 )
 _ERROR = re.compile(
@@ -88,6 +88,15 @@ _NOT_THE_BEAM = re.compile(
     re.IGNORECASE,
 )
 _FORMATS = {"qa": "q", "qnm": "q_nm", "twotheta": "two_theta"}  # of PDFgetX3 and its kin
+_OUTPUT = re.compile(r"outputtypes? ?= ?(\w+) ?$", re.IGNORECASE)
+_REDUCED_TYPES = {"gr": "G(r)", "fq": "F(Q)", "sq": "S(Q)"}
+_FUNCTION = {  # what stands behind the label of the abscissa
+    "G(r)": re.compile(
+        r"(?:g ?\(|gr(?![a-z])|pdf|g(?:obs|exp|calc)?(?![a-z(])|[rt] ?\(r\))", re.IGNORECASE
+    ),
+    "F(Q)": re.compile(r"f ?\(|fq(?![a-z])|q ?\[? ?s ?\(q\)", re.IGNORECASE),
+    "S(Q)": re.compile(r"s ?\(q|sq(?![a-z])|s$", re.IGNORECASE),
+}
 _FORMAT = re.compile(r"dataformat ?= ?(\w+)", re.IGNORECASE)
 
 
@@ -111,6 +120,9 @@ class Header:
     other_words: str = ""
     mentioned: str = ""
     names: list[str] | None = None
+    function: str = ""
+    function_words: str = ""
+    _output: str = ""
     _lines: list[str] = field(default_factory=list)
     _strong: list[tuple[str, str]] = field(default_factory=list)
     _waves: list[tuple[str, float]] = field(default_factory=list)
@@ -125,6 +137,9 @@ class Header:
         declared = _FORMAT.search(text)
         if declared and declared[1].lower() in _FORMATS:
             self._strong.append((_FORMATS[declared[1].lower()], text))
+        output = _OUTPUT.match(text)
+        if output and output[1].lower() in _REDUCED_TYPES:
+            self._reduced(_REDUCED_TYPES[output[1].lower()], text)
         unit = _PYFAI_UNIT.search(text)
         named = resolve(unit[1]) if unit else None
         if named:
@@ -137,6 +152,12 @@ class Header:
         """Decide, once it is known how many columns there are."""
         rows = [column_names(line, width) for line in self._lines]
         candidates = [k for k, names in enumerate(rows) if names is not None]
+        for line in self._lines:
+            text = _plain(line)
+            rest = text[_first_label(text) :].lstrip(" \t,;|")
+            for name, pattern in _FUNCTION.items():
+                if rest != text and pattern.match(rest):
+                    self._reduced(name, text)
         # One that names an intensity is believed before one that only begins with an axis.
         for k in sorted(candidates, key=lambda k: (_has_intensity(rows[k]), k))[-1:]:
             self.names = rows[k]
@@ -180,6 +201,14 @@ class Header:
 
     def _name(self, axis: str, text: str) -> None:
         self.axis, self.words = axis, " ".join(text.split())[:40]
+
+    def _reduced(self, name: str, text: str) -> None:
+        self.function, self.function_words = name, " ".join(text.split())[:40]
+
+    @property
+    def has_intensity(self) -> bool:
+        """Whether a column is called an intensity."""
+        return _has_intensity(self.names)
 
     @property
     def wavelength(self) -> Wavelength | None:
@@ -337,8 +366,11 @@ def role_of(name: str) -> str:
 
 
 def _plain(line: str) -> str:
-    """A line in short: without comment marks, with single blanks."""
-    text = re.sub(r"[ \u00a0\r]+", " ", line[:_MAX_LINE]).strip(_MARKS)
+    """A line in short: without comment marks and TeX, with single blanks."""
+    line = line[:_MAX_LINE]
+    if "$" in line:
+        line = re.sub(r"[${}]", "", line.replace("\\AA", "Å").replace("\\theta", "theta"))
+    text = re.sub(r"[ \u00a0\r]+", " ", line).strip(_MARKS)
     return _PREFIX.sub("", text, count=1) if _PREFIX.match(text) else text
 
 

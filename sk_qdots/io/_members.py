@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import re
 import xml.etree.ElementTree as ET
@@ -18,11 +19,13 @@ __all__ = [
     "local",
     "number_of",
     "parse_xml",
+    "parse_xml_prefix",
     "text_of",
     "wavelength_of",
 ]
 
 MAX_XML = 12 * 2**20
+_BROKEN = (ET.ParseError, ValueError, LookupError, RecursionError)
 _DECLARED = re.compile(rb"<!(DOCTYPE|ENTITY)", re.IGNORECASE)
 
 
@@ -64,6 +67,44 @@ class Archive:
 
 def parse_xml(source: str, raw: bytes, what: str = "it") -> ET.Element:
     """Root of an XML document that declares no entities."""
+    try:
+        return ET.fromstring(_plain_xml(source, raw, what))
+    except _BROKEN as error:
+        raise PatternError(
+            source, f"{what} is damaged XML ({error}), or not XML; copy it again"
+        ) from None
+
+
+def parse_xml_prefix(source: str, raw: bytes) -> tuple[ET.Element, bool]:
+    """Root of an XML document, and whether it stops before its end.
+
+    What is there up to the cut is below the root; elements that are not closed are
+    there without what they would hold at last.
+    """
+    raw = _plain_xml(source, raw, "it")
+    try:
+        return ET.fromstring(raw), False
+    except _BROKEN as error:
+        refusal = PatternError(source, f"is damaged XML ({error}), or not XML; copy it again")
+    if re.search(rb"</\s*[\w:]*xrdMeasurements\s*>\s*$", raw[-200:]):
+        raise refusal from None  # its end is there: it is damaged, not cut
+    path: list[ET.Element] = []  # elements that are open
+    root: ET.Element | None = None
+    with contextlib.suppress(*_BROKEN):
+        for event, element in ET.iterparse(io.BytesIO(raw), events=("start", "end")):
+            if event == "start":
+                root = element if root is None else root
+                path.append(element)
+            else:
+                path.pop()
+    if root is None:
+        raise refusal
+    if len(path) > 1 and not len(path[-1]):
+        path[-2].remove(path[-1])  # its text is cut
+    return root, True
+
+
+def _plain_xml(source: str, raw: bytes, what: str) -> bytes:
     if len(raw) > MAX_XML:
         raise PatternError(source, f"{what} is too large for the XML of a pattern")
     if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
@@ -71,12 +112,7 @@ def parse_xml(source: str, raw: bytes, what: str = "it") -> ET.Element:
         raw = re.sub(r"^<\?xml[^>]*\?>", "", text.lstrip("\ufeff")).encode()
     if _DECLARED.search(raw) or b"\0" in raw:
         raise PatternError(source, f"{what} is not the XML of a diffractometer")
-    try:
-        return ET.fromstring(raw)
-    except (ET.ParseError, ValueError, LookupError, RecursionError) as error:
-        raise PatternError(
-            source, f"{what} is damaged XML ({error}), or not XML; copy it again"
-        ) from None
+    return raw
 
 
 def local(element: ET.Element) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -19,6 +18,7 @@ from ..simulation.scattering_factors import HC_KEV_ANGSTROM
 from ._apart import read_apart
 from ._axis import AXES, impossible, reading, resolve, to_q
 from ._bruker import is_brml, read_brml, read_raw
+from ._choice import choose
 from ._gsas import is_gsas, read_gsas
 from ._members import Archive
 from ._rigaku import is_asc, is_ras, is_rasx, read_asc, read_ras, read_rasx
@@ -28,10 +28,12 @@ from ._xrdml import read_xrdml
 
 __all__ = ["read_pattern"]
 
+_TABLES = ("text", "NeXus")  # formats whose columns a caller may choose
 _MAX_BYTES = 32 * 2**20
 _XML_UTF_16 = ("<?".encode("utf-16-le"), "<?".encode("utf-16-be"))  # behind the mark
 _MIN_POINTS = 10
 _SAME_POINT = 1e-4  # of the usual step: what is closer was rounded differently
+_NO_BEAM = 0.1  # Angstrom, and what is shorter: of no beam for powders
 _WAVELENGTHS = (0.05, 5.0)  # Angstrom: 250 keV to 2.5 keV
 
 
@@ -41,7 +43,7 @@ def read_pattern(
     energy: float | None = None,
     x: str | None = None,
     *,
-    scan: int | Literal["sum"] | None = None,
+    scan: int | Literal["sum", "join"] | None = None,
     columns: Sequence[int | str] | None = None,
     subtracted: bool = False,
 ) -> xr.DataArray:
@@ -67,9 +69,10 @@ def read_pattern(
         ``"two_theta"`` (degrees), ``"two_theta_rad"``, ``"q"`` (1/Angstrom),
         ``"q_nm"`` (1/nm), ``"d"`` (Angstrom), ``"d_nm"``, or pyFAI's name of the unit,
         such as ``"q_nm^-1"``.
-    scan : int or "sum", optional
-        Which scan of a file that holds several, from 0, or their sum where they have
-        the same points.
+    scan : int, "sum" or "join", optional
+        Which scan of a file that holds several, from 0; or their sum where they have
+        the same points; or ranges that overlap as one, each scaled to those before it
+        by the intensity that they share.
     columns : sequence of int or str, optional
         Which columns of a table are the abscissa, the intensity and, if a third is
         given, its standard deviation: their numbers, from 0, or their names.
@@ -84,12 +87,19 @@ def read_pattern(
         (where the file has it); ``attrs`` hold ``source``, ``format``, ``instrument``,
         ``axis`` (what the abscissa was taken as), ``wavelength`` and
         ``wavelength_label`` (which line of a tube, or which mean, where known), and
-        ``scan`` where it was asked for.
+        ``scan`` where it was asked for (``scales``: the factors of joined ranges).
+
+    Warns
+    -----
+    PatternWarning
+        If the measurement, or the file, stopped before its end and what is there was
+        read; if a third column is left out that is no standard deviation.
 
     Raises
     ------
     PatternError
-        If the file cannot be read, is of no known format, is damaged or cut short,
+        If the file cannot be read, is of no known format, is damaged, is no pattern (a
+        rocking curve, a map, a G(r)),
         holds fewer than ten points, NaN, negative intensities or the same abscissa
         twice, does not say what its abscissa is or says what cannot be, lacks a
         wavelength, or states another one than the caller.
@@ -121,7 +131,12 @@ def read_pattern(
         raise PatternError(source, f"x is {x!r}; it must be one of {', '.join(map(repr, AXES))}")
     with np.errstate(all="ignore"):  # damaged numbers are refused, not warned of
         kind, scans = _scans(source, _content(source), _wanted(source, columns))
-        chosen = _choose(source, scans, scan)
+        if columns is not None and kind not in _TABLES:
+            raise PatternError(
+                source,
+                f"is a {kind} file, which says itself what is what; leave columns= (--columns) out",
+            )
+        chosen = choose(source, scans, scan)
         _check_values(source, chosen, subtracted)
         pattern = _pattern(source, kind, chosen, given, axis)
     for text in chosen.warnings:
@@ -205,77 +220,7 @@ def _scans(
         return "Rigaku ASC", read_asc(source, lines)
     if is_gsas(lines):
         return "GSAS", read_gsas(source, lines)
-    return "text", read_columns(source, lines)
-
-
-def _choose(source: str, scans: Sequence[Scan | NoPattern], scan: int | str | None) -> Scan:
-    """The scan that is asked for, or the only one."""
-    patterns = {k: s for k, s in enumerate(scans) if isinstance(s, Scan)}
-    if scan is None:
-        if len(scans) == 1:
-            return _pattern_or_raise(scans[0])
-        raise PatternError(source, f"holds {len(scans)} scans, {_listed(scans)}")
-    if scan == "sum":
-        if not patterns:
-            raise PatternError(source, f"holds {len(scans)} scans, {_listed(scans)}")
-        return _sum(source, list(patterns.values()))
-    if isinstance(scan, bool) or not isinstance(scan, int | np.integer):
-        raise PatternError(source, f"scan is {scan!r}; it must be a number from 0, or 'sum'")
-    if not 0 <= scan < len(scans):
-        raise PatternError(
-            source, f"scan is {scan}, and the file holds scans 0 to {len(scans) - 1}"
-        )
-    chosen = scans[int(scan)]
-    if isinstance(chosen, NoPattern) and len(scans) > 1:
-        raise PatternError(
-            source, f"scan {scan} is no pattern: {chosen.reason}; it holds {_listed(scans)}"
-        )
-    return _pattern_or_raise(chosen)
-
-
-def _pattern_or_raise(scan: Scan | NoPattern) -> Scan:
-    if isinstance(scan, NoPattern):
-        raise scan
-    return scan
-
-
-def _listed(scans: Sequence[Scan | NoPattern]) -> str:
-    """Which scans there are, which of them are patterns, and how to choose."""
-    patterns = [(k, s) for k, s in enumerate(scans) if isinstance(s, Scan)]
-    others = [(k, s) for k, s in enumerate(scans) if not isinstance(s, Scan)]
-    without = ", ".join(f"{k}: {s.reason}" for k, s in others[:3])
-    without += ", ..." if len(others) > 3 else ""
-    if not patterns:
-        return f"none of which is a pattern ({without})"
-    ranges = ", ".join(
-        f"{k}: {s.x.min():.4g} to {s.x.max():.4g}" for k, s in patterns[:4] if len(s.x)
-    )
-    ranges += ", ..." if len(patterns) > 4 else ""
-    first = patterns[0][0]
-    choose = f"choose one with scan={first} (--scan {first})"
-    if len(patterns) > 1:
-        choose += " and so on, or add them up with scan='sum' (--scan sum)"
-    if not others:
-        return f"{ranges}; {choose}"
-    return f"of which {len(patterns)} are patterns ({ranges}) and others not ({without}); {choose}"
-
-
-def _sum(source: str, scans: list[Scan]) -> Scan:
-    """Scans over the same points added up."""
-    first = scans[0]
-    if not all(
-        len(s.x) == len(first.x) and np.allclose(s.x, first.x, rtol=0.0, atol=1e-6) for s in scans
-    ):
-        raise PatternError(source, "its scans have different points; choose one with scan=0")
-    esds = [s.esd for s in scans if s.esd is not None]
-    esd = np.sqrt(np.sum(np.square(esds), axis=0)) if len(esds) == len(scans) else None
-    return replace(
-        first,
-        intensity=np.sum([s.intensity for s in scans], axis=0),
-        esd=esd,
-        lines=None,
-        warnings=tuple(dict.fromkeys(text for s in scans for text in s.warnings)),
-    )
+    return "text", read_columns(source, lines, columns)
 
 
 def _pattern(
@@ -312,6 +257,8 @@ def _pattern(
         "format": kind,
         "axis": AXES[axis],
     }
+    if scan.scales:
+        attrs["scales"] = ", ".join(f"{scale:.6g}" for scale in scan.scales)
     if scan.instrument:
         attrs["instrument"] = scan.instrument
     if wavelength is not None:
@@ -386,6 +333,13 @@ def _wavelength(
 ) -> Wavelength | None:
     """Wavelength of the file or of the caller; a contradiction is refused."""
     stated = scan.wavelength
+    if (
+        stated is not None
+        and given is None
+        and stated.value <= _NO_BEAM
+        and (settled or scan.axis or "two_theta").startswith(("q", "d"))
+    ):
+        stated = None  # a placeholder of a program that works in Q
     if given is None or settled is None:
         other = scan.other_wavelength
         if stated is not None and other is not None:

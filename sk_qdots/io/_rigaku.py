@@ -12,8 +12,20 @@ import re
 import numpy as np
 
 from .._typing import FloatArray
-from ._members import Archive, find_all, parse_xml
-from ._scan import MAX_POINTS, MAX_SCANS, PatternError, Scan, Wavelength, doublet, numbers
+from ._members import Archive, find_all, parse_xml, text_of
+from ._scan import (
+    MAX_POINTS,
+    MAX_SCANS,
+    NoPattern,
+    PatternError,
+    Scan,
+    Wavelength,
+    doublet,
+    numbers,
+    read_each,
+    separating_crystal,
+    stopped,
+)
 
 __all__ = ["is_asc", "is_ras", "is_rasx", "read_asc", "read_ras", "read_rasx"]
 
@@ -21,6 +33,7 @@ _PROFILE = re.compile(r"(?:^|/)(Data\d+)/Profile(\d+)\.txt$")
 _KEY = re.compile(r"\*(\S+)\s+\"?(.*?)\"?\s*$")
 _ASC_KEY = re.compile(r"\*([A-Z_0-9]+)\s*=\s*(.*?)\s*$")
 _TWO_THETA = re.compile(r"2\s*[-_]?\s*(theta|θ)|two[-_ ]?theta", re.IGNORECASE)
+_OPTICS = re.compile(r"MONOCHRO(?!.*_ID)|OPT_ATTR|OPTICS|Incident|Receiving", re.IGNORECASE)
 _WHOLE = 1e-3  # how far from whole numbers counts may be
 
 
@@ -45,44 +58,44 @@ def is_rasx(names: list[str]) -> bool:
     return any(_PROFILE.search(name) for name in names)
 
 
-def read_ras(source: str, lines: list[str]) -> list[Scan]:
-    """Read every scan of a ``.ras``."""
-    scans: list[Scan] = []
+def read_ras(source: str, lines: list[str]) -> list[Scan | NoPattern]:
+    """Read every scan of a ``.ras``, the last one also where the file stops within it."""
+    sections: list[tuple[list[str], dict[str, str], bool]] = []
     keys: dict[str, str] = {}
     rows: list[str] | None = None
-    ended = False
     for line in map(str.strip, lines):
         if line.startswith("*RAS_HEADER_START"):
             keys = {}
         elif line.startswith("*RAS_INT_START"):
             rows = []
         elif line.startswith("*RAS_INT_END"):
-            if rows is None or len(scans) >= MAX_SCANS:
-                raise PatternError(source, "has sections out of order, or too many; is it damaged?")
-            scans.append(_scan(source, rows, keys))
+            if rows is None:
+                raise PatternError(source, "has sections out of order; is it damaged?")
+            sections.append((rows, keys, True))
             rows = None
-        elif line.startswith("*RAS_DATA_END"):
-            ended = True
         elif rows is not None:
-            if line.strip():
+            if line:
                 rows.append(line)
         else:
             found = _KEY.match(line)
             if found:
                 keys[found[1]] = found[2].strip()
-    if rows is not None or (scans and not ended):
-        raise PatternError(source, "is cut short; copy it again")
-    if not scans:
+    if rows is not None:
+        whole = rows if not lines[-1].strip() else rows[:-1]  # what the file stops in
+        sections.append((whole, keys, False))
+    if not sections:
         raise PatternError(source, "holds no measured points; was the measurement finished?")
-    return scans
+    if len(sections) > MAX_SCANS:
+        raise PatternError(source, f"holds {len(sections)} scans: a map, not a pattern")
+    return read_each(lambda section: _scan(source, *section), sections)
 
 
-def read_rasx(source: str, archive: Archive) -> list[Scan]:
+def read_rasx(source: str, archive: Archive) -> list[Scan | NoPattern]:
     """Read every profile of a ``.rasx``."""
     profiles = [(name, found) for name in archive.names if (found := _PROFILE.search(name))]
     if len(profiles) > MAX_SCANS:
         raise PatternError(source, f"holds {len(profiles)} scans: a map, not a pattern")
-    scans = []
+    sections = []
     for name, found in profiles:
         folder = name[: found.start(1)] + found[1]
         keys: dict[str, str] = {}
@@ -92,8 +105,8 @@ def read_rasx(source: str, archive: Archive) -> list[Scan]:
                 keys = _conditions(source, archive.read(part), part)
         text = archive.read(name).decode("utf-8-sig", errors="replace")
         rows = [line for line in re.split(r"\r\n|\r|\n", text) if line.strip()]
-        scans.append(_scan(source, rows, keys))
-    return scans
+        sections.append((rows, keys, True))
+    return read_each(lambda section: _scan(source, *section), sections)
 
 
 def _conditions(source: str, raw: bytes, part: str) -> dict[str, str]:
@@ -103,6 +116,8 @@ def _conditions(source: str, raw: bytes, part: str) -> dict[str, str]:
         "TargetName": "HW_XG_TARGET_NAME",
         "WavelengthKalpha1": "HW_XG_WAVE_LENGTH_ALPHA1",
         "WavelengthKalpha2": "HW_XG_WAVE_LENGTH_ALPHA2",
+        "WavelengthKbeta": "HW_XG_WAVE_LENGTH_BETA",
+        "WaveType": "MEAS_COND_XG_WAVE_TYPE",
         "AxisName": "MEAS_SCAN_AXIS_X",
         "PositionUnit": "MEAS_SCAN_UNIT_X",
     }
@@ -111,6 +126,11 @@ def _conditions(source: str, raw: bytes, part: str) -> dict[str, str]:
         for name, key in names.items()
         for element in list(find_all(root, name))[:1]
     }
+    for category in find_all(root, "Category"):
+        if _OPTICS.search(category.get("Name", "")):
+            keys[f"OPTICS_{category.get('Name', '')[:60]}"] = category.get("SelectedUnit", "")
+    for optics in find_all(root, "Optics"):
+        keys["MEAS_COND_OPT_ATTR"] = text_of(optics, "Attribute") or ""
     for pair in find_all(root, "Pair"):
         texts = [(child.text or "").strip() for child in pair]
         if len(texts) == 2 and texts[1]:
@@ -118,25 +138,37 @@ def _conditions(source: str, raw: bytes, part: str) -> dict[str, str]:
     return keys
 
 
-def _scan(source: str, rows: list[str], keys: dict[str, str]) -> Scan:
+def _scan(source: str, rows: list[str], keys: dict[str, str], ended: bool) -> Scan:
     axis = keys.get("MEAS_SCAN_AXIS_X", "")
     internal = keys.get("MEAS_SCAN_AXIS_X_INTERNAL", "")
     if axis and not (_TWO_THETA.search(axis) or _TWO_THETA.search(internal)):
-        raise PatternError(source, f"a scan does not move two-theta (its axis: {axis[:40]})")
+        raise NoPattern(source, f"it does not move two-theta (its axis: {axis[:40]})")
     unit = keys.get("MEAS_SCAN_UNIT_X", "deg")
     if unit and not unit.lower().startswith("deg"):
         raise PatternError(source, f"its abscissa is in {unit[:20]!r}; expected degrees")
     if len(rows) > MAX_POINTS:
         raise PatternError(source, f"holds {len(rows)} points; is this a pattern?")
+    width = len(rows[0].split()) if rows else 0
     table = [numbers(source, row, f"the row {row[:30]!r}") for row in rows]
-    width = len(table[0]) if table else 0
     if width not in (2, 3) or any(len(row) != width for row in table):
         raise PatternError(source, "its rows are not all of two, or all of three, columns")
     values = np.array(table)
     intensity, esd = values[:, 1], None
     if width == 3:
         intensity, esd = _attenuated(source, values[:, 1], values[:, 2])
-    return Scan(values[:, 0], intensity, esd, "two_theta", "", _wavelength(keys), "Rigaku")
+    count = keys.get("MEAS_DATA_COUNT", "")
+    announced = int(count) if re.fullmatch(r"\d{1,7}", count) else None
+    short = not ended or (announced is not None and len(values) < announced)
+    return Scan(
+        values[:, 0],
+        intensity,
+        esd,
+        "two_theta",
+        "",
+        _wavelength(keys),
+        "Rigaku",
+        warnings=(stopped(len(values), announced),) if short else (),
+    )
 
 
 def _attenuated(
@@ -164,35 +196,42 @@ def _attenuated(
 
 
 def _wavelength(keys: dict[str, str]) -> Wavelength | None:
+    """Wavelength by the crystals in the beam, and by the line that the program names."""
+
     def number(key: str) -> float | None:
         try:
             return float(keys.get(key, ""))
         except ValueError:
             return None
 
+    anode = keys.get("HW_XG_TARGET_NAME", "")
+    line = keys.get("MEAS_COND_XG_WAVE_TYPE", "")
+    plain = re.sub(r"[^a-z0-9]", "", line.lower()).replace("alpha", "a").replace("beta", "b")
+    beta = number("HW_XG_WAVE_LENGTH_BETA")
+    if plain.startswith("kb") and beta is not None and 0.05 < beta < 5.0:
+        return Wavelength(beta, f"{anode} K-beta".strip())
+    # The program sets the line by the optics that it finds mounted.
+    crystal = separating_crystal(v for k, v in keys.items() if _OPTICS.search(k))
+    alone = crystal or (f"its line is called {line[:20]!r}" if plain in ("ka1", "k1") else "")
     return doublet(
         number("HW_XG_WAVE_LENGTH_ALPHA1"),
         number("HW_XG_WAVE_LENGTH_ALPHA2"),
-        anode=keys.get("HW_XG_TARGET_NAME", ""),
+        anode=anode,
+        alone=alone,
     )
 
 
-def read_asc(source: str, lines: list[str]) -> list[Scan]:
-    """Read every group of an ``.asc``."""
-    scans: list[Scan] = []
+def read_asc(source: str, lines: list[str]) -> list[Scan | NoPattern]:
+    """Read every group of an ``.asc``, the last one also where the file stops within it."""
+    groups: list[tuple[dict[str, str], FloatArray, int]] = []
     keys: dict[str, str] = {}
     values: list[FloatArray] = []
     expected = 0
 
     def close() -> None:
-        if not expected:
-            return
-        intensity = np.concatenate(values) if values else np.empty(0)
-        if len(intensity) != expected:
-            raise PatternError(
-                source, f"a scan holds {len(intensity)} of the {expected} points that it announces"
-            )
-        scans.append(_group(source, keys, intensity))
+        if expected:
+            intensity = np.concatenate(values) if values else np.empty(0)
+            groups.append((dict(keys), intensity, expected))
 
     for number, line in enumerate(map(str.strip, lines), start=1):
         found = _ASC_KEY.match(line)
@@ -206,18 +245,25 @@ def read_asc(source: str, lines: list[str]) -> list[Scan]:
         elif line.startswith(("*END", "*EOF")):
             close()
             values, expected = [], 0
-        elif line.strip() and not line.startswith(("*", "#")) and expected:
-            values.append(numbers(source, line, f"line {number}"))
+        elif line and not line.startswith(("*", "#")) and expected:
+            row = numbers(source, line, f"line {number}")
+            values.append(row[:-1] if number == len(lines) else row)  # that the file stops in
     close()
-    if not scans or len(scans) > MAX_SCANS:
-        raise PatternError(source, f"holds {len(scans)} scans; expected one pattern")
-    return scans
+    if not groups:
+        raise PatternError(source, "holds no measured points; was the measurement finished?")
+    if len(groups) > MAX_SCANS:
+        raise PatternError(source, f"holds {len(groups)} scans: a map, not a pattern")
+    return read_each(lambda group: _group(source, *group), groups)
 
 
-def _group(source: str, keys: dict[str, str], intensity: FloatArray) -> Scan:
-    axis = keys.get("SCAN_AXIS", "")
+def _group(source: str, keys: dict[str, str], intensity: FloatArray, expected: int) -> Scan:
+    axis = keys.get("SCAN_AXIS", "") or keys.get("SCAN_MODE", "")
     if axis and not _TWO_THETA.search(axis):
-        raise PatternError(source, f"a scan does not move two-theta (its axis: {axis[:40]})")
+        raise NoPattern(source, f"it does not move two-theta (its axis: {axis[:40]})")
+    if len(intensity) > expected:
+        raise PatternError(
+            source, f"a scan holds {len(intensity)} points and announces {expected}; is it damaged?"
+        )
     try:
         start, step = float(keys["START"]), float(keys["STEP"])
     except (KeyError, ValueError):
@@ -225,6 +271,11 @@ def _group(source: str, keys: dict[str, str], intensity: FloatArray) -> Scan:
     tube = {
         "HW_XG_WAVE_LENGTH_ALPHA1": keys.get("WAVE_LENGTH1", ""),
         "HW_XG_WAVE_LENGTH_ALPHA2": keys.get("WAVE_LENGTH2", ""),
+        "MEAS_COND_XG_WAVE_TYPE": keys.get("XRAY_CHAR", ""),
+        "MEAS_COND_OPT_ATTR": keys.get("I_MONOCHRO", ""),
+        "HW_COUNTER_MONOCHRO_NAME": keys.get("C_MONOCHRO", ""),
     }
     x = start + step * np.arange(len(intensity), dtype=np.float64)
-    return Scan(x, intensity, None, "two_theta", "", _wavelength(tube), "Rigaku")
+    short = (stopped(len(intensity), expected),) if len(intensity) < expected else ()
+    wavelength = _wavelength(tube)
+    return Scan(x, intensity, None, "two_theta", "", wavelength, "Rigaku", warnings=short)

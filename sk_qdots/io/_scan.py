@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias, TypeVar
@@ -24,6 +25,7 @@ __all__ = [
     "label_of",
     "numbers",
     "read_each",
+    "separating_crystal",
     "stopped",
 ]
 
@@ -32,7 +34,13 @@ _Part = TypeVar("_Part")
 Columns: TypeAlias = tuple[int | str, ...]  # of a table that a caller asks for: x, y (and esd)
 
 MAX_POINTS = 250_000
-MAX_SCANS = 50
+MAX_SCANS = 1000  # of a series in one file
+_PERFECT = re.compile(
+    r"(?<![a-z])(?:Ge|Si|quartz|qz) ?\(? ?\d ?\d ?\d|\dx ?(?:Ge|Si)(?![a-z])|^(?:Ge|Si|quartz)$"
+    r"|germanium|channel[-_ ]?cut|johan{1,2}s+on|hybrid[-_ ]?mono|bartels|monolithic",
+    re.IGNORECASE,
+)
+_MOSAIC = re.compile(r"graphite|mosaic|HOPG", re.IGNORECASE)
 _SAME_LINE = 1.5e-4  # relative: closer wavelengths are one line of a tube
 
 
@@ -114,6 +122,8 @@ class Scan:
         Wavelength that a header states besides, in Angstrom.
     warnings : tuple of str
         What to tell whoever uses this scan.
+    scales : tuple of float
+        Factors of the ranges that it was joined of.
     """
 
     x: FloatArray
@@ -128,6 +138,7 @@ class Scan:
     other_words: str = ""
     other_wavelength: float | None = None
     warnings: tuple[str, ...] = ()
+    scales: tuple[float, ...] = ()
 
     def where(self, k: int) -> str:
         """How to find a point in the file."""
@@ -159,24 +170,56 @@ def doublet(
     second: float | None,
     ratio: float | None = None,
     anode: str = "",
-    intended: str = "",
+    *,
+    alone: str = "",
+    note: str = "",
 ) -> Wavelength | None:
     """Wavelength of a tube whose K-alpha lines a file names.
 
-    The mean of the two lines where both are in the beam, the first where only it is.
+    The mean of the two lines where both are in the beam, the first where only it is. The
+    label says which, and by what.
+
+    Parameters
+    ----------
+    first, second : float or None
+        Wavelengths of K-alpha 1 and 2, in Angstrom.
+    ratio : float or None
+        Intensity of the second over that of the first; 0 says that it is not there.
+    anode : str
+    alone : str
+        What the file says of the optics that let K-alpha 1 alone pass, as
+        :func:`separating_crystal` finds it; empty where there are none.
+    note : str
+        What else bears on the decision, for the label.
     """
     if first is None or not 0.05 < first < 5.0:
         return None
     tube = f"{anode.strip()} " if anode.strip() else ""
-    only_first = intended.lower().replace("-", "").replace(" ", "").endswith("1") or ratio == 0.0
-    if second is None or not first < second < 1.02 * first or only_first:
-        return Wavelength(first, f"{tube}K-alpha 1")
+    if not alone and ratio == 0.0:
+        alone = "ratio of the lines 0"
+    if second is None or not first < second < 1.02 * first:
+        return Wavelength(first, f"{tube}K-alpha 1, the only line that the file gives")
+    if alone:
+        return Wavelength(first, f"{tube}K-alpha 1 alone ({alone[:60]})")
     given = ratio is not None and 0.0 < ratio <= 1.0
     used = ratio if given and ratio is not None else K_ALPHA_RATIO
-    note = "" if given else ", as the file gives none"
+    notes = "" if given else ", as the file gives none"
+    notes += f"; {note}" if note else ""
     return Wavelength(
         k_alpha_mean(first, second, used),
-        f"{tube}K-alpha mean of {first:.7g} and {second:.7g} (ratio {used:g}{note})",
+        f"{tube}K-alpha mean of {first:.7g} and {second:.7g} (ratio {used:g}{notes})",
+    )
+
+
+def separating_crystal(names: Iterable[str]) -> str:
+    """Which of the optics of a beam path lets K-alpha 1 pass without K-alpha 2, if any does.
+
+    A perfect crystal of germanium, silicon or quartz does, before or behind the sample;
+    graphite, whose blocks are tilted by more than the lines are apart, and mirrors of
+    layers do not.
+    """
+    return next(
+        (" ".join(n.split()) for n in names if _PERFECT.search(n) and not _MOSAIC.search(n)), ""
     )
 
 

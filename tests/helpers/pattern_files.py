@@ -69,13 +69,26 @@ def _words(values):
     return " ".join(f"{v:.10g}" for v in values)
 
 
-def xrdml(x, intensity, esd, wavelength, *, listed=False, extra="", tag="intensities", scans=1):
+def xrdml(
+    x,
+    intensity,
+    esd,
+    wavelength,
+    *,
+    listed=False,
+    extra="",
+    tag="intensities",
+    scans=1,
+    axis="Gonio",
+):
     positions = (
         f"<listPositions>{_words(x)}</listPositions>"
         if listed
         else f"<startPosition>{x[0]:.8f}</startPosition><endPosition>{x[-1]:.8f}</endPosition>"
     )
-    scan = f"""  <scan appendNumber="0" mode="Continuous" scanAxis="Gonio" status="Completed">
+    if axis == "Omega":
+        positions = "<commonPosition>36.3</commonPosition>"
+    scan = f"""  <scan appendNumber="0" mode="Continuous" scanAxis="{axis}" status="Completed">
    <header><startTimeStamp>2024-05-01T10:00:00+02:00</startTimeStamp></header>
    <dataPoints>
     <positions axis="2Theta" unit="deg">{positions}</positions>
@@ -109,7 +122,19 @@ def archive(members):
     return buffer.getvalue()
 
 
-def brml(x, intensity, esd, wavelength, *, scans=1, views=None, sub_scans="", factor=None):
+def brml(
+    x,
+    intensity,
+    esd,
+    wavelength,
+    *,
+    scans=1,
+    views=None,
+    sub_scans="",
+    factor=None,
+    axis="TwoTheta",
+    optics="",
+):
     step = (x[-1] - x[0]) / (len(x) - 1)
     factor = np.ones(len(x)) if factor is None else factor
     data = "".join(
@@ -132,7 +157,7 @@ def brml(x, intensity, esd, wavelength, *, scans=1, views=None, sub_scans="", fa
   <ScanInformation VisibleName="Coupled TwoTheta/Theta" ScanName="Coupled">
    <MeasurementPoints>{len(x)}</MeasurementPoints><TimePerStep>0.5</TimePerStep>
    <TimePerStepEffective>96</TimePerStepEffective><ScanMode>StillScan</ScanMode>
-   <ScanAxes><ScanAxisInfo AxisId="TwoTheta" AxisName="TwoTheta"><Unit Base="Degree"/>
+   <ScanAxes><ScanAxisInfo AxisId="{axis}" AxisName="{axis}"><Unit Base="Degree"/>
     <Reference>0</Reference><Start>{x[0]:.10g}</Start><Stop>{x[-1]:.10g}</Stop>
     <Increment>{step:.10g}</Increment></ScanAxisInfo></ScanAxes></ScanInformation>
   <SubScans>{sub_scans}</SubScans>
@@ -146,7 +171,7 @@ def brml(x, intensity, esd, wavelength, *, scans=1, views=None, sub_scans="", fa
     <WaveLengthBeta Value="1.39222" Unit="angstrom"/>
     <WaveLengthRatio Value="0.5"/><Generator><Voltage Value="40" Unit="kV"/>
     <Current Value="40" Unit="mA"/></Generator></Tube></InfoData>
-   <InfoData xsi:type="SlitInfoData"/></MountedOptics></TrackInfoData></PrimaryTracks>
+   {optics}<InfoData xsi:type="SlitInfoData"/></MountedOptics></TrackInfoData></PrimaryTracks>
  </Instrument></FixedInformation>
 </RawData>
 """
@@ -228,7 +253,17 @@ def ras(x, intensity, esd, wavelength, *, factor=None, axis="TwoThetaTheta", sca
     return f"*RAS_DATA_START\n{scan * scans}*RAS_DATA_END\n".encode()
 
 
-def rasx(x, intensity, esd, wavelength, *, factor=None, axis="TwoThetaTheta"):
+def rasx(
+    x,
+    intensity,
+    esd,
+    wavelength,
+    *,
+    factor=None,
+    axis="TwoThetaTheta",
+    wave_type="Ka",
+    optics="None",
+):
     factor = np.ones(len(x)) if factor is None else factor
     profile = "\ufeff" + "".join(
         f"{a:.6f}\t{y:.6f}\t{f:.4f}\r\n" for a, y, f in zip(x, intensity, factor, strict=True)
@@ -240,9 +275,10 @@ def rasx(x, intensity, esd, wavelength, *, factor=None, axis="TwoThetaTheta"):
   <PositionUnit>deg</PositionUnit><SpeedUnit>deg/min</SpeedUnit><Step>0.02</Step>
   <Speed>2</Speed></ScanInformation>
  <HWConfigurations>
-  <Categories><Category Name="Detector" SelectedUnit="D/teX Ultra"/></Categories>
+  <Categories><Category Name="Detector" SelectedUnit="D/teX Ultra"/>
+   <Category Name="ReceivingOptics1" SelectedUnit="{optics}"/></Categories>
   <Optics/><Distances/>
-  <XrayGenerator><TargetName>Cu</TargetName><Voltage>45</Voltage><Current>200</Current>
+  <XrayGenerator><TargetName>Cu</TargetName><WaveType>{wave_type}</WaveType><Voltage>45</Voltage><Current>200</Current>
    <WavelengthKalpha1>{ALPHA1}</WavelengthKalpha1>
    <WavelengthKalpha2>{ALPHA2}</WavelengthKalpha2>
    <WavelengthKbeta>1.392246</WavelengthKbeta></XrayGenerator>

@@ -197,12 +197,11 @@ NOT_SETTLED = {
     "# qx_nm^-1 I": "is called 'qx_nm",
     "# d*2_A^-2 I": "is called 'd",
     "# log10(q.m)_None I": "is called 'log",
-    "r (A) G(r)": "is called 'r (A)",
     "Energy (keV), counts": "is called 'Energy",
     "channel counts": "is called 'channel",
     "2theta (mrad) I": "is called '2theta",
-    "# I Q": "keep the abscissa first",
-    "Intensity 2theta": "keep the abscissa first",
+    "# I Q": "the abscissa must come first",
+    "Intensity 2theta": "the abscissa must come first",
     "# 2theta (deg) I\n# Q (1/A) I": "names the abscissa twice",
 }
 

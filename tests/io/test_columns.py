@@ -129,7 +129,10 @@ BAD = {
     "an empty field": (GOOD.replace(" ", ",").replace(",103", ","), "cut short"),
     "a long line": (GOOD + "9" * 20_000, "20000 characters"),
     "background": ("# 2theta intensity background\n" + rows(ANGLES, COUNTS, COUNTS), "background"),
-    "negative esd": (rows(ANGLES, COUNTS, -COUNTS), "standard deviation, is negative"),
+    "negative esd": (
+        "# 2theta I esd\n" + rows(ANGLES, COUNTS, -COUNTS),
+        "standard deviation, is negative",
+    ),
 }
 
 

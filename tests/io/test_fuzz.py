@@ -2,6 +2,7 @@
 
 import os
 import resource
+import warnings
 from collections import Counter
 
 import numpy as np
@@ -17,7 +18,10 @@ OPTIONS = st.fixed_dictionaries(
     optional={
         "wavelength": st.sampled_from([0.56, 1.5406]),
         "x": st.sampled_from(["two_theta", "two_theta_rad", "q", "q_nm", "d", "d_nm"]),
-        "scan": st.sampled_from([0, 1, "sum"]),
+        "scan": st.sampled_from([0, 1, "sum", "join"]),
+        "columns": st.sampled_from(
+            [(0, 1), (0, 1, 2), (1, 0), (0, 2), ("2theta", "I"), ("q", "I")]
+        ),
     },
 )
 
@@ -25,7 +29,9 @@ OPTIONS = st.fixed_dictionaries(
 def check(path, content, options):
     path.write_bytes(content)
     try:
-        pattern = sq.read_pattern(path, **options)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", sq.PatternWarning)
+            pattern = sq.read_pattern(path, **options)
     except sq.PatternError as error:
         assert error.source == str(path)
         assert str(error).startswith(f"{path}: ")
