@@ -58,3 +58,12 @@ def cif_folder():
     if not folder.is_dir():
         pytest.skip("the CIFs of others are not beside this checkout")
     return folder
+
+
+@pytest.fixture(scope="session")
+def measured_folder():
+    """Files of diffractometers and beamlines; they are not part of this project."""
+    folder = Path(__file__).resolve().parents[2] / "shared" / "data" / "files"
+    if not folder.is_dir():
+        pytest.skip("the measured files of others are not beside this checkout")
+    return folder

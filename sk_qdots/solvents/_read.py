@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -24,7 +25,8 @@ def read_solvent(
     energy: float | None = None,
     x: str | None = None,
     *,
-    scan: int | Literal["sum"] | None = None,
+    scan: int | Literal["sum", "join"] | None = None,
+    columns: Sequence[int | str] | None = None,
     step: float = 0.02,
 ) -> xr.DataArray:
     """Read a measured blank (liquid, capillary, plate) as a solvent curve.
@@ -39,8 +41,10 @@ def read_solvent(
         Photon energy in keV, instead of the wavelength.
     x : str, optional
         What the abscissa is, as for :func:`sk_qdots.read_pattern`.
-    scan : int or "sum", optional
+    scan : int, "sum" or "join", optional
         Which scan of a file that holds several.
+    columns : sequence of int or str, optional
+        Which columns of a table count, as for :func:`sk_qdots.read_pattern`.
     step : float, default=0.02
         Step of the curve in 1/Angstrom. Finer points are averaged over it, so that
         their counting noise is not taken for structure; a liquid has none so narrow.
@@ -69,7 +73,9 @@ def read_solvent(
     >>> sq.SolventMixer(blank, qd_fraction=0.2)  # doctest: +SKIP
     """
     step = positive("step", step, "1/Angstrom")
-    pattern = read_pattern(path, wavelength=wavelength, energy=energy, x=x, scan=scan)
+    pattern = read_pattern(
+        path, wavelength=wavelength, energy=energy, x=x, scan=scan, columns=columns
+    )
     q = pattern["q"].values
     grid = np.linspace(q[0], q[-1], max(round((q[-1] - q[0]) / step), 1) + 1)
     if len(q) < _LEAST_POINTS or len(grid) < _LEAST_POINTS:
