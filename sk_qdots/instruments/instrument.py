@@ -1,0 +1,433 @@
+r"""What the beam, the optics and the detector do to a pattern, as one object.
+
+A ray of the wavelength :math:`\lambda_i` that a sample scatters at :math:`Q` leaves it at
+:math:`2\theta = 2\arcsin(\lambda_i Q / 4\pi)`. The instrument weighs it with the polarisation
+
+.. math::
+
+    P = \frac{1 + A \cos^2 2\theta}{1 + A}, \qquad A = p \cos^2 2\theta_M,
+
+spreads it with a pseudo-Voigt function, a share :math:`\eta` of which is Lorentzian,
+
+.. math::
+
+    \Gamma^2 = U \tan^2\theta + V \tan\theta + W, \qquad \eta = \eta_0 + \eta_1 \, 2\theta,
+
+[1]_, smears it towards small angles by axial divergence [2]_, and reads it at
+:math:`2\theta + z + s \cos\theta`, with the zero :math:`z` and the displacement :math:`s`.
+
+References
+----------
+.. [1] G. Caglioti, A. Paoletti, F. P. Ricci, Nucl. Instrum. 3, 223 (1958).
+.. [2] L. W. Finger, D. E. Cox, A. P. Jephcoat, J. Appl. Cryst. 27, 892 (1994).
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
+from numbers import Real
+from types import MappingProxyType
+from typing import Any, Literal, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+
+from .._typing import FloatArray
+
+__all__ = ["Instrument"]
+
+_VERSION = 1  # of what ``to_json`` writes
+_WAVELENGTHS = (0.05, 5.0)  # Angstrom
+_NUMBERS = ("u", "v", "w", "eta", "eta_slope", "axial", "zero", "displacement", "polarisation")
+_BOUNDS = {
+    "eta": (0.0, 1.0),
+    "axial": (0.0, 0.2),
+    "zero": (-5.0, 5.0),
+    "displacement": (-5.0, 5.0),
+    "polarisation": (0.0, 1.0),
+    "monochromator": (0.0, 180.0),
+}
+_Patterns = TypeVar("_Patterns", xr.DataArray, xr.Dataset)
+
+
+@dataclass(frozen=True)
+class Instrument:
+    """What the beam, the optics and the detector do to a pattern.
+
+    Parameters
+    ----------
+    wavelengths : tuple of float, default=(0.56,)
+        Lines of the beam, in Angstrom: one, or K-alpha 1 and 2, and K-beta where it
+        leaks through.
+    weights : tuple of float, default=(1.0,)
+        Intensity of each line; only their ratios count.
+    u, v, w : float, default=0.0
+        Caglioti parameters of the full width at half maximum in two-theta, degrees^2.
+        All zero: no broadening.
+    eta, eta_slope : float, default=0.0
+        Lorentzian share of the profile at two-theta 0, and its growth per degree of
+        two-theta; the share stays in [0, 1].
+    axial : float, default=0.0
+        Axial divergence: half heights of sample and detector slit together, over their
+        distance, (S + H) / L.
+    zero : float, default=0.0
+        What is read at the true two-theta of 0, in degrees.
+    displacement : float, default=0.0
+        What a displaced sample adds to the reading at small angles, in degrees; it
+        falls with the cosine of theta. A sample that lies s below the axis of a
+        goniometer of radius R has -2 s / R in radians.
+    polarisation : float, default=0.0
+        Intensity of the polarisation in the scattering plane over that normal to it: 1
+        for a tube; 0 for a synchrotron that scatters vertically, and for intensities
+        that are corrected.
+    monochromator : float, default=0.0
+        Two-theta of a monochromator's reflection, in degrees; 0 without one.
+    geometry : {"transmission", "reflection"}, default="transmission"
+        How the sample stands in the beam.
+    two_theta_range : tuple of 2 float or None, default=None
+        Ends of what it measures, in degrees.
+    step : float or None, default=None
+        Of two-theta, in degrees.
+    name : str, default=""
+    source : str, default=""
+        Where the numbers come from.
+    uncertainties : mapping of str to float, default={}
+        Standard deviations of the parameters that a calibration found.
+    notes : tuple of str, default=()
+        What a calibration has to say.
+
+    Raises
+    ------
+    ValueError
+        If a parameter is out of bounds.
+
+    See Also
+    --------
+    sk_qdots.calibrate_instrument : An instrument from a measured standard.
+    sk_qdots.load_instrument : Ready ones, saved ones, and those of other programs.
+
+    Notes
+    -----
+    The Q of a pattern is computed with one wavelength, the mean of the lines weighted by
+    intensity, from the two-theta that is read.
+
+    Examples
+    --------
+    >>> import sk_qdots as sq
+    >>> tube = sq.Instrument(wavelengths=(1.54059, 1.54443), weights=(1.0, 0.5), w=0.01)
+    >>> round(tube.wavelength, 4), round(float(tube.fwhm(40.0)), 3)
+    (1.5419, 0.1)
+    >>> sq.Instrument.from_json(tube.to_json()) == tube
+    True
+    """
+
+    wavelengths: tuple[float, ...] = (0.56,)
+    weights: tuple[float, ...] = (1.0,)
+    u: float = 0.0
+    v: float = 0.0
+    w: float = 0.0
+    eta: float = 0.0
+    eta_slope: float = 0.0
+    axial: float = 0.0
+    zero: float = 0.0
+    displacement: float = 0.0
+    polarisation: float = 0.0
+    monochromator: float = 0.0
+    geometry: Literal["transmission", "reflection"] = "transmission"
+    two_theta_range: tuple[float, float] | None = None
+    step: float | None = None
+    name: str = ""
+    source: str = ""
+    uncertainties: Mapping[str, float] = field(default_factory=dict, hash=False)
+    notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        lines = tuple(float(value) for value in _numbers("wavelengths", self.wavelengths))
+        weights = tuple(float(value) for value in _numbers("weights", self.weights))
+        if any(not _WAVELENGTHS[0] <= line <= _WAVELENGTHS[1] for line in lines):
+            raise ValueError(
+                f"wavelengths are {lines}; each must lie in {_WAVELENGTHS[0]:g} to "
+                f"{_WAVELENGTHS[1]:g} Angstrom"
+            )
+        if len(weights) != len(lines) or min(weights) < 0.0 or not sum(weights) > 0.0:
+            raise ValueError(
+                f"weights are {weights} for {len(lines)} wavelengths; give one for each, not "
+                "negative and not all zero"
+            )
+        for name in (*_NUMBERS, "monochromator"):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, Real) or not math.isfinite(value):
+                raise ValueError(f"{name} is {value!r}; it must be a number")
+            low, high = _BOUNDS.get(name, (-math.inf, math.inf))
+            if not low <= float(value) <= high:
+                raise ValueError(f"{name} is {value}; it must lie in [{low:g}, {high:g}]")
+            object.__setattr__(self, name, float(value))
+        if self.geometry not in ("transmission", "reflection"):
+            raise ValueError(
+                f"geometry is {self.geometry!r}; it must be 'transmission' or 'reflection'"
+            )
+        if self.two_theta_range is not None:
+            ends = tuple(float(v) for v in _numbers("two_theta_range", self.two_theta_range))
+            if len(ends) != 2 or not 0.0 <= ends[0] < ends[1] <= 180.0:
+                raise ValueError(
+                    f"two_theta_range is {self.two_theta_range}; it must be two angles, ascending, "
+                    "in 0 to 180 degrees"
+                )
+            object.__setattr__(self, "two_theta_range", ends)
+        if self.step is not None and not (isinstance(self.step, Real) and 0.0 < self.step < 10.0):
+            raise ValueError(f"step is {self.step!r}; it must lie in 0 to 10 degrees")
+        object.__setattr__(self, "wavelengths", lines)
+        object.__setattr__(self, "weights", weights)
+        known = {f.name for f in fields(self)} | {"wavelength"}
+        uncertainties = {str(k): float(v) for k, v in dict(self.uncertainties).items()}
+        unknown = sorted(set(uncertainties) - known)
+        if unknown:
+            raise ValueError(f"uncertainties name {', '.join(unknown)}, which are no parameters")
+        object.__setattr__(self, "uncertainties", MappingProxyType(uncertainties))
+        object.__setattr__(self, "notes", tuple(str(note) for note in self.notes))
+        low, high = self.two_theta_range or (5.0, 90.0)
+        self.fwhm(np.linspace(low, min(high, 170.0), 50))
+
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return Instrument.from_json, (self.to_json(),)
+
+    @property
+    def wavelength(self) -> float:
+        """Mean wavelength of the lines, weighted by intensity, in Angstrom."""
+        return float(np.average(self.wavelengths, weights=self.weights))
+
+    def fwhm(self, two_theta: npt.ArrayLike) -> FloatArray:
+        """Full width at half maximum of the profile.
+
+        Parameters
+        ----------
+        two_theta : array-like
+            In degrees.
+
+        Returns
+        -------
+        ndarray
+            In degrees, in the shape of ``two_theta``.
+
+        Raises
+        ------
+        ValueError
+            If u, v and w make the squared width negative there.
+        """
+        angles = np.asarray(two_theta, dtype=np.float64)
+        tangent = np.tan(np.deg2rad(angles) / 2.0)
+        square = self.u * tangent**2 + self.v * tangent + self.w
+        if (square < -1e-12).any():
+            worst = float(angles.ravel()[int(np.argmin(square))])
+            raise ValueError(
+                f"u = {self.u:g}, v = {self.v:g} and w = {self.w:g} give a negative squared width "
+                f"at two-theta {worst:.3g} degrees; u tan^2 + v tan + w must be positive over the "
+                "whole range"
+            )
+        return np.asarray(np.sqrt(np.maximum(square, 0.0)))
+
+    def lorentzian_share(self, two_theta: npt.ArrayLike) -> FloatArray:
+        """Lorentzian share of the profile, in [0, 1].
+
+        Parameters
+        ----------
+        two_theta : array-like
+            In degrees.
+
+        Returns
+        -------
+        ndarray
+            In the shape of ``two_theta``.
+        """
+        angles = np.asarray(two_theta, dtype=np.float64)
+        return np.clip(self.eta + self.eta_slope * angles, 0.0, 1.0)
+
+    def read_two_theta(self, two_theta: npt.ArrayLike) -> FloatArray:
+        """What is read where a ray leaves the sample at a true two-theta.
+
+        Parameters
+        ----------
+        two_theta : array-like
+            True ones, in degrees.
+
+        Returns
+        -------
+        ndarray
+            In degrees.
+        """
+        angles = np.asarray(two_theta, dtype=np.float64)
+        return angles + self.zero + self.displacement * np.cos(np.deg2rad(angles) / 2.0)
+
+    def true_two_theta(self, two_theta: npt.ArrayLike) -> FloatArray:
+        """The true two-theta of a reading: without zero and displacement.
+
+        Parameters
+        ----------
+        two_theta : array-like
+            As read, in degrees.
+
+        Returns
+        -------
+        ndarray
+            In degrees.
+        """
+        read = np.asarray(two_theta, dtype=np.float64)
+        true = read - self.zero
+        for _ in range(4 if self.displacement else 0):  # contracts a hundredfold each time
+            true = read - self.zero - self.displacement * np.cos(np.deg2rad(true) / 2.0)
+        return true
+
+    def polarisation_factor(self, two_theta: npt.ArrayLike) -> FloatArray:
+        """What the intensities are multiplied by, 1 at two-theta 0.
+
+        Parameters
+        ----------
+        two_theta : array-like
+            In degrees.
+
+        Returns
+        -------
+        ndarray
+        """
+        a = self.polarisation * math.cos(math.radians(self.monochromator)) ** 2
+        cosine = np.cos(np.deg2rad(np.asarray(two_theta, dtype=np.float64)))
+        return np.asarray((1.0 + a * cosine**2) / (1.0 + a))
+
+    def apply(self, patterns: _Patterns) -> _Patterns:
+        """Put on simulated patterns what the instrument does.
+
+        Parameters
+        ----------
+        patterns : DataArray or Dataset
+            Over ``q`` (1/Angstrom, ascending, any steps) and any other dimensions; of a
+            library, the variable ``intensity``. NaN is what was not measured.
+
+        Returns
+        -------
+        DataArray or Dataset
+            On the same grid, whose ``q`` is then what is computed from the two-theta
+            that is read, with the mean wavelength. NaN beyond 4 pi / wavelength.
+
+        Raises
+        ------
+        ValueError
+            If there is no ``q``, or it is not ascending, or no point of it has an angle.
+
+        Notes
+        -----
+        Rays are spread from where they are: each angle with the width and the Lorentzian
+        share that it has there. What lies beyond the ends of a pattern is not known; there
+        the profile is normalised over the points that it meets.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import sk_qdots as sq
+        >>> library = sq.simulate_library(
+        ...     "PbS", diameters=[3.0], dispersions=[0.1], strains=[0.0], progress=False
+        ... )
+        >>> seen = sq.load_instrument("lab-mo").apply(library)
+        >>> seen["intensity"].shape == library["intensity"].shape
+        True
+        """
+        from ._convolution import through
+
+        if isinstance(patterns, xr.Dataset):
+            if "intensity" not in patterns:
+                raise ValueError("the library has no variable 'intensity'")
+            seen = self.apply(patterns["intensity"])
+            return patterns.assign(intensity=seen).assign_attrs(instrument=self.to_json())
+        if not isinstance(patterns, xr.DataArray) or "q" not in patterns.dims:
+            raise ValueError(
+                "patterns must be a DataArray over 'q', or a library; "
+                f"this is a {type(patterns).__name__}"
+            )
+        q = patterns["q"].values.astype(np.float64)
+        if len(q) < 4 or not (np.diff(q) > 0.0).all():
+            raise ValueError("q must be ascending, and have four points or more")
+        if not 4.0 * np.pi / self.wavelength > q[3]:
+            raise ValueError(
+                f"wavelength is {self.wavelength:g} Angstrom, which reaches "
+                f"{4.0 * np.pi / self.wavelength:.3g} 1/Angstrom; the patterns start at {q[0]:.3g}"
+            )
+        last = patterns.transpose(..., "q")
+        rows = last.values.reshape(-1, len(q))
+        if rows.dtype not in (np.float32, np.float64):
+            rows = rows.astype(np.float64)
+        seen = last.copy(data=through(self, rows, q).reshape(last.shape))
+        return seen.transpose(*patterns.dims)
+
+    def replace(self, **changes: Any) -> Instrument:
+        """Another instrument, with other parameters.
+
+        Parameters
+        ----------
+        **changes
+            Parameters, by name.
+
+        Returns
+        -------
+        Instrument
+        """
+        return replace(self, **changes)
+
+    def to_json(self) -> str:
+        """Return everything as JSON, to be read by :meth:`from_json`.
+
+        Returns
+        -------
+        str
+        """
+        values = {f.name: getattr(self, f.name) for f in fields(self)}
+        values["uncertainties"] = dict(self.uncertainties)
+        return json.dumps({"sk_qdots instrument": _VERSION} | values, indent=1)
+
+    @classmethod
+    def from_json(cls, text: str) -> Instrument:
+        """Read what :meth:`to_json` wrote.
+
+        Parameters
+        ----------
+        text : str
+
+        Returns
+        -------
+        Instrument
+
+        Raises
+        ------
+        ValueError
+            If the text is no instrument.
+        """
+        try:
+            values = json.loads(text)
+        except ValueError as error:
+            raise ValueError(f"is no JSON ({error})") from None
+        if not isinstance(values, dict) or values.pop("sk_qdots instrument", None) != _VERSION:
+            raise ValueError(
+                f"is no instrument of sk_qdots, version {_VERSION}: it lacks "
+                f'"sk_qdots instrument": {_VERSION}'
+            )
+        unknown = sorted(set(values) - {f.name for f in fields(cls)})
+        if unknown:
+            raise ValueError(f"has parameters that are not known: {', '.join(unknown)[:80]}")
+        for name in ("wavelengths", "weights", "two_theta_range", "notes"):
+            if isinstance(values.get(name), list):
+                values[name] = tuple(values[name])
+        try:
+            return cls(**values)
+        except TypeError as error:
+            raise ValueError(str(error)) from None
+
+
+def _numbers(name: str, values: object) -> tuple[Real, ...]:
+    listed = tuple(values) if isinstance(values, tuple | list | np.ndarray) else ()
+    if not listed or not all(
+        isinstance(v, Real) and not isinstance(v, bool) and math.isfinite(v) for v in listed
+    ):
+        raise ValueError(f"{name} is {values!r}; it must be a tuple of numbers")
+    return listed
