@@ -18,11 +18,15 @@ from .._typing import FloatArray
 
 __all__ = [
     "axial_nodes",
+    "from_voigt",
     "gaussian_transform",
+    "gaussian_width",
     "lorentzian_transform",
+    "lorentzian_width",
     "pseudo_voigt",
     "read_behind_axial",
     "true_behind_axial",
+    "with_lorentzian",
 ]
 
 _N_HEIGHTS = 8
@@ -63,7 +67,48 @@ def true_behind_axial(two_theta: FloatArray, height: float) -> FloatArray:
     return np.asarray(np.rad2deg(np.arccos(cosine)))
 
 
-def read_behind_axial(two_theta: FloatArray, height: float) -> FloatArray:
+def read_behind_axial(two_theta: FloatArray, height: FloatArray | float) -> FloatArray:
     """Where a cone is met at a height; the vertex where it is not met at all."""
     cosine = np.cos(np.deg2rad(two_theta)) * np.sqrt(1.0 + height**2)
     return np.asarray(np.rad2deg(np.arccos(np.clip(cosine, -1.0, 1.0))))
+
+
+# Thompson, Cox and Hastings, J. Appl. Cryst. 20, 79 (1987): a pseudo-Voigt function that stands
+# for a Gaussian folded with a Lorentzian.
+_WIDTH_TERMS = (1.0, 2.69269, 2.42843, 4.47163, 0.07842, 1.0)
+_SHARE_TERMS = (1.36603, -0.47719, 0.11116)
+
+
+def from_voigt(gaussian: FloatArray, lorentzian: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Width and Lorentzian share of a Gaussian folded with a Lorentzian, by their widths."""
+    total = sum(
+        term * gaussian ** (5 - k) * lorentzian**k for k, term in enumerate(_WIDTH_TERMS)
+    ) ** 0.2
+    ratio = lorentzian / np.maximum(total, 1e-300)
+    eta = sum(term * ratio ** (k + 1) for k, term in enumerate(_SHARE_TERMS))
+    return np.asarray(total), np.clip(eta, 0.0, 1.0)
+
+
+def lorentzian_width(fwhm: FloatArray, eta: FloatArray) -> FloatArray:
+    """Width of the Lorentzian in a pseudo-Voigt function that stands for a folding."""
+    ratios = np.linspace(0.0, 1.0, 401)
+    shares = sum(term * ratios ** (k + 1) for k, term in enumerate(_SHARE_TERMS))
+    return np.asarray(fwhm * np.interp(eta, shares, ratios))
+
+
+def gaussian_width(fwhm: FloatArray, eta: FloatArray) -> FloatArray:
+    """Width of the Gaussian in it."""
+    lorentzian = lorentzian_width(fwhm, eta)
+    low, high = np.zeros_like(fwhm), np.array(fwhm, dtype=np.float64)
+    for _ in range(50):  # the width grows with that of the Gaussian
+        middle = 0.5 * (low + high)
+        wide = from_voigt(middle, lorentzian)[0] > fwhm
+        low, high = np.where(wide, low, middle), np.where(wide, middle, high)
+    return np.asarray(0.5 * (low + high))
+
+
+def with_lorentzian(
+    fwhm: FloatArray, eta: FloatArray, more: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """Pseudo-Voigt functions folded with other Lorentzians."""
+    return from_voigt(gaussian_width(fwhm, eta), lorentzian_width(fwhm, eta) + more)

@@ -14,7 +14,8 @@ spreads it with a pseudo-Voigt function, a share :math:`\eta` of which is Lorent
     \Gamma^2 = U \tan^2\theta + V \tan\theta + W, \qquad \eta = \eta_0 + \eta_1 \, 2\theta,
 
 [1]_, smears it towards small angles by axial divergence [2]_, and reads it at
-:math:`2\theta + z + s \cos\theta`, with the zero :math:`z` and the displacement :math:`s`.
+:math:`2\theta + z + s \cos\theta` in reflection, at :math:`2\theta + z + s \sin 2\theta` in
+transmission, with the zero :math:`z` and the displacement :math:`s` of the sample.
 
 References
 ----------
@@ -77,9 +78,10 @@ class Instrument:
     zero : float, default=0.0
         What is read at the true two-theta of 0, in degrees.
     displacement : float, default=0.0
-        What a displaced sample adds to the reading at small angles, in degrees; it
-        falls with the cosine of theta. A sample that lies s below the axis of a
-        goniometer of radius R has -2 s / R in radians.
+        What a displaced sample adds to the reading, in degrees: times the cosine of
+        theta in reflection, where a sample that lies s below the axis of a goniometer of
+        radius R has -2 s / R in radians; times the sine of two-theta in transmission,
+        where one that is s nearer to the detector has -s / R.
     polarisation : float, default=0.0
         Intensity of the polarisation in the scattering plane over that normal to it: 1
         for a tube; 0 for a synchrotron that scatters vertically, and for intensities
@@ -260,7 +262,12 @@ class Instrument:
             In degrees.
         """
         angles = np.asarray(two_theta, dtype=np.float64)
-        return angles + self.zero + self.displacement * np.cos(np.deg2rad(angles) / 2.0)
+        return np.asarray(angles + self.zero + self._displaced(angles))
+
+    def _displaced(self, two_theta: FloatArray) -> FloatArray:
+        angles = np.deg2rad(two_theta)
+        along = np.cos(angles / 2.0) if self.geometry == "reflection" else np.sin(angles)
+        return np.asarray(self.displacement * along)
 
     def true_two_theta(self, two_theta: npt.ArrayLike) -> FloatArray:
         """The true two-theta of a reading: without zero and displacement.
@@ -278,7 +285,7 @@ class Instrument:
         read = np.asarray(two_theta, dtype=np.float64)
         true = read - self.zero
         for _ in range(4 if self.displacement else 0):  # contracts a hundredfold each time
-            true = read - self.zero - self.displacement * np.cos(np.deg2rad(true) / 2.0)
+            true = read - self.zero - self._displaced(true)
         return true
 
     def polarisation_factor(self, two_theta: npt.ArrayLike) -> FloatArray:
