@@ -81,9 +81,10 @@ _SHARE_TERMS = (1.36603, -0.47719, 0.11116)
 
 def from_voigt(gaussian: FloatArray, lorentzian: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Width and Lorentzian share of a Gaussian folded with a Lorentzian, by their widths."""
-    total = sum(
-        term * gaussian ** (5 - k) * lorentzian**k for k, term in enumerate(_WIDTH_TERMS)
-    ) ** 0.2
+    total = (
+        sum(term * gaussian ** (5 - k) * lorentzian**k for k, term in enumerate(_WIDTH_TERMS))
+        ** 0.2
+    )
     ratio = lorentzian / np.maximum(total, 1e-300)
     eta = sum(term * ratio ** (k + 1) for k, term in enumerate(_SHARE_TERMS))
     return np.asarray(total), np.clip(eta, 0.0, 1.0)

@@ -23,7 +23,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 import xarray as xr
@@ -33,9 +33,15 @@ from scipy.optimize import OptimizeResult, least_squares
 from scipy.signal import find_peaks
 from scipy.sparse import csc_matrix, hstack
 
-from .._typing import BoolArray, FloatArray
+from .._typing import BoolArray, FloatArray, IntArray
 from ..simulation import Crystal
-from ._profile import axial_nodes, lorentzian_width, pseudo_voigt, read_behind_axial, with_lorentzian
+from ._profile import (
+    axial_nodes,
+    lorentzian_width,
+    pseudo_voigt,
+    read_behind_axial,
+    with_lorentzian,
+)
 from .instrument import Instrument
 from .standards import Lines, Standard, lines_of, standard_named
 
@@ -44,7 +50,10 @@ __all__ = ["StandardFit", "calibrate_instrument", "fit_standard"]
 Refined = Literal["auto", "zero", "wavelength", "both"]
 
 _LEAST_LINES = 5
-_REACH = 60.0  # widths from its centre up to which a line is drawn
+_REACH = 50.0  # widths from its centre up to which a line is drawn
+_CORE = 6.0  # widths within which axial divergence has a shape ...
+_NEAR = 0.1  # ... and degrees, for what it moves
+_MARGIN = 2.0  # degrees beyond the outermost lines that are fitted
 _KNOTS = 12  # of the background
 _ROUNDS = 3  # of weighting by what is expected
 _GAIN = 9.0  # what one more parameter must take from chi-square
@@ -205,7 +214,14 @@ class _Data:
 
     x: FloatArray
     y: FloatArray
-    variance: FloatArray | None  # None: that of counts
+    variance: FloatArray | None  # None: in proportion to what is expected
+    per_count: float = 1.0  # variance over expectation
+
+    def between(self, low: float, high: float) -> _Data:
+        """The part of a range: far from all lines there is nothing to learn."""
+        kept = (self.x >= low) & (self.x <= high)
+        variance = None if self.variance is None else self.variance[kept]
+        return _Data(self.x[kept], self.y[kept], variance, self.per_count)
 
     @classmethod
     def of(cls, pattern: xr.DataArray) -> _Data:
@@ -220,7 +236,18 @@ class _Data:
         if esd is not None and (esd.values > 0.0).any():
             squared = np.square(esd.values.astype(np.float64))
             variance = np.maximum(squared, squared[squared > 0.0].min())
-        return cls(x, y, variance)
+        counted = bool((y % 1.0 == 0.0).all())
+        return cls(x, y, variance, 1.0 if counted else _noise_per_count(y))
+
+
+class _Reached(NamedTuple):
+    """Points that lines of one wavelength reach: near their centres, or farther out."""
+
+    wavelength: int
+    seen: IntArray
+    line: IntArray
+    point: IntArray
+    core: bool
 
 
 class _Problem:
@@ -249,11 +276,16 @@ class _Problem:
                 f"{data.x[0]:.4g} to {data.x[-1]:.4g} degrees at {start.wavelength:.5g} Angstrom; "
                 f"{_LEAST_LINES} are needed: measure a longer range, and check the wavelength"
             )
+        first, last = angles[inside][[0, -1]]
+        data = data.between(float(first) - _MARGIN, float(last) + _MARGIN)
+        self.data = data
         self.smooth_background = _low_envelope(data)
         self.basis = _spline_basis(data.x, _KNOTS)
         self.start = self._roughly(start)
         self.scaled_by = self.start
-        self.weights = self._weights(self.smooth_background + np.maximum(data.y, 0.0))
+        self.reached: list[_Reached] = []
+        self._place(self.start)
+        self.weights = self._weights(np.maximum(gaussian_filter1d(data.y, 2.0), 0.0))
 
     def solve(self, refine: Refined) -> StandardFit:
         """Search for the instrument, parameter after parameter."""
@@ -273,7 +305,7 @@ class _Problem:
             wavelength = self.start.wavelengths
             instrument, result = self._fit(instrument.replace(wavelengths=wavelength), names)
         for more in ("eta_slope", "axial", *(("displacement",) if tube else ())):
-            noise = 2.0 * result.cost / len(self.data.x)
+            noise = max(2.0 * result.cost / len(self.data.x), 1.0)
             for trial in self._with(instrument, more):
                 other, better = self._fit(trial, (*names, more))
                 if 2.0 * (result.cost - better.cost) > _GAIN * noise:
@@ -296,62 +328,72 @@ class _Problem:
             ]
         return [instrument.replace(**{name: 1e-4})]
 
-    def _fit(
-        self, start: Instrument, names: Sequence[str]
-    ) -> tuple[Instrument, OptimizeResult]:
+    def _fit(self, start: Instrument, names: Sequence[str]) -> tuple[Instrument, OptimizeResult]:
         """Least squares over some parameters of the instrument."""
         self.scaled_by = start
+        self._place(start)
         scales = np.array([_scale(name, start) for name in names])
-        first = np.array([_value(start, name) for name in names]) / scales
-        bounds = np.array([_bounds(name, start) for name in names]).T / scales
+        first = np.array([_value(start, name) for name in names])
+        bounds = np.array([_bounds(name, start) for name in names]).T
 
-        def residual(values: FloatArray) -> FloatArray:
-            trial = _changed(start, dict(zip(names, values * scales, strict=True)))
-            if trial is None:
-                return np.full(len(self.data.x), 1e3)
-            return self._residual(trial)
+        # In units of usual steps, and around 1, so that differences are taken well.
+        def values_of(point: FloatArray) -> dict[str, float]:
+            values = np.clip(first + (point - 1.0) * scales, *bounds)
+            return dict(zip(names, (float(v) for v in values), strict=True))
+
+        def residual(point: FloatArray) -> FloatArray:
+            trial = _changed(start, values_of(point))
+            return np.full(len(self.data.x), 1e3) if trial is None else self._residual(trial)
 
         result = least_squares(
             residual,
-            np.clip(first, bounds[0] + 1e-9, bounds[1] - 1e-9),
-            bounds=bounds,
-            x_scale=1.0,
+            np.ones(len(names)),
+            bounds=1.0 + (bounds - first) / scales + [[-1e-6], [1e-6]],
             diff_step=1e-4,
-            xtol=1e-7,
-            ftol=1e-8,
+            xtol=1e-6,
+            ftol=1e-7,
             max_nfev=30,
         )
-        found = _changed(start, dict(zip(names, result.x * scales, strict=True)))
+        found = _changed(start, values_of(result.x))
         assert found is not None
         return found, result
+
+    def _place(self, instrument: Instrument) -> None:
+        """Settle which points each line reaches, so that a search sees no steps."""
+        x = self.data.x
+        self.reached = []
+        for k, wavelength in enumerate(instrument.wavelengths):
+            true = _angles(wavelength, self.lines.spacing)
+            seen = np.flatnonzero(np.isfinite(true))
+            fwhm = self._profile(instrument, true[seen])[0]
+            middle = instrument.read_two_theta(true[seen])
+            line, point = _around(x, middle, _REACH * fwhm)
+            near = np.abs(x[point] - middle[line]) <= _CORE * fwhm[line] + _NEAR
+            self.reached += [
+                _Reached(k, seen, line[near], point[near], core=True),
+                _Reached(k, seen, line[~near], point[~near], core=False),
+            ]
 
     def _design(self, instrument: Instrument) -> csc_matrix:
         """Lines of area 1, one a column, each within its reach."""
         x = self.data.x
         weights = np.asarray(instrument.weights) / sum(instrument.weights)
         heights, shares = axial_nodes(instrument.axial)
-        rows, columns, values = [], [], []
-        for wavelength, weight in zip(instrument.wavelengths, weights, strict=True):
-            true = _angles(wavelength, self.lines.spacing)
-            seen = np.flatnonzero(np.isfinite(true))
-            true = true[seen]
+        values = []
+        for part in self.reached:
+            true = _angles(instrument.wavelengths[part.wavelength], self.lines.spacing)[part.seen]
             fwhm, eta = self._profile(instrument, true)
-            met = read_behind_axial(true[:, None], heights)
-            centres = instrument.read_two_theta(met)
-            low = np.searchsorted(x, centres.min(axis=1) - _REACH * fwhm)
-            high = np.searchsorted(x, centres.max(axis=1) + _REACH * fwhm)
-            n_points = high - low
-            line = np.repeat(np.arange(len(true)), n_points)
-            point = np.arange(n_points.sum()) - np.repeat(np.cumsum(n_points) - n_points, n_points)
-            point += low[line]
-            around = x[point, None] - centres[line]
-            profile = pseudo_voigt(around, fwhm[line, None], eta[line, None]) @ shares
-            rows.append(point)
-            columns.append(seen[line])
-            values.append(weight * profile)
+            centres = instrument.read_two_theta(read_behind_axial(true[:, None], heights))
+            share = shares
+            if not part.core:  # so far out that the heights make no difference
+                centres, share = (centres @ shares)[:, None], np.ones(1)
+            away = x[part.point, None] - centres[part.line]
+            profile = pseudo_voigt(away, fwhm[part.line, None], eta[part.line, None]) @ share
+            values.append(weights[part.wavelength] * profile)
+        rows = np.concatenate([part.point for part in self.reached])
+        columns = np.concatenate([part.seen[part.line] for part in self.reached])
         shape = (len(x), len(self.lines.spacing))
-        places = (np.concatenate(rows), np.concatenate(columns))
-        return csc_matrix((np.concatenate(values), places), shape=shape)
+        return csc_matrix((np.concatenate(values), (rows, columns)), shape=shape)
 
     def _profile(
         self, instrument: Instrument, two_theta: FloatArray
@@ -389,8 +431,8 @@ class _Problem:
         """Inverse standard deviations: of the file, or of counts by what is expected."""
         if self.data.variance is not None:
             return np.asarray(1.0 / np.sqrt(self.data.variance))
-        least = max(float(np.abs(self.data.y).max()) * 1e-6, 1e-3)
-        return np.asarray(1.0 / np.sqrt(np.maximum(expected, max(least, 1.0))))
+        k = self.data.per_count
+        return np.asarray(1.0 / np.sqrt(k * np.maximum(expected, k)))
 
     def _roughly(self, start: Instrument) -> Instrument:
         """Width, zero and wavelength by looking where the strong lines are."""
@@ -461,9 +503,8 @@ class _Problem:
         calculated, background, areas = self._curves(instrument)
         n_free = len(self.data.x) - len(names) - len(areas) - self.basis.shape[1]
         chi2 = 2.0 * float(result.cost) / max(n_free, 1)
-        counted = self.data.variance is not None or bool((self.data.y % 1.0 == 0.0).all())
         scales = np.array([_scale(name, self.scaled_by) for name in names])
-        covariance = np.linalg.pinv(result.jac.T @ result.jac) * (max(chi2, 1.0) if counted else chi2)
+        covariance = np.linalg.pinv(result.jac.T @ result.jac) * max(chi2, 1.0)
         deviations = np.sqrt(np.diag(covariance)) * scales
         r_wp = float(
             np.sqrt(
@@ -516,7 +557,9 @@ class _Problem:
         seen = angles[np.isfinite(angles)]
         widths = lorentzian_width(instrument.fwhm(seen), instrument.lorentzian_share(seen))
         with np.errstate(divide="ignore"):
-            sizes = 0.1 * instrument.wavelength / (np.deg2rad(widths) * np.cos(np.deg2rad(seen) / 2))
+            sizes = (
+                0.1 * instrument.wavelength / (np.deg2rad(widths) * np.cos(np.deg2rad(seen) / 2))
+            )
         size = float(np.median(sizes))
         if not size < _LARGE_DOMAIN:
             return []
@@ -531,6 +574,15 @@ def _angles(wavelength: float, spacing: FloatArray) -> FloatArray:
     """Two-theta of lines, NaN where there is none."""
     sine = wavelength / (2.0 * spacing)
     return np.asarray(np.rad2deg(2.0 * np.arcsin(np.where(sine < 1.0, sine, np.nan))))
+
+
+def _around(x: FloatArray, centres: FloatArray, reach: FloatArray) -> tuple[IntArray, IntArray]:
+    """Line and point of every point that lies within the reach of a line."""
+    low, high = np.searchsorted(x, centres - reach), np.searchsorted(x, centres + reach)
+    n_points = high - low
+    line = np.repeat(np.arange(len(centres)), n_points)
+    first = np.cumsum(n_points) - n_points
+    return line, np.arange(n_points.sum()) - first[line] + low[line]
 
 
 def _kept(lines: Lines, which: BoolArray, factor: FloatArray) -> Lines:
@@ -551,6 +603,13 @@ def _low_envelope(data: _Data) -> FloatArray:
     n = max(len(data.y) // 40, 5)
     low = percentile_filter(data.y, 20.0, size=n)
     return np.asarray(gaussian_filter1d(low, n))
+
+
+def _noise_per_count(y: FloatArray) -> float:
+    """Variance over expectation, from second differences, of intensities that are no counts."""
+    curvature = np.square(np.diff(y, 2)) / 6.0
+    expected = np.maximum(y[1:-1], 1e-6 * float(np.abs(y).max()))
+    return max(float(np.median(curvature / expected)) / 0.455, 1e-9)
 
 
 def _spline_basis(x: FloatArray, n_knots: int) -> csc_matrix:

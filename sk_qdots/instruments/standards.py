@@ -148,16 +148,11 @@ STANDARDS = {
         _cubic(
             "Si",
             5.431144,
-            [
-                ("Si", place, 0.5)
-                for place in _face_centred((0.0, 0.0, 0.0), (0.25, 0.25, 0.25))
-            ],
+            [("Si", place, 0.5) for place in _face_centred((0.0, 0.0, 0.0), (0.25, 0.25, 0.25))],
         ),
         "NIST SRM 640f, a = 5.431144 Angstrom at 22.5 C",
     ),
-    "Al2O3": Standard(
-        _corundum(), "NIST SRM 676a, a = 4.759091, c = 12.991779 Angstrom"
-    ),
+    "Al2O3": Standard(_corundum(), "NIST SRM 676a, a = 4.759091, c = 12.991779 Angstrom"),
 }
 
 
