@@ -18,11 +18,12 @@ from ..simulation.q_grid import two_theta_from_q
 from ..simulation.scattering_factors import HC_KEV_ANGSTROM
 from ._apart import read_apart
 from ._axis import AXES, impossible, reading, resolve, to_q
-from ._bruker import is_brml, read_brml, read_raw
+from ._bruker import is_brml, read_brml
 from ._gsas import is_gsas, read_gsas
 from ._members import Archive
 from ._rigaku import is_asc, is_ras, is_rasx, read_asc, read_ras, read_rasx
 from ._scan import Columns, NoPattern, PatternError, PatternWarning, Scan, Wavelength, label_of
+from ._siemens import is_raw, read_raw
 from ._text import lines_of, read_columns
 from ._xrdml import read_xrdml
 
@@ -194,7 +195,7 @@ def _scans(
         if is_rasx(archive.names):
             return "Rigaku RASX", read_rasx(source, archive)
         raise PatternError(source, "is a zip archive without a pattern; unpack it first")
-    if raw.startswith(b"RAW") and b"\0" in raw[:1000]:
+    if is_raw(raw):
         return "Bruker RAW", read_raw(source, raw)
     if raw.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] == b"<" or raw[2:6] in _XML_UTF_16:
         return "PANalytical XRDML", read_xrdml(source, raw)

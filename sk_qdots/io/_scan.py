@@ -160,15 +160,20 @@ def doublet(
     ratio: float | None = None,
     anode: str = "",
     intended: str = "",
+    *,
+    alone: str = "",
 ) -> Wavelength | None:
     """Wavelength of a tube whose K-alpha lines a file names.
 
-    The mean of the two lines where both are in the beam, the first where only it is.
+    The mean of the two lines where both are in the beam, the first where only it is, as
+    the optics that a file names (``alone``) or what it intends say.
     """
     if first is None or not 0.05 < first < 5.0:
         return None
     tube = f"{anode.strip()} " if anode.strip() else ""
     only_first = intended.lower().replace("-", "").replace(" ", "").endswith("1") or ratio == 0.0
+    if alone:
+        return Wavelength(first, f"{tube}K-alpha 1 alone ({alone[:60]})")
     if second is None or not first < second < 1.02 * first or only_first:
         return Wavelength(first, f"{tube}K-alpha 1")
     given = ratio is not None and 0.0 < ratio <= 1.0
