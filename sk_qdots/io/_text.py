@@ -39,7 +39,8 @@ def lines_of(source: str, raw: bytes) -> list[str]:
         if b"\0" in raw:
             raise PatternError(
                 source,
-                "is not text, nor a format that is known; export the pattern as columns of text",
+                "is not text, nor a format that is known (of Rigaku's .bin no description is); "
+                "export the pattern as columns of text",
             )
         try:
             text = raw.decode("utf-8-sig")
