@@ -131,7 +131,8 @@ def read_udf(source: str, lines: list[str]) -> list[Scan | NoPattern]:
             "damaged?",
         )
     tube = doublet(
-        *(_one(keys, key) for key in ("LabdaAlpha1", "LabdaAlpha2")),
+        _one(keys, "LabdaAlpha1"),
+        _one(keys, "LabdaAlpha2"),
         _one(keys, "RatioAlpha21") or None,
         keys.get("Anode", "").strip(" ,"),
     )

@@ -33,6 +33,7 @@ __all__ = ["is_uxd", "read_uxd"]
 
 _KEY = re.compile(r"_\s*([A-Z0-9_+ -]*[A-Z0-9])\s*(?:=\s*(.*))?", re.IGNORECASE)
 _OPENS = re.compile(r"(2THETA|THETA|OMEGA|PHI|KHI|CHI|X|Y|Z)?(COUNTS?|CPS)(TIME)?")
+_ROUNDED = 0.0051  # degree: half of a second decimal
 _PEAKS = ("D-I", "2THETA-I", "ACTUAL_I100")
 _MOVES = re.compile(r".*COUPLED|.*2THETA.*|.*TWOTHETA.*|DETECTOR.*|PSD.*")
 _MONOCHROMATORS = {  # primary ones; the first two where the wavelength in use is K-alpha 1
@@ -122,13 +123,15 @@ def _range(source: str, block: _Block) -> Scan:
         early = (stopped(len(table), int(announced)),)
     elif cut:
         early = (stopped(len(table)),)
+    even = _even_steps(block.keys, len(table))
     if axis:
-        x = table[:, 0]
+        # Positions are often written with two or three decimals, fewer than the step has.
+        rounded = even is not None and np.abs(even - table[:, 0]).max() <= _ROUNDED
+        x = even if even is not None and rounded else table[:, 0]
+    elif even is None:
+        raise PatternError(source, "lacks the _START or the _STEPSIZE of a range; export it so")
     else:
-        start, step = _number(block.keys, "START"), _number(block.keys, "STEPSIZE")
-        if start is None or not step:
-            raise PatternError(source, "lacks the _START or the _STEPSIZE of a range; export it so")
-        x = start + step * np.arange(len(table), dtype=np.float64)
+        x = even
     intensity, esd = _intensity(source, block, table)
     return Scan(
         x,
@@ -139,6 +142,13 @@ def _range(source: str, block: _Block) -> Scan:
         instrument="Bruker",
         warnings=early,
     )
+
+
+def _even_steps(keys: dict[str, str], n_points: int) -> FloatArray | None:
+    start, step = _number(keys, "START"), _number(keys, "STEPSIZE")
+    if start is None or not step:
+        return None
+    return np.asarray(start + step * np.arange(n_points, dtype=np.float64))
 
 
 def _table(source: str, block: _Block, width: int) -> tuple[FloatArray, bool]:

@@ -50,7 +50,7 @@ def test_what_goes_in_comes_out(tmp_path, name):
         np.testing.assert_allclose(pattern["esd"], ESD, rtol=1e-4)
 
 
-@pytest.mark.parametrize("name", WRITERS)
+@pytest.mark.parametrize("name", [name for name in WRITERS if not name.endswith(".raw")])
 @pytest.mark.parametrize("share", [0.02, 0.3, 0.6, 0.9, 0.99])
 def test_a_file_that_is_cut_short_is_refused(tmp_path, name, share):
     content = WRITERS[name](ANGLES, COUNTS, ESD, wavelength_of(name))
@@ -215,13 +215,13 @@ def test_raw_records_of_any_size(tmp_path, size):
 def test_raw_that_moves_another_drive_is_refused(tmp_path):
     content = files.raw4(ANGLES, COUNTS, None, None, drive="Chi")
     content = content.replace(b"Locked Coupled", b"PolFigure Scan")
-    with pytest.raises(sq.PatternError, match="does not step two-theta"):
+    with pytest.raises(sq.PatternError, match="does not move two-theta"):
         sq.read_pattern(write(tmp_path, "a.raw", content))
 
 
 def test_raw_of_another_kind(tmp_path):
     with pytest.raises(sq.PatternError, match="of a kind that is not read"):
-        sq.read_pattern(write(tmp_path, "a.raw", b"RAW2\0" + bytes(400)))
+        sq.read_pattern(write(tmp_path, "a.raw", b"RAW9\0" + bytes(400)))
 
 
 @pytest.mark.parametrize("name", ["sample.ras", "sample.rasx"])
