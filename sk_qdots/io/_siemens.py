@@ -27,7 +27,7 @@ from dataclasses import replace
 import numpy as np
 
 from ._bytes import Bytes
-from ._scan import MAX_SCANS, NoPattern, PatternError, Scan, Wavelength, doublet, stopped
+from ._scan import MAX_SCANS, NoPattern, PatternError, Scan, Wavelength, doublet, label_of, stopped
 
 __all__ = ["is_raw", "read_raw"]
 
@@ -151,7 +151,8 @@ def _version1(data: Bytes) -> list[Scan | NoPattern]:
 def _range1(data: Bytes, at: int) -> tuple[Scan | NoPattern, int, bool]:
     # Early files repeat these letters for each range, others do not.
     at += 4 if data.raw[at : at + 4] == b"RAW " else 0
-    tube = doublet(data.f32(at + 68), data.f32(at + 72))
+    first = data.f32(at + 68)
+    tube = doublet(first, data.f32(at + 72), anode=label_of(first).partition(" ")[0])
     start, step, more = data.f32(at + 20), data.f32(at + 8), data.u32(at + 148) != 0
     scan, end = _steps(data, at + 152, data.u32(at), 4, start, step)
     return _with(scan, tube, "Siemens"), end, more

@@ -45,7 +45,7 @@ def is_stoe(raw: bytes) -> bool:
 def read_stoe(source: str, raw: bytes) -> list[Scan | NoPattern]:
     """Read every range that was measured."""
     data = Bytes(source, raw)
-    done = data.u16(378)
+    done = data.u16(378) or min(data.u32(466), 1)  # some only say how many points there are
     if not 0 < done <= _MAX_RANGES:
         raise PatternError(
             source,
