@@ -1,6 +1,7 @@
 """Files of older and rarer instruments: what is read, and what is said of the rest."""
 
 import re
+from pathlib import Path
 
 import instrument_files as files
 import numpy as np
@@ -48,6 +49,41 @@ def refusal(tmp_path, content, **options):
         read(tmp_path, content, **options)
     assert "\n" not in caught.value.reason
     return caught.value.reason
+
+
+@pytest.fixture(scope="module")
+def measured():
+    """Files that instruments wrote, which are no part of the repository."""
+    folder = Path(__file__).resolve().parents[3] / "shared" / "data" / "files"
+    if not folder.is_dir():
+        pytest.skip(f"no measured files in {folder}")
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("name", "n_points", "first", "last", "highest", "at"),
+    [
+        ("pyxrd_brk_raw1.raw", 876, 4.98, 39.98, 12880.0, 9.14),
+        ("pyxrd_brk_raw2.raw", 7251, 5.0, 150.0, 25185.0, 36.26),
+        ("chameleon_brukerraw_test.RAW", 3501, 5.0, 60.0046, 346471.0, 30.176),
+        ("TiO2.raw", 1647, 10.0, 70.0411, 11493.0, 27.472),
+    ],
+)
+def test_measured_raw(measured, name, n_points, first, last, highest, at):
+    pattern = sq.read_pattern(measured / name)
+    assert len(pattern) == n_points
+    angles = pattern["two_theta"].values
+    assert angles[[0, -1]] == pytest.approx([first, last], abs=1e-4)
+    assert float(pattern.max()) == highest
+    assert angles[pattern.values.argmax()] == pytest.approx(at, abs=1e-3)
+    assert pattern.attrs["wavelength_label"].startswith("Cu K-alpha mean of 1.5406 and 1.544")
+
+
+def test_measured_raw_that_was_cut(measured):
+    with pytest.warns(sq.PatternWarning, match="547 of 1647 points"):
+        pattern = sq.read_pattern(measured / "trunc_TiO2.raw")
+    whole = sq.read_pattern(measured / "TiO2.raw")
+    np.testing.assert_array_equal(pattern, whole[: len(pattern)])
 
 
 @pytest.mark.filterwarnings("ignore:.*which axis moved:sk_qdots.PatternWarning")
