@@ -128,14 +128,19 @@ def _one_after_another(
         if len(scans) == MAX_SCANS:
             raise PatternError(data.source, f"holds more than {MAX_SCANS} scans: not a pattern")
         if scans and at + header > len(data):
-            last = scans[-1]
-            if isinstance(last, Scan) and not last.warnings:
-                text = _MISSING.format(announced or f"more than {len(scans)}", len(scans))
-                scans[-1] = replace(last, warnings=(text,))
+            _say_more(scans, announced)
             break
         scan, at, more = read(data, at)
         scans.append(scan)
     return scans
+
+
+def _say_more(scans: list[Scan | NoPattern], announced: int | None) -> None:
+    """Make the last range say that others should follow it."""
+    last = scans[-1]
+    if isinstance(last, Scan) and not last.warnings:
+        text = _MISSING.format(announced or f"more than {len(scans)}", len(scans))
+        scans[-1] = replace(last, warnings=(text,))
 
 
 def _with(scan: Scan | NoPattern, tube: Wavelength | None, instrument: str) -> Scan | NoPattern:
@@ -235,6 +240,9 @@ def _version4(data: Bytes) -> list[Scan | NoPattern]:
         if kind in (0, 160):
             if scans and not any(data.raw[at:]):
                 break  # padding
+            if scans and at + 160 > len(data):
+                _say_more(scans, None)
+                break
             if len(scans) == MAX_SCANS:
                 raise PatternError(data.source, f"holds more than {MAX_SCANS} scans: not a pattern")
             scan, end = _range4(data, at)

@@ -65,11 +65,22 @@ def _tube(data: Bytes) -> Wavelength | None:
 
 def _header(data: Bytes, record: int, done: int) -> int:
     """Where the header of a range begins."""
-    if record < 2 and done == 1:
-        record = data.u16(476) - data.u16(474)  # all records, and those of counts
-    if record < 2:
+    records = [record]
+    if done == 1:
+        records.append(data.u16(476) - data.u16(474))  # all records, and those of counts
+    places = [(one - 1) * _RECORD for one in records if one > 1]
+    if not places:
         raise PatternError(data.source, "does not say where its ranges are; is it damaged?")
-    return (record - 1) * _RECORD
+    return next((at for at in places if _is_header(data, at)), places[0])
+
+
+def _is_header(data: Bytes, at: int) -> bool:
+    """Whether the points of a range are as many as its angles say, or fewer."""
+    if at + _RECORD > len(data):
+        return False
+    n_points, step = data.u16(at + 34), data.f32(at + 60)
+    span = (data.f32(at + 52) - data.f32(at + 44)) / step if step else np.nan
+    return bool(0 < n_points <= span + 1.5)
 
 
 def _range(data: Bytes, at: int, tube: Wavelength | None) -> Scan:

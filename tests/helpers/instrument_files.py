@@ -5,8 +5,6 @@ import struct
 import numpy as np
 from pattern_files import ALPHA1, ALPHA2
 
-REFLECTIONS = 3  # code of a Ge(220) monochromator of two reflections
-
 
 def _step(x):
     return (x[-1] - x[0]) / (len(x) - 1)
