@@ -167,9 +167,13 @@ def _one(keys: dict[str, str], key: str) -> float | None:
 def _counts(source: str, lines: list[str], first: int) -> tuple[FloatArray, bool]:
     """Counts up to the slash, and whether it is there."""
     values = [np.empty(0)]
+    n_points = 0
     for number, line in enumerate(lines[first:], start=first + 1):
         content, slash, _ = line.strip("\x1a \t").partition("/")
         values.append(numbers(source, content, f"line {number}"))
+        n_points += len(values[-1])
+        if n_points > MAX_POINTS:
+            raise PatternError(source, f"holds more than {MAX_POINTS} points; is it damaged?")
         if slash:
             return np.concatenate(values), True
     return np.concatenate(values), False

@@ -17,6 +17,7 @@ import numpy as np
 
 from .._typing import FloatArray
 from ._scan import (
+    MAX_POINTS,
     MAX_SCANS,
     NoPattern,
     PatternError,
@@ -153,7 +154,13 @@ def _even_steps(keys: dict[str, str], n_points: int) -> FloatArray | None:
 
 def _table(source: str, block: _Block, width: int) -> tuple[FloatArray, bool]:
     """Rows of a range, and whether the last one is incomplete."""
-    values = [numbers(source, line, f"line {number}") for number, line in block.lines]
+    values: list[FloatArray] = []
+    n_numbers = 0
+    for number, line in block.lines:
+        values.append(numbers(source, line, f"line {number}"))
+        n_numbers += len(values[-1])
+        if n_numbers > width * MAX_POINTS:
+            raise PatternError(source, f"holds more than {MAX_POINTS} points; is it damaged?")
     if not values:
         raise NoPattern(source, "a range without points; was it measured?")
     for (number, _), row in zip(block.lines[:-1], values, strict=False):

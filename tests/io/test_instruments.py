@@ -411,3 +411,10 @@ def test_no_number_of_a_damaged_header_is_believed(tmp_path, name, length):
     content = WRITERS[name](ANGLES, COUNTS)
     damaged = content[:8] + b"\xff" * (length - 8) + content[length:]
     assert len(refusal(tmp_path, damaged, wavelength=1.54)) < 300
+
+
+@pytest.mark.parametrize("name", ["sample.uxd", "sample.udf"])
+def test_more_points_than_a_pattern_has_are_not_expanded(tmp_path, name):
+    content = WRITERS[name](ANGLES, COUNTS).rstrip(b"/\r\n")
+    content += (b"\r\n" + b" 7" * 40_000) * 7
+    assert "more than 250000 points" in refusal(tmp_path, content)
