@@ -28,7 +28,8 @@ def add_size(commands: Commands) -> None:
         "size",
         help="size the dots in measured patterns",
         description="Size the dots in measured patterns: columns of text, .chi, GSAS, .xrdml, "
-        ".brml, .raw, .ras, .rasx, .asc, NeXus. Told are the number average of the diameter and "
+        ".udf, .x00, .rd, .sd, .brml, .uxd, .raw (Bruker, Siemens, STOE, Rigaku), .ras, .rasx, "
+        ".asc, NeXus. Told are the number average of the diameter and "
         "the volume average in nm, each with its 90 % interval, and a verdict: ok, caution with "
         "the reasons, or refused with the reason.",
         epilog="Example: sk-qdots size sample.xye --wavelength 0.5642 --plot sample.png. "

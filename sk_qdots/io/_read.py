@@ -17,13 +17,18 @@ from ..simulation.q_grid import two_theta_from_q
 from ..simulation.scattering_factors import HC_KEV_ANGSTROM
 from ._apart import read_apart
 from ._axis import AXES, impossible, reading, resolve, to_q
-from ._bruker import is_brml, read_brml, read_raw
+from ._bruker import is_brml, read_brml
 from ._choice import choose
 from ._gsas import is_gsas, read_gsas
 from ._members import Archive
+from ._philips import is_rd, is_udf, is_x00, read_rd, read_udf, read_x00
 from ._rigaku import is_asc, is_ras, is_rasx, read_asc, read_ras, read_rasx
+from ._rigaku_raw import is_rigaku_raw, read_rigaku_raw
 from ._scan import Columns, NoPattern, PatternError, PatternWarning, Scan, Wavelength, label_of
+from ._siemens import is_raw, read_raw
+from ._stoe import is_stoe, read_stoe
 from ._text import lines_of, read_columns
+from ._uxd import is_uxd, read_uxd
 from ._xrdml import read_xrdml
 
 __all__ = ["read_pattern"]
@@ -50,8 +55,10 @@ def read_pattern(
     """Read one measured pattern.
 
     Columns of text (``.xy .xye .dat .csv .txt .asc``), ``.chi`` of FIT2D and pyFAI,
-    GSAS (``.gsa .fxye``), PANalytical ``.xrdml``, Bruker ``.brml`` and ``.raw``,
-    Rigaku ``.ras``, ``.rasx`` and ``.asc``, NeXus. The content decides, not the name.
+    GSAS (``.gsa .fxye``), PANalytical ``.xrdml``, Philips ``.udf``, ``.x00``, ``.rd`` and
+    ``.sd``, Bruker and Siemens ``.brml``, ``.raw`` (versions 1 to 4) and ``.uxd``, STOE
+    ``.raw``, Rigaku ``.ras``, ``.rasx``, ``.asc`` and some ``.raw``, NeXus. The content
+    decides, not the name.
 
     Parameters
     ----------
@@ -209,8 +216,14 @@ def _scans(
         if is_rasx(archive.names):
             return "Rigaku RASX", read_rasx(source, archive)
         raise PatternError(source, "is a zip archive without a pattern; unpack it first")
-    if raw.startswith(b"RAW") and b"\0" in raw[:1000]:
+    if is_raw(raw):
         return "Bruker RAW", read_raw(source, raw)
+    if is_stoe(raw):
+        return "STOE RAW", read_stoe(source, raw)
+    if is_rd(raw):
+        return "Philips RD", read_rd(source, raw)
+    if is_rigaku_raw(raw):
+        return "Rigaku RAW", read_rigaku_raw(source, raw)
     if raw.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] == b"<" or raw[2:6] in _XML_UTF_16:
         return "PANalytical XRDML", read_xrdml(source, raw)
     lines = lines_of(source, raw)
@@ -218,6 +231,12 @@ def _scans(
         return "Rigaku RAS", read_ras(source, lines)
     if is_asc(lines):
         return "Rigaku ASC", read_asc(source, lines)
+    if is_uxd(lines):
+        return "Bruker UXD", read_uxd(source, lines)
+    if is_udf(lines):
+        return "Philips UDF", read_udf(source, lines)
+    if is_x00(lines):
+        return "Philips X00", read_x00(source, lines)
     if is_gsas(lines):
         return "GSAS", read_gsas(source, lines)
     return "text", read_columns(source, lines, columns)

@@ -35,7 +35,8 @@ def lines_of(source: str, raw: bytes) -> list[str]:
         if raw.count(b"\0") > _MAX_NULS:
             raise PatternError(
                 source,
-                "is not text, nor a format that is known; export the pattern as columns of text",
+                "is not text, nor a format that is known (of Rigaku's .bin no description is); "
+                "export the pattern as columns of text",
             )
         raw = raw.replace(b"\0", b" ")  # one in a title
         try:
