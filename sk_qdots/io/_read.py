@@ -23,6 +23,7 @@ from ._gsas import is_gsas, read_gsas
 from ._members import Archive
 from ._rigaku import is_asc, is_ras, is_rasx, read_asc, read_ras, read_rasx
 from ._scan import Columns, NoPattern, PatternError, PatternWarning, Scan, Wavelength, label_of
+from ._spreadsheet import is_spreadsheet, read_spreadsheet
 from ._text import lines_of, read_columns
 from ._xrdml import read_xrdml
 
@@ -30,6 +31,7 @@ __all__ = ["read_pattern"]
 
 _MAX_BYTES = 32 * 2**20
 _XML_UTF_16 = ("<?".encode("utf-16-le"), "<?".encode("utf-16-be"))  # behind the mark
+_OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _MIN_POINTS = 10
 _SAME_POINT = 1e-4  # of the usual step: what is closer was rounded differently
 _WAVELENGTHS = (0.05, 5.0)  # Angstrom: 250 keV to 2.5 keV
@@ -193,11 +195,19 @@ def _scans(
             return "Bruker BRML", read_brml(source, archive)
         if is_rasx(archive.names):
             return "Rigaku RASX", read_rasx(source, archive)
+        if is_spreadsheet(archive.names):
+            return "Excel", read_spreadsheet(source, raw, archive, columns)
         raise PatternError(source, "is a zip archive without a pattern; unpack it first")
     if raw.startswith(b"RAW") and b"\0" in raw[:1000]:
         return "Bruker RAW", read_raw(source, raw)
     if raw.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] == b"<" or raw[2:6] in _XML_UTF_16:
         return "PANalytical XRDML", read_xrdml(source, raw)
+    if raw.startswith(_OLE):
+        raise PatternError(
+            source,
+            "is a file of an old Office program (.xls), or a workbook with a password; save it "
+            "as .xlsx without one, or as columns of text (.csv)",
+        )
     lines = lines_of(source, raw)
     if is_ras(lines):
         return "Rigaku RAS", read_ras(source, lines)
@@ -248,7 +258,11 @@ def _listed(scans: Sequence[Scan | NoPattern]) -> str:
     if not patterns:
         return f"none of which is a pattern ({without})"
     ranges = ", ".join(
-        f"{k}: {s.x.min():.4g} to {s.x.max():.4g}" for k, s in patterns[:4] if len(s.x)
+        f"{k}: {s.name[:30]!r}, {s.x.min():.4g} to {s.x.max():.4g}"
+        if s.name
+        else f"{k}: {s.x.min():.4g} to {s.x.max():.4g}"
+        for k, s in patterns[:4]
+        if len(s.x)
     )
     ranges += ", ..." if len(patterns) > 4 else ""
     first = patterns[0][0]
@@ -314,6 +328,8 @@ def _pattern(
     }
     if scan.instrument:
         attrs["instrument"] = scan.instrument
+    if scan.columns:
+        attrs["columns"] = ", ".join(scan.columns)
     if wavelength is not None:
         attrs["wavelength"] = wavelength.value
         if wavelength.label:
@@ -366,6 +382,12 @@ def _check_values(source: str, scan: Scan, subtracted: bool) -> None:
     if len(scan.x) < _MIN_POINTS:
         raise PatternError(
             source, f"has {len(scan.x)} points; a pattern needs at least {_MIN_POINTS}"
+        )
+    if scan.subtracted and not subtracted:
+        raise PatternError(
+            source,
+            f"{scan.subtracted}; give the intensities with their background, or say that it was "
+            "subtracted: subtracted=True (--subtracted)",
         )
     negative = np.flatnonzero(scan.intensity < 0)
     if negative.size and not subtracted:

@@ -114,6 +114,12 @@ class Scan:
         Wavelength that a header states besides, in Angstrom.
     warnings : tuple of str
         What to tell whoever uses this scan.
+    name : str
+        What the file calls this scan: a sheet, a data block.
+    columns : tuple of str
+        Which of several columns of a file were read, by their names there.
+    subtracted : str
+        How the file says that a background was subtracted; empty where it does not.
     """
 
     x: FloatArray
@@ -128,6 +134,9 @@ class Scan:
     other_words: str = ""
     other_wavelength: float | None = None
     warnings: tuple[str, ...] = ()
+    name: str = ""
+    columns: tuple[str, ...] = ()
+    subtracted: str = ""
 
     def where(self, k: int) -> str:
         """How to find a point in the file."""

@@ -13,7 +13,7 @@ import numpy as np
 
 from .._typing import FloatArray
 from ._header import Header, axis_named, role_of
-from ._scan import MAX_POINTS, PatternError, Scan
+from ._scan import MAX_POINTS, Columns, PatternError, Scan
 
 __all__ = ["lines_of", "read_columns"]
 
@@ -58,7 +58,7 @@ def lines_of(source: str, raw: bytes) -> list[str]:
     return lines
 
 
-def read_columns(source: str, lines: list[str]) -> list[Scan]:
+def read_columns(source: str, lines: list[str], columns: Columns | None = None) -> list[Scan]:
     """Read the one pattern of a table of text."""
     header = Header()
     start, declared = _fit2d(lines)
