@@ -188,7 +188,7 @@ def _scans(
 ) -> tuple[str, Sequence[Scan | NoPattern]]:
     """Format of a file, by its content, and its scans."""
     if raw.startswith(b"\x89HDF\r\n\x1a\n"):
-        return "NeXus", read_apart(source, raw, columns)
+        return "NeXus" if columns is None else "HDF5", read_apart(source, raw, columns)
     if raw.startswith(b"PK\x03\x04"):
         archive = Archive(source, raw)
         if is_brml(archive.names):
