@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 __all__ = ["read_nexus"]
 
 _MIN_POINTS = 10
-_N_PAIRS = 4  # that a message lists
+_MAX_LISTED = 320  # characters of a message
 _SIGNALS = ("I", "data", "intensity", "counts", "signal")
 _AXES = ("radial_axis", "polar_angle", "two_theta", "2theta", "tth", "Q", "q", "d")
 _ANGLES = ("polar_angle", "two_theta", "2theta", "tth", "twotheta", "2th")
@@ -211,16 +211,17 @@ class _Reader(Hdf5):
         found = self._pairs(file) if pairs is None else pairs
         if not found:
             return ""
-        listed = []
-        for axis, signal in found[:_N_PAIRS]:
+        listed: list[str] = []
+        for axis, signal in found:
             many = signal.size // signal.shape[-1]
             size = f"{signal.shape[-1]} points"
             size = size if many == 1 else f"{many} patterns of {size}"
-            listed.append(f"columns=({axis.name[:60]!r}, {signal.name[:60]!r}) ({size})")
-        more = ", ..." if len(found) > _N_PAIRS else ""
-        axis, signal = found[0]
-        command = f"--columns {axis.name[:60]},{signal.name[:60]}"
-        return f"; it could be {' or '.join(listed)}{more}: say which ({command})"
+            one = f"columns=({axis.name[:120]!r}, {signal.name[:120]!r}) ({size})"
+            if listed and sum(map(len, listed)) + len(one) > _MAX_LISTED:
+                break
+            listed.append(one)
+        more = ", ..." if len(found) > len(listed) else ""
+        return f"; it could be {' or '.join(listed)}{more}: say which (--columns X,I)"
 
     def _default(self, file: h5py.File, groups: list[h5py.Group]) -> h5py.Group:
         """Group that the file shows by default, or else the only one with a pattern."""

@@ -21,9 +21,11 @@ from ._axis import AXES, impossible, reading, resolve, to_q
 from ._bruker import is_brml, read_brml, read_raw
 from ._gsas import is_gsas, read_gsas
 from ._members import Archive
+from ._pdcif import is_cif, read_cif
 from ._rigaku import is_asc, is_ras, is_rasx, read_asc, read_ras, read_rasx
 from ._scan import Columns, NoPattern, PatternError, PatternWarning, Scan, Wavelength, label_of
 from ._spreadsheet import is_spreadsheet, read_spreadsheet
+from ._steps import is_cpi, is_mdi, read_cpi, read_mdi, read_stepped, steps_of
 from ._text import lines_of, read_columns
 from ._xrdml import read_xrdml
 
@@ -215,6 +217,15 @@ def _scans(
         return "Rigaku ASC", read_asc(source, lines)
     if is_gsas(lines):
         return "GSAS", read_gsas(source, lines)
+    if is_cif(lines):
+        return "powder CIF", read_cif(source, lines, columns)
+    if is_mdi(lines):
+        return "MDI", read_mdi(source, lines)
+    if is_cpi(lines):
+        return "Sietronics CPI", read_cpi(source, lines)
+    steps = steps_of(lines)
+    if steps is not None:
+        return "DBWS", read_stepped(source, lines, steps)
     return "text", read_columns(source, lines)
 
 

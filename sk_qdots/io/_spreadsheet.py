@@ -187,7 +187,7 @@ class _Sheet:
         for k, row in enumerate(self.rows):
             if all(_number(cell) is not None for cell in _cells(row, used)):
                 return k
-        listed = " and ".join(map(self._label, used))
+        listed = " and ".join(self._label(k)[:30] for k in used)
         raise PatternError(
             self.source, f"no row of the sheet has numbers in {listed}; {self._listed()}"
         )
@@ -267,8 +267,8 @@ class _Sheet:
         more = ", ..." if len(self.filled) > 8 else ""
         counted = [k for k in self.numeric if not _COUNTER.fullmatch(self.names.get(k, ""))]
         two = (counted or self.filled or [0])[:2]
-        names = [self.names.get(k, _letter(k)) for k in two]
-        usual = ",".join(name[:20] for name in names)
+        names = [self.names.get(k, _letter(k))[:30] for k in two]
+        usual = ",".join(names)
         return (
             f"its columns are {listed}{more}: say which are abscissa, intensity (and standard "
             f"deviation) by name, letter or number from 0, such as columns={tuple(names)!r} "

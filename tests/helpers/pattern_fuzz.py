@@ -6,6 +6,7 @@ import zipfile
 import numpy as np
 from hypothesis import strategies as st
 from pattern_files import WRITERS, archive, columns
+from table_files import TABLES, beamline
 
 _ANGLES = np.linspace(10.0, 90.0, 41)
 _COUNTS = 1000.0 + np.arange(41)
@@ -22,7 +23,14 @@ SEEDS = {
     "columns.xy": columns(_ANGLES, _COUNTS),
     "columns.csv": columns(_ANGLES, _COUNTS, _COUNTS, "2theta,I,esd\n", separator=","),
     "commas.txt": columns(_ANGLES, _COUNTS, separator=";", decimal=","),
-} | {name: writer(_ANGLES, _COUNTS, np.sqrt(_COUNTS), 0.7) for name, writer in WRITERS.items()}
+} | {
+    name: writer(_ANGLES, _COUNTS, np.sqrt(_COUNTS), 0.7)
+    for name, writer in (WRITERS | TABLES | {"beamline.h5": beamline}).items()
+}
+SEED_OPTIONS = {  # of seeds that are no patterns without
+    "beamline.h5": {"columns": ("2th", "I"), "scan": 1},
+    "sample.dbw": {"wavelength": 0.7},
+}
 
 _place = st.floats(0.0, 1.0, exclude_max=True)
 _change = st.one_of(

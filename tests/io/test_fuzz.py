@@ -2,13 +2,14 @@
 
 import os
 import resource
+import warnings
 from collections import Counter
 
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from pattern_fuzz import SEEDS, damaged_files
+from pattern_fuzz import SEED_OPTIONS, SEEDS, damaged_files
 
 import sk_qdots as sq
 
@@ -18,6 +19,13 @@ OPTIONS = st.fixed_dictionaries(
         "wavelength": st.sampled_from([0.56, 1.5406]),
         "x": st.sampled_from(["two_theta", "two_theta_rad", "q", "q_nm", "d", "d_nm"]),
         "scan": st.sampled_from([0, 1, "sum"]),
+        "columns": st.sampled_from(
+            [
+                *[(0, 1), (0, 1, 2), (2, 0), ("2theta (deg)", "I"), ("A", "B", "C"), (0, 7)],
+                *[("2th", "I"), ("2th", "I", "sigma"), ("/poni_file", "I"), ("entry/data/q", "I")],
+                ("_pd_meas_2theta_scan", "_pd_meas_intensity_total"),
+            ]
+        ),
     },
 )
 
@@ -25,7 +33,9 @@ OPTIONS = st.fixed_dictionaries(
 def check(path, content, options):
     path.write_bytes(content)
     try:
-        pattern = sq.read_pattern(path, **options)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", sq.PatternWarning)
+            pattern = sq.read_pattern(path, **options)
     except sq.PatternError as error:
         assert error.source == str(path)
         assert str(error).startswith(f"{path}: ")
@@ -64,6 +74,7 @@ def fuzz(path, n_inputs):
 @pytest.mark.parametrize("name", SEEDS)
 def test_the_seeds_are_patterns(tmp_path, name):
     options = {"wavelength": 0.7} if name.startswith(("col", "com", "fit", "esd", "std")) else {}
+    options |= SEED_OPTIONS.get(name, {})
     assert check(tmp_path / name, SEEDS[name], options) == "read"
 
 
