@@ -53,7 +53,9 @@ def read_pattern(
 
     Columns of text (``.xy .xye .dat .csv .txt .asc``), ``.chi`` of FIT2D and pyFAI,
     GSAS (``.gsa .fxye``), PANalytical ``.xrdml``, Bruker ``.brml`` and ``.raw``,
-    Rigaku ``.ras``, ``.rasx`` and ``.asc``, NeXus. The content decides, not the name.
+    Rigaku ``.ras``, ``.rasx`` and ``.asc``, Materials Data ``.mdi``, Sietronics ``.cpi``,
+    DBWS and FullProf (``.dat .dbw .rit``), powder CIF, Excel ``.xlsx``, NeXus and other
+    HDF5. The content decides, not the name.
 
     Parameters
     ----------
@@ -76,7 +78,9 @@ def read_pattern(
         the same points.
     columns : sequence of int or str, optional
         Which columns of a table are the abscissa, the intensity and, if a third is
-        given, its standard deviation: their numbers, from 0, or their names.
+        given, its standard deviation: their numbers, from 0, or their names. Columns of
+        a sheet may be named by their letters, those of a powder CIF are tags, and those
+        of HDF5 paths of datasets.
     subtracted : bool, default=False
         Whether a background was subtracted before, so that intensities may be negative.
 
@@ -87,7 +91,8 @@ def read_pattern(
         coordinates ``two_theta`` (degrees, where the wavelength is known) and ``esd``
         (where the file has it); ``attrs`` hold ``source``, ``format``, ``instrument``,
         ``axis`` (what the abscissa was taken as), ``wavelength`` and
-        ``wavelength_label`` (which line of a tube, or which mean, where known), and
+        ``wavelength_label`` (which line of a tube, or which mean, where known),
+        ``columns`` (which of the columns of a sheet, CIF or HDF5 were read), and
         ``scan`` where it was asked for.
 
     Raises

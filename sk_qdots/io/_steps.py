@@ -10,7 +10,7 @@ date, speed and a comment, a line each, ``SCANDATA``, and an intensity on each l
 DBWS, LHPM, RIET7 and FullProf (``.dat .dbw .rit .neu``, FullProf's INSTRM = 0): after up
 to eight lines of title ``start step end`` and perhaps words, then intensities in rows of
 any length, as many as the steps; in those of PSI and the ILL then as many standard
-deviations.
+deviations. Some programs list the angles as well, in columns.
 
 References
 ----------
@@ -130,7 +130,7 @@ def steps_of(lines: list[str]) -> Steps | None:
         widths = [len(row.replace(",", " ").split()) for row in rows]
         total = sum(widths)
         table = len(set(filter(None, widths[:-1]))) == 1 and widths[0] in (2, 3)
-        whole = total in (n_points - 1, n_points, n_points + 1, 2 * n_points)
+        whole = total in (n_points - 1, n_points, n_points + 1, 2 * n_points, 3 * n_points)
         cut = at + len(widths) + 1 >= len(lines)
         short = _MIN_STEPS <= total < n_points and cut and not table
         return Steps(start, step, n_points, at) if whole or short else None
@@ -148,6 +148,17 @@ def read_stepped(source: str, lines: list[str], steps: Steps) -> list[Scan]:
     below = list(itertools.takewhile(_is_wordless, lines[steps.line + 1 :]))
     numbers = _intensities(source, below, steps.line + 1)
     esd = None
+    angles = steps.angles(steps.n_points)
+    rows = numbers.reshape(steps.n_points, -1) if len(numbers) % steps.n_points == 0 else None
+    if (
+        rows is not None
+        and rows.shape[1] in (2, 3)
+        and np.abs(rows[:, 0] - angles).max() < 0.5 * steps.step
+    ):
+        # A table below its range: the angles are listed.
+        x, numbers, *errors = rows.T
+        facts = header.facts() | {"axis": "two_theta", "words": "", "other_words": ""}
+        return [Scan(x, numbers, errors[0] if errors else None, **facts)]
     if len(numbers) == 2 * steps.n_points:
         numbers, esd = numbers[: steps.n_points], numbers[steps.n_points :]
         if not 0.0 <= esd.mean() < 0.5 * numbers.mean():

@@ -1,5 +1,7 @@
 """HDF5 without a default: the caller names the datasets, and messages say which there are."""
 
+from pathlib import Path
+
 import h5py
 import numpy as np
 import pattern_files as files
@@ -176,3 +178,18 @@ def test_columns_in_another_file_are_not_followed(tmp_path):
         file["tth"] = h5py.ExternalLink("other.h5", "/tth")
     with pytest.raises(sq.PatternError, match="no dataset 'tth'"):
         sq.read_pattern(tmp_path / "a.h5", columns=("tth", "I"))
+
+
+def test_a_file_of_danmax():
+    folder = Path(__file__).resolve().parents[3] / "shared" / "data" / "files"
+    path = folder / "LNMO_p8_scan-0000.h5"
+    if not path.exists():
+        pytest.skip("the files of other projects are not here")
+    with pytest.raises(sq.PatternError, match=r"\('/2th', '/I'\) \(21 patterns of 3000 points\)"):
+        sq.read_pattern(path)
+    pattern = sq.read_pattern(path, columns=("2th", "I"), scan=20)
+    assert len(pattern) == 3000
+    assert pattern.attrs["wavelength"] == pytest.approx(0.4959367938)
+    with h5py.File(path) as file:
+        np.testing.assert_allclose(pattern, file["I"][20])
+        np.testing.assert_allclose(pattern["two_theta"], file["2th"])

@@ -3,6 +3,7 @@
 import datetime
 import sys
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pattern_files as files
@@ -233,3 +234,13 @@ def test_what_to_install(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "openpyxl", None)
     with pytest.raises(sq.PatternError, match=r'pip install "sk_qdots\[excel\]"'):
         sq.read_pattern(write(tmp_path, GOOD))
+
+
+def test_a_workbook_of_another_project():
+    path = Path(__file__).resolve().parents[3] / "shared" / "data" / "files" / "simple.xlsx"
+    if not path.exists():
+        pytest.skip("the files of other projects are not here")
+    with pytest.raises(sq.PatternError, match=r"A \(#\), B \(x\).*columns=\('x', 'y'\)"):
+        sq.read_pattern(path, wavelength=1.5)
+    with pytest.raises(sq.PatternError, match="has 4 points"):
+        sq.read_pattern(path, wavelength=1.5, columns=("x", "y"))

@@ -130,6 +130,15 @@ def test_refused_with_the_reason(tmp_path, content, reason):
         sq.read_pattern(write(tmp_path, content))
 
 
+@pytest.mark.parametrize("columns", [(X, COUNTS), (X, COUNTS, ESD)])
+def test_columns_below_their_range(tmp_path, columns):
+    rows = "".join(" ".join(f"{v:.4f}" for v in row) + "\n" for row in zip(*columns, strict=True))
+    pattern = sq.read_pattern(write(tmp_path, f"10.0 0.1 90.0\n{rows}"), wavelength=0.7)
+    np.testing.assert_allclose(pattern, COUNTS)
+    np.testing.assert_allclose(pattern["two_theta"], X, atol=1e-4)
+    assert ("esd" in pattern.coords) == (len(columns) == 3)
+
+
 def test_a_table_is_not_taken_for_steps(tmp_path):
     """A first row that could announce steps, with an esd above the abscissa."""
     x = np.linspace(5.0, 80.0, 300)
