@@ -41,6 +41,8 @@ if TYPE_CHECKING:
 
 __all__ = ["is_cif", "read_cif"]
 
+_MAX_LINE = 10_000
+_MAX_NUMBER = 60  # characters
 _HEADER_LINES = 5_000
 _FIRST = re.compile(r"\s*data_\S*\s*(#.*)?", re.IGNORECASE)
 _ITEM = re.compile(r"\s*(_\w|loop_)", re.IGNORECASE)
@@ -112,6 +114,11 @@ def _parsed(source: str, lines: list[str]) -> tuple[gemmi.cif.Document, bool]:
     """The parsed file, and whether its last line had to go: a file that is cut."""
     import gemmi
 
+    for number, line in enumerate(lines, start=1):
+        if len(line) > _MAX_LINE:
+            raise PatternError(
+                source, f"line {number} has {len(line)} characters, too many for a CIF"
+            )
     try:
         return gemmi.cif.read_string("\n".join(lines)), False
     except (ValueError, RuntimeError) as error:
@@ -380,7 +387,7 @@ def _kind(tag: str) -> tuple[str, str]:
 
 def _number(text: str) -> tuple[float, float]:
     """A number and its standard deviation, 12.34(5); NaN where there is none."""
-    found = _VALUE.fullmatch(text.strip("'\""))
+    found = _VALUE.fullmatch(text[:_MAX_NUMBER].strip("'\""))
     if found is None:
         return np.nan, np.nan
     power = found[3].replace("d", "e").replace("D", "e")

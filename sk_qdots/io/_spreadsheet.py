@@ -35,10 +35,11 @@ Cell: TypeAlias = (
 Row: TypeAlias = Sequence[Cell]
 
 _MAX_CELLS = 2_000_000  # with the empty ones between, of all sheets
+_MAX_TAGS = 1_500_000  # of all parts: three columns of 100,000 points
 _HEADER_ROWS = 8  # above the numbers, among which the names of the columns are
 _DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+([eE][+-]?\d+)?")
 _EMPTY_FORMULA = re.compile(
-    rb"<c\b[^>]*>\s*<f\b[^>]*(?:/>|>[^<]*</f>)\s*(?:<v>\s*</v>|<v\s*/>)?\s*</c>"
+    rb"<c\b[^>]{0,200}>\s{0,20}<f\b[^>]{0,200}(?:/>|>[^<]{0,8000}</f>)\s{0,20}(?:<v>\s*</v>|<v\s*/>)?\s*</c>"
 )
 _COUNTER = re.compile(r"#|no\.?|nr\.?|index|row|point", re.IGNORECASE)
 _DOCTYPE = re.compile(rb"<!(?:DOCTYPE|ENTITY)", re.IGNORECASE)
@@ -91,13 +92,20 @@ def read_spreadsheet(
 
 def _check_parts(source: str, archive: Archive) -> bool:
     """Refuse parts that are too large or declare entities; whether formulas lack values."""
-    lacking = False
+    lacking, tags = False, 0
     for name in archive.names:
         if not name.lower().endswith((".xml", ".rels")):
             continue  # a picture, say, which nobody unpacks
         content = archive.read(name)
         if _DOCTYPE.search(content):
             raise PatternError(source, f"its part {name[:60]!r} is not that of a workbook")
+        tags += content.count(b"<")
+        if tags > _MAX_TAGS:
+            raise PatternError(
+                source,
+                f"its part {name[:60]!r} is too large for a pattern; save the columns of the "
+                "pattern alone",
+            )
         if "sheet" in name.lower():
             lacking = lacking or _EMPTY_FORMULA.search(content) is not None
     return lacking

@@ -42,6 +42,7 @@ _MDI = re.compile(
 _MDI_LINES = 5  # among which that line is
 _TITLE_LINES = 8
 _STEPS = re.compile(rf"\s*({_NUMBER})[\s,]+({_NUMBER})[\s,]+({_NUMBER})(?:[\s,]+(.*))?")
+_MAX_HEADER = 300  # characters of a line
 _MAX_STEP = 2.0  # degrees
 _MIN_STEPS = 10
 
@@ -62,13 +63,15 @@ class Steps:
 
 def is_mdi(lines: list[str]) -> bool:
     """Whether one of the first lines is that of an MDI file."""
-    return any(_MDI.fullmatch(line) for line in lines[1:_MDI_LINES])
+    return any(_MDI.fullmatch(line[:_MAX_HEADER]) for line in lines[1:_MDI_LINES])
 
 
 def read_mdi(source: str, lines: list[str]) -> list[Scan]:
     """Read the pattern of an MDI file."""
-    at = next(k for k, line in enumerate(lines[:_MDI_LINES]) if k and _MDI.fullmatch(line))
-    found = _MDI.fullmatch(lines[at])
+    at = next(
+        k for k, line in enumerate(lines[:_MDI_LINES]) if k and _MDI.fullmatch(line[:_MAX_HEADER])
+    )
+    found = _MDI.fullmatch(lines[at][:_MAX_HEADER])
     assert found is not None
     steps = _checked(source, float(found["start"]), float(found["step"]), float(found["end"]), at)
     announced = int(found["n"])
@@ -117,7 +120,7 @@ def steps_of(lines: list[str]) -> Steps | None:
     Or fewer, where they cannot be the rows of a table of columns.
     """
     for at, line in enumerate(lines[: _TITLE_LINES + 1]):
-        found = _STEPS.fullmatch(line)
+        found = _STEPS.fullmatch(line[:_MAX_HEADER])
         if found is None:
             continue
         start, step, end = (float(text) for text in found.groups()[:3])
@@ -142,7 +145,7 @@ def read_stepped(source: str, lines: list[str], steps: Steps) -> list[Scan]:
     header = Header()
     for line in lines[: steps.line]:
         header.read(line)
-    found = _STEPS.fullmatch(lines[steps.line])
+    found = _STEPS.fullmatch(lines[steps.line][:_MAX_HEADER])
     if found is not None and found[4]:
         header.read(found[4])
     below = list(itertools.takewhile(_is_wordless, lines[steps.line + 1 :]))
