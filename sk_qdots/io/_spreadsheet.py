@@ -43,6 +43,7 @@ _EMPTY_FORMULA = re.compile(
 )
 _COUNTER = re.compile(r"#|no\.?|nr\.?|index|row|point", re.IGNORECASE)
 _DOCTYPE = re.compile(rb"<!(?:DOCTYPE|ENTITY)", re.IGNORECASE)
+_ENDLESS = re.compile(rb"<[^<>]{20000}")  # a tag that takes a parser long
 _OTHERS = {
     "xl/workbook.bin": "an Excel workbook in binary form (.xlsb); save it as .xlsx",
     "content.xml": "a spreadsheet of LibreOffice (.ods); save it as .xlsx",
@@ -97,7 +98,7 @@ def _check_parts(source: str, archive: Archive) -> bool:
         if not name.lower().endswith((".xml", ".rels")):
             continue  # a picture, say, which nobody unpacks
         content = archive.read(name)
-        if _DOCTYPE.search(content):
+        if _DOCTYPE.search(content) or _ENDLESS.search(content):
             raise PatternError(source, f"its part {name[:60]!r} is not that of a workbook")
         tags += content.count(b"<")
         if tags > _MAX_TAGS:

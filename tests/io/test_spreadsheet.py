@@ -213,6 +213,8 @@ GOOD = tables.xlsx(X, COUNTS, ESD, 0.7)
     [
         (lambda c: c.replace(b"<sheetData>", b"<sheetData>" + b" " * (64 * 2**20)), "too large"),
         (lambda c: b'<!DOCTYPE a [<!ENTITY b "c">]>' + c, "not that of a workbook"),
+        (lambda c: c.replace(b"<sheetData>", b"<sheetData><c" + b" " * 10**7), "not that of a"),
+        (lambda c: c.replace(b"<sheetData>", b"<sheetData>" + b"<c/>" * 2 * 10**6), "too large"),
         (lambda c: c[: len(c) // 2], "damaged Excel workbook"),
         (lambda c: c.replace(b'<row r="9"', b'<row r="900000000"'), "too large|damaged"),
         (lambda c: c.replace(b'r="C', b'r="XFD'), "sheet 'Sheet1' is too large"),

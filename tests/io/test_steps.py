@@ -1,5 +1,7 @@
 """Texts of even steps: MDI, Sietronics, DBWS."""
 
+import time
+
 import numpy as np
 import pytest
 import table_files as tables
@@ -146,3 +148,12 @@ def test_a_table_is_not_taken_for_steps(tmp_path):
     pattern = sq.read_pattern(write(tmp_path, rows), wavelength=0.7)
     np.testing.assert_allclose(pattern["two_theta"], x, atol=1e-3)
     np.testing.assert_allclose(pattern["esd"], 80.0)
+
+
+@pytest.mark.parametrize("above", ["", "title\n", "data_a\n_tag\n"])
+def test_endless_lines_take_no_time(tmp_path, above):
+    path = write(tmp_path, above + "1" * 20_000_000)
+    start = time.perf_counter()
+    with pytest.raises(sq.PatternError, match="20000000 characters"):
+        sq.read_pattern(path, wavelength=0.7)
+    assert time.perf_counter() - start < 5.0
