@@ -192,10 +192,18 @@ class _Sheet:
         return replace(scan, columns=tuple(self._label(k) for k in used))
 
     def _first(self, used: list[int]) -> int:
-        """Row in which the numbers begin, from 0."""
+        """Row in which the numbers begin, from 0: the row below it has them, too."""
+        before = None
         for k, row in enumerate(self.rows):
-            if all(_number(cell) is not None for cell in _cells(row, used)):
-                return k
+            cells = _cells(row, used)
+            if all(_number(cell) is not None for cell in cells):
+                if before is not None:
+                    return before
+                before = k
+            elif any(map(_text, cells)):
+                before = None
+        if before is not None:
+            return before
         listed = " and ".join(self._label(k)[:30] for k in used)
         raise PatternError(
             self.source, f"no row of the sheet has numbers in {listed}; {self._listed()}"
@@ -298,11 +306,12 @@ class _Sheet:
         comma = any(isinstance(c, str) and _DECIMAL_COMMA.fullmatch(c.strip()) for c in texts)
         for row in self.rows[:first]:
             cells = [_text(cell) for cell in _cells(row, used)]
-            if all(cells) and _number(row[used[0]]) is None:
+            if all(cells) and all(_number(cell) is None for cell in _cells(row, used)):
                 yield "\t".join(cells)  # of names, or of units
-            else:
-                words = " ".join(filter(None, map(_text, row)))
-                yield f"# {words}" if words else ""
+                continue
+            named = axis_named(cells[0]) is not None  # above samples that have numbers as names
+            words = " ".join(filter(None, cells if named else map(_text, row)))
+            yield f"# {words}" if words else ""
         for number, row in enumerate(self.rows[first:], start=first + 1):
             found = _cells(row, used)
             if not any(map(_text, found)):

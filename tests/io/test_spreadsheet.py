@@ -60,6 +60,10 @@ READ = {
     "text with decimal commas": one(
         ["2theta", "I"], *rows_of([f"{v:.2f}".replace(".", ",") for v in X], COUNTS + 0.0)
     ),
+    "numbers of the columns above their names": one([1, 2], ["2theta", "I"], *rows_of(X, COUNTS)),
+    "conditions above": one(
+        ["start", 10, "stop", 79.5], ["2theta", "I"], [None, "cts"], *rows_of(X, COUNTS)
+    ),
     "short numbers that are no thousands": one(["2theta", "I"], *rows_of(X, COUNTS)),
 }
 
@@ -76,6 +80,13 @@ def test_three_decimals_are_no_thousands(tmp_path):
     mixed = np.where(NUMBERED % 2, 1.107, 123.0)
     pattern = sq.read_pattern(write(tmp_path, one(*rows_of(X, mixed))), wavelength=0.5)
     np.testing.assert_array_equal(pattern, mixed)
+
+
+@pytest.mark.parametrize("text", [str, float])
+def test_both_lines_of_a_tube_above_the_table(tmp_path, text):
+    lines = [["K-Alpha1 wavelength", text(1.5406)], ["K-Alpha2 wavelength", text(1.54443)]]
+    path = write(tmp_path, one(*lines, ["Angle", "Intensity"], *rows_of(X, COUNTS)))
+    assert "mean of 1.5406 and 1.54443" in sq.read_pattern(path).attrs["wavelength_label"]
 
 
 @pytest.mark.parametrize(
