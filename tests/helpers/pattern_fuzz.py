@@ -7,6 +7,7 @@ import numpy as np
 from hypothesis import strategies as st
 from instrument_files import WRITERS as INSTRUMENTS
 from pattern_files import WRITERS, archive, columns
+from table_files import TABLES, beamline
 
 _ANGLES = np.linspace(10.0, 90.0, 41)
 _COUNTS = 1000.0 + np.arange(41)
@@ -26,7 +27,11 @@ SEEDS = {
     "commas.txt": columns(_ANGLES, _COUNTS, separator=";", decimal=","),
 } | {
     name: writer(_ANGLES, _COUNTS, np.sqrt(_COUNTS), 0.7)
-    for name, writer in (WRITERS | INSTRUMENTS).items()
+    for name, writer in (WRITERS | INSTRUMENTS | TABLES | {"beamline.h5": beamline}).items()
+}
+SEED_OPTIONS = {  # of seeds that are no patterns without
+    "beamline.h5": {"columns": ("2th", "I"), "scan": 1},
+    "sample.dbw": {"wavelength": 0.7},
 }
 
 _place = st.floats(0.0, 1.0, exclude_max=True)
