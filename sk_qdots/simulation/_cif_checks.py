@@ -1,0 +1,427 @@
+"""What a CIF says of itself beside its atoms, and which reading of it agrees.
+
+Formula times Z, density, volume and multiplicities follow from cell, symmetry and sites, so they
+tell a wrong reading. They decide between settings that a symbol or a number leaves open; where
+they do not, atoms on top of each other do. What one reading contradicts is told with both
+numbers.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+
+from .._typing import FloatArray
+from ._cif_sites import Site
+from ._cif_text import Block, number_and_deviation
+from ._contacts import contacts
+from ._orbits import Orbit, Symmetry
+from ._space_groups import Settings
+from .sites import OVERFULL, listed
+
+__all__ = ["Facts", "Reading", "chosen_reading", "formula_counts"]
+
+_DALTON = 1.66053907  # g/cm^3 of one dalton in one Angstrom^3
+_COUNTS = 0.03  # relative; refined occupancies differ so much from a formula
+_DENSITY = 0.03
+_VOLUME = 0.02
+_CLEARLY = 0.1  # of the logarithm of a ratio; readings that fit worse by more are left out
+_MOST_ATOMS = 40_000  # of a cell, images of one atom counted once each
+_CROWDED = 0.5  # of the sum of two covalent radii; no two atoms are nearer
+_BONDED = 0.85  # the same for all but the shortest bonds
+_LOOKED_AT = 3.0  # Angstrom; to find bonds that are too short
+_ALIKE = 0.02  # Angstrom; distances of two readings that are one crystal
+_COMPARED = 4.0  # Angstrom
+_UNIT = re.compile(r"([A-Z][a-z]?)\s*(\d*\.?\d*)(?:\(\d+\))?")
+
+
+@dataclass
+class Facts:
+    """What a CIF says of itself.
+
+    Parameters
+    ----------
+    formula : dict of str to float
+        Atoms of each element in a formula unit; empty where it is not given.
+    units : float
+        Formula units in the cell; 0 where not given.
+    density, volume : float
+        In g/cm^3 and Angstrom^3; 0 where not given.
+    rounding : float
+        Half of the last digit of the formula.
+    """
+
+    formula: dict[str, float] = field(default_factory=dict)
+    units: float = 0.0
+    density: float = 0.0
+    volume: float = 0.0
+    rounding: float = 0.0
+
+    @classmethod
+    def of(cls, block: Block) -> Facts:
+        """Facts of a block."""
+        text = block.value("_chemical_formula_sum", "_chemical_formula_iupac")
+        formula = formula_counts(text)
+        decimals = [len(d) for d in re.findall(r"\.(\d+)", text)]
+        density = _positive(block, "_exptl_crystal_density_diffrn")
+        return cls(
+            formula,
+            _positive(block, "_cell_formula_units_z"),
+            density / 1000.0 if density > 100.0 else density,  # kg/m^3
+            _positive(block, "_cell_volume"),
+            0.5 * 10.0 ** -min(decimals) if decimals else 0.0,
+        )
+
+
+def _positive(block: Block, tag: str) -> float:
+    found = number_and_deviation(block.value(tag))
+    return found[0] if found is not None and 0 < found[0] < 1e9 else 0.0
+
+
+def formula_counts(text: str) -> dict[str, float]:
+    """Atoms of each element in a formula such as ``Al2 (Si0.5 O2)3``; empty where it is none."""
+    text = re.sub(r"[\s'\"*,~_]|(?<=\d)[+-]", "", text[:2000]).replace("[", "(").replace("]", ")")
+    stack: list[dict[str, float]] = [{}]
+    place = 0
+    while place < len(text):
+        unit = _UNIT.match(text, place)
+        if unit is not None:
+            element, place = "H" if unit[1] == "D" else unit[1], unit.end()
+            try:
+                count = float(unit[2] or 1)
+            except ValueError:
+                return {}
+            stack[-1][element] = stack[-1].get(element, 0.0) + count
+        elif text[place] == "(" and len(stack) < 9:
+            stack.append({})
+            place += 1
+        elif text[place] == ")" and len(stack) > 1:
+            times = re.compile(r"\)(\d*\.?\d*)").match(text, place)
+            if times is None or times[1] == ".":
+                return {}
+            place = times.end()
+            for element, count in stack.pop().items():
+                more = count * float(times[1] or 1)
+                stack[-1][element] = stack[-1].get(element, 0.0) + more
+        else:
+            return {}
+    whole = {element: count for element, count in stack[0].items() if count > 0}
+    return whole if len(stack) == 1 and all(map(math.isfinite, whole.values())) else {}
+
+
+@dataclass(eq=False)
+class Reading:
+    """The sites of a CIF under one group.
+
+    Parameters
+    ----------
+    symmetry : Symmetry
+    vectors : ndarray of shape (3, 3)
+        Of the cell.
+    sites : sequence of Site
+    """
+
+    symmetry: Symmetry
+    vectors: FloatArray
+    sites: Sequence[Site]
+
+    @property
+    def orbits(self) -> list[Orbit]:
+        """Images of each site in the cell, as many as the file tells where that can be."""
+        return self._placed[0]
+
+    @property
+    def misfits(self) -> list[tuple[str, float, float]]:
+        """Sites whose multiplicity is not that of the file: label, told, found."""
+        return self._placed[1]
+
+    @cached_property
+    def _placed(self) -> tuple[list[Orbit], list[tuple[str, float, float]]]:
+        orbits = [self._orbit(site, None) for site in self.sites]
+        told = [(k, s.multiplicity) for k, s in enumerate(self.sites) if s.multiplicity is not None]
+        misfits: list[tuple[str, float, float]] = []
+        if not told:
+            return orbits, misfits
+        # Some programs count images in the cell, some those of a node, some the operations
+        # that leave the site where it is: what fits most sites is meant.
+        n, nodes = len(self.symmetry), len(self.symmetry.centring)
+        counted = {
+            what: [round(_counted(orbits[k], what, nodes)) == round(m) for k, m in told]
+            for what in ("cell", "node", "order")
+        }
+        meant = max(counted, key=lambda what: sum(counted[what]))
+        for (k, number), agrees in zip(told, counted[meant], strict=True):
+            if agrees:
+                continue
+            images = {"cell": number, "node": number * nodes, "order": n / number}[meant]
+            other = self._orbit(self.sites[k], images)
+            found = _counted(other, meant, nodes)
+            if round(found) == round(number):
+                orbits[k] = other
+            else:
+                misfits.append((self.sites[k].label, number, found))
+        return orbits, misfits
+
+    def _orbit(self, site: Site, multiplicity: float | None) -> Orbit:
+        return Orbit.of(
+            np.array(site.fractions),
+            self.symmetry,
+            self.vectors,
+            full=site.occupancy > 0.999,
+            resolution=site.resolution,
+            multiplicity=multiplicity,
+        )
+
+    @cached_property
+    def counts(self) -> dict[str, float]:
+        """Atoms of each element in the cell; deuterium is hydrogen."""
+        counts: dict[str, float] = {}
+        for site, orbit in zip(self.sites, self.orbits, strict=True):
+            element = "H" if site.element == "D" else site.element
+            counts[element] = counts.get(element, 0.0) + site.occupancy * orbit.multiplicity
+        return {element: count for element, count in counts.items() if count > 0}
+
+    @cached_property
+    def volume(self) -> float:
+        """Of the cell, in Angstrom^3."""
+        return float(abs(np.linalg.det(self.vectors)))
+
+    @cached_property
+    def density(self) -> float:
+        """In g/cm^3."""
+        return _DALTON * _mass(self.counts) / self.volume
+
+    @cached_property
+    def told(self) -> str:
+        """Name, contents and density, for messages."""
+        return f"{self.symmetry.name} gives {_formula(self.counts)} ({self.density:.3g} g/cm^3)"
+
+    def _atoms(self) -> tuple[list[int], FloatArray]:
+        filled = [
+            (k, o.positions)
+            for k, (s, o) in enumerate(zip(self.sites, self.orbits, strict=True))
+            if s.occupancy > 0
+        ]
+        owners = [k for k, positions in filled for _ in positions]
+        return owners, np.concatenate([p for _, p in filled]) @ self.vectors
+
+    @cached_property
+    def closest(self) -> float:
+        """Shortest distance over the sum of the covalent radii, of atoms that are there together.
+
+        Infinite where none are near.
+        """
+        import gemmi
+
+        owners, positions = self._atoms()
+        radii = [gemmi.Element(s.element).covalent_r for s in self.sites]
+        least = math.inf
+        for first, second, distances in contacts(self.vectors, positions, _LOOKED_AT):
+            for i, j, distance in zip(first.tolist(), second.tolist(), distances, strict=True):
+                one, other = self.sites[owners[i]], self.sites[owners[j]]
+                if one.occupancy + other.occupancy > OVERFULL:
+                    least = min(least, float(distance) / (radii[owners[i]] + radii[owners[j]]))
+        return least
+
+    @cached_property
+    def fingerprint(self) -> dict[tuple[str, str], FloatArray]:
+        """Distances between atoms by their kinds."""
+        owners, positions = self._atoms()
+        kinds = [f"{s.element}{s.occupancy:.3f}" for s in self.sites]
+        found: dict[tuple[str, str], list[float]] = {}
+        for first, second, distances in contacts(self.vectors, positions, _COMPARED):
+            for i, j, distance in zip(first.tolist(), second.tolist(), distances, strict=True):
+                one, other = sorted((kinds[owners[i]], kinds[owners[j]]))
+                found.setdefault((one, other), []).append(float(distance))
+        return {pair: np.sort(values) for pair, values in found.items()}
+
+    def is_like(self, other: Reading) -> bool:
+        """Whether two readings are one crystal: as many atoms, the same distances."""
+        if _formula(self.counts) != _formula(other.counts):
+            return False
+        mine, yours = self.fingerprint, other.fingerprint
+        return mine.keys() == yours.keys() and all(
+            len(mine[p]) == len(yours[p]) and np.allclose(mine[p], yours[p], atol=_ALIKE)
+            for p in mine
+        )
+
+    def misfit(self, facts: Facts) -> float:
+        """How badly the reading agrees with what the file says; 0 where it says nothing."""
+        total = float(bool(self.misfits))
+        heavy = {e: n for e, n in facts.formula.items() if e != "H"}
+        shared = [e for e in heavy if e in self.counts]
+        if shared:
+            ratios = np.log([self.counts[e] / heavy[e] for e in shared])
+            middle = math.log(facts.units) if facts.units else float(np.median(ratios))
+            total += float(np.abs(ratios - middle).max())
+        if facts.density and not (shared and facts.units):
+            total += abs(math.log(self.density / facts.density))
+        return total
+
+    def contradictions(self, facts: Facts) -> list[str]:
+        """What the file says and the reading does not, with both numbers."""
+        found = []
+        expected = _expected(self.counts, facts)
+        lacking = 0.0
+        if expected:
+            slack = facts.rounding * sum(expected.values()) / sum(facts.formula.values())
+            elements = sorted({*expected, *self.counts})
+            wrong = [
+                e
+                for e in elements
+                if abs(self.counts.get(e, 0.0) - expected.get(e, 0.0))
+                > _COUNTS * expected.get(e, 0.0) + slack + 1e-6
+            ]
+            lacking = expected.get("H", 0.0) - self.counts.get("H", 0.0)
+            if wrong == ["H"] and "H" not in self.counts:
+                found.append(
+                    f"formula {_formula(expected)} in the cell, of which the sites lack H"
+                    f"{expected['H']:.3g}"
+                )
+            elif wrong:
+                times = "formula x Z" if facts.units else "formula"
+                found.append(
+                    f"{times} {_formula(expected)} in the cell, where the atoms are "
+                    f"{_formula(self.counts)}"
+                )
+        if facts.density:
+            mass = _DALTON * max(lacking, 0.0) * _mass({"H": 1.0}) / self.volume
+            if abs(self.density + mass - facts.density) > _DENSITY * facts.density + 0.006:
+                found.append(f"density {facts.density:.4g} g/cm^3, where it is {self.density:.4g}")
+        if facts.volume and abs(self.volume - facts.volume) > _VOLUME * facts.volume:
+            found.append(f"cell volume {facts.volume:.6g} A^3, where it is {self.volume:.6g}")
+        if self.misfits:
+            told = [f"{n} {m:g}, where it is {f:g}" for n, m, f in self.misfits]
+            found.append(f"multiplicity of {listed(told, '; ')}")
+        return found
+
+
+def _counted(orbit: Orbit, what: str, nodes: int) -> float:
+    """What a file may call the multiplicity of a site."""
+    if what == "order":
+        return float(orbit.order)
+    return orbit.multiplicity / (nodes if what == "node" else 1)
+
+
+def chosen_reading(
+    settings: Settings,
+    vectors: FloatArray,
+    sites: Sequence[Site],
+    facts: Facts,
+    notes: list[str],
+) -> Reading:
+    """The reading of a CIF that agrees best with what it says of itself.
+
+    Raises
+    ------
+    ValueError
+        If several are as good and differ; the message has them all.
+    """
+    for symmetry in settings.symmetries:
+        if len(sites) * len(symmetry) > _MOST_ATOMS * 8:
+            raise ValueError(
+                f"{len(sites)} sites under {len(symmetry)} operations are more than can be read"
+            )
+    readings = [Reading(symmetry, vectors, sites) for symmetry in settings.symmetries]
+    reading = readings[0] if len(readings) == 1 else _best(readings, settings, facts, notes)
+    number = sum(len(o.positions) for o in reading.orbits)
+    if number > _MOST_ATOMS:
+        raise ValueError(f"{number} atoms in the cell are more than can be read ({_MOST_ATOMS})")
+    contradictions = reading.contradictions(facts)
+    if settings.from_operations:
+        _compare_with_symbol(reading, settings, facts, bool(contradictions), notes)
+    if contradictions:
+        notes.append(
+            f"the file contradicts itself: it says {listed(contradictions, '; ')}; check space "
+            "group, sites and occupancies"
+        )
+    return reading
+
+
+def _compare_with_symbol(
+    reading: Reading, settings: Settings, facts: Facts, contradicted: bool, notes: list[str]
+) -> None:
+    """Tell that the operations are fewer or more than those of the symbol or number."""
+    numbers = {len(s) for s in settings.others}
+    confirmed = bool(facts.formula and (facts.units or facts.density)) and not contradicted
+    if not numbers or len(reading.symmetry) in numbers or confirmed:
+        return
+    other = settings.others[0]
+    notes.append(
+        f"its {len(reading.symmetry)} symmetry operations are taken, though the space group "
+        f"{other.name} that it names has {len(other)}"
+    )
+
+
+def _best(readings: list[Reading], settings: Settings, facts: Facts, notes: list[str]) -> Reading:
+    """The one reading of several that is left when what cannot be is left out."""
+    worst = min(r.misfit(facts) for r in readings) + _CLEARLY
+    left = _different([r for r in readings if r.misfit(facts) <= worst])
+    if len(left) > 1:
+        possible = [r for r in left if r.closest >= _CROWDED]
+        left = possible or left
+    if len(left) > 1:
+        bonded = [r for r in left if r.closest >= _BONDED]
+        if len(bonded) == 1:
+            others = [r for r in left if r is not bonded[0]]
+            notes.append(
+                f"{settings.said} may be read in {len(left)} ways: {bonded[0].told} and is taken; "
+                f"{listed([r.told for r in others], '; ')}, with atoms too near to each other"
+            )
+            left = bonded
+    usual = readings[0] if settings.usual and readings[0] in left else None
+    if len(left) > 1 and usual and facts.formula and not usual.contradictions(facts):
+        notes.append(
+            f"{settings.said} leaves the setting open; the usual {usual.symmetry.name} is taken"
+        )
+        left = [usual]
+    if len(left) > 1:
+        raise ValueError(
+            f"{settings.said} may be read in {len(left)} ways, and nothing in the file tells "
+            f"which: {listed([r.told for r in left], '; ')}. Write the setting with the symbol "
+            f"(such as {left[-1].symmetry.name!r}), or the symmetry operations"
+        )
+    if left[0] is not readings[0] and settings.usual:
+        notes.append(
+            f"{settings.said} is of another setting: {left[0].told} and is taken; "
+            f"{readings[0].told}"
+        )
+    return left[0]
+
+
+def _different(readings: Sequence[Reading]) -> list[Reading]:
+    """One of those that are the same crystal."""
+    kept: list[Reading] = []
+    for reading in readings:
+        if not any(reading.is_like(k) for k in kept):
+            kept.append(reading)
+    return kept
+
+
+def _expected(counts: Mapping[str, float], facts: Facts) -> dict[str, float]:
+    """Atoms in the cell from the formula; without Z, from the number of units that fits best."""
+    if not facts.formula:
+        return {}
+    units = facts.units
+    if not units:
+        shared = [e for e in facts.formula if e in counts and e != "H"] or ["H"]
+        units = float(np.median([counts.get(e, 0.0) / facts.formula.get(e, 1.0) for e in shared]))
+        whole = round(units)
+        units = whole if whole and abs(units - whole) < _COUNTS * units else units
+    return {e: n * units for e, n in facts.formula.items()}
+
+
+def _mass(counts: Mapping[str, float]) -> float:
+    """In dalton; of what is no element, nothing."""
+    import gemmi
+
+    return float(sum(n * gemmi.Element(e).weight for e, n in counts.items()))
+
+
+def _formula(counts: Mapping[str, float]) -> str:
+    return " ".join(f"{e}{round(n, 2):g}" for e, n in sorted(counts.items()))
