@@ -33,8 +33,9 @@ _VOLUME = 0.02
 _CLEARLY = 0.1  # of the logarithm of a ratio; readings that fit worse by more are left out
 _MOST_ATOMS = 40_000  # of a cell, images of one atom counted once each
 _CROWDED = 0.5  # of the sum of two covalent radii; no two atoms are nearer
-_BONDED = 0.85  # the same for all but the shortest bonds
-_LOOKED_AT = 3.0  # Angstrom; to find bonds that are too short
+_LOOKED_AT = 2.6  # Angstrom; half of the sum of the largest radii
+_SMALLEST_ATOM = 4.8  # Angstrom^3 of a cell for each atom but hydrogen; diamond has 5.7
+_MOVED = 0.05  # Angstrom; to a special position, beyond what the digits of a coordinate excuse
 _ALIKE = 0.02  # Angstrom; distances of two readings that are one crystal
 _COMPARED = 4.0  # Angstrom
 _UNIT = re.compile(r"([A-Z][a-z]?)\s*(\d*\.?\d*)(?:\(\d+\))?")
@@ -240,6 +241,18 @@ class Reading:
                 found.setdefault((one, other), []).append(float(distance))
         return {pair: np.sort(values) for pair, values in found.items()}
 
+    @cached_property
+    def is_possible(self) -> bool:
+        """Whether atoms have room: not on top of each other, nor too many for the cell."""
+        heavy = sum(n for e, n in self.counts.items() if e != "H")
+        return heavy * _SMALLEST_ATOM <= self.volume and self.closest >= _CROWDED
+
+    @cached_property
+    def moved(self) -> dict[str, float]:
+        """Sites that had to be moved far to lie on a special position, and how far."""
+        pairs = zip(self.sites, self.orbits, strict=True)
+        return {s.label: o.moved for s, o in pairs if o.moved > max(_MOVED, s.resolution)}
+
     def is_like(self, other: Reading) -> bool:
         """Whether two readings are one crystal: as many atoms, the same distances."""
         if _formula(self.counts) != _formula(other.counts):
@@ -329,51 +342,62 @@ def chosen_reading(
             )
     readings = [Reading(symmetry, vectors, sites) for symmetry in settings.symmetries]
     reading = readings[0] if len(readings) == 1 else _best(readings, settings, facts, notes)
+    if settings.from_operations and settings.others:
+        reading = _beside_operations(reading, settings, facts, notes)
     number = sum(len(o.positions) for o in reading.orbits)
     if number > _MOST_ATOMS:
         raise ValueError(f"{number} atoms in the cell are more than can be read ({_MOST_ATOMS})")
     contradictions = reading.contradictions(facts)
-    if settings.from_operations:
-        _compare_with_symbol(reading, settings, facts, bool(contradictions), notes)
     if contradictions:
         notes.append(
             f"the file contradicts itself: it says {listed(contradictions, '; ')}; check space "
             "group, sites and occupancies"
         )
+    if reading.moved:
+        told = [f"{label} ({far:.2g} Angstrom)" for label, far in reading.moved.items()]
+        notes.append(f"sites are moved onto the special positions that are near: {listed(told)}")
     return reading
 
 
-def _compare_with_symbol(
-    reading: Reading, settings: Settings, facts: Facts, contradicted: bool, notes: list[str]
-) -> None:
-    """Tell that the operations are fewer or more than those of the symbol or number."""
+def _beside_operations(
+    reading: Reading, settings: Settings, facts: Facts, notes: list[str]
+) -> Reading:
+    """The reading by operations, or that by the symbol where only that can be."""
+    wrong = reading.contradictions(facts)
     numbers = {len(s) for s in settings.others}
-    confirmed = bool(facts.formula and (facts.units or facts.density)) and not contradicted
-    if not numbers or len(reading.symmetry) in numbers or confirmed:
-        return
-    other = settings.others[0]
-    notes.append(
-        f"its {len(reading.symmetry)} symmetry operations are taken, though the space group "
-        f"{other.name} that it names has {len(other)}"
+    confirmed = bool(facts.formula and (facts.units or facts.density)) and not wrong
+    if reading.is_possible and (confirmed or (len(reading.symmetry) in numbers and not wrong)):
+        return reading
+    others = [Reading(s, reading.vectors, reading.sites) for s in settings.others]
+    decided = bool(facts.formula and (facts.units or facts.density) and wrong)
+    others = _different(
+        [
+            r
+            for r in others
+            if r.is_possible and not r.moved and not (wrong and r.contradictions(facts))
+        ]
     )
+    if len(others) == 1 and (decided or not reading.is_possible):
+        reason = "do not agree with the formula" if decided else "bring atoms too near"
+        notes.append(
+            f"its symmetry operations {reason} ({reading.told}); {others[0].told} and is taken"
+        )
+        return others[0]
+    if len(reading.symmetry) not in numbers:
+        other = settings.others[0]
+        notes.append(
+            f"its {len(reading.symmetry)} symmetry operations are taken, though the space group "
+            f"{other.name} that it names has {len(other)}"
+        )
+    return reading
 
 
 def _best(readings: list[Reading], settings: Settings, facts: Facts, notes: list[str]) -> Reading:
     """The one reading of several that is left when what cannot be is left out."""
     worst = min(r.misfit(facts) for r in readings) + _CLEARLY
     left = _different([r for r in readings if r.misfit(facts) <= worst])
-    if len(left) > 1:
-        possible = [r for r in left if r.closest >= _CROWDED]
-        left = possible or left
-    if len(left) > 1:
-        bonded = [r for r in left if r.closest >= _BONDED]
-        if len(bonded) == 1:
-            others = [r for r in left if r is not bonded[0]]
-            notes.append(
-                f"{settings.said} may be read in {len(left)} ways: {bonded[0].told} and is taken; "
-                f"{listed([r.told for r in others], '; ')}, with atoms too near to each other"
-            )
-            left = bonded
+    left = [r for r in left if r.is_possible] or left
+    left = [r for r in left if not r.moved] or left
     usual = readings[0] if settings.usual and readings[0] in left else None
     if len(left) > 1 and usual and facts.formula and not usual.contradictions(facts):
         notes.append(

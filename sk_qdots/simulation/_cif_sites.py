@@ -24,6 +24,7 @@ _IMPOSSIBLE_B = 100.0  # Angstrom^2; atoms displaced by more than 1 Angstrom
 _DISAGREEING = 2.0  # times; two displacement parameters of one site
 _DOUBTED_OCCUPANCY = 1.2  # that a standard deviation may excuse
 _MOST_SITES = 40_000
+_MOST_NAMED = 12  # labels in a message
 _EIGHT_PI2 = 8.0 * math.pi**2
 _AXES = ("x", "y", "z")
 _COORDINATES = tuple(f"_atom_site_fract_{axis}" for axis in _AXES)
@@ -300,7 +301,7 @@ def _displacements(
         values.append(round(value, 9))
     if without:
         notes.append(
-            f"no displacement parameter for {listed(sorted(set(without)))}; "
+            f"no displacement parameter for {_enumerated(sorted(set(without)))}; "
             f"B = {_DEFAULT_B:g} Angstrom^2 is taken"
         )
     if odd:
@@ -314,6 +315,11 @@ def _displacements(
             f"Angstrom^2: {listed(disagreeing)}"
         )
     return values
+
+
+def _enumerated(labels: Sequence[str]) -> str:
+    more = len(labels) - _MOST_NAMED
+    return ", ".join(labels[:_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
 def _isotropic(row: _Row) -> Iterator[float]:

@@ -197,11 +197,14 @@ class Orbit:
         Fractions of the cell, in the order of the operations.
     multiplicity, order : int
         Images in the cell, and operations that leave the site where it is.
+    moved : float, default=0.0
+        How far the site was moved onto its special position, in Angstrom.
     """
 
     positions: FloatArray
     multiplicity: int
     order: int
+    moved: float = 0.0
 
     @classmethod
     def of(
@@ -240,13 +243,16 @@ class Orbit:
         stays = _site_symmetry(symmetry, apart, widest)
         if multiplicity is not None and n != round(multiplicity * len(stays)):
             stays = _told_symmetry(symmetry, apart, multiplicity, stays)
+        moved = 0.0
         if len(stays) > 1:
-            fractions = fractions + gaps[stays].mean(axis=0)
+            shift = gaps[stays].mean(axis=0)
+            moved = float(np.linalg.norm(shift @ vectors))
+            fractions = fractions + shift
             images = (
                 fractions @ np.swapaxes(symmetry.rotations, 1, 2) + symmetry.translations / PARTS
             )
         n_images = n // len(stays)
-        return cls(_different(images, np.eye(3), n_images), n_images, len(stays))
+        return cls(_different(images, np.eye(3), n_images), n_images, len(stays), moved)
 
     def positions_between(self, nodes: FloatArray) -> FloatArray:
         """One of the images that differ by vectors between nodes (in fractions of the cell)."""

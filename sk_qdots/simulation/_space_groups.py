@@ -104,7 +104,7 @@ def possible_settings(block: Block, vectors: FloatArray, notes: list[str]) -> Se
         settings = Settings([own], "the operations", from_operations=True)
         settings.others = [s for s in others.symmetries if s.misfit(vectors) <= _NEARLY_FITS]
         return settings
-    told = ", ".join(f"{t} {v!r}" for t, v in others.stated.items())
+    told = _said(others.stated)
     advice = "write its Hermann-Mauguin symbol, such as 'P 63 m c'"
     if not others.symmetries:
         if told:
@@ -221,7 +221,7 @@ def _tabulated_settings(block: Block, vectors: FloatArray) -> _Tabulated:
     if not symbol and not hall:
         if named and number:
             notes.append(
-                f"{', '.join(f'{t} {stated[t]!r}' for t in named)} is not known; the number "
+                f"{_said({t: stated[t] for t in named})} is not known; the number "
                 f"{number[0].number} of the space group is taken"
             )
         return _Tabulated([_of_group(g) for g in number], number, said, notes, by_number=True)
@@ -249,7 +249,14 @@ def _tabulated_settings(block: Block, vectors: FloatArray) -> _Tabulated:
 
 
 def _said(stated: dict[str, str]) -> str:
-    return ", ".join(f"{t} {v!r}" for t, v in stated.items())
+    return ", ".join(f"{_as_written(tag)} {value!r}" for tag, value in stated.items())
+
+
+def _as_written(tag: str) -> str:
+    """A tag with its capitals."""
+    for name in ("H-M", "Hall", "IT", "Int_Tables"):
+        tag = tag.replace(name.lower(), name)
+    return tag
 
 
 def _settings_of_symbol(text: str, vectors: FloatArray, code: str) -> list[gemmi.SpaceGroup]:
