@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import math
-import warnings
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,6 +49,8 @@ class CifStructure:
         Where it was published, or the name of the file.
     space_group : str
         Hermann-Mauguin symbol.
+    notes : tuple of str
+        What its reader should know.
     """
 
     vectors: _Vectors
@@ -57,6 +58,7 @@ class CifStructure:
     sublattices: tuple[Sublattice, ...]
     reference: str
     space_group: str
+    notes: tuple[str, ...]
 
 
 def read_cif(path: Path, *, block: str | None, primitive: bool, ions: bool) -> CifStructure:
@@ -77,18 +79,16 @@ def read_cif(path: Path, *, block: str | None, primitive: bool, ions: bool) -> C
         settings = possible_settings(chosen, conventional, notes)
         reading = chosen_reading(settings, conventional, sites, facts, notes)
         vectors = _vectors(cell, reading.symmetry, conventional, primitive)
-        structure = CifStructure(
+        return CifStructure(
             vectors=_rows(vectors),
             sublattices=_sublattices(reading, vectors, notes),
             reference=_reference(chosen) or path.name,
             cell=_rows(conventional),
             space_group=reading.symmetry.symbol,
+            notes=tuple(dict.fromkeys(notes)),
         )
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
-    for note in dict.fromkeys(notes):
-        warnings.warn(f"{path}: {note}", stacklevel=3)
-    return structure
 
 
 def _block(path: Path, blocks: list[Block], wanted: str | None) -> Block:

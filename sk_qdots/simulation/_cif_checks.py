@@ -31,7 +31,9 @@ _COUNTS = 0.03  # relative; refined occupancies differ so much from a formula
 _DENSITY = 0.03
 _VOLUME = 0.02
 _CLEARLY = 0.1  # of the logarithm of a ratio; readings that fit worse by more are left out
-_MOST_ATOMS = 40_000  # of a cell, images of one atom counted once each
+_MOST_ATOMS = 40_000  # of a cell
+_MOST_ORBITS = 20_000  # sites times settings
+_MOST_CROWDED, _MOST_SIMPLE = 5.0, 200  # places in an Angstrom^3; in however small a cell
 _CROWDED = 0.5  # of the sum of two covalent radii; no two atoms are nearer
 _LOOKED_AT = 2.6  # Angstrom; half of the sum of the largest radii
 _SMALLEST_ATOM = 4.8  # Angstrom^3 of a cell for each atom but hydrogen; diamond has 5.7
@@ -143,7 +145,16 @@ class Reading:
 
     @cached_property
     def _placed(self) -> tuple[list[Orbit], list[tuple[str, float, float]]]:
-        orbits = [self._orbit(site, None) for site in self.sites]
+        orbits: list[Orbit] = []
+        atoms = 0
+        for site in self.sites:
+            orbits.append(self._orbit(site, None))
+            atoms += orbits[-1].multiplicity
+            if atoms > min(_MOST_ATOMS, _MOST_CROWDED * self.volume + _MOST_SIMPLE):
+                raise ValueError(
+                    f"more than {atoms - 1} atoms in a cell of {self.volume:.3g} Angstrom^3 are "
+                    "more than can be; is it in Angstrom, and the symmetry right?"
+                )
         told = [(k, s.multiplicity) for k, s in enumerate(self.sites) if s.multiplicity is not None]
         misfits: list[tuple[str, float, float]] = []
         if not told:
@@ -200,7 +211,7 @@ class Reading:
     @cached_property
     def told(self) -> str:
         """Name, contents and density, for messages."""
-        return f"{self.symmetry.name} gives {_formula(self.counts)} ({self.density:.3g} g/cm^3)"
+        return f"{_formula(self.counts)} ({self.density:.3g} g/cm^3) by {self.symmetry.name}"
 
     def _atoms(self) -> tuple[list[int], FloatArray]:
         filled = [
@@ -244,8 +255,13 @@ class Reading:
     @cached_property
     def is_possible(self) -> bool:
         """Whether atoms have room: not on top of each other, nor too many for the cell."""
+        return self.has_room and self.closest >= _CROWDED
+
+    @property
+    def has_room(self) -> bool:
+        """Whether the cell is large enough for its atoms."""
         heavy = sum(n for e, n in self.counts.items() if e != "H")
-        return heavy * _SMALLEST_ATOM <= self.volume and self.closest >= _CROWDED
+        return heavy * _SMALLEST_ATOM <= self.volume
 
     @cached_property
     def moved(self) -> dict[str, float]:
@@ -297,11 +313,9 @@ class Reading:
                     f"{expected['H']:.3g}"
                 )
             elif wrong:
-                times = "formula x Z" if facts.units else "formula"
-                found.append(
-                    f"{times} {_formula(expected)} in the cell, where the atoms are "
-                    f"{_formula(self.counts)}"
-                )
+                told = f"formula {_formula(facts.formula)}"
+                told = f"formula x Z {_formula(expected)}" if facts.units else told
+                found.append(f"{told}, where the atoms in the cell are {_formula(self.counts)}")
         if facts.density:
             mass = _DALTON * max(lacking, 0.0) * _mass({"H": 1.0}) / self.volume
             if abs(self.density + mass - facts.density) > _DENSITY * facts.density + 0.006:
@@ -335,27 +349,29 @@ def chosen_reading(
     ValueError
         If several are as good and differ; the message has them all.
     """
-    for symmetry in settings.symmetries:
-        if len(sites) * len(symmetry) > _MOST_ATOMS * 8:
-            raise ValueError(
-                f"{len(sites)} sites under {len(symmetry)} operations are more than can be read"
-            )
+    many = any(len(s) > 1 for s in settings.symmetries)
+    if many and len(sites) * len(settings.symmetries) > _MOST_ORBITS:
+        raise ValueError(f"{len(sites)} sites are more than can be read with their symmetry")
     readings = [Reading(symmetry, vectors, sites) for symmetry in settings.symmetries]
     reading = readings[0] if len(readings) == 1 else _best(readings, settings, facts, notes)
     if settings.from_operations and settings.others:
         reading = _beside_operations(reading, settings, facts, notes)
-    number = sum(len(o.positions) for o in reading.orbits)
-    if number > _MOST_ATOMS:
-        raise ValueError(f"{number} atoms in the cell are more than can be read ({_MOST_ATOMS})")
     contradictions = reading.contradictions(facts)
     if contradictions:
         notes.append(
             f"the file contradicts itself: it says {listed(contradictions, '; ')}; check space "
             "group, sites and occupancies"
         )
+    if settings.conflict:
+        notes.append(f"{settings.conflict}; {reading.symmetry.name} is taken")
     if reading.moved:
-        told = [f"{label} ({far:.2g} Angstrom)" for label, far in reading.moved.items()]
-        notes.append(f"sites are moved onto the special positions that are near: {listed(told)}")
+        far = [f"{label} ({shift:.2g} Angstrom)" for label, shift in reading.moved.items()]
+        notes.append(f"sites are moved onto the special positions that are near: {listed(far)}")
+    if not reading.has_room:
+        notes.append(
+            f"{_formula(reading.counts)} in {reading.volume:.4g} Angstrom^3 are denser than any "
+            "crystal; check cell and space group"
+        )
     return reading
 
 
@@ -380,14 +396,14 @@ def _beside_operations(
     if len(others) == 1 and (decided or not reading.is_possible):
         reason = "do not agree with the formula" if decided else "bring atoms too near"
         notes.append(
-            f"its symmetry operations {reason} ({reading.told}); {others[0].told} and is taken"
+            f"its symmetry operations {reason} ({reading.told}); {others[0].told} is taken"
         )
         return others[0]
     if len(reading.symmetry) not in numbers:
         other = settings.others[0]
         notes.append(
-            f"its {len(reading.symmetry)} symmetry operations are taken, though the space group "
-            f"{other.name} that it names has {len(other)}"
+            f"its symmetry operations are taken; they are {len(reading.symmetry)}, where the space "
+            f"group {other.name} that it names has {len(other)}"
         )
     return reading
 
@@ -412,7 +428,7 @@ def _best(readings: list[Reading], settings: Settings, facts: Facts, notes: list
         )
     if left[0] is not readings[0] and settings.usual:
         notes.append(
-            f"{settings.said} is of another setting: {left[0].told} and is taken; "
+            f"{settings.said} leaves the setting open: {left[0].told} is taken, and not "
             f"{readings[0].told}"
         )
     return left[0]

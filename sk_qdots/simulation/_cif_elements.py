@@ -11,7 +11,7 @@ import re
 from collections.abc import Collection
 from functools import lru_cache
 
-__all__ = ["element_of_label", "element_of_type", "names_several"]
+__all__ = ["element_of_label", "element_of_type", "is_vacancy", "names_several"]
 
 _HEAVIEST = 98  # with a form factor
 _LETTERS = re.compile(r"(?:\d{1,3})?\s*([A-Za-z]+)\s*(.*)", re.DOTALL)
@@ -37,6 +37,14 @@ def _is_element(symbol: str) -> bool:
 def names_several(text: str) -> bool:
     """Whether a text names a mixture, such as ``Fe/Mg``."""
     return len(text) < 100 and _SEVERAL.search(text) is not None
+
+
+def is_vacancy(text: str) -> bool:
+    """Whether a type or label says that nothing is there."""
+    return (
+        re.fullmatch(r"(Va|VA|[Vv]ac|VAC|[Vv]acancy|[Vv]oid|VOID|\u25a1)\d*", text.strip())
+        is not None
+    )
 
 
 def element_of_type(text: str) -> tuple[str, int, bool] | None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .._typing import FloatArray
-from ._cif_elements import element_of_label, element_of_type, names_several
+from ._cif_elements import element_of_label, element_of_type, is_vacancy, names_several
 from ._cif_text import Block, Loop, number_and_deviation
 from .scattering_factors import tabulated_ions
 from .sites import TOLERATED, listed
@@ -131,15 +131,22 @@ def _rows(block: Block, notes: list[str]) -> list[_Row]:
         raise ValueError(f"{len(loop)} sites are more than can be read ({_MOST_SITES})")
     rows = _of_loop(loop)
     _join(block, loop, rows)
-    kept, unplaced = [], []
+    while len(rows) > 1 and not any(map(str.isdigit, "".join(rows[-1].values()))):
+        notes.append(f"left out behind the sites: {' '.join(rows.pop().values())[:60]!r}")
+    kept, unplaced, vacant = [], [], []
     for k, row in enumerate(rows):
         row.setdefault("label", row.get("type_symbol", f"number {k + 1}"))
         if row.get("calc_flag", "").lower() in ("dum", "dummy"):
+            continue
+        if is_vacancy(row.get("type_symbol", row["label"])):
+            vacant.append(row["label"])
             continue
         if not any(f"fract_{axis}" in row for axis in _AXES) and _may_go(row):
             unplaced.append(row["label"])
             continue
         kept.append(row)
+    if vacant:
+        notes.append(f"left out as vacancies: {listed(vacant)}")
     if unplaced:
         notes.append(f"left out, for they have no coordinates: {listed(unplaced)}")
     if not kept:

@@ -30,6 +30,7 @@ _LARGEST_ENTRY = 3  # of a rotation, in cells that are not standard
 _MERGED_FULL = 0.4  # Angstrom; images of a full site nearer than this are one atom
 _MERGED_PART = 0.02  # Angstrom; the same for a site that is filled in part
 _MERGED_TOLD = 0.5  # Angstrom; the same where the file tells the multiplicity
+_TIED = 1e-6  # Angstrom; images as near as each other
 _COARSEST = 0.15  # Angstrom; that two digits of a coordinate may excuse
 _TERM = re.compile(r"([+-]?)(?:(\d+(?:\.\d*)?|\.\d+)(?:/(\d{1,4}))?\*?)?([xyz]?)")
 _SAME = 1e-5  # fraction of a primitive cell
@@ -169,6 +170,24 @@ class Symmetry:
         stretch = np.abs(others / lengths - 1.0).max()
         return float(max(stretch, np.abs(turned - cosines).max()))
 
+    def is_moved(self, other: Symmetry) -> bool:
+        """Whether another group, of the same axes and centring, is this one about some origin."""
+        if self.rotations.shape != other.rotations.shape:
+            return False
+        mine = {r.tobytes(): t for r, t in zip(self.rotations, self.translations, strict=True)}
+        turned = {r.tobytes() for r in other.rotations}
+        nodes = {tuple(t) for t in self.centring.tolist()}
+        if mine.keys() != turned or nodes != {tuple(t) for t in other.centring.tolist()}:
+            return False
+        step = PARTS // _USUAL
+        origins = np.indices((_USUAL,) * 3).reshape(3, -1).T * step
+        for rotation, translation in zip(other.rotations, other.translations, strict=True):
+            gap = (origins @ (rotation - np.eye(3, dtype=np.int64)).T) % PARTS
+            gap = (gap + translation - mine[rotation.tobytes()]) % PARTS
+            fits = (gap[:, None] == self.centring).all(axis=2).any(axis=1)
+            origins = origins[fits]
+        return len(origins) > 0
+
     def primitive(self) -> FloatArray:
         """Vectors between nodes, in fractions of the cell, for any centring."""
         rows = [[PARTS, 0, 0], [0, PARTS, 0], [0, 0, PARTS], *self.centring.tolist()]
@@ -281,8 +300,10 @@ def _told_symmetry(
 ) -> list[int]:
     """The nearest operations that leave as many images as a file tells, if there are such."""
     order = np.argsort(apart, kind="stable")
+    sorted_apart = apart[order]
     for size in range(1, int((apart <= _MERGED_TOLD).sum()) + 1):
-        if round(multiplicity * size) != len(symmetry):
+        ties = size < len(order) and sorted_apart[size] - sorted_apart[size - 1] < _TIED
+        if ties or round(multiplicity * size) != len(symmetry):
             continue
         chosen = [int(k) for k in order[:size]]
         grown = _closure(symmetry, apart, chosen)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -58,6 +58,8 @@ class Settings:
         Whether the first is what a number alone means by convention.
     others : list of Symmetry
         Of the symbol or number, beside operations.
+    conflict : str
+        What does not agree, where the readings are of several groups.
     """
 
     symmetries: list[Symmetry]
@@ -65,6 +67,7 @@ class Settings:
     from_operations: bool = False
     usual: bool = False
     others: Sequence[Symmetry] = ()
+    conflict: str = ""
 
 
 def refuse_modulated(block: Block) -> str:
@@ -116,10 +119,15 @@ def possible_settings(block: Block, vectors: FloatArray, notes: list[str]) -> Se
         return Settings([_tabulated("P 1")], "nothing")
     fitting = [s for s in others.symmetries if s.misfit(vectors) <= _NEARLY_FITS]
     if not fitting:
-        raise ValueError(
-            f"{f'{problem}, and ' if problem else ''}the cell {_cell_text(vectors)} does not fit "
-            f"the space group {listed(list(dict.fromkeys(s.name for s in others.symmetries)))}"
-        )
+        stated = listed(list(dict.fromkeys(s.name for s in others.symmetries)))
+        axes = [_of_group(g) for g in _table() if g.hm in {o.hm for o in others.groups}]
+        fitting = [s for s in axes if s.misfit(vectors) <= _NEARLY_FITS]
+        if not fitting:
+            raise ValueError(
+                f"{f'{problem}, and ' if problem else ''}the cell {_cell_text(vectors)} does not "
+                f"fit the space group {stated}"
+            )
+        notes.append(f"the cell does not fit {stated}; the axes of {fitting[0].name} are taken")
     if problem:
         notes.append(f"{problem}; {told} is taken instead")
     notes += others.notes
@@ -127,7 +135,9 @@ def possible_settings(block: Block, vectors: FloatArray, notes: list[str]) -> Se
     first = fitting[0]
     origins = [s for s in fitting if s.symbol.split(":")[0] == first.symbol.split(":")[0]]
     usual = others.by_number and first is others.symmetries[0] and len(origins) == 1
-    return Settings(fitting, told, usual=usual)
+    several = len({s.symbol.split(":")[0] for s in fitting}) > 1 and not others.by_number
+    conflict = f"what is said of the space group does not agree ({told})" if several else ""
+    return Settings(fitting, told, usual=usual, conflict=conflict)
 
 
 def _note_cell(symmetry: Symmetry, vectors: FloatArray, notes: list[str]) -> None:
@@ -176,24 +186,22 @@ def _from_operations(
 ) -> Symmetry:
     """The group of some operations, with its symbol where it is tabulated."""
     own = Symmetry("the operations", "", rotations, translations)
-    symbol = _symbol_of(own)
-    if not symbol:  # a group of the same axes serves, for what is asked of a symbol
-        turned = {r.tobytes() for r in rotations}
-        alike = (
-            g
-            for g in [*named, *_table()]
-            if {r.tobytes() for r in _of_group(g).rotations} == turned
-        )
-        symbol = next((g.xhm() for g in alike), "P 1")
-    return Symmetry("the operations", symbol, rotations, translations)
+    return replace(own, symbol=_symbol_of(own, named))
 
 
-def _symbol_of(symmetry: Symmetry) -> str:
-    for group in _table():
-        known = _of_group(group)
-        if len(known) == len(symmetry) and known.keys == symmetry.keys:
+def _symbol_of(symmetry: Symmetry, named: Sequence[gemmi.SpaceGroup]) -> str:
+    """Symbol of a group, in whatever place its origin is; or of one with the same rotations."""
+    turned = {r.tobytes() for r in symmetry.rotations}
+    alike = [
+        g for g in [*named, *_table()] if {r.tobytes() for r in _of_group(g).rotations} == turned
+    ]
+    for group in alike:
+        if _of_group(group).keys == symmetry.keys:
             return str(group.xhm())
-    return ""
+    for group in alike:
+        if _of_group(group).is_moved(symmetry):
+            return str(group.xhm())
+    return str(alike[0].xhm()) if alike else "P 1"
 
 
 @dataclass

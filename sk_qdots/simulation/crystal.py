@@ -9,6 +9,7 @@ parameter :math:`B_\mathrm{iso} = 8\pi^2 \langle u^2 \rangle`.
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache, reduce
@@ -295,7 +296,7 @@ class Crystal:
         path = Path(path)
         found = read_cif(path, block=block, primitive=primitive, ions=ions)
         try:
-            return cls(
+            crystal = cls(
                 name=name or path.stem,
                 vectors=found.vectors,
                 sublattices=found.sublattices,
@@ -305,6 +306,9 @@ class Crystal:
             )
         except ValueError as error:
             raise ValueError(f"{path}: {error}") from None
+        for note in found.notes:
+            warnings.warn(f"{path}: {note}", stacklevel=2)
+        return crystal
 
     def strained(self, strain: float | tuple[float, float, float]) -> Crystal:
         """Return the crystal stretched along its conventional axes.
