@@ -130,7 +130,7 @@ def _cell(block: Block) -> gemmi.UnitCell:
         told = list(dict.fromkeys(block.values(tag)))
         if not told:
             raise ValueError(f"the CIF has no unit cell ({tag} is missing)")
-        found = [number_and_deviation(text) for text in told]
+        found = [number_and_deviation(text.rstrip(",;")) for text in told]
         numbers = {f[0] for f in found if f is not None}
         if None in found or len(numbers) > 1 or not lowest < min(numbers) < highest:
             also = " and ".join(text[:30] for text in told)

@@ -17,7 +17,7 @@ from functools import cached_property
 import numpy as np
 
 from .._typing import FloatArray
-from ._cif_sites import Site
+from ._cif_sites import GROUPS_LEFT_OUT, Site
 from ._cif_text import Block, number_and_deviation
 from ._contacts import contacts
 from ._orbits import Orbit, Symmetry
@@ -31,8 +31,8 @@ _COUNTS = 0.03  # relative; refined occupancies differ so much from a formula
 _DENSITY = 0.03
 _VOLUME = 0.02
 _CLEARLY = 0.1  # of the logarithm of a ratio; readings that fit worse by more are left out
-_MOST_ATOMS = 40_000  # of a cell
-_MOST_ORBITS = 20_000  # sites times settings
+_MOST_ATOMS = 20_000  # of a cell
+_MOST_ORBITS = 15_000  # sites times settings
 _MOST_CROWDED, _MOST_SIMPLE = 5.0, 200  # places in an Angstrom^3; in however small a cell
 _CROWDED = 0.5  # of the sum of two covalent radii; no two atoms are nearer
 _LOOKED_AT = 2.6  # Angstrom; half of the sum of the largest radii
@@ -127,11 +127,14 @@ class Reading:
     vectors : ndarray of shape (3, 3)
         Of the cell.
     sites : sequence of Site
+    hydrogen : float, default=0.0
+        Atoms of it in the cell that the formula has and no site; found by the checks.
     """
 
     symmetry: Symmetry
     vectors: FloatArray
     sites: Sequence[Site]
+    hydrogen: float = 0.0
 
     @property
     def orbits(self) -> list[Orbit]:
@@ -161,7 +164,9 @@ class Reading:
             return orbits, misfits
         # Some programs count images in the cell, some those of a node, some the operations
         # that leave the site where it is: what fits most sites is meant.
-        n, nodes = len(self.symmetry), len(self.symmetry.centring)
+        n, nodes = len(self.symmetry), float(len(self.symmetry.centring))
+        if self.symmetry.symbol.endswith(":R"):  # counted on hexagonal axes
+            nodes /= 3.0
         counted = {
             what: [round(_counted(orbits[k], what, nodes)) == round(m) for k, m in told]
             for what in ("cell", "node", "order")
@@ -296,7 +301,7 @@ class Reading:
         """What the file says and the reading does not, with both numbers."""
         found = []
         expected = _expected(self.counts, facts)
-        lacking = 0.0
+        lacking = self.hydrogen = 0.0
         if expected:
             slack = facts.rounding * sum(expected.values()) / sum(facts.formula.values())
             elements = sorted({*expected, *self.counts})
@@ -307,11 +312,8 @@ class Reading:
                 > _COUNTS * expected.get(e, 0.0) + slack + 1e-6
             ]
             lacking = expected.get("H", 0.0) - self.counts.get("H", 0.0)
-            if wrong == ["H"] and "H" not in self.counts:
-                found.append(
-                    f"formula {_formula(expected)} in the cell, of which the sites lack H"
-                    f"{expected['H']:.3g}"
-                )
+            if wrong == ["H"] and lacking > 0:
+                self.hydrogen = lacking
             elif wrong:
                 told = f"formula {_formula(facts.formula)}"
                 told = f"formula x Z {_formula(expected)}" if facts.units else told
@@ -323,12 +325,12 @@ class Reading:
         if facts.volume and abs(self.volume - facts.volume) > _VOLUME * facts.volume:
             found.append(f"cell volume {facts.volume:.6g} A^3, where it is {self.volume:.6g}")
         if self.misfits:
-            told = [f"{n} {m:g}, where it is {f:g}" for n, m, f in self.misfits]
-            found.append(f"multiplicity of {listed(told, '; ')}")
+            wrong_sites = [f"{n} {m:g}, where it is {f:g}" for n, m, f in self.misfits]
+            found.append(f"multiplicity of {listed(wrong_sites, '; ')}")
         return found
 
 
-def _counted(orbit: Orbit, what: str, nodes: int) -> float:
+def _counted(orbit: Orbit, what: str, nodes: float) -> float:
     """What a file may call the multiplicity of a site."""
     if what == "order":
         return float(orbit.order)
@@ -361,6 +363,12 @@ def chosen_reading(
         notes.append(
             f"the file contradicts itself: it says {listed(contradictions, '; ')}; check space "
             "group, sites and occupancies"
+        )
+    if reading.hydrogen:
+        notes[:] = [note for note in notes if not note.startswith(GROUPS_LEFT_OUT)]
+        notes.append(
+            f"no site holds H{reading.hydrogen:.3g} that the formula has in the cell; it is left "
+            "out, and scatters little"
         )
     if settings.conflict:
         notes.append(f"{settings.conflict}; {reading.symmetry.name} is taken")
@@ -464,4 +472,4 @@ def _mass(counts: Mapping[str, float]) -> float:
 
 
 def _formula(counts: Mapping[str, float]) -> str:
-    return " ".join(f"{e}{round(n, 2):g}" for e, n in sorted(counts.items()))
+    return " ".join(f"{e}{n:.4g}" for e, n in sorted(counts.items()))

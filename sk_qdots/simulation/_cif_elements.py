@@ -96,7 +96,7 @@ def element_of_label(
     letters = match[1]
     plain = re.sub(r"[^A-Z0-9]", "", label[match.start(1) :].upper())
     known = formula or ()
-    if letters.upper() in ("WAT", "WATER") or re.match("H2O|OH2|HOH|D2O", plain):
+    if letters.upper().startswith("WAT") or re.match("H2O|OH2|HOH|D2O", plain):
         return "O", True, False
     if re.match("NH[2-4]|ND4", plain) and not (known and "N" not in known):
         return "N", True, False

@@ -15,7 +15,9 @@ from ._cif_text import Block, Loop, number_and_deviation
 from .scattering_factors import tabulated_ions
 from .sites import TOLERATED, listed
 
-__all__ = ["Site", "read_sites"]
+__all__ = ["GROUPS_LEFT_OUT", "Site", "read_sites"]
+
+GROUPS_LEFT_OUT = "of water, hydroxyl and such groups the hydrogen is left out"
 
 _THIRD = 2e-4  # a coordinate this near to a third or a sixth is one, printed with few digits
 _DEFAULT_B = 1.0  # Angstrom^2, where a CIF gives none
@@ -23,7 +25,7 @@ _LEAST_B, _LARGEST_B = 0.05, 15.0  # Angstrom^2; beyond them U and B may be mixe
 _IMPOSSIBLE_B = 100.0  # Angstrom^2; atoms displaced by more than 1 Angstrom
 _DISAGREEING = 2.0  # times; two displacement parameters of one site
 _DOUBTED_OCCUPANCY = 1.2  # that a standard deviation may excuse
-_MOST_SITES = 40_000
+_MOST_SITES = 20_000
 _MOST_NAMED = 12  # labels in a message
 _EIGHT_PI2 = 8.0 * math.pi**2
 _AXES = ("x", "y", "z")
@@ -81,7 +83,7 @@ def read_sites(
     for row, (element, charge), b_iso in zip(rows, elements, displacements, strict=True):
         label = row["label"]
         occupancy, deviation = _occupancy(row, label)
-        if occupancy > TOLERATED and occupancy - 3.0 * deviation <= 1.0:
+        if TOLERATED < occupancy <= min(1.0 + 3.0 * deviation, _DOUBTED_OCCUPANCY):
             excused.append(f"{label} ({occupancy:g})")
             occupancy = 1.0
         if not 0.0 <= occupancy <= TOLERATED:
@@ -228,7 +230,7 @@ def _elements(
         notes.append(f"the element is guessed from the label: {told}; add _atom_site_type_symbol")
     if hydrogen:
         where = listed(list(dict.fromkeys(hydrogen)))
-        notes.append(f"of water, hydroxyl and such groups the hydrogen is left out: {where}")
+        notes.append(f"{GROUPS_LEFT_OUT}: {where}")
     return found
 
 

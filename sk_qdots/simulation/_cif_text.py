@@ -15,7 +15,8 @@ from pathlib import Path
 __all__ = ["Block", "Loop", "number_and_deviation", "read_blocks"]
 
 _MOST_BYTES = 32 * 2**20
-_MOST_WORDS = 3_000_000
+_MOST_WORDS = 1_000_000
+_MOST_SHARING = 200  # blocks that have what stands under global_
 _LONGEST_QUOTE = 2048  # characters of a line, which CIF 1.1 allows
 _KEPT = (
     *("_atom_", "_cell_", "_space_group_", "_symmetry_", "_chemical_", "_exptl_", "_publ_author"),
@@ -115,21 +116,22 @@ def read_blocks(path: Path) -> list[Block]:
         text = _decoded(path.read_bytes())
     except OSError as error:
         raise ValueError(f"{path}: {error.strerror or error}") from None
-    blocks: list[Block] = []
+    blocks: dict[str, Block] = {}
+    again: dict[str, int] = {}  # by name, how often
     try:
         for block in _blocks(text):
-            names = [b.name for b in blocks]
-            name, again = block.name, 2
-            while block.name in names:
-                block.name, again = f"{name}#{again}", again + 1
-            blocks.append(block)
+            name = block.name
+            while block.name in blocks:
+                again[name] = again.get(name, 1) + 1
+                block.name = f"{name}#{again[name]}"
+            blocks[block.name] = block
     except _TooManyWordsError:
         raise ValueError(
             f"{path}: more than {_MOST_WORDS} values; take the structure out of it"
         ) from None
-    if not any(b.pairs or b.loops for b in blocks):
+    if not any(b.pairs or b.loops for b in blocks.values()):
         raise ValueError(f"{path}: not readable as a CIF: it has no data (_tag value)")
-    return blocks
+    return list(blocks.values())
 
 
 def number_and_deviation(text: str) -> tuple[float, float] | None:
@@ -194,8 +196,7 @@ def _words(text: str) -> Iterator[tuple[str, bool, int]]:
             continue
         word = found[2]
         if opening in "\u2018\u2019\u201c\u201d\u00b4`":  # quotes of a word processor
-            closing = text.find("\n", start)
-            rest = text[start : closing if closing >= 0 else end].translate(_CURLY)
+            rest = text[start : start + _LONGEST_QUOTE].partition("\n")[0].translate(_CURLY)
             mark = "'" if rest[0] in "'`" else '"'
             close = rest.find(mark, 1)
             if close > 0:
@@ -277,7 +278,7 @@ class _Reader:
         if not tags or self._in_frame or not any(t.startswith(_KEPT) for t in tags):
             return
         if any(t.endswith(("_pos_as_xyz", "_operation_xyz")) for t in tags):
-            values = _joined_operations(values)
+            values = _joined_operations(values, lines)
         rest = len(values) % len(tags)
         broken = rest > 0
         if rest and _is_remark(values[-rest:], lines, len(values) - rest):
@@ -290,11 +291,11 @@ class _Reader:
 
     def finished(self) -> list[Block]:
         self._close()
-        for block in self._blocks if self._global is not None else []:
-            if block is not self._global:
-                for tag, value in self._global.pairs.items():  # type: ignore[union-attr]
-                    block.pairs.setdefault(tag, value)
-                block.loops += self._global.loops  # type: ignore[union-attr]
+        shared = self._global
+        for block in self._blocks[:_MOST_SHARING] if shared is not None else []:
+            if shared is not None and block is not shared:
+                block.pairs = shared.pairs | block.pairs
+                block.loops += shared.loops
         return [b for b in self._blocks if b.name != "" or b.pairs or b.loops]
 
 
@@ -304,21 +305,22 @@ def _is_remark(rest: Sequence[str | None], lines: Sequence[int], start: int) -> 
     return own and not any(v is not None and number_and_deviation(v) for v in rest)
 
 
-def _joined_operations(values: Sequence[str | None]) -> list[str | None]:
+def _joined_operations(values: Sequence[str | None], lines: Sequence[int]) -> list[str | None]:
     """Operations that were written with blanks and without quotes, such as ``x, y, z``."""
     joined: list[str | None] = []
-    for value in values:
-        last = joined[-1] if joined else None
+    before = -1
+    for value, line in zip(values, lines, strict=True):
+        last = joined[-1] if joined and line == before else None
         if value and last and _goes_on(last, value):
             joined[-1] = last + value
         else:
             joined.append(value)
+        before = line
     return joined
 
 
 def _goes_on(operation: str, value: str) -> bool:
-    """Whether a word is more of an operation."""
+    """Whether a word of the same line is more of an operation."""
     if not any(axis in operation.lower() for axis in "xyz"):
         return False
-    begun = value[0] == "-" and (operation.count(",") < 2 or value == "-")
-    return operation[-1] in ",+-*/" or value[0] in ",+*/" or begun
+    return operation[-1] in ",+-*/" or value[0] in ",+-*/"
