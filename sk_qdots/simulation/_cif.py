@@ -133,7 +133,7 @@ def _cell(block: Block) -> gemmi.UnitCell:
         found = [number_and_deviation(text.rstrip(",;")) for text in told]
         numbers = {f[0] for f in found if f is not None}
         if None in found or len(numbers) > 1 or not lowest < min(numbers) < highest:
-            also = " and ".join(text[:30] for text in told)
+            also = " and ".join(text[:30] for text in told[:3])
             unit = "Angstrom" if tag in _LENGTHS else "degrees"
             raise ValueError(f"the unit cell cannot be: {tag} is {also}; give it in {unit}")
         values.append(numbers.pop())

@@ -27,6 +27,7 @@ _DISAGREEING = 2.0  # times; two displacement parameters of one site
 _DOUBTED_OCCUPANCY = 1.2  # that a standard deviation may excuse
 _MOST_SITES = 20_000
 _MOST_NAMED = 12  # labels in a message
+_LONGEST_LABEL = 60  # characters
 _EIGHT_PI2 = 8.0 * math.pi**2
 _AXES = ("x", "y", "z")
 _COORDINATES = tuple(f"_atom_site_fract_{axis}" for axis in _AXES)
@@ -137,7 +138,8 @@ def _rows(block: Block, notes: list[str]) -> list[_Row]:
         notes.append(f"left out behind the sites: {' '.join(rows.pop().values())[:60]!r}")
     kept, unplaced, vacant = [], [], []
     for k, row in enumerate(rows):
-        row.setdefault("label", row.get("type_symbol", f"number {k + 1}"))
+        label = row.get("label", row.get("type_symbol", f"number {k + 1}"))
+        row["label"] = label[:_LONGEST_LABEL]
         if row.get("calc_flag", "").lower() in ("dum", "dummy"):
             continue
         if is_vacancy(row.get("type_symbol", row["label"])):
@@ -204,7 +206,7 @@ def _elements(
         told = row.get("type_symbol", "")
         if names_several(told) or (not told and names_several(label)):
             raise ValueError(
-                f"site {label} names several elements ({told or label}); give each a row with its "
+                f"site {label} names several elements ({(told or label)[:_LONGEST_LABEL]}); give each a row with its "
                 "occupancy"
             )
         typed = element_of_type(told) if told else None
@@ -352,7 +354,7 @@ def _tensors(block: Block, rows: Sequence[_Row], vectors: FloatArray) -> list[fl
         labels = loop.columns.get("_atom_site_aniso_label", [])
         for label, row in zip(labels, _of_loop(loop), strict=True):
             if label is not None:
-                told[label].append(_equivalent(row, vectors))
+                told[label[:_LONGEST_LABEL]].append(_equivalent(row, vectors))
     for label in list(told):  # VESTA marks the symmetry
         told.setdefault(label.partition("^")[0], told[label])
     seen: dict[str, int] = defaultdict(int)

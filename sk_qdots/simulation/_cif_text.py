@@ -17,17 +17,19 @@ __all__ = ["Block", "Loop", "number_and_deviation", "read_blocks"]
 _MOST_BYTES = 32 * 2**20
 _MOST_WORDS = 1_000_000
 _MOST_SHARING = 200  # blocks that have what stands under global_
-_LONGEST_QUOTE = 2048  # characters of a line, which CIF 1.1 allows
+_LONGEST_OPERATION = 100  # characters
+_LONGEST_NAME = 75  # characters of a block's name, which CIF 1.1 allows
 _KEPT = (
     *("_atom_", "_cell_", "_space_group_", "_symmetry_", "_chemical_", "_exptl_", "_publ_author"),
     *("_journal_", "_citation_", "_geom_type", "_modulation"),
 )
-_WORD = re.compile(
-    r"\s*(?:\#[^\n]*\s*)*"
-    rf"(?:('[^\n]{{0,{_LONGEST_QUOTE}}}?'(?=\s|\Z)|\"[^\n]{{0,{_LONGEST_QUOTE}}}?\"(?=\s|\Z))"
-    r"|(\S+))"
-)
-_TRIPLE = re.compile(r"'''(.*?)'''|\"\"\"(.*?)\"\"\"", re.DOTALL)
+_WORD = re.compile(r"\s*(?:\#[^\n]*\s*)*(\S+)")
+_CLOSING = {mark: re.compile(rf"{mark}(?=\s|\Z)") for mark in "'\""}
+_OPENING = {mark: mark for mark in "'\""} | {
+    "\u2018": "\u2019",
+    "\u201c": "\u201d",
+    "\u2019": "\u2019",
+}
 _CURLY = str.maketrans(
     {"\u2018": "'", "\u2019": "'", "\u201c": '"', "\u201d": '"', "\u00b4": "'", "\u2212": "-"}
 )
@@ -172,11 +174,12 @@ class _TooManyWordsError(Exception):
 def _words(text: str) -> Iterator[tuple[str, bool, int]]:
     """Words of a text, whether each was quoted, and the number of its line."""
     place, end, line, counted = 0, len(text), 0, 0
+    unclosed: dict[str, int] = {}  # up to where a quote is known not to close
     for _ in range(_MOST_WORDS):
         found = _WORD.match(text, place)
         if found is None:
             return
-        start = found.start(1) if found[1] is not None else found.start(2)
+        start, place = found.start(1), found.end()
         line, counted = line + text.count("\n", counted, start), start
         opening = text[start]
         if opening == ";" and (start == 0 or text[start - 1] == "\n"):
@@ -185,26 +188,38 @@ def _words(text: str) -> Iterator[tuple[str, bool, int]]:
             yield text[start + 1 : close], True, line
             place = min(close + 2, end)
             continue
-        triple = _TRIPLE.match(text, start) if text[start : start + 3] in ("'''", '"""') else None
-        if triple is not None:
-            yield triple[1] if triple[1] is not None else triple[2], True, line
-            place = triple.end()
-            continue
-        place = found.end()
-        if found[1] is not None:
-            yield found[1][1:-1], True, line
-            continue
-        word = found[2]
-        if opening in "\u2018\u2019\u201c\u201d\u00b4`":  # quotes of a word processor
-            rest = text[start : start + _LONGEST_QUOTE].partition("\n")[0].translate(_CURLY)
-            mark = "'" if rest[0] in "'`" else '"'
-            close = rest.find(mark, 1)
-            if close > 0:
-                yield rest[1:close], True, line
-                place = start + close + 1
-                continue
-        yield word.translate(_CURLY), False, line
+        closed = _closed(text, start, opening, unclosed) if opening in _OPENING else None
+        if closed is None:
+            yield found[1].translate(_CURLY), False, line
+        else:
+            yield text[closed[0] : closed[1]], True, line
+            place = closed[2]
     raise _TooManyWordsError
+
+
+def _closed(
+    text: str, start: int, opening: str, unclosed: dict[str, int]
+) -> tuple[int, int, int] | None:
+    """Where a quoted word begins and ends, and what is behind it; None for no quote."""
+    triple = 3 * opening
+    if opening in _CLOSING and text.startswith(triple, start) and start >= unclosed.get(triple, 0):
+        close = text.find(triple, start + 3)
+        if close >= 0:
+            return start + 3, close, close + 3
+        unclosed[triple] = len(text)
+    if start < unclosed.get(opening, 0):
+        return None
+    newline = text.find("\n", start)
+    newline = len(text) if newline < 0 else newline
+    if opening in _CLOSING:
+        match = _CLOSING[opening].search(text, start + 1, newline)
+        close = match.start() if match is not None else -1
+    else:  # of a word processor
+        close = text.find(_OPENING[opening], start + 1, newline)
+    if close < 0:
+        unclosed[opening] = newline
+        return None
+    return start + 1, close, close + 1
 
 
 def _blocks(text: str) -> Iterator[Block]:
@@ -232,7 +247,7 @@ class _Reader:
         if lower.startswith("data_"):
             self._close()
             self._in_frame = False
-            self._blocks.append(Block(word[5:]))
+            self._blocks.append(Block(word[5:][:_LONGEST_NAME]))
         elif lower == "global_":
             self._close()
             self._global = Block("global_")
@@ -251,7 +266,9 @@ class _Reader:
                 self._close()
                 self._tag = tag
         else:
-            self._take_value(word if quoted or word not in ("?", ".") else None, line)
+            self._take_value(
+                " ".join(word.split()) if quoted or word not in ("?", ".") else None, line
+            )
 
     def _take_value(self, value: str | None, line: int) -> None:
         if self._tags:
@@ -321,6 +338,6 @@ def _joined_operations(values: Sequence[str | None], lines: Sequence[int]) -> li
 
 def _goes_on(operation: str, value: str) -> bool:
     """Whether a word of the same line is more of an operation."""
-    if not any(axis in operation.lower() for axis in "xyz"):
+    if len(operation) > _LONGEST_OPERATION or not re.search("[xyzXYZ]", operation):
         return False
     return operation[-1] in ",+-*/" or value[0] in ",+-*/"

@@ -257,7 +257,9 @@ def _tabulated_settings(block: Block, vectors: FloatArray) -> _Tabulated:
 
 
 def _said(stated: dict[str, str]) -> str:
-    return ", ".join(f"{_as_written(tag)} {value!r}" for tag, value in stated.items())
+    return ", ".join(
+        f"{_as_written(tag)} {value[:_LONGEST_SYMBOL]!r}" for tag, value in stated.items()
+    )
 
 
 def _as_written(tag: str) -> str:
