@@ -205,8 +205,9 @@ def _elements(
     for row, label in zip(rows, labels, strict=True):
         told = row.get("type_symbol", "")
         if names_several(told) or (not told and names_several(label)):
+            several = (told or label)[:_LONGEST_LABEL]
             raise ValueError(
-                f"site {label} names several elements ({(told or label)[:_LONGEST_LABEL]}); give each a row with its "
+                f"site {label} names several elements ({several}); give each a row with its "
                 "occupancy"
             )
         typed = element_of_type(told) if told else None

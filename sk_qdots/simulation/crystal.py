@@ -234,7 +234,8 @@ class Crystal:
         name : str, optional
             Name of the crystal; the file's stem by default.
         block : str, optional
-            Data block to read, where several hold a crystal.
+            Data block to read, where several hold a crystal; of those with one name the
+            second is ``name#2``.
         primitive : bool, default=True
             Whether a node is a primitive cell, or else the conventional cell.
         ions : bool, default=False
@@ -246,21 +247,29 @@ class Crystal:
         Crystal
             Among the equivalent translations of each atom, the one nearest to
             the first atom is taken: the compact choice. Coordinates within
-            2e-4 of a third or a sixth are taken to be that fraction.
+            2e-4 of a third or a sixth are taken to be that fraction. Its space
+            group is that of the file's own operations where they form a group,
+            else that of its symbols and number, in the setting that agrees with
+            formula, Z, density and multiplicities.
 
         Raises
         ------
         ValueError
-            If the file cannot be read as a CIF, has no cell or no atoms, an
-            element is unknown, an occupancy is negative, or the occupancies of one
-            place, of all elements, add up to more than 1.02.
+            If the file cannot be read as a CIF, has no cell or no atoms, several blocks
+            hold a crystal, coordinates are missing, an element is unknown, the space group
+            is not known, does not fit the cell or may be read in several ways that differ,
+            the structure is modulated, an occupancy is negative, the occupancies of one
+            place, of all elements, add up to more than 1.02, or B is above 100 Angstrom^2.
 
         Warns
         -----
         UserWarning
             Where an atom has no displacement parameter (B = 1 Angstrom^2 is
-            taken), where an ion's form factor is not tabulated (the neutral atom
-            is taken), where the space group is not known (P 1 is taken), and where
+            taken), one outside of 0.05 to 15 Angstrom^2, or two that do not agree; where an
+            ion's form factor is not tabulated (the neutral atom
+            is taken); where the space group is not given (P 1 is taken), or what is said of
+            it does not agree; where formula, density, volume or multiplicities contradict the
+            atoms; where an element is guessed or hydrogen is left out; and where
             the occupancies of one place add up to more than 1.001 (they are scaled
             to 1, as they are below without a word).
 
