@@ -127,14 +127,11 @@ class Reading:
     vectors : ndarray of shape (3, 3)
         Of the cell.
     sites : sequence of Site
-    hydrogen : float, default=0.0
-        Atoms of it in the cell that the formula has and no site; found by the checks.
     """
 
     symmetry: Symmetry
     vectors: FloatArray
     sites: Sequence[Site]
-    hydrogen: float = 0.0
 
     @property
     def orbits(self) -> list[Orbit]:
@@ -297,29 +294,35 @@ class Reading:
             total += abs(math.log(self.density / facts.density))
         return total
 
-    def contradictions(self, facts: Facts) -> list[str]:
-        """What the file says and the reading does not, with both numbers."""
-        found = []
+    def lacking_hydrogen(self, facts: Facts) -> float:
+        """Hydrogen in the cell that the formula has and the sites have not, if it is all."""
+        lacking = _expected(self.counts, facts).get("H", 0.0) - self.counts.get("H", 0.0)
+        return lacking if lacking > 0 and self._differing(facts) == ["H"] else 0.0
+
+    def _differing(self, facts: Facts) -> list[str]:
+        """Elements of which the cell holds more or less than the formula says."""
         expected = _expected(self.counts, facts)
-        lacking = self.hydrogen = 0.0
-        if expected:
-            slack = facts.rounding * sum(expected.values()) / sum(facts.formula.values())
-            elements = sorted({*expected, *self.counts})
-            wrong = [
-                e
-                for e in elements
-                if abs(self.counts.get(e, 0.0) - expected.get(e, 0.0))
-                > _COUNTS * expected.get(e, 0.0) + slack + 1e-6
-            ]
-            lacking = expected.get("H", 0.0) - self.counts.get("H", 0.0)
-            if wrong == ["H"] and lacking > 0:
-                self.hydrogen = lacking
-            elif wrong:
-                told = f"formula {_formula(facts.formula)}"
-                told = f"formula x Z {_formula(expected)}" if facts.units else told
-                found.append(f"{told}, where the atoms in the cell are {_formula(self.counts)}")
+        if not expected:
+            return []
+        slack = facts.rounding * sum(expected.values()) / sum(facts.formula.values()) + 1e-6
+        return [
+            e
+            for e in sorted({*expected, *self.counts})
+            if abs(self.counts.get(e, 0.0) - expected.get(e, 0.0))
+            > _COUNTS * expected.get(e, 0.0) + slack
+        ]
+
+    def contradictions(self, facts: Facts) -> list[str]:
+        """What the file says and the reading does not, with both numbers; but for hydrogen."""
+        found = []
+        lacking = self.lacking_hydrogen(facts)
+        if self._differing(facts) and not lacking:
+            told = f"formula {_formula(facts.formula)}"
+            if facts.units:
+                told = f"formula x Z {_formula(_expected(self.counts, facts))}"
+            found.append(f"{told}, where the atoms in the cell are {_formula(self.counts)}")
         if facts.density:
-            mass = _DALTON * max(lacking, 0.0) * _mass({"H": 1.0}) / self.volume
+            mass = _DALTON * lacking * _mass({"H": 1.0}) / self.volume
             if abs(self.density + mass - facts.density) > _DENSITY * facts.density + 0.006:
                 found.append(f"density {facts.density:.4g} g/cm^3, where it is {self.density:.4g}")
         if facts.volume and abs(self.volume - facts.volume) > _VOLUME * facts.volume:
@@ -364,10 +367,11 @@ def chosen_reading(
             f"the file contradicts itself: it says {listed(contradictions, '; ')}; check space "
             "group, sites and occupancies"
         )
-    if reading.hydrogen:
+    hydrogen = reading.lacking_hydrogen(facts)
+    if hydrogen:
         notes[:] = [note for note in notes if not note.startswith(GROUPS_LEFT_OUT)]
         notes.append(
-            f"no site holds H{reading.hydrogen:.3g} that the formula has in the cell; it is left "
+            f"no site holds H{hydrogen:.3g} that the formula has in the cell; it is left "
             "out, and scatters little"
         )
     if settings.conflict:

@@ -145,14 +145,17 @@ def test_operations_that_form_no_group(read, wrong):
         read(quartz(operations))
 
 
-def test_centrings_of_any_kind(read):
+def test_centrings_of_any_kind(read, tmp_path):
     shifts = [f"x+{k}/5,y+{2 * k}/5,z" for k in range(5)]
     text = cif(["Na 0 0 0 .01"], cell=(9, 9, 4, 90, 90, 90), operations=shifts)
     found, _, crystal = read(text)
     assert found == {"Na": 5}
     assert crystal.cell_volume == pytest.approx(324)
-    reduced = Crystal("r", tuple(map(tuple, crystal.lattice.tolist())), crystal.sublattices)
-    assert reduced.shortest_distance("Na", "Na") == pytest.approx(4.0)
+    node = Crystal.from_cif(tmp_path / "made.cif")
+    assert len(node.sublattices) == 1 and node.cell_volume == pytest.approx(324 / 5)
+    # Rows 1.8 Angstrom along a and 3.6 along b from each other.
+    assert node.shortest_distance("Na", "Na") == pytest.approx(4.0)
+    np.testing.assert_allclose(node.conventional, np.diag([9.0, 9.0, 4.0]), atol=1e-9)
 
 
 @pytest.mark.parametrize("symbol", ["Fd-3m", "F d -3 m", "Fd3m", "F d -3 m (227)", "F_d_-3_m"])
