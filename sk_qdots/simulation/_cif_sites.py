@@ -80,6 +80,7 @@ def read_sites(
     rows = _rows(block, notes)
     elements = _elements(rows, formula, notes)
     displacements = _displacements(block, rows, vectors, notes)
+    edges = np.linalg.norm(vectors, axis=1).tolist()
     sites, excused, neutral = [], [], set()
     for row, (element, charge), b_iso in zip(rows, elements, displacements, strict=True):
         label = row["label"]
@@ -92,7 +93,7 @@ def read_sites(
         if charge and ions and charge not in tabulated_ions(element):
             neutral.add(f"{element}{abs(charge)}{'+' if charge > 0 else '-'}")
             charge = 0
-        fractions, resolution = _coordinates(row, vectors)
+        fractions, resolution = _coordinates(row, edges)
         multiplicity = _multiplicity(row)
         kept = charge if ions else 0
         sites.append(
@@ -247,10 +248,10 @@ def _occupancy(row: _Row, label: str) -> tuple[float, float]:
     return round(found[0], 9), found[1]
 
 
-def _coordinates(row: _Row, vectors: FloatArray) -> tuple[tuple[float, float, float], float]:
+def _coordinates(row: _Row, edges: Sequence[float]) -> tuple[tuple[float, float, float], float]:
     """Fractions, and how far their last digits reach."""
     values, reach = [], 0.0
-    for axis, vector in zip(_AXES, vectors, strict=True):
+    for axis, edge in zip(_AXES, edges, strict=True):
         text = row.get(f"fract_{axis}")
         found = number_and_deviation(text) if text is not None else None
         if text is None or found is None or not abs(found[0]) < 1e6:
@@ -261,7 +262,7 @@ def _coordinates(row: _Row, vectors: FloatArray) -> tuple[tuple[float, float, fl
         values.append(sixth if abs(value - sixth) < _THIRD else value)
         if abs(24.0 * value - round(24.0 * value)) > 1e-9:
             decimals = len(text.partition("(")[0].strip().partition(".")[2])
-            reach = max(reach, 10.0**-decimals * float(np.linalg.norm(vector)))
+            reach = max(reach, 10.0**-decimals * edge)
     x, y, z = values
     return (x, y, z), reach
 

@@ -336,6 +336,8 @@ def _closure(
 
 def _different(images: FloatArray, inverse: FloatArray, number: int) -> FloatArray:
     """One of the images that differ by translations between nodes, in the order they have."""
+    if len(images) == number:
+        return images
     places = (images @ inverse) % 1.0
     shifted = np.round((places + 0.318309886) / _SAME).astype(np.int64) % round(1.0 / _SAME)
     first = np.sort(np.unique(shifted, axis=0, return_index=True)[1])

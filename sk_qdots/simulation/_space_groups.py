@@ -95,7 +95,7 @@ def possible_settings(block: Block, vectors: FloatArray, notes: list[str]) -> Se
     problem = ""
     others = _tabulated_settings(block, vectors)
     for texts in _operation_lists(block):
-        found = operations_from_text(texts)
+        found = operations_from_text(texts) if texts else "their list is cut short"
         if isinstance(found, str):
             problem = problem or f"the symmetry operations cannot be used ({found})"
             continue
@@ -159,13 +159,16 @@ def _cell_text(vectors: FloatArray) -> str:
 
 
 def _operation_lists(block: Block) -> list[list[str]]:
-    """Lists of operations that a CIF has, under the new tag and the old one."""
-    lists = [block.values(tag) for tag in _OPERATIONS]
+    """Lists of operations that a CIF has, under any tag; one that is cut short is empty."""
+    lists = []
+    for tag in _OPERATIONS:
+        cut = any(o.broken for o in block.loops if tag in o.columns)
+        lists += [[]] if cut else [texts] if (texts := block.values(tag)) else []
     magnetic = block.values(_MAGNETIC)
     centred = block.values(_MAGNETIC_CENTRING)
     if magnetic:
         lists.append(_products(magnetic, centred))
-    return [texts for texts in lists if texts]
+    return lists
 
 
 def _products(operations: Sequence[str], centrings: Sequence[str]) -> list[str]:
@@ -225,6 +228,13 @@ def _tabulated_settings(block: Block, vectors: FloatArray) -> _Tabulated:
     hall = [g for t in _HALL if t in stated for g in _settings_of_hall(stated[t])][:1]
     number = next((_settings_of_number(stated[t]) for t in _NUMBERS if t in stated), [])
     named = [t for t in (*_SYMBOLS, *_HALL) if t in stated]
+    for tag in stated:
+        told = {re.sub(r"[\s_]", "", v).lower(): v for v in block.values(tag)}
+        if len(told) > 1:
+            notes.append(
+                f"{_as_written(tag)} is told as {listed([repr(v[:30]) for v in told.values()])}; "
+                "the first is taken"
+            )
     said = {t: v for t, v in stated.items() if t not in ("_space_group_name_h-m_full",)}
     if not symbol and not hall:
         if named and number:

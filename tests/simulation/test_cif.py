@@ -145,6 +145,25 @@ def test_operations_that_form_no_group(read, wrong):
         read(quartz(operations))
 
 
+def test_operations_that_are_cut_short(read):
+    rows = [f"{k} '{o}'" for k, o in enumerate(OPERATIONS[:3], 1)]
+    operations = loop(["_space_group_symop_id", NEW], [*rows, "4"])
+    text = quartz((), pairs={SYMBOL: "P 32 2 1"}).replace("loop_", operations + "loop_", 1)
+    found, messages, _ = read(text)
+    assert found == {"Si": 6, "O": 6}
+    assert len(messages) == 1 and "(their list is cut short)" in messages[0]
+
+
+def test_a_symbol_that_is_told_twice(read):
+    def twice(other):
+        return rocksalt().replace("loop_", f"{SYMBOL} '{other}'\nloop_", 1)
+
+    assert read(twice("Fm-3m"))[:2] == (NA4CL4, [])
+    found, messages, _ = read(twice("P m -3 m"))
+    assert found == NA4CL4
+    assert messages == [f"{SYMBOL} is told as 'F m -3 m' and 'P m -3 m'; the first is taken"]
+
+
 def test_centrings_of_any_kind(read, tmp_path):
     shifts = [f"x+{k}/5,y+{2 * k}/5,z" for k in range(5)]
     text = cif(["Na 0 0 0 .01"], cell=(9, 9, 4, 90, 90, 90), operations=shifts)
