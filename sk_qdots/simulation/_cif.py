@@ -15,10 +15,19 @@ from .._typing import FloatArray
 from ._cif_checks import Facts, Reading, chosen_reading
 from ._cif_sites import Site, read_sites
 from ._cif_text import Block, number_and_deviation, read_blocks
-from ._contacts import shortest_vectors
+from ._contacts import contacts, shortest_vectors
 from ._orbits import PARTS, Symmetry
 from ._space_groups import possible_settings, refuse_modulated
-from .sites import NEIGHBOURS, OVERFULL, TOLERATED, Places, Sublattice, listed
+from .sites import (
+    LONGEST_CONTACT,
+    NEIGHBOURS,
+    OVERFULL,
+    TOLERATED,
+    Places,
+    Sublattice,
+    contact_distance,
+    listed,
+)
 
 if TYPE_CHECKING:
     import gemmi
@@ -31,6 +40,7 @@ _LENGTHS = ("_cell_length_a", "_cell_length_b", "_cell_length_c")
 _ANGLES = ("_cell_angle_alpha", "_cell_angle_beta", "_cell_angle_gamma")
 _SHORTEST_EDGE, _LONGEST_EDGE = 0.1, 1e4  # Angstrom
 _SITE_TAGS = ("_atom_site_label", "_atom_site_type_symbol", "_atom_site_fract_x")
+_NEARLY_FULL = 0.98  # occupancy; a pair of more is no pair of alternatives
 _MOST_BLOCKS = 20  # that a message names
 
 _Vectors = tuple[tuple[float, float, float], ...]
@@ -188,6 +198,8 @@ def _sublattices(reading: Reading, vectors: FloatArray, notes: list[str]) -> tup
     members = [[placed[m][0] for m in shared] for shared in shares.values()]
     given = np.array([sum(sites[s].occupancy for s in shared) for shared in members])
     occupancies = _occupancies(Places(vectors, offsets, given), members, sites, notes)
+    first_sites = [sites[shared[0]] for shared in members]
+    occupancies = _of_alternatives(occupancies, vectors, offsets, first_sites, notes)
     sublattices = []
     for k, offset, occupancy in zip(shares, offsets.tolist(), occupancies, strict=True):
         element, charge, b_iso = _kind(sites[placed[k][0]])
@@ -218,6 +230,33 @@ def _occupancies(
             f"occupancies that add up to more than 1 are scaled to 1: {listed(list(scaled), '; ')}"
         )
     return [float(occupancy) for occupancy in places.scaled()]
+
+
+def _of_alternatives(
+    occupancies: list[float],
+    vectors: FloatArray,
+    offsets: FloatArray,
+    sites: Sequence[Site],
+    notes: list[str],
+) -> list[float]:
+    """Occupancies of atoms too near to be there together, scaled where they are nearly 1."""
+    if min(occupancies) > _NEARLY_FULL:
+        return occupancies
+    most = np.ones(len(occupancies))
+    scaled: dict[str, None] = {}
+    for block in contacts(vectors, offsets, LONGEST_CONTACT):
+        for k, j, distance in zip(*(part.tolist() for part in block), strict=True):
+            total = occupancies[k] + occupancies[j]
+            near = distance < contact_distance(sites[k].element, sites[j].element)
+            if near and OVERFULL < total <= TOLERATED:
+                most[[k, j]] = np.maximum(most[[k, j]], total)
+                scaled[f"{sites[j].label} and {sites[k].label} ({total:.4g})"] = None
+    if scaled:
+        notes.append(
+            "occupancies of alternatives that add up to more than 1 are scaled to 1: "
+            f"{listed(list(scaled), '; ')}"
+        )
+    return [float(o) for o in np.array(occupancies) / most]
 
 
 class _Found:

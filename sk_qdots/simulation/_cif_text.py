@@ -17,6 +17,7 @@ __all__ = ["Block", "Loop", "number_and_deviation", "read_blocks"]
 _MOST_BYTES = 32 * 2**20
 _MOST_WORDS = 1_000_000
 _MOST_SHARING = 200  # blocks that have what stands under global_
+_LARGEST = 1e15  # number that means something
 _LONGEST_OPERATION = 100  # characters
 _LONGEST_NAME = 75  # characters of a block's name, which CIF 1.1 allows
 _KEPT = (
@@ -137,7 +138,10 @@ def read_blocks(path: Path) -> list[Block]:
 
 
 def number_and_deviation(text: str) -> tuple[float, float] | None:
-    """A number with its standard deviation in parentheses (0 without one); None for no number."""
+    """A number with its standard deviation in parentheses (0 without one); None for no number.
+
+    Numbers of 1e15 or more are none.
+    """
     match = _NUMBER.match(text)
     if match is None:
         ratio = _RATIO.match(text)
@@ -147,7 +151,9 @@ def number_and_deviation(text: str) -> tuple[float, float] | None:
     digits = re.sub("[dD]", "e", match[1])
     mantissa, _, exponent = digits.lower().partition("e")
     decimals = len(mantissa.partition(".")[2]) - int(exponent or 0)
-    deviation = int(match[2]) * 10.0**-decimals if match[2] and abs(decimals) < 300 else 0.0
+    if not abs(float(digits)) < _LARGEST:
+        return None
+    deviation = int(match[2]) * 10.0**-decimals if match[2] and abs(decimals) < 30 else 0.0
     return float(digits), deviation
 
 

@@ -440,6 +440,23 @@ def test_occupancies(read, value, expected, told):
     assert [told in m for m in messages] == [True] if told else messages == []
 
 
+def test_alternatives_that_are_nearly_one_are_scaled(read):
+    columns = (*PLAIN, "U_iso_or_equiv", "occupancy")
+
+    def made(share):
+        sites = ["Pb 0 0 0 .01 1", "S1 .5 .5 .5 .01 0.5", f"S2 .5 .5 .62 .01 {share}"]
+        return read(cif(sites, cell=(6, 6, 6, 90, 90, 90), columns=columns, pairs={SYMBOL: "P 1"}))
+
+    assert made(0.5)[:2] == ({"Pb": 1, "S": 1}, [])
+    found, messages, _ = made(0.51)
+    assert found == pytest.approx({"Pb": 1, "S": 1})
+    assert messages == [
+        "occupancies of alternatives that add up to more than 1 are scaled to 1: S1 and S2 (1.01)"
+    ]
+    with pytest.raises(ValueError, match=r"S and S are 0\.72 Angstrom apart and filled to 1\.03"):
+        made(0.53)
+
+
 def test_occupancies_in_a_loop_of_their_own(read):
     more = loop(["_atom_site_label", "_atom_site_occupancy"], ["Na 0.5", "Cl 0.25"])
     assert read(rocksalt() + more)[0] == {"Na": 2, "Cl": 1}
