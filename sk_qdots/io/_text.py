@@ -110,10 +110,10 @@ def read_columns(source: str, lines: list[str], columns: Columns | None = None) 
     esd = values[:, 2] if values.shape[1] == 3 else None
     named = columns is not None or header.names is not None  # then it is called an error
     if esd is not None and not named and not _is_esd(values[:, 1], esd):
+        begins = ", ".join(f"{e:g}" for e in esd[:2])
         warnings.append(
-            f"its third column ({', '.join(f'{e:g}' for e in esd[:2])}, ...) is not the standard deviation of the "
-            "counts, by its size, and is left out; if it is one, say so: columns=(0, 1, 2) "
-            "(--columns 0,1,2)"
+            f"its third column ({begins}, ...) is not the standard deviation of the counts, by its "
+            "size, and is left out; if it is one, say so: columns=(0, 1, 2) (--columns 0,1,2)"
         )
         esd = None
     return [
