@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from ._words import BAD_INPUT, Commands, complain, number
+from ._words import BAD_INPUT, Commands, add_block, asked_crystal, complain, number
 
 __all__ = ["add_evaluate"]
 
@@ -35,6 +35,7 @@ def add_evaluate(commands: Commands) -> None:
         "wavelength, x, dispersion, first_peak_ev",
     )
     evaluate.add_argument("--cif", metavar="FILE", help="the crystal, where it is not built in")
+    add_block(evaluate)
     evaluate.add_argument(
         "--liquid",
         action="append",
@@ -50,14 +51,13 @@ def add_evaluate(commands: Commands) -> None:
 
 def _evaluate(options: argparse.Namespace) -> int:
     from ..evaluation import evaluate
-    from ..simulation import Crystal
     from ..solvents import read_solvent
 
     try:
         liquids = [
             read_solvent(path, wavelength=options.wavelength) for path in options.liquid or ()
         ]
-        crystal = None if options.cif is None else Crystal.from_cif(options.cif)
+        crystal = asked_crystal(options)
         report = evaluate(
             options.model,
             options.out,

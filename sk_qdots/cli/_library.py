@@ -6,12 +6,23 @@ import argparse
 import math
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, cast
 
-from ._words import BAD_INPUT, Commands, add_crystal, complain, natural, number, numbers
+from ._words import (
+    BAD_INPUT,
+    Commands,
+    add_crystal,
+    asked_crystal,
+    complain,
+    natural,
+    number,
+    numbers,
+)
 
 if TYPE_CHECKING:
     import xarray as xr
+
+    from ..simulation import Crystal
 
 __all__ = ["add_augment", "add_simulate"]
 
@@ -115,13 +126,12 @@ def _add_out(command: argparse.ArgumentParser) -> None:
 
 
 def _simulate(options: argparse.Namespace) -> int:
-    from ..simulation import Crystal, default_q_grid, simulate_library
+    from ..simulation import default_q_grid, simulate_library
 
     axes = {name: value for name in _AXES if (value := getattr(options, name)) is not None}
 
     def make(*, path: Path, n_jobs: int, progress: bool) -> xr.Dataset:
-        cif = options.cif
-        crystal = Crystal.from_cif(cif) if cif else Crystal.builtin(options.crystal)
+        crystal = cast("Crystal", asked_crystal(options))
         shape = options.shape if len(options.shape) > 1 else options.shape[0]
         q = default_q_grid()
         reached = q[q * options.wavelength <= _END * 4.0 * math.pi]

@@ -28,9 +28,10 @@ def add_size(commands: Commands) -> None:
         "size",
         help="size the dots in measured patterns",
         description="Size the dots in measured patterns: columns of text, .chi, GSAS, .xrdml, "
-        ".brml, .raw, .ras, .rasx, .asc, NeXus. Told are the number average of the diameter and "
-        "the volume average in nm, each with its 90 % interval, and a verdict: ok, caution with "
-        "the reasons, or refused with the reason.",
+        ".udf, .x00, .rd, .sd, .brml, .uxd, .raw (Bruker, Siemens, STOE, Rigaku), .ras, .rasx, "
+        ".asc, .mdi, .cpi, DBWS, powder CIF, .xlsx, NeXus and other HDF5. Told are the number "
+        "average of the diameter and the volume average in nm, each with its 90 % interval, and a "
+        "verdict: ok, caution with the reasons, or refused with the reason.",
         epilog="Example: sk-qdots size sample.xye --wavelength 0.5642 --plot sample.png. "
         "Status: 0, or 2 where a pattern was refused.",
     )
@@ -66,7 +67,8 @@ def add_size(commands: Commands) -> None:
         type=_columns,
         metavar="X,Y[,ESD]",
         help="which columns of a table are the abscissa, the intensity and its standard deviation: "
-        "their numbers, from 0, or their names, such as 0,2 or 2theta,counts",
+        "their numbers, from 0, or their names (letters of a sheet, tags of a CIF, paths in HDF5), "
+        "such as 0,2 or 2theta,counts",
     )
     size.add_argument(
         "--model", default="PbS", metavar="NAME|PATH", help="sizer to use (default: PbS)"

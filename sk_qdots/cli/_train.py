@@ -8,9 +8,19 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from ._words import BAD_INPUT, Commands, add_crystal, complain, natural, number, numbers
+from ._words import (
+    BAD_INPUT,
+    Commands,
+    add_crystal,
+    asked_crystal,
+    complain,
+    natural,
+    number,
+    numbers,
+)
 
 if TYPE_CHECKING:
+    from ..simulation import Crystal
     from ..training.records import Scores
 
 __all__ = ["add_train"]
@@ -135,7 +145,7 @@ def _train(options: argparse.Namespace) -> int:
     settings = {name: value for name in _SETTINGS if (value := getattr(options, name)) is not None}
     try:
         plan = plan_training(
-            Path(options.cif) if options.cif else options.crystal,
+            cast("Crystal", asked_crystal(options)),
             shape=options.shape,
             instrument=options.instrument,
             estimates=not options.classes_only,
@@ -172,6 +182,7 @@ def _train(options: argparse.Namespace) -> int:
     model = shlex.quote(f"./{model}" if shipped else model)
     print(f"wrote {out}, with a model card; size with it: sk-qdots size FILE --model {model}")
     crystal = f" --cif {options.cif}" if options.cif else ""
+    crystal += f" --block {shlex.quote(options.block)}" if options.block else ""
     print(f"where it fails: sk-qdots evaluate --model {model}{crystal}")
     return 0
 
@@ -180,6 +191,7 @@ def _command(options: argparse.Namespace) -> str:
     """The command again, without what does not change the sizer."""
     words = ["sk-qdots", "train"]
     words += ["--cif", Path(options.cif).name] if options.cif else ["--crystal", options.crystal]
+    words += ["--block", options.block] if options.block else []
     for name, value in options.defaults.items():
         if (chosen := getattr(options, name)) != value:
             option, values = f"--{name.replace('_', '-')}", _as_words(chosen)

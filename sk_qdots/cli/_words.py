@@ -5,13 +5,18 @@ from __future__ import annotations
 import argparse
 import math
 import sys
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
+
+if TYPE_CHECKING:
+    from ..simulation import Crystal
 
 __all__ = [
     "BAD_INPUT",
     "INTERRUPTED",
     "Commands",
+    "add_block",
     "add_crystal",
+    "asked_crystal",
     "complain",
     "natural",
     "number",
@@ -30,6 +35,26 @@ def add_crystal(command: argparse.ArgumentParser) -> None:
     crystal = command.add_mutually_exclusive_group(required=True)
     crystal.add_argument("--cif", metavar="FILE", help="the crystal, from a CIF")
     crystal.add_argument("--crystal", metavar="NAME", help="the name of a built-in crystal")
+    add_block(command)
+
+
+def add_block(command: argparse.ArgumentParser) -> None:
+    """Let a command say which data block of a CIF it means."""
+    command.add_argument(
+        "--block", metavar="NAME", help="data block of the CIF, where several hold a crystal"
+    )
+
+
+def asked_crystal(options: argparse.Namespace) -> Crystal | None:
+    """The crystal that a command asks for, if it does."""
+    from ..simulation import Crystal
+
+    if options.cif is not None:
+        return Crystal.from_cif(options.cif, block=options.block)
+    if options.block is not None:
+        raise ValueError("--block names a data block of a CIF; give the CIF with --cif")
+    name = getattr(options, "crystal", None)
+    return None if name is None else Crystal.builtin(name)
 
 
 def number(text: str) -> float:

@@ -1,23 +1,14 @@
-"""Bruker ``.brml`` (a zip of XML) and ``.raw`` (binary, versions 3 and 4).
+"""Bruker ``.brml`` (a zip of XML).
 
 A ``.brml`` names the columns of its rows in ``DataViews``; its counts are already
-corrected for the absorber. A ``.raw`` of version 4 is a chain of segments (32-bit kind
-and length) after 61 bytes; kinds 0 and 160 open a range: 160 bytes of header, records
-of the drives, then one record a point that begins with the intensity as a 32-bit float.
-A ``.raw`` of version 3 (``RAW1.01``) has 712 bytes of header and ranges that begin with
-the length of their own header.
-
-The layouts of ``.raw`` are not published; they are those that readers of several
-projects found and agree on.
+corrected for the absorber.
 """
 
 from __future__ import annotations
 
 import re
-import struct
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
-from dataclasses import replace
 
 import numpy as np
 
@@ -36,12 +27,10 @@ from ._scan import (
     stopped,
 )
 
-__all__ = ["is_brml", "read_brml", "read_raw"]
+__all__ = ["is_brml", "read_brml"]
 
 _RAW_DATA = re.compile(r"RawData(\d*)\.xml$")
 _TYPE = "{http://www.w3.org/2001/XMLSchema-instance}type"
-_COUPLED = ("lockedcoupled", "unlockedcoupled", "detectorscan", "coupledtwotheta/theta")
-_EXPORT = "export it as .brml, .xy or RAW version 4"
 
 
 def is_brml(names: list[str]) -> bool:
@@ -219,136 +208,3 @@ def _times(route: ET.Element, n_points: int) -> FloatArray | None:
     if len(times) != n_points or len(set(times)) < 2:
         return None
     return np.array(times)
-
-
-def read_raw(source: str, raw: bytes) -> list[Scan]:
-    """Read every range of a binary ``.raw``."""
-    try:
-        if raw.startswith(b"RAW4.00"):
-            scans = list(_raw4(source, raw))
-        elif raw.startswith(b"RAW1.01"):
-            scans = list(_raw3(source, raw))
-        else:
-            raise PatternError(
-                source, f"is a RAW file of a kind that is not read ({raw[:8]!r}); {_EXPORT}"
-            )
-    except struct.error:
-        raise PatternError(source, "is cut short; copy it again") from None
-    if not scans:
-        raise PatternError(source, "holds no measured range; was the measurement finished?")
-    return scans
-
-
-def _integer_at(raw: bytes, at: int) -> int:
-    return int(struct.unpack_from("<I", raw, at)[0])
-
-
-def _double_at(raw: bytes, at: int) -> float:
-    return float(struct.unpack_from("<d", raw, at)[0])
-
-
-def _string(raw: bytes, at: int, length: int) -> str:
-    return raw[at : at + length].split(b"\0")[0].decode("latin-1").strip()
-
-
-def _raw4(source: str, raw: bytes) -> Iterator[Scan]:
-    wavelength = None
-    at = 61
-    n_ranges = 0
-    while at + 8 <= len(raw):
-        kind, length = _integer_at(raw, at), _integer_at(raw, at + 4)
-        if kind in (0, 160):
-            if n_ranges and not any(raw[at:]):
-                return  # padding
-            n_ranges += 1
-            if n_ranges > MAX_SCANS:
-                raise PatternError(source, f"holds more than {MAX_SCANS} scans: not a pattern")
-            scan, at = _raw4_range(source, raw, at)
-            yield replace(scan, wavelength=wavelength)
-            continue
-        if length < 8:
-            raise PatternError(source, "has a segment without a length; is the file damaged?")
-        if kind == 30 and length >= 120:
-            first, second, ratio = (_double_at(raw, at + k) for k in (80, 88, 104))
-            wavelength = doublet(first, second, ratio, _string(raw, at + 116, 4))
-        at += length
-
-
-def _raw4_range(source: str, raw: bytes, at: int) -> tuple[Scan, int]:
-    scan_type = _string(raw, at + 32, 24)
-    start, step = _double_at(raw, at + 72), _double_at(raw, at + 80)
-    n_points, size = _integer_at(raw, at + 88), _integer_at(raw, at + 136)
-    extra = _integer_at(raw, at + 140)
-    data = at + 160 + extra
-    end = data + n_points * size
-    if not 0 < n_points <= MAX_POINTS or size < 4 or size > 64:
-        raise PatternError(source, f"announces {n_points} points of {size} bytes; is it damaged?")
-    if end > len(raw):
-        raise PatternError(source, "is cut short; copy it again")
-    drives = {}
-    position = at + 160
-    while position + 8 <= data:
-        kind, length = _integer_at(raw, position), _integer_at(raw, position + 4)
-        if length < 8:
-            break
-        if kind == 50 and length >= 64:
-            drives[_plain(_string(raw, position + 12, 24))] = _double_at(raw, position + 56)
-        position += length
-    two_theta = drives.get("2theta", drives.get("twotheta"))
-    moves = _plain(scan_type) in _COUPLED or two_theta is not None
-    if not moves or (two_theta is not None and abs(two_theta - start) > 1e-4):
-        raise PatternError(
-            source, f"a scan ({scan_type[:24] or 'unnamed'}) does not step two-theta; {_EXPORT}"
-        )
-    return Scan(
-        start + step * np.arange(n_points, dtype=np.float64),
-        _leading_floats(raw, data, n_points, size),
-        axis="two_theta",
-        instrument="Bruker",
-    ), end
-
-
-def _plain(name: str) -> str:
-    return re.sub(r"[\s_-]", "", name).lower()
-
-
-def _leading_floats(raw: bytes, at: int, n_points: int, size: int) -> FloatArray:
-    """Return the 32-bit float at the beginning of each record."""
-    records = np.frombuffer(raw, np.uint8, n_points * size, at).reshape(n_points, size)
-    return np.ascontiguousarray(records[:, :4]).view("<f4")[:, 0].astype(np.float64)
-
-
-def _raw3(source: str, raw: bytes) -> Iterator[Scan]:
-    n_ranges = _integer_at(raw, 12)
-    if not 0 < n_ranges <= MAX_SCANS:
-        raise PatternError(source, f"announces {n_ranges} ranges; is it damaged, or a map?")
-    wavelength = doublet(
-        _double_at(raw, 624),
-        _double_at(raw, 632),
-        _double_at(raw, 648),
-        _string(raw, 608, 4),
-    )
-    at = 712
-    for _ in range(n_ranges):
-        header, n_points = _integer_at(raw, at), _integer_at(raw, at + 4)
-        start, step = _double_at(raw, at + 16), _double_at(raw, at + 176)
-        varying, size = _integer_at(raw, at + 248), _integer_at(raw, at + 252)
-        data = at + header + _integer_at(raw, at + 256)
-        if not 0 < n_points <= MAX_POINTS or header < 260 or not 4 <= size <= 64:
-            raise PatternError(
-                source, f"announces {n_points} points of {size} bytes; is it damaged?"
-            )
-        if varying:
-            raise PatternError(source, f"its points do not lie in even steps; {_EXPORT}")
-        at = data + n_points * size
-        if at > len(raw):
-            raise PatternError(source, "is cut short; copy it again")
-        if not (np.isfinite(step) and step != 0.0):
-            raise PatternError(source, f"a scan has a step of {step:g}; is it damaged?")
-        yield Scan(
-            start + step * np.arange(n_points, dtype=np.float64),
-            _leading_floats(raw, data, n_points, size),
-            axis="two_theta",
-            wavelength=wavelength,
-            instrument="Bruker",
-        )

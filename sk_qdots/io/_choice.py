@@ -58,7 +58,9 @@ def _listed(scans: Sequence[Scan | NoPattern]) -> str:
     if not patterns:
         return f"none of which is a pattern ({without})"
     ranges = ", ".join(
-        f"{k}: {s.x.min():.4g} to {s.x.max():.4g}" for k, s in patterns[:4] if len(s.x)
+        f"{k}: " + (f"{s.name[:30]!r}, " if s.name else "") + f"{s.x.min():.4g} to {s.x.max():.4g}"
+        for k, s in patterns[:4]
+        if len(s.x)
     )
     ranges += ", ..." if len(patterns) > 4 else ""
     first = patterns[0][0]

@@ -1,7 +1,8 @@
-"""NeXus (HDF5): patterns in NXdata groups, as NXazint1d, NXmonopd and pyFAI write them.
+"""HDF5: patterns in NXdata groups of NeXus, or in datasets that the caller names.
 
-The signal, its axis and its errors are those that the attributes of the group name.
-Links to other files are not followed.
+The signal, its axis and its errors are those that the attributes of a group NXdata name,
+as NXazint1d, NXmonopd and pyFAI write them, or else the datasets of ``columns``. Links to
+other files are not followed.
 
 References
 ----------
@@ -14,25 +15,25 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from types import ModuleType
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
 from .._typing import FloatArray
-from ..simulation.scattering_factors import HC_KEV_ANGSTROM
 from ._axis import resolve
-from ._header import axis_named, unit_of
-from ._scan import MAX_POINTS, Columns, PatternError, Scan, Wavelength
+from ._hdf5 import MAX_NODES, Hdf5
+from ._header import axis_named, role_of, unit_of
+from ._scan import Columns, PatternError, Scan
 
 if TYPE_CHECKING:
     import h5py
 
 __all__ = ["read_nexus"]
 
-_MAX_VALUES = 5_000_000
-_MAX_NODES = 5_000
+_MIN_POINTS = 10
+_MAX_LISTED = 320  # characters of a message
 _SIGNALS = ("I", "data", "intensity", "counts", "signal")
 _AXES = ("radial_axis", "polar_angle", "two_theta", "2theta", "tth", "Q", "q", "d")
 _ANGLES = ("polar_angle", "two_theta", "2theta", "tth", "twotheta", "2th")
@@ -45,7 +46,6 @@ _UNITS = {
     ("", "A^-1"): "q",
     ("", "nm^-1"): "q_nm",
 }
-_NOT_THE_BEAM = re.compile(r"detector|threshold|laser|fluor|edge", re.IGNORECASE)
 _AZIMUTH = re.compile(r"azim|chi|eta(?!_?2)|psi|phi", re.IGNORECASE)
 
 
@@ -65,71 +65,172 @@ def read_nexus(source: str, raw: bytes, columns: Columns | None = None) -> list[
         raise PatternError(source, f"is a damaged HDF5 file ({said}); copy it again") from None
 
 
-class _Reader:
+class _Reader(Hdf5):
     def __init__(self, source: str, h5py: ModuleType, columns: Columns | None) -> None:
         self.source = source
         self.h5py = h5py
         self.columns = columns
 
     def read(self, file: h5py.File) -> list[Scan]:
-        groups = self._groups(file)
+        if self.columns is not None:
+            return self._chosen(file, self.columns)
+        groups = self.groups(file)
         group = self._default(file, groups)
-        entry = file["/" + group.name.strip("/").split("/")[0]]
         signal = self._signal(group)
         if signal is None:
             raise PatternError(self.source, f"{group.name} holds no signal")
-        axis = self._axis(group, signal)
-        x = self._values(axis).astype(np.float64)
-        intensity = np.atleast_2d(self._values(signal).astype(np.float64))
-        if len(x) == intensity.shape[1] + 1:  # edges of bins
+        return self._scans(file, self._axis(group, signal), signal, self._errors(group, signal))
+
+    def _chosen(self, file: h5py.File, columns: Columns) -> list[Scan]:
+        """Patterns of the datasets that the caller names."""
+        axis, signal, *errors = (self._dataset(file, name) for name in columns)
+        if signal.ndim == 0 or axis.ndim == 0:
+            raise PatternError(
+                self.source, f"{(signal if axis.ndim else axis).name} is one number, no column"
+            )
+        esd = errors[0] if errors else self._errors(signal.parent, signal)
+        scans = self._scans(file, axis, signal, esd)
+        names = tuple(dataset.name for dataset in (axis, signal, *errors))
+        return [replace(scan, columns=names) for scan in scans]
+
+    def _dataset(self, file: h5py.File, wanted: int | str) -> h5py.Dataset:
+        """A dataset by its path, or by its name where only one is called so."""
+        if isinstance(wanted, str):
+            node = self.child(file, wanted.strip())
+            if isinstance(node, self.h5py.Dataset):
+                return node
+            named = [d for d in self._datasets(file) if d.name.endswith(f"/{wanted.strip('/ ')}")]
+            if len(named) == 1:
+                return named[0]
+            if named:
+                names = ", ".join(d.name for d in named[:5])
+                raise PatternError(
+                    self.source, f"{len(named)} datasets are called {wanted[:30]!r}: say {names}"
+                )
+        raise PatternError(
+            self.source,
+            f"has no dataset {wanted!r:.60}; in HDF5 the columns are the paths of datasets, "
+            f"columns=('path/of/x', 'path/of/I'){self._offer(file)}",
+        )
+
+    def _scans(
+        self,
+        file: h5py.File,
+        axis: h5py.Dataset,
+        signal: h5py.Dataset,
+        errors: h5py.Dataset | None,
+    ) -> list[Scan]:
+        """Patterns of a signal over an axis, one for each row."""
+        x = self.values(axis).astype(np.float64)
+        intensity = self._rows(signal, x.shape[-1])
+        if x.ndim == 1 and len(x) == intensity.shape[-1] + 1:  # edges of bins
             x = 0.5 * (x[1:] + x[:-1])
-        if x.ndim != 1 or intensity.ndim != 2 or intensity.shape[1] != len(x):
+        rows = [x] * len(intensity) if x.ndim == 1 else list(x.reshape(-1, x.shape[-1]))
+        if len(rows) != len(intensity) or len(rows[0]) != intensity.shape[1]:
             raise PatternError(
                 self.source,
                 f"{signal.name} has shape {signal.shape} and {axis.name} {axis.shape}; expected "
                 "patterns over one axis",
             )
-        esd = self._errors(group, signal, intensity.shape)
+        esd = None
+        if errors is not None:
+            esd = self._rows(errors, intensity.shape[1])
+            if esd.shape != intensity.shape:
+                raise PatternError(
+                    self.source,
+                    f"{errors.name} has shape {errors.shape} and {signal.name} {signal.shape}; "
+                    "expected a standard deviation for each intensity",
+                )
         kind, words = self._kind(axis)
-        wavelength = self._wavelength(entry)
-        instrument = self._text(entry, "instrument/name")
+        wavelength, mentioned = self.beam(file, axis)
+        instrument = self.text(self.entry(file, axis), "instrument/name")
         scans = []
-        for k, row in enumerate(intensity):
+        for k, (points, row) in enumerate(zip(rows, intensity, strict=True)):
             known = ~np.isnan(row)  # a bin without pixels is NaN: not measured
+            whole = bool(known.all())
             scans.append(
                 Scan(
-                    x[known],
-                    row[known],
+                    points if whole else points[known],
+                    row if whole else row[known],
                     None if esd is None else esd[k][known],
                     kind,
                     words,
                     wavelength,
                     instrument,
+                    mentioned=mentioned,
                 )
             )
         return scans
 
-    def _groups(self, file: h5py.Group) -> list[h5py.Group]:
-        """Every group once, those near the root first."""
-        found, seen = [file], {file}
-        for group in found:  # grows on the way
-            if len(found) > _MAX_NODES:
+    def _rows(self, dataset: h5py.Dataset, n_points: int) -> FloatArray:
+        """Values with a pattern in each row; where the points go down the columns, turned."""
+        values = self.values(dataset).astype(np.float64)
+        if (
+            values.ndim == 2
+            and n_points - values.shape[1] not in (0, 1)
+            and n_points - values.shape[0] in (0, 1)
+        ):
+            values = values.T
+        return values.reshape(-1, values.shape[-1])
+
+    def _datasets(self, file: h5py.File) -> list[h5py.Dataset]:
+        """Every dataset of numbers that could be a column, once."""
+        found: dict[h5py.Dataset, None] = {}
+        for group in self.groups(file):
+            for name in list(group)[:MAX_NODES]:
+                child = self.child(group, name)
+                if (
+                    isinstance(child, self.h5py.Dataset)
+                    and child.dtype.kind in "fiu"
+                    and child.ndim > 0
+                    and child.shape[-1] >= _MIN_POINTS
+                ):
+                    found.setdefault(child)
+        return list(found)
+
+    def _pairs(self, file: h5py.File) -> list[tuple[h5py.Dataset, h5py.Dataset]]:
+        """Axes and signals that fit each other, the likeliest first."""
+        datasets = self._datasets(file)[:200]
+        scored = []
+        for axis in (d for d in datasets if d.ndim == 1):
+            known = self._kind(axis)[0] != "other"
+            for signal in datasets:
+                name = signal.name.rpartition("/")[2]
+                fits = axis.shape[0] - signal.shape[-1] in (0, 1) and signal != axis
+                if fits and role_of(name.removeprefix("I_")) not in ("error", "axis"):
+                    near = signal.parent == axis.parent
+                    named = role_of(name) == "intensity" or name in _SIGNALS
+                    scored.append((4 * known + 2 * named + near, axis, signal))
+        best = max((score for score, *_ in scored), default=0)
+        return [(a, s) for score, a, s in scored if score == best]
+
+    def _offer(
+        self, file: h5py.File, pairs: Sequence[tuple[h5py.Dataset, h5py.Dataset]] | None = None
+    ) -> str:
+        """How to choose one of the pairs of datasets that could be a pattern."""
+        found = self._pairs(file) if pairs is None else pairs
+        if not found:
+            return ""
+        listed: list[str] = []
+        for axis, signal in found:
+            many = signal.size // signal.shape[-1]
+            size = f"{signal.shape[-1]} points"
+            size = size if many == 1 else f"{many} patterns of {size}"
+            one = f"columns=({axis.name[:120]!r}, {signal.name[:120]!r}) ({size})"
+            if listed and sum(map(len, listed)) + len(one) > _MAX_LISTED:
                 break
-            for name in list(group)[:_MAX_NODES]:
-                child = self._child(group, name)
-                if isinstance(child, self.h5py.Group) and child not in seen:
-                    found.append(child)
-                    seen.add(child)
-        return found
+            listed.append(one)
+        more = ", ..." if len(found) > len(listed) else ""
+        return f"; it could be {' or '.join(listed)}{more}: say which (--columns X,I)"
 
     def _default(self, file: h5py.File, groups: list[h5py.Group]) -> h5py.Group:
         """Group that the file shows by default, or else the only one with a pattern."""
-        entries = [g for g in groups if self._attribute(g, "NX_class") == "NXentry"]
+        entries = [g for g in groups if self.attribute(g, "NX_class") == "NXentry"]
         for start in [file, *(entries if len(entries) == 1 else [])]:
             group = start
             for _ in range(8):
-                name = self._attribute(group, "default")
-                child = self._child(group, name) if name else None
+                name = self.attribute(group, "default")
+                child = self.child(group, name) if name else None
                 if not isinstance(child, self.h5py.Group):
                     break
                 group = child
@@ -138,7 +239,7 @@ class _Reader:
         usable = [
             group
             for group in groups
-            if (self._attribute(group, "NX_class") == "NXdata" or "signal" in group.attrs)
+            if (self.attribute(group, "NX_class") == "NXdata" or "signal" in group.attrs)
             and self._is_pattern(group)
         ]
         if len(usable) == 1:
@@ -146,13 +247,18 @@ class _Reader:
         if not usable:
             raise PatternError(
                 self.source,
-                "is an HDF5 file without a pattern (a group NXdata with a signal over one axis)",
+                "is an HDF5 file without a pattern (a group NXdata with a signal over one axis)"
+                + self._offer(file),
             )
-        names = ", ".join(group.name for group in usable[:5])
+        pairs = [
+            (self._axis(group, signal), signal)
+            for group in usable
+            if (signal := self._signal(group)) is not None
+        ]
         raise PatternError(
             self.source,
-            f"holds {len(usable)} groups of data ({names}) and names none as the default; export "
-            "the one you want as columns of text",
+            f"holds {len(usable)} groups of data and names none as the default"
+            + self._offer(file, pairs),
         )
 
     def _is_pattern(self, group: h5py.Group) -> bool:
@@ -163,12 +269,12 @@ class _Reader:
             return False
 
     def _signal(self, group: h5py.Group) -> h5py.Dataset | None:
-        name = self._attribute(group, "signal")
+        name = self.attribute(group, "signal")
         names = [name] if name else []
         names += [n for n in group if self._flag(group, n)]
         names += [n for n in _SIGNALS if n in group]
         for candidate in names:
-            child = self._child(group, candidate)
+            child = self.child(group, candidate)
             if isinstance(child, self.h5py.Dataset) and child.ndim in (1, 2):
                 return None if self._is_cake(group, child) else child
         return None
@@ -179,14 +285,14 @@ class _Reader:
         return signal.ndim == 2 and len(names) == 2 and bool(_AZIMUTH.search(names[0]))
 
     def _flag(self, group: h5py.Group, name: str) -> bool:
-        child = self._child(group, name)
-        return isinstance(child, self.h5py.Dataset) and self._attribute(child, "signal") == "1"
+        child = self.child(group, name)
+        return isinstance(child, self.h5py.Dataset) and self.attribute(child, "signal") == "1"
 
     def _axis(self, group: h5py.Group, signal: h5py.Dataset) -> h5py.Dataset:
         names = self._axes(group, signal)
         last = names[-1:] if len(names) in (1, signal.ndim) else []
         for candidate in [*last, *_AXES]:
-            child = self._child(group, candidate)
+            child = self.child(group, candidate)
             if (
                 isinstance(child, self.h5py.Dataset)
                 and child.ndim == 1
@@ -213,8 +319,8 @@ class _Reader:
     def _kind(self, axis: h5py.Dataset) -> tuple[str | None, str]:
         """What the axis is, and the words that say so."""
         name = axis.name.rpartition("/")[2]
-        units = self._attribute(axis, "units") or self._attribute(axis, "unit")
-        title = self._attribute(axis, "long_name")
+        units = self.attribute(axis, "units") or self.attribute(axis, "unit")
+        title = self.attribute(axis, "long_name")
         words = " ".join(part for part in (name, title, units) if part)[:60]
         known = resolve(units)
         if known:
@@ -235,92 +341,11 @@ class _Reader:
                 return named.split("_rad")[0].split("_nm")[0].rstrip("?")
         return "two_theta" if name.lower() in _ANGLES else ""
 
-    def _errors(
-        self, group: h5py.Group, signal: h5py.Dataset, shape: tuple[int, ...]
-    ) -> FloatArray | None:
+    def _errors(self, group: h5py.Group, signal: h5py.Dataset) -> h5py.Dataset | None:
         name = signal.name.rpartition("/")[2]
-        named = self._attribute(signal, "uncertainties")
+        named = self.attribute(signal, "uncertainties")
         for candidate in (f"{name}_errors", f"{name}_error", named, "errors", "sigma"):
-            child = self._child(group, candidate) if candidate else None
+            child = self.child(group, candidate) if candidate else None
             if isinstance(child, self.h5py.Dataset) and child.shape == signal.shape:
-                return self._values(child).astype(np.float64).reshape(shape)
+                return child
         return None
-
-    def _wavelength(self, entry: h5py.Group) -> Wavelength | None:
-        """The one wavelength that the entry states; none where it states several."""
-        found: dict[str, list[float]] = {"wavelength": [], "energy": []}
-        for group in self._groups(entry):
-            sort = self._attribute(group, "NX_class")
-            if sort == "NXdetector" or _NOT_THE_BEAM.search(group.name):
-                continue
-            for name in list(group)[:_MAX_NODES]:
-                quantity = name.lower().removeprefix("incident_")
-                if quantity not in found:
-                    continue
-                child = self._child(group, name)
-                if isinstance(child, self.h5py.Dataset) and child.size == 1:
-                    value = self._wavelength_of(quantity, child)
-                    if value is not None:
-                        found[quantity].append(value)
-        values = found["wavelength"] or found["energy"]
-        if values and max(values) / min(values) < 1.001:
-            return Wavelength(values[0], "as the file says")
-        return None
-
-    def _wavelength_of(self, quantity: str, dataset: h5py.Dataset) -> float | None:
-        if dataset.dtype.kind not in "fiu":
-            return None
-        value = float(np.ravel(dataset[()])[0])
-        units = self._attribute(dataset, "units").lower()
-        if quantity == "energy":
-            factor = {"kev": 1.0, "ev": 1e-3}.get(units)
-            if factor is None or value <= 0:
-                return None
-            value = HC_KEV_ANGSTROM / (value * factor)
-        elif units in ("m", "nm"):
-            value *= 1e10 if units == "m" else 10.0
-        elif not (units.startswith(("ang", "å")) or units == "a"):
-            return None
-        return value if 0.05 < value < 5.0 else None
-
-    def _values(self, dataset: h5py.Dataset) -> npt.NDArray[np.integer | np.floating]:
-        if dataset.dtype.kind not in "fiu":
-            raise PatternError(self.source, f"{dataset.name} holds no numbers")
-        if dataset.external or dataset.is_virtual:
-            raise PatternError(self.source, f"{dataset.name} lies in another file; export it whole")
-        if dataset.size > _MAX_VALUES or dataset.shape[-1] > MAX_POINTS:
-            raise PatternError(self.source, f"{dataset.name} is too large for patterns")
-        return np.asarray(dataset[()])
-
-    def _child(self, group: h5py.Group, name: str) -> h5py.Group | h5py.Dataset | None:
-        """A member of a group, unless it lies in another file."""
-        try:
-            link = group.get(name, getlink=True)
-            if link is None or isinstance(link, self.h5py.ExternalLink):
-                return None
-            return group.get(name)
-        except (KeyError, ValueError, RuntimeError, OSError):
-            return None
-
-    def _is_plain(self, node: h5py.Group | h5py.Dataset, name: str) -> bool:
-        """Whether an attribute is text or a number: what damage made of it may end the process."""
-        if name not in node.attrs:
-            return False
-        h5t = self.h5py.h5t
-        kind = self.h5py.h5a.open(node.id, name.encode()).get_type().get_class()
-        return kind in (h5t.STRING, h5t.INTEGER, h5t.FLOAT)
-
-    def _attribute(self, node: h5py.Group | h5py.Dataset, name: str) -> str:
-        value = node.attrs[name] if self._is_plain(node, name) else ""
-        if isinstance(value, np.ndarray):
-            value = value.ravel()[0] if value.size == 1 else ""
-        return value.decode(errors="replace") if isinstance(value, bytes) else str(value)
-
-    def _text(self, group: h5py.Group, name: str) -> str:
-        dataset = group.get(name)
-        if not isinstance(dataset, self.h5py.Dataset) or dataset.shape != ():
-            return ""
-        if dataset.id.get_type().get_class() != self.h5py.h5t.STRING:
-            return ""
-        value = dataset[()]
-        return value.decode(errors="replace") if isinstance(value, bytes) else str(value)[:80]

@@ -15,22 +15,14 @@ from .._typing import FloatArray
 from ..instruments.radiation import is_same_beam
 from ..simulation.q_grid import two_theta_from_q
 from ..simulation.scattering_factors import HC_KEV_ANGSTROM
-from ._apart import read_apart
 from ._axis import AXES, impossible, reading, resolve, to_q
-from ._bruker import is_brml, read_brml, read_raw
 from ._choice import choose
-from ._gsas import is_gsas, read_gsas
-from ._members import Archive
-from ._rigaku import is_asc, is_ras, is_rasx, read_asc, read_ras, read_rasx
-from ._scan import Columns, NoPattern, PatternError, PatternWarning, Scan, Wavelength, label_of
-from ._text import lines_of, read_columns
-from ._xrdml import read_xrdml
+from ._formats import read_scans
+from ._scan import Columns, PatternError, PatternWarning, Scan, Wavelength, label_of
 
 __all__ = ["read_pattern"]
 
-_TABLES = ("text", "NeXus")  # formats whose columns a caller may choose
 _MAX_BYTES = 32 * 2**20
-_XML_UTF_16 = ("<?".encode("utf-16-le"), "<?".encode("utf-16-be"))  # behind the mark
 _MIN_POINTS = 10
 _SAME_POINT = 1e-4  # of the usual step: what is closer was rounded differently
 _NO_BEAM = 0.1  # Angstrom, and what is shorter: of no beam for powders
@@ -50,8 +42,14 @@ def read_pattern(
     """Read one measured pattern.
 
     Columns of text (``.xy .xye .dat .csv .txt .asc``), ``.chi`` of FIT2D and pyFAI,
+    GSAS (``.gsa .fxye``), PANalytical ``.xrdml``, Philips ``.udf``, ``.x00``, ``.rd`` and
+    ``.sd``, Bruker and Siemens ``.brml``, ``.raw`` (versions 1 to 4) and ``.uxd``, STOE
+    ``.raw``, Rigaku ``.ras``, ``.rasx``, ``.asc`` and some ``.raw``, NeXus. The content
+    decides, not the name.
     GSAS (``.gsa .fxye``), PANalytical ``.xrdml``, Bruker ``.brml`` and ``.raw``,
-    Rigaku ``.ras``, ``.rasx`` and ``.asc``, NeXus. The content decides, not the name.
+    Rigaku ``.ras``, ``.rasx`` and ``.asc``, Materials Data ``.mdi``, Sietronics ``.cpi``,
+    DBWS and FullProf (``.dat .dbw .rit``), powder CIF, Excel ``.xlsx``, NeXus and other
+    HDF5. The content decides, not the name.
 
     Parameters
     ----------
@@ -75,7 +73,9 @@ def read_pattern(
         by the intensity that they share.
     columns : sequence of int or str, optional
         Which columns of a table are the abscissa, the intensity and, if a third is
-        given, its standard deviation: their numbers, from 0, or their names.
+        given, its standard deviation: their numbers, from 0, or their names. Columns of
+        a sheet may be named by their letters, those of a powder CIF are tags, and those
+        of HDF5 paths of datasets.
     subtracted : bool, default=False
         Whether a background was subtracted before, so that intensities may be negative.
 
@@ -86,14 +86,11 @@ def read_pattern(
         coordinates ``two_theta`` (degrees, where the wavelength is known) and ``esd``
         (where the file has it); ``attrs`` hold ``source``, ``format``, ``instrument``,
         ``axis`` (what the abscissa was taken as), ``wavelength`` and
-        ``wavelength_label`` (which line of a tube, or which mean, where known), and
-        ``scan`` where it was asked for (``scales``: the factors of joined ranges).
-
-    Warns
-    -----
-    PatternWarning
-        If the measurement, or the file, stopped before its end and what is there was
-        read; if a third column is left out that is no standard deviation.
+    GSAS (``.gsa .fxye``), PANalytical ``.xrdml``, Philips ``.udf``, ``.x00``, ``.rd`` and
+    ``.sd``, Bruker and Siemens ``.brml``, ``.raw`` (versions 1 to 4) and ``.uxd``, STOE
+    ``.raw``, Rigaku ``.ras``, ``.rasx``, ``.asc`` and some ``.raw``, Materials Data ``.mdi``,
+    Sietronics ``.cpi``, DBWS and FullProf (``.dat .dbw .rit``), powder CIF, Excel ``.xlsx``,
+    NeXus and other HDF5. The content decides, not the name.
 
     Raises
     ------
@@ -130,12 +127,7 @@ def read_pattern(
     if x is not None and axis is None:
         raise PatternError(source, f"x is {x!r}; it must be one of {', '.join(map(repr, AXES))}")
     with np.errstate(all="ignore"):  # damaged numbers are refused, not warned of
-        kind, scans = _scans(source, _content(source), _wanted(source, columns))
-        if columns is not None and kind not in _TABLES:
-            raise PatternError(
-                source,
-                f"is a {kind} file, which says itself what is what; leave columns= (--columns) out",
-            )
+        kind, scans = read_scans(source, _content(source), _wanted(source, columns))
         chosen = choose(source, scans, scan)
         _check_values(source, chosen, subtracted)
         pattern = _pattern(source, kind, chosen, given, axis)
@@ -196,33 +188,6 @@ def _content(source: str) -> bytes:
     return raw
 
 
-def _scans(
-    source: str, raw: bytes, columns: Columns | None
-) -> tuple[str, Sequence[Scan | NoPattern]]:
-    """Format of a file, by its content, and its scans."""
-    if raw.startswith(b"\x89HDF\r\n\x1a\n"):
-        return "NeXus", read_apart(source, raw, columns)
-    if raw.startswith(b"PK\x03\x04"):
-        archive = Archive(source, raw)
-        if is_brml(archive.names):
-            return "Bruker BRML", read_brml(source, archive)
-        if is_rasx(archive.names):
-            return "Rigaku RASX", read_rasx(source, archive)
-        raise PatternError(source, "is a zip archive without a pattern; unpack it first")
-    if raw.startswith(b"RAW") and b"\0" in raw[:1000]:
-        return "Bruker RAW", read_raw(source, raw)
-    if raw.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] == b"<" or raw[2:6] in _XML_UTF_16:
-        return "PANalytical XRDML", read_xrdml(source, raw)
-    lines = lines_of(source, raw)
-    if is_ras(lines):
-        return "Rigaku RAS", read_ras(source, lines)
-    if is_asc(lines):
-        return "Rigaku ASC", read_asc(source, lines)
-    if is_gsas(lines):
-        return "GSAS", read_gsas(source, lines)
-    return "text", read_columns(source, lines, columns)
-
-
 def _pattern(
     source: str, kind: str, scan: Scan, given: float | None, settled: str | None
 ) -> xr.DataArray:
@@ -261,6 +226,8 @@ def _pattern(
         attrs["scales"] = ", ".join(f"{scale:.6g}" for scale in scan.scales)
     if scan.instrument:
         attrs["instrument"] = scan.instrument
+    if scan.columns:
+        attrs["columns"] = ", ".join(scan.columns)
     if wavelength is not None:
         attrs["wavelength"] = wavelength.value
         if wavelength.label:
@@ -313,6 +280,12 @@ def _check_values(source: str, scan: Scan, subtracted: bool) -> None:
     if len(scan.x) < _MIN_POINTS:
         raise PatternError(
             source, f"has {len(scan.x)} points; a pattern needs at least {_MIN_POINTS}"
+        )
+    if scan.subtracted and not subtracted:
+        raise PatternError(
+            source,
+            f"{scan.subtracted}; give the intensities with their background, or say that it was "
+            "subtracted: subtracted=True (--subtracted)",
         )
     negative = np.flatnonzero(scan.intensity < 0)
     if negative.size and not subtracted:

@@ -124,6 +124,12 @@ class Scan:
         What to tell whoever uses this scan.
     scales : tuple of float
         Factors of the ranges that it was joined of.
+    name : str
+        What the file calls this scan: a sheet, a data block.
+    columns : tuple of str
+        Which of several columns of a file were read, by their names there.
+    subtracted : str
+        How the file says that a background was subtracted; empty where it does not.
     """
 
     x: FloatArray
@@ -139,6 +145,9 @@ class Scan:
     other_wavelength: float | None = None
     warnings: tuple[str, ...] = ()
     scales: tuple[float, ...] = ()
+    name: str = ""
+    columns: tuple[str, ...] = ()
+    subtracted: str = ""
 
     def where(self, k: int) -> str:
         """How to find a point in the file."""

@@ -32,10 +32,12 @@ def lines_of(source: str, raw: bytes) -> list[str]:
     if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
         text = raw.decode("utf-16", errors="replace")
     else:
-        if raw.count(b"\0") > _MAX_NULS:
+        n_nuls = raw.count(b"\0")
+        if n_nuls > _MAX_NULS or 1000 * n_nuls > len(raw):
             raise PatternError(
                 source,
-                "is not text, nor a format that is known; export the pattern as columns of text",
+                "is not text, nor a format that is known (of Rigaku's .bin no description is); "
+                "export the pattern as columns of text",
             )
         raw = raw.replace(b"\0", b" ")  # one in a title
         try:
@@ -108,10 +110,10 @@ def read_columns(source: str, lines: list[str], columns: Columns | None = None) 
     esd = values[:, 2] if values.shape[1] == 3 else None
     named = columns is not None or header.names is not None  # then it is called an error
     if esd is not None and not named and not _is_esd(values[:, 1], esd):
+        begins = ", ".join(f"{e:g}" for e in esd[:2])
         warnings.append(
-            f"its third column ({esd[0]:g}, {esd[1]:g}, ...) is not the standard deviation of the "
-            "counts, by its size, and is left out; if it is one, say so: columns=(0, 1, 2) "
-            "(--columns 0,1,2)"
+            f"its third column ({begins}, ...) is not the standard deviation of the counts, by its "
+            "size, and is left out; if it is one, say so: columns=(0, 1, 2) (--columns 0,1,2)"
         )
         esd = None
     return [

@@ -18,7 +18,7 @@ from scipy.spatial import cKDTree
 
 from .._typing import FloatArray, IntArray
 
-__all__ = ["contacts", "nearest_distance"]
+__all__ = ["contacts", "nearest_distance", "shortest_vectors"]
 
 _BLOCK = 256  # atoms that are looked up at a time, so that an overfull cell fits into memory
 _FARTHEST = 2  # cells to the nearest image of an atom, along each of the shortest vectors
@@ -45,7 +45,7 @@ def contacts(lattice: FloatArray, positions: FloatArray, reach: float) -> Iterat
     distances : ndarray
         Of the nearest images.
     """
-    cell = _shortest_vectors(lattice)
+    cell = shortest_vectors(lattice)
     fractions = _wrapped(positions, cell)
     images, owners = _around(cell, fractions, reach)
     tree = cKDTree(images)
@@ -85,7 +85,7 @@ def nearest_distance(lattice: FloatArray, first: FloatArray, second: FloatArray 
     others = first if second is None else second
     if not (len(first) and len(others)):
         return math.inf
-    cell = _shortest_vectors(lattice)
+    cell = shortest_vectors(lattice)
     starts, ends = _wrapped(first, cell), _wrapped(others, cell)
     at = starts @ cell
     # Those of one cell say how far to look into the others; an atom is nearest to itself.
@@ -97,7 +97,7 @@ def nearest_distance(lattice: FloatArray, first: FloatArray, second: FloatArray 
     return float(min(within, cKDTree(images).query(at, k=[rank])[0].min()))
 
 
-def _shortest_vectors(lattice: FloatArray) -> FloatArray:
+def shortest_vectors(lattice: FloatArray) -> FloatArray:
     """The three shortest vectors that span a lattice, the shortest first (Minkowski)."""
     vectors = np.array(lattice, dtype=np.float64)
     steps = np.array(list(itertools.product((-1, 0, 1), repeat=2)))

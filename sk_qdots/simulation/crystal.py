@@ -9,6 +9,7 @@ parameter :math:`B_\mathrm{iso} = 8\pi^2 \langle u^2 \rangle`.
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache, reduce
@@ -233,7 +234,8 @@ class Crystal:
         name : str, optional
             Name of the crystal; the file's stem by default.
         block : str, optional
-            Data block to read, where several hold a crystal.
+            Data block to read, where several hold a crystal; of those with one name the
+            second is ``name#2``.
         primitive : bool, default=True
             Whether a node is a primitive cell, or else the conventional cell.
         ions : bool, default=False
@@ -245,21 +247,29 @@ class Crystal:
         Crystal
             Among the equivalent translations of each atom, the one nearest to
             the first atom is taken: the compact choice. Coordinates within
-            2e-4 of a third or a sixth are taken to be that fraction.
+            2e-4 of a third or a sixth are taken to be that fraction. Its space
+            group is that of the file's own operations where they form a group,
+            else that of its symbols and number, in the setting that agrees with
+            formula, Z, density and multiplicities.
 
         Raises
         ------
         ValueError
-            If the file cannot be read as a CIF, has no cell or no atoms, an
-            element is unknown, an occupancy is negative, or the occupancies of one
-            place, of all elements, add up to more than 1.02.
+            If the file cannot be read as a CIF, has no cell or no atoms, several blocks
+            hold a crystal, coordinates are missing, an element is unknown, the space group
+            is not known, does not fit the cell or may be read in several ways that differ,
+            the structure is modulated, an occupancy is negative, the occupancies of one
+            place, of all elements, add up to more than 1.02, or B is above 100 Angstrom^2.
 
         Warns
         -----
         UserWarning
             Where an atom has no displacement parameter (B = 1 Angstrom^2 is
-            taken), where an ion's form factor is not tabulated (the neutral atom
-            is taken), where the space group is not known (P 1 is taken), and where
+            taken), one outside of 0.05 to 15 Angstrom^2, or two that do not agree; where an
+            ion's form factor is not tabulated (the neutral atom
+            is taken); where the space group is not given (P 1 is taken), or what is said of
+            it does not agree; where formula, density, volume or multiplicities contradict the
+            atoms; where an element is guessed or hydrogen is left out; and where
             the occupancies of one place add up to more than 1.001 (they are scaled
             to 1, as they are below without a word).
 
@@ -295,7 +305,7 @@ class Crystal:
         path = Path(path)
         found = read_cif(path, block=block, primitive=primitive, ions=ions)
         try:
-            return cls(
+            crystal = cls(
                 name=name or path.stem,
                 vectors=found.vectors,
                 sublattices=found.sublattices,
@@ -305,6 +315,9 @@ class Crystal:
             )
         except ValueError as error:
             raise ValueError(f"{path}: {error}") from None
+        for note in found.notes:
+            warnings.warn(f"{path}: {note}", stacklevel=2)
+        return crystal
 
     def strained(self, strain: float | tuple[float, float, float]) -> Crystal:
         """Return the crystal stretched along its conventional axes.

@@ -94,6 +94,22 @@ def test_a_warning_is_one_line(tmp_path):
     assert done.stderr.startswith(f"sk-qdots: {path}: no displacement parameter for Mg, O")
 
 
+def test_a_block_of_a_cif(tmp_path, capsys):
+    path, out = tmp_path / "two.cif", tmp_path / "x.nc"
+    path.write_text(MGO + "\n" + MGO.replace("data_MgO", "data_wider").replace("4.212", "4.5"))
+    command = ["simulate", "--cif", str(path), *SMALL, "--out", str(out)]
+    assert main(command) == 2
+    assert re.search(r"2 blocks hold a cell \(MgO, wider\); .*--block", capsys.readouterr().err)
+    assert main([*command, "--block", "wider"]) == 0
+    wider = sq.Crystal.from_cif(path, block="wider")
+    assert wider.cell[0][0] == pytest.approx(4.5)
+    made = sq.simulate_library(wider, diameters=[2.0, 3.0], dispersions=[0.1], strains=[0.0])
+    with xr.open_dataset(out) as written:
+        np.testing.assert_array_equal(written["intensity"], made["intensity"])
+    assert main(["simulate", "--crystal", "PbS", *SMALL, "--block", "x", "--out", "y.nc"]) == 2
+    assert "give the CIF with --cif" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

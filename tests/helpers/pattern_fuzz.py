@@ -5,7 +5,9 @@ import zipfile
 
 import numpy as np
 from hypothesis import strategies as st
+from instrument_files import WRITERS as INSTRUMENTS
 from pattern_files import WRITERS, archive, columns
+from table_files import TABLES, beamline
 
 _ANGLES = np.linspace(10.0, 90.0, 41)
 _COUNTS = 1000.0 + np.arange(41)
@@ -16,13 +18,21 @@ _TOKENS = [
     *[b"4294967295", b"-2147483648", b"99999999999999999999", b"\xff\xff\xff\xff", b"\0\0\0\0"],
     *[b"\xff\xfe", b"\xef\xbb\xbf", "θ".encode(), "Å".encode(), "\u2028".encode(), "٣".encode()],
     *[b"2theta", b"Q (1/nm)", b"d (A)", b"wavelength: 0", b"wavelength: 1e400 A", b"energy: 0 keV"],
+    *[b"_COUNTS", b"_2THETACOUNTSTIME", b"_DRIVE='OMEGA'", b"_STEPSIZE=0", b"RawScan", b",/"],
     *[b"BANK 1 10 1 CONST 1 1 0 0 ESD", b"*RAS_INT_START", b"*COUNT = 9", b"<!ENTITY a 'b'>"],
 ]
 SEEDS = {
     "columns.xy": columns(_ANGLES, _COUNTS),
     "columns.csv": columns(_ANGLES, _COUNTS, _COUNTS, "2theta,I,esd\n", separator=","),
     "commas.txt": columns(_ANGLES, _COUNTS, separator=";", decimal=","),
-} | {name: writer(_ANGLES, _COUNTS, np.sqrt(_COUNTS), 0.7) for name, writer in WRITERS.items()}
+} | {
+    name: writer(_ANGLES, _COUNTS, np.sqrt(_COUNTS), 0.7)
+    for name, writer in (WRITERS | INSTRUMENTS | TABLES | {"beamline.h5": beamline}).items()
+}
+SEED_OPTIONS = {  # of seeds that are no patterns without
+    "beamline.h5": {"columns": ("2th", "I"), "scan": 1},
+    "sample.dbw": {"wavelength": 0.7},
+}
 
 _place = st.floats(0.0, 1.0, exclude_max=True)
 _change = st.one_of(

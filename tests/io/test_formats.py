@@ -232,13 +232,13 @@ def test_raw_records_of_any_size(tmp_path, size):
 def test_raw_that_moves_another_drive_is_refused(tmp_path):
     content = files.raw4(ANGLES, COUNTS, None, None, drive="Chi")
     content = content.replace(b"Locked Coupled", b"PolFigure Scan")
-    with pytest.raises(sq.PatternError, match="does not step two-theta"):
+    with pytest.raises(sq.PatternError, match="does not move two-theta"):
         sq.read_pattern(write(tmp_path, "a.raw", content))
 
 
 def test_raw_of_another_kind(tmp_path):
     with pytest.raises(sq.PatternError, match="of a kind that is not read"):
-        sq.read_pattern(write(tmp_path, "a.raw", b"RAW2\0" + bytes(400)))
+        sq.read_pattern(write(tmp_path, "a.raw", b"RAW9\0" + bytes(400)))
 
 
 @pytest.mark.parametrize("name", ["sample.ras", "sample.rasx"])

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from pattern_fuzz import SEEDS, damaged_files
+from pattern_fuzz import SEED_OPTIONS, SEEDS, damaged_files
 
 import sk_qdots as sq
 
@@ -20,7 +20,11 @@ OPTIONS = st.fixed_dictionaries(
         "x": st.sampled_from(["two_theta", "two_theta_rad", "q", "q_nm", "d", "d_nm"]),
         "scan": st.sampled_from([0, 1, "sum", "join"]),
         "columns": st.sampled_from(
-            [(0, 1), (0, 1, 2), (1, 0), (0, 2), ("2theta", "I"), ("q", "I")]
+            [
+                *[(0, 1), (0, 1, 2), (2, 0), ("2theta (deg)", "I"), ("A", "B", "C"), (0, 7)],
+                *[("2th", "I"), ("2th", "I", "sigma"), ("/poni_file", "I"), ("entry/data/q", "I")],
+                *[("_pd_meas_2theta_scan", "_pd_meas_intensity_total"), ("2theta", "I")],
+            ]
         ),
     },
 )
@@ -70,6 +74,7 @@ def fuzz(path, n_inputs):
 @pytest.mark.parametrize("name", SEEDS)
 def test_the_seeds_are_patterns(tmp_path, name):
     options = {"wavelength": 0.7} if name.startswith(("col", "com", "fit", "esd", "std")) else {}
+    options |= SEED_OPTIONS.get(name, {})
     assert check(tmp_path / name, SEEDS[name], options) == "read"
 
 

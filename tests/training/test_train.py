@@ -415,6 +415,18 @@ def test_command(cif, brief, tmp_path, capsys, monkeypatch):
     assert "mine exists" in capsys.readouterr().err
 
 
+def test_command_with_a_block(cif, tmp_path, capsys):
+    text = cif.read_text()
+    two = tmp_path / "two.cif"
+    two.write_text(text + "\n" + text.replace("data_", "data_wider_", 1))
+    first = text.split("data_", 1)[1].split()[0]
+    command = ["train", "--cif", str(two), "--diameters", "2:6:2", "--solvents", "dry", "--plan"]
+    assert main(command) == 2
+    assert f"({first}, wider_{first})" in capsys.readouterr().err
+    assert main([*command, "--block", f"wider_{first}"]) == 0
+    assert "none (dry)" in capsys.readouterr().out
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", CIFS)
 def test_crystals_that_are_not_built_in_end_with_a_working_sizer(name, tmp_path, capsys):
