@@ -320,7 +320,7 @@ class _Problem:
     def _with(self, instrument: Instrument, name: str) -> list[Instrument]:
         """Where to begin with one more parameter."""
         if name == "axial":
-            return [instrument.replace(axial=0.02)]
+            return [instrument.replace(axial=0.01)]
         if name == "displacement" and not self.geometry_is_known:
             return [
                 instrument.replace(displacement=1e-3, geometry="transmission"),
@@ -506,6 +506,8 @@ class _Problem:
         scales = np.array([_scale(name, self.scaled_by) for name in names])
         covariance = np.linalg.pinv(result.jac.T @ result.jac) * max(chi2, 1.0)
         deviations = np.sqrt(np.diag(covariance)) * scales
+        if "axial" in names:  # of its square
+            deviations[names.index("axial")] /= 2.0 * max(instrument.axial, 1e-6)
         r_wp = float(
             np.sqrt(
                 np.sum(((calculated - self.data.y) * self.weights) ** 2)
@@ -631,9 +633,14 @@ def _width_of_strongest(x: FloatArray, y: FloatArray) -> float:
 
 
 def _value(instrument: Instrument, name: str) -> float:
+    """What is searched for: the parameter, but the square of the axial divergence.
+
+    Heights move lines by their squares, so that from none on nothing changes at first.
+    """
     if name == "wavelength":
         return instrument.wavelengths[0]
-    return float(getattr(instrument, name))
+    value = float(getattr(instrument, name))
+    return value**2 if name == "axial" else value
 
 
 def _scale(name: str, instrument: Instrument) -> float:
@@ -645,7 +652,7 @@ def _scale(name: str, instrument: Instrument) -> float:
         "u": width**2,
         "eta": 1.0,
         "eta_slope": 0.01,
-        "axial": 0.02,
+        "axial": 0.02**2,
         "zero": width,
         "displacement": width,
         "wavelength": instrument.wavelengths[0] * np.deg2rad(width),
@@ -658,7 +665,7 @@ def _bounds(name: str, instrument: Instrument) -> tuple[float, float]:
     return {
         "eta": (0.0, 1.0),
         "eta_slope": (-0.02, 0.02),
-        "axial": (0.0, 0.15),
+        "axial": (0.0, 0.15**2),
         "zero": (-2.0, 2.0),
         "displacement": (-2.0, 2.0),
     }.get(name, (-10.0, 10.0))
@@ -666,6 +673,8 @@ def _bounds(name: str, instrument: Instrument) -> tuple[float, float]:
 
 def _changed(instrument: Instrument, values: dict[str, float]) -> Instrument | None:
     """Return the instrument with these values; None where they cannot be."""
+    if "axial" in values:
+        values = values | {"axial": float(np.sqrt(max(values["axial"], 0.0)))}
     wavelength = values.pop("wavelength", None)
     if wavelength is not None:
         factor = wavelength / instrument.wavelengths[0]
