@@ -18,6 +18,7 @@ from .augmentation import (
 )
 from .baselines import LibraryLikelihoodClassifier, ScherrerRegressor
 from .inspection import SizingDisplay
+from .instruments import Instrument, calibrate_instrument, load_instrument
 from .io import PatternError, PatternWarning, read_pattern
 from .model_selection import PerturbedScorer, robustness_report, robustness_scorers
 from .neural_network import AllCNN, AllCNNClassifier, AllCNNRegressor
@@ -35,6 +36,7 @@ __all__ = [
     "AugmentedClassifier",
     "Background",
     "Crystal",
+    "Instrument",
     "InstrumentBroadening",
     "KAlpha2",
     "LibraryLikelihoodClassifier",
@@ -60,8 +62,10 @@ __all__ = [
     "ZeroShift",
     "augment_library",
     "augmentation",
+    "calibrate_instrument",
     "default_q_grid",
     "library_samples",
+    "load_instrument",
     "load_sizer",
     "load_solvent",
     "make_sizing_pipeline",

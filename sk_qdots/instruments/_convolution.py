@@ -14,7 +14,7 @@ and Lorentzian are known, so that profiles narrower than the steps are no diffic
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import numpy as np
 import scipy.fft
@@ -24,9 +24,6 @@ from scipy.sparse import csr_matrix
 from .._typing import BoolArray, FloatArray, RealArray
 from ._profile import axial_nodes, gaussian_transform, lorentzian_transform, true_behind_axial
 
-if TYPE_CHECKING:
-    from .instrument import Instrument
-
 __all__ = ["through"]
 
 _ROWS = 64  # at a time
@@ -35,7 +32,31 @@ _NODES_PER_E = 5.0  # widths for each factor of e between the narrowest and the 
 _NARROW = 1e-6  # degrees: no broadening
 
 
-def through(instrument: Instrument, rows: RealArray, q: FloatArray) -> RealArray:
+class Optics(Protocol):
+    """What an instrument knows of its lines and angles."""
+
+    @property
+    def wavelengths(self) -> tuple[float, ...]: ...
+
+    @property
+    def weights(self) -> tuple[float, ...]: ...
+
+    @property
+    def axial(self) -> float: ...
+
+    @property
+    def wavelength(self) -> float: ...
+
+    def fwhm(self, two_theta: FloatArray) -> FloatArray: ...
+
+    def lorentzian_share(self, two_theta: FloatArray) -> FloatArray: ...
+
+    def true_two_theta(self, two_theta: FloatArray) -> FloatArray: ...
+
+    def polarisation_factor(self, two_theta: FloatArray) -> FloatArray: ...
+
+
+def through(instrument: Optics, rows: RealArray, q: FloatArray) -> RealArray:
     """Rows over Q as an instrument reads them, on the same grid."""
     sine = q * instrument.wavelength / (4.0 * np.pi)
     reached = int(np.searchsorted(sine, 1.0))
@@ -67,7 +88,7 @@ def _even(angles: FloatArray) -> FloatArray:
     return np.linspace(low, high, min(n_points, _FINEST * len(angles)))
 
 
-def _gather(instrument: Instrument, angles: FloatArray, q: FloatArray) -> csr_matrix:
+def _gather(instrument: Optics, angles: FloatArray, q: FloatArray) -> csr_matrix:
     """Rays at each angle from the coefficients of a spline over Q: all lines, all heights."""
     total = csr_matrix((len(angles), len(q)))
     weights = np.asarray(instrument.weights) / sum(instrument.weights)
@@ -102,7 +123,7 @@ def _bridged(rows: RealArray) -> tuple[FloatArray, BoolArray]:
 class _Spread:
     """Rows over even angles, each angle spread with its own profile."""
 
-    def __init__(self, instrument: Instrument, angles: FloatArray) -> None:
+    def __init__(self, instrument: Optics, angles: FloatArray) -> None:
         self.n_points = len(angles)
         self.n_fft = scipy.fft.next_fast_len(4 * self.n_points, real=True)
         self.inside = np.ones(self.n_points)

@@ -200,12 +200,8 @@ def _known_before(pattern: xr.DataArray, instrument: Instrument | None) -> Instr
             )
         return instrument
     if stated is None:
-        raise ValueError("the pattern has no wavelength: read it with one, or give the instrument")
-    lines = pattern.attrs.get("lines")
-    if lines is None:
-        return Instrument((float(stated),))
-    weights = tuple(float(w) for w in pattern.attrs["line_weights"])
-    return Instrument(tuple(float(v) for v in lines), weights, polarisation=1.0)
+        raise ValueError("the pattern has no wavelength: read it with one")
+    return Instrument.of_pattern(pattern)
 
 
 @dataclass(frozen=True)
@@ -646,7 +642,7 @@ def _value(instrument: Instrument, name: str) -> float:
 def _scale(name: str, instrument: Instrument) -> float:
     """A usual step of a parameter."""
     width = max(float(instrument.fwhm(20.0)), 1e-3)
-    return {
+    scales: dict[str, float] = {
         "w": width**2,
         "v": width**2,
         "u": width**2,
@@ -656,7 +652,8 @@ def _scale(name: str, instrument: Instrument) -> float:
         "zero": width,
         "displacement": width,
         "wavelength": instrument.wavelengths[0] * np.deg2rad(width),
-    }[name]
+    }
+    return scales[name]
 
 
 def _bounds(name: str, instrument: Instrument) -> tuple[float, float]:
@@ -690,4 +687,5 @@ def _correlation(result: OptimizeResult, names: Sequence[str]) -> float:
     """How far zero and wavelength stand for each other."""
     covariance = np.linalg.pinv(result.jac.T @ result.jac)
     i, j = names.index("zero"), names.index("wavelength")
-    return float(abs(covariance[i, j]) / np.sqrt(covariance[i, i] * covariance[j, j]))
+    product = float(covariance[i, i] * covariance[j, j])
+    return float(abs(covariance[i, j]) / np.sqrt(max(product, 1e-300)))

@@ -29,7 +29,6 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
-from numbers import Real
 from types import MappingProxyType
 from typing import Any, Literal, TypeVar
 
@@ -38,6 +37,7 @@ import numpy.typing as npt
 import xarray as xr
 
 from .._typing import FloatArray
+from ..simulation.q_grid import q_from_two_theta
 
 __all__ = ["Instrument"]
 
@@ -148,8 +148,8 @@ class Instrument:
     notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        lines = tuple(float(value) for value in _numbers("wavelengths", self.wavelengths))
-        weights = tuple(float(value) for value in _numbers("weights", self.weights))
+        lines = _numbers("wavelengths", self.wavelengths)
+        weights = _numbers("weights", self.weights)
         if any(not _WAVELENGTHS[0] <= line <= _WAVELENGTHS[1] for line in lines):
             raise ValueError(
                 f"wavelengths are {lines}; each must lie in {_WAVELENGTHS[0]:g} to "
@@ -162,7 +162,7 @@ class Instrument:
             )
         for name in (*_NUMBERS, "monochromator"):
             value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, Real) or not math.isfinite(value):
+            if not _is_number(value):
                 raise ValueError(f"{name} is {value!r}; it must be a number")
             low, high = _BOUNDS.get(name, (-math.inf, math.inf))
             if not low <= float(value) <= high:
@@ -173,14 +173,14 @@ class Instrument:
                 f"geometry is {self.geometry!r}; it must be 'transmission' or 'reflection'"
             )
         if self.two_theta_range is not None:
-            ends = tuple(float(v) for v in _numbers("two_theta_range", self.two_theta_range))
+            ends = _numbers("two_theta_range", self.two_theta_range)
             if len(ends) != 2 or not 0.0 <= ends[0] < ends[1] <= 180.0:
                 raise ValueError(
                     f"two_theta_range is {self.two_theta_range}; it must be two angles, ascending, "
                     "in 0 to 180 degrees"
                 )
             object.__setattr__(self, "two_theta_range", ends)
-        if self.step is not None and not (isinstance(self.step, Real) and 0.0 < self.step < 10.0):
+        if self.step is not None and not (_is_number(self.step) and 0.0 < self.step < 10.0):
             raise ValueError(f"step is {self.step!r}; it must lie in 0 to 10 degrees")
         object.__setattr__(self, "wavelengths", lines)
         object.__setattr__(self, "weights", weights)
@@ -341,7 +341,7 @@ class Instrument:
         >>> seen["intensity"].shape == library["intensity"].shape
         True
         """
-        from ._convolution import through
+        from ._convolution import through  # SciPy, which reading an instrument does not need
 
         if isinstance(patterns, xr.Dataset):
             if "intensity" not in patterns:
@@ -367,6 +367,74 @@ class Instrument:
             rows = rows.astype(np.float64)
         seen = last.copy(data=through(self, rows, q).reshape(last.shape))
         return seen.transpose(*patterns.dims)
+
+    def correct(self, pattern: xr.DataArray) -> xr.DataArray:
+        """A measured pattern on its true Q: without zero and displacement.
+
+        Parameters
+        ----------
+        pattern : DataArray
+            As :func:`sk_qdots.read_pattern` returns it, with ``two_theta`` as read.
+
+        Returns
+        -------
+        DataArray
+            Over ``q`` from the true two-theta, with the mean wavelength of the lines; its
+            ``two_theta`` are true ones, its attributes say what was taken.
+
+        Raises
+        ------
+        ValueError
+            If the pattern has no two-theta, or the corrected one would begin below zero.
+        """
+        if "two_theta" not in pattern.coords:
+            raise ValueError(
+                "the pattern is over Q alone; an instrument's zero is in two-theta: read it as "
+                "two-theta, with a wavelength"
+            )
+        true = self.true_two_theta(pattern["two_theta"].values)
+        if not true[0] > 0.0:
+            raise ValueError(f"without the zero of {self.zero:g} degrees it begins below zero")
+        about = pattern["q"].attrs
+        corrected = pattern.assign_coords(
+            q=("q", q_from_two_theta(true, self.wavelength), about),
+            two_theta=("q", true, pattern["two_theta"].attrs),
+        )
+        return corrected.assign_attrs(wavelength=self.wavelength, instrument=self.name or "given")
+
+    @classmethod
+    def of_pattern(cls, pattern: xr.DataArray) -> Instrument:
+        """What a measured file says of its instrument: lines, range and step.
+
+        Parameters
+        ----------
+        pattern : DataArray
+            As :func:`sk_qdots.read_pattern` returns it.
+
+        Returns
+        -------
+        Instrument
+            Without a resolution, which no file says; of a tube, unpolarised.
+
+        Raises
+        ------
+        ValueError
+            If the pattern has no wavelength.
+        """
+        stated = pattern.attrs.get("wavelength")
+        if stated is None:
+            raise ValueError("the pattern has no wavelength: read it with one")
+        lines = tuple(float(v) for v in pattern.attrs.get("lines", (stated,)))
+        weights = tuple(float(v) for v in pattern.attrs.get("line_weights", (1.0,)))
+        angles = pattern["two_theta"].values if "two_theta" in pattern.coords else None
+        return cls(
+            lines,
+            weights,
+            polarisation=1.0 if "K-alpha" in str(pattern.attrs.get("wavelength_label")) else 0.0,
+            two_theta_range=None if angles is None else (float(angles[0]), float(angles[-1])),
+            step=None if angles is None else float(np.median(np.diff(angles))),
+            source=str(pattern.attrs.get("source", "")),
+        )
 
     def replace(self, **changes: Any) -> Instrument:
         """Another instrument, with other parameters.
@@ -431,10 +499,13 @@ class Instrument:
             raise ValueError(str(error)) from None
 
 
-def _numbers(name: str, values: object) -> tuple[Real, ...]:
+def _numbers(name: str, values: object) -> tuple[float, ...]:
     listed = tuple(values) if isinstance(values, tuple | list | np.ndarray) else ()
-    if not listed or not all(
-        isinstance(v, Real) and not isinstance(v, bool) and math.isfinite(v) for v in listed
-    ):
+    if not listed or not all(map(_is_number, listed)):
         raise ValueError(f"{name} is {values!r}; it must be a tuple of numbers")
-    return listed
+    return tuple(float(value) for value in listed)
+
+
+def _is_number(value: object) -> bool:
+    kinds = (int, float, np.integer, np.floating)
+    return isinstance(value, kinds) and not isinstance(value, bool) and math.isfinite(value)

@@ -70,8 +70,9 @@ def _sites(
     vectors: FloatArray, sites: Sequence[tuple[str, tuple[float, ...], float]]
 ) -> tuple[Sublattice, ...]:
     return tuple(
-        Sublattice(element, tuple(float(v) for v in np.asarray(place) @ vectors), b_iso=b)
+        Sublattice(element, (float(x), float(y), float(z)), b_iso=b)
         for element, place, b in sites
+        for x, y, z in [np.asarray(place) @ vectors]
     )
 
 

@@ -19,7 +19,7 @@ from ..simulation.scattering_factors import HC_KEV_ANGSTROM
 from ._axis import AXES, impossible, reading, resolve, to_q
 from ._choice import choose
 from ._formats import read_scans
-from ._scan import Columns, PatternError, PatternWarning, Scan, Wavelength, label_of
+from ._scan import Columns, PatternError, PatternWarning, Scan, Wavelength, of_a_tube
 
 __all__ = ["read_pattern"]
 
@@ -86,6 +86,7 @@ def read_pattern(
         (where the file has it); ``attrs`` hold ``source``, ``format``, ``instrument``,
         ``axis`` (what the abscissa was taken as), ``wavelength`` and
         ``wavelength_label`` (which line of a tube, or which mean, where known),
+        ``lines`` and ``line_weights`` (of a mean: what it is the mean of),
         ``columns`` (which columns of a table were chosen, by their names), and ``scan``
         where it was asked for (``scales``: the factors of joined ranges).
 
@@ -227,7 +228,7 @@ def _pattern(
     if scan.esd is not None:
         about = {"long_name": "standard deviation of the intensity"}
         coords["esd"] = ("q", scan.esd[order], about)
-    attrs: dict[str, str | float] = {
+    attrs: dict[str, str | float | list[float]] = {
         "long_name": "intensity",
         "source": source,
         "format": kind,
@@ -243,6 +244,9 @@ def _pattern(
         attrs["wavelength"] = wavelength.value
         if wavelength.label:
             attrs["wavelength_label"] = wavelength.label
+        if wavelength.lines:
+            attrs["lines"] = [line for line, _ in wavelength.lines]
+            attrs["line_weights"] = [weight for _, weight in wavelength.lines]
     return xr.DataArray(
         scan.intensity[order], dims="q", coords=coords, name="intensity", attrs=attrs
     )
@@ -339,7 +343,7 @@ def _wavelength(
                 "--energy), or, if the file is wrong, say what the abscissa is as well: "
                 "x='two_theta' (--x two_theta)",
             )
-    return stated if given is None else Wavelength(given, label_of(given))
+    return stated if given is None else of_a_tube(given)
 
 
 def _axis(

@@ -24,6 +24,7 @@ __all__ = [
     "doublet",
     "label_of",
     "numbers",
+    "of_a_tube",
     "read_each",
     "separating_crystal",
     "stopped",
@@ -93,10 +94,11 @@ class PatternWarning(UserWarning):
 
 @dataclass(frozen=True)
 class Wavelength:
-    """A wavelength in Angstrom and what it is."""
+    """A wavelength in Angstrom, what it is, and the lines that it is the mean of, with weights."""
 
     value: float
     label: str
+    lines: tuple[tuple[float, float], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -220,6 +222,7 @@ def doublet(
     return Wavelength(
         k_alpha_mean(first, second, used),
         f"{tube}K-alpha mean of {first:.7g} and {second:.7g} (ratio {used:g}{notes})",
+        ((first, 1.0), (second, used)),
     )
 
 
@@ -235,18 +238,24 @@ def separating_crystal(names: Iterable[str]) -> str:
     )
 
 
-def label_of(wavelength: float) -> str:
+def of_a_tube(wavelength: float) -> Wavelength:
     """What a wavelength that a user gives is, where it is a line of a tube."""
     for anode, (first, second) in ANODES.items():
-        named = {
-            "K-alpha 1": first,
-            "K-alpha 2": second,
-            "K-alpha mean": k_alpha_mean(first, second),
-        }
-        for name, line in named.items():
+        mean = k_alpha_mean(first, second)
+        both = ((first, 1.0), (second, K_ALPHA_RATIO))
+        for name, line, lines in (
+            ("K-alpha 1", first, ()),
+            ("K-alpha 2", second, ()),
+            ("K-alpha mean", mean, both),
+        ):
             if abs(wavelength / line - 1.0) < _SAME_LINE:
-                return f"{anode} {name}"
-    return ""
+                return Wavelength(wavelength, f"{anode} {name}", lines)
+    return Wavelength(wavelength, "")
+
+
+def label_of(wavelength: float) -> str:
+    """Name of the line of a tube that has a wavelength; empty where none has."""
+    return of_a_tube(wavelength).label
 
 
 def numbers(source: str, text: str | None, what: str) -> FloatArray:
