@@ -13,6 +13,7 @@ import xarray as xr
 
 from .._typing import BoolArray, Float32Array, FloatArray, RealArray
 from .._validation import Interval, StrOptions
+from ..instruments import Instrument
 from ..preprocessing.patterns import area
 from ..simulation import Crystal
 from ..solvents import as_curves, known_backgrounds, load_background
@@ -58,12 +59,12 @@ class RandomExperiment(Augmenter):
 
     Parameters
     ----------
-    laboratory : str or Laboratory, default="anywhere"
+    laboratory : str, Laboratory or Instrument, default="anywhere"
         Distributions to draw from: ``"ideal"`` (no instrument: liquid, counts, range
         and step), ``"synchrotron"``, ``"capillary"`` (powder in glass at a synchrotron),
         ``"lab-cu"``, ``"lab-mo"``, ``"anywhere"`` (a row comes from synchrotron,
-        lab-cu or lab-mo), or your own
-        :class:`sk_qdots.augmentation.Laboratory`.
+        lab-cu or lab-mo), your own :class:`sk_qdots.augmentation.Laboratory`, or an
+        instrument, around which :meth:`sk_qdots.augmentation.Laboratory.around` draws.
     solvents : str, DataArray or sequence of them, optional
         Liquids to start from, all shipped ones by default. They must cover what can
         be measured, by the laboratory's ranges and of the patterns of ``fit``.
@@ -118,7 +119,7 @@ class RandomExperiment(Augmenter):
     """
 
     _parameter_constraints: ClassVar[dict[str, list[object]]] = {
-        "laboratory": [str, Laboratory],
+        "laboratory": [str, Laboratory, Instrument],
         "solvents": [list, tuple, str, xr.DataArray, None],
         "liquid_change": [Interval(Real, 0.0, 1.0, closed="both")],
         "liquid_shift": [Interval(Real, 0.0, 0.5, closed="left")],
@@ -139,7 +140,7 @@ class RandomExperiment(Augmenter):
 
     def __init__(
         self,
-        laboratory: str | Laboratory = "anywhere",
+        laboratory: str | Laboratory | Instrument = "anywhere",
         solvents: str | xr.DataArray | Sequence[str | xr.DataArray] | None = None,
         liquid_change: float = 0.04,
         liquid_shift: float = 0.02,
@@ -179,8 +180,9 @@ class RandomExperiment(Augmenter):
         given = {name: getattr(self, name) for name in _OVERRIDES}
         given = {name: value for name, value in given.items() if value is not None}
         if isinstance(self.laboratory, Laboratory):
-            weights = {"": 1.0}
-            chosen = [self.laboratory]
+            weights, chosen = {"": 1.0}, [self.laboratory]
+        elif isinstance(self.laboratory, Instrument):
+            weights, chosen = {"": 1.0}, [Laboratory.around(self.laboratory)]
         elif self.laboratory in LABORATORIES or self.laboratory in MIXTURES:
             weights = MIXTURES.get(self.laboratory, {self.laboratory: 1.0})
             chosen = [LABORATORIES[name] for name in weights]
@@ -403,7 +405,7 @@ class _Draw:
         self.background = np.where(has_background, background, 0.0)
         self.holder_part = next(columns)
         self.fwhm = within("fwhm", log=True)
-        self.fwhm_growth, self.eta = next(columns), next(columns)
+        self.fwhm_growth, self.eta = within("fwhm_growth"), within("eta")
         self.broadened = happens("broadening_share")
         self.zero_shift = within("zero_shift")
         self.wavelength_error = within("wavelength_error")

@@ -2,18 +2,32 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, fields, replace
+from typing import Any, cast
 
 import numpy as np
 import xarray as xr
 from sklearn.pipeline import Pipeline
 
 from .._typing import FloatArray, Json, JsonObject
+from ..instruments import Instrument
 from . import Laboratory, QCoarsening, QTruncation
+from ._instrument import resolution
 from .base import Transformer
+from .laboratories import LABORATORIES, MIXTURES
 
-__all__ = ["augmentation_facts", "trained_limits", "transformers_of"]
+__all__ = [
+    "augmentation_facts",
+    "instrument_facts",
+    "trained_limits",
+    "trained_width",
+    "transformers_of",
+]
 
+_MOST = 0.95  # of the patterns of a training
+_N_QUANTILES = 24  # of each distribution
 _UNTRAINED_STEP = 4.0  # grid steps that a network bears which never saw a coarse pattern
 
 
@@ -42,6 +56,21 @@ def augmentation_facts(augmenter: Transformer | None) -> JsonObject | None:
     }
 
 
+def instrument_facts(instrument: Instrument) -> JsonObject:
+    """An instrument as manifests and answers hold it; its texts without control characters."""
+
+    def printable(text: str) -> str:
+        return "".join(c if c.isprintable() else " " for c in text)
+
+    clean = instrument.replace(
+        name=printable(instrument.name),
+        source=printable(instrument.source),
+        notes=tuple(map(printable, instrument.notes)),
+    )
+    told: JsonObject = json.loads(clean.to_json())
+    return told
+
+
 def _as_json(value: object) -> Json:
     """A parameter as JSON can hold it."""
     if isinstance(value, list | tuple):
@@ -49,11 +78,17 @@ def _as_json(value: object) -> Json:
     if isinstance(value, xr.DataArray):
         return str(value.name)
     if isinstance(value, Laboratory):
-        return {key: _as_json(item) for key, item in asdict(value).items()}
+        return _fields_of(value)
+    if isinstance(value, Instrument):
+        return {"instrument": instrument_facts(value), **_fields_of(Laboratory.around(value))}
     if isinstance(value, np.generic):
         number: Json = value.item()
         return number
     return value if isinstance(value, str | int | float | None) else str(value)
+
+
+def _fields_of(laboratory: Laboratory) -> JsonObject:
+    return {key: _as_json(item) for key, item in asdict(laboratory).items()}
 
 
 def trained_limits(
@@ -77,3 +112,77 @@ def trained_limits(
         if laboratory.fine_share < 1:
             coarsest = max(coarsest, laboratory.coarsening[1])
     return (float(start), float(end)), coarsest * step
+
+
+def trained_width(augmentation: Mapping[str, Json] | None, q: float) -> float:
+    """Width that 95 % of the patterns of a training did not exceed.
+
+    Parameters
+    ----------
+    augmentation : mapping or None
+        What :func:`augmentation_facts` told of it.
+    q : float
+        Where, in 1/Angstrom.
+
+    Returns
+    -------
+    float
+        Full width at half maximum of the resolution in 1/Angstrom; 0 of a training that drew
+        none.
+
+    Raises
+    ------
+    ValueError
+        If what was told is of another kind.
+    """
+    if augmentation is None:
+        return 0.0
+    steps = augmentation.get("steps")
+    if isinstance(steps, list):
+        return max((trained_width(s, q) for s in steps if isinstance(s, dict)), default=0.0)
+    if augmentation.get("class") == "InstrumentBroadening":
+        names = ("u", "v", "w", "wavelength")
+        u, v, w, wavelength = (float(str(augmentation[name])) for name in names)
+        return float(np.nan_to_num(resolution(np.array([q]), u, v, w, wavelength))[0])
+    told = augmentation.get("laboratory")
+    if isinstance(told, dict):
+        shares = {_laboratory_of(told): 1.0}
+    elif isinstance(told, str) and told in {*LABORATORIES, *MIXTURES}:
+        named = MIXTURES.get(told, {told: 1.0})
+        shares = {LABORATORIES[name]: share for name, share in named.items()}
+    else:
+        return 0.0
+    widths, weights = zip(*(_widths(lab, q, share) for lab, share in shares.items()), strict=True)
+    drawn, weight = np.concatenate(widths), np.concatenate(weights)
+    order = np.argsort(drawn)
+    reached = np.cumsum(weight[order]) / weight.sum()
+    return float(drawn[order][np.searchsorted(reached, _MOST - 1e-9)])
+
+
+def _laboratory_of(told: Mapping[str, Json]) -> Laboratory:
+    """A laboratory as JSON held it; what it did not know yet is as it was."""
+    known = {field.name for field in fields(Laboratory)}
+    values = {k: tuple(v) if isinstance(v, list) else v for k, v in told.items() if k in known}
+    try:
+        return replace(Laboratory(), **cast("dict[str, Any]", values))  # which checks them
+    except TypeError as error:
+        raise ValueError(str(error)) from None
+
+
+def _widths(laboratory: Laboratory, q: float, share: float) -> tuple[FloatArray, FloatArray]:
+    """Widths that a laboratory draws, of those that reach this Q, and their weights."""
+    at = (np.arange(_N_QUANTILES) + 0.5) / _N_QUANTILES
+    low, high = laboratory.fwhm
+    fwhm, growth, wavelength = np.meshgrid(
+        low * (high / low) ** at,
+        np.quantile(laboratory.fwhm_growth, at),
+        np.quantile(laboratory.wavelength, at),
+        indexing="ij",
+    )
+    widths = resolution(np.array(q), growth * fwhm**2, 0.0, fwhm**2, wavelength).ravel()
+    widths = widths[np.isfinite(widths)]
+    if not widths.size:
+        return np.zeros(1), np.full(1, share)
+    broadened = laboratory.broadening_share
+    weights = np.full(widths.size, share * broadened / widths.size)
+    return np.append(widths, 0.0), np.append(weights, share * (1.0 - broadened))

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from numbers import Real
+from typing import TypedDict
 
-from ..instruments.radiation import ANODES
+import numpy as np
+
+from ..instruments import Instrument
+from ..instruments.radiation import ANODES, K_ALPHA_RATIO
+from ..simulation.q_grid import q_from_two_theta
 
 __all__ = ["LABORATORIES", "MIXTURES", "Laboratory"]
 
@@ -45,7 +50,12 @@ class Laboratory:
         Share with a background.
     fwhm : tuple of 2 float
         Full width of the resolution at small angles, degrees two-theta,
-        log-uniform; it grows with the angle by up to tan^2 of theta.
+        log-uniform.
+    fwhm_growth : tuple of 2 float
+        Its growth g with the angle: the square of the width is multiplied by
+        1 + g tan^2 of theta.
+    eta : tuple of 2 float
+        Lorentzian share of the resolution.
     broadening_share : float
         Share with a resolution that is not negligible.
     zero_shift : tuple of 2 float
@@ -88,6 +98,8 @@ class Laboratory:
     background: Range = (0.0, 0.3)
     background_share: float = 0.0
     fwhm: Range = (0.01, 0.1)
+    fwhm_growth: Range = (0.0, 1.0)
+    eta: Range = (0.0, 1.0)
     broadening_share: float = 0.0
     zero_shift: Range = (0.0, 0.0)
     wavelength_error: Range = (0.0, 0.0)
@@ -113,6 +125,154 @@ class Laboratory:
                 "a drawn range could be empty"
             )
 
+    @classmethod
+    def around(cls, instrument: Instrument, base: str | Laboratory | None = None) -> Laboratory:
+        """Distributions of the laboratory in which an instrument stands.
+
+        Parameters
+        ----------
+        instrument : Instrument
+        base : str or Laboratory, optional
+            What the instrument does not say (liquids, counts, steps, background, texture)
+            is drawn as there: a name of ``LABORATORIES``. By default ``"lab-cu"`` or
+            ``"lab-mo"`` for the longer and shorter wavelengths of tubes, which have several
+            lines or are polarised, and else ``"synchrotron"``.
+
+        Returns
+        -------
+        Laboratory
+            Of the instrument's strongest line, and the next longer one as K-alpha 2 with its
+            ratio within 5 %; its width within 15 % and its Lorentzian share; its polarisation;
+            ranges within its own; a zero shift and an error of the wavelength within two
+            standard deviations, 0.01 degrees of the zero at least. Of an instrument without a
+            resolution, that of the base.
+
+        Raises
+        ------
+        ValueError
+            If there is no such base, or the instrument measures nothing that lies within the
+            ranges of the base.
+
+        Notes
+        -----
+        Patterns are drawn as :meth:`sk_qdots.Instrument.correct` leaves them: over the Q of
+        the mean wavelength, without the zero and the displacement that are known. Axial
+        divergence is not drawn.
+
+        Examples
+        --------
+        >>> import sk_qdots as sq
+        >>> from sk_qdots.augmentation import Laboratory
+        >>> mine = sq.load_instrument("lab-cu").replace(u=0.0, v=0.0, w=0.01)
+        >>> low, high = Laboratory.around(mine).fwhm
+        >>> round(low, 3), round(high, 3)
+        (0.085, 0.115)
+        """
+        begun = _base(instrument, base)
+        start, end = _range(instrument, begun)
+        first, second, ratio = _doublet(instrument)
+        believed = instrument.wavelength / first - 1.0
+        off = _DEVIATIONS * instrument.uncertainties.get("wavelength", 0.0) / first
+        zero = max(_DEVIATIONS * instrument.uncertainties.get("zero", 0.0), _LEAST_ZERO)
+        whole = start <= begun.q_min[0] and end >= begun.q_max[1]
+        start, end = max(start, begun.q_min[0]), min(end, begun.q_max[1])
+        later = min(max(start, begun.q_min[1]), start + 0.25 * (end - start))
+        sooner = min(begun.q_max[0], 0.9 * end)
+        sooner = sooner if sooner > later else 0.5 * (later + end)
+        polarised = math.cos(math.radians(instrument.monochromator)) ** 2
+        return replace(
+            begun,
+            wavelength=(first, first),
+            q_min=(start, later),
+            q_max=(sooner, end),
+            full_range_share=begun.full_range_share if whole else 0.0,
+            zero_shift=(-zero, zero),
+            wavelength_error=(believed - off, believed + off),
+            k_alpha2=((1.0 - _RATIO_ROOM) * ratio, min((1.0 + _RATIO_ROOM) * ratio, 1.0)),
+            k_alpha2_split=second / first,
+            polarised_share=instrument.polarisation * polarised,
+            **_resolution(instrument),
+        )
+
+
+_RATIO_ROOM = 0.05  # of a doublet, relative
+_WIDTH_ROOM = 0.15  # of a resolution, relative
+_DEVIATIONS = 2.0  # standard deviations of what a calibration found
+_LEAST_ZERO = 0.01  # degrees: a sample is never quite where the standard was
+_WIDEST_SPLIT = 1.1  # of a doublet
+_TUBES = 1.2  # Angstrom: above it are Cu, Co and Cr, below it Mo and Ag
+
+
+class _Resolution(TypedDict, total=False):
+    fwhm: Range
+    fwhm_growth: Range
+    eta: Range
+    broadening_share: float
+
+
+def _base(instrument: Instrument, base: str | Laboratory | None) -> Laboratory:
+    if isinstance(base, Laboratory):
+        return base
+    if base is None:
+        tube = len(instrument.wavelengths) > 1 or instrument.polarisation >= 0.5
+        base = ("lab-cu" if instrument.wavelength > _TUBES else "lab-mo") if tube else "synchrotron"
+    if base not in LABORATORIES:
+        raise ValueError(f"base is {base!r}; known: {', '.join(LABORATORIES)}")
+    return LABORATORIES[base]
+
+
+def _range(instrument: Instrument, base: Laboratory) -> tuple[float, float]:
+    """Ends of what an instrument measures, in 1/Angstrom."""
+    reach = 4.0 * math.pi / instrument.wavelength
+    if instrument.two_theta_range is None:
+        ends = (base.q_min[0], min(base.q_max[1], reach))
+    else:
+        low, high = q_from_two_theta(np.array(instrument.two_theta_range), instrument.wavelength)
+        ends = (float(low), float(high))
+    if not max(ends[0], base.q_min[0]) < min(ends[1], base.q_max[1]):
+        raise ValueError(
+            f"the instrument measures {ends[0]:.3g} to {ends[1]:.3g} 1/Angstrom; its laboratory "
+            f"measures {base.q_min[0]:g} to {base.q_max[1]:g}: check two_theta_range"
+        )
+    return ends
+
+
+def _doublet(instrument: Instrument) -> tuple[float, float, float]:
+    """The strongest line, the next longer one, and its share of the first's intensity."""
+    lines = sorted(zip(instrument.weights, instrument.wavelengths, strict=True), reverse=True)
+    weight, first = lines[0]
+    for other, line in lines[1:]:
+        if first < line < _WIDEST_SPLIT * first and other > 0.0:
+            return first, line, other / weight
+    return first, first, 0.0
+
+
+def _resolution(instrument: Instrument) -> _Resolution:
+    """Width at small angles, its growth and shape; nothing of an instrument that has none."""
+    low, high = instrument.two_theta_range or (5.0, 120.0)
+    angles = np.linspace(max(low, 0.1), min(high, 160.0), 100)
+    square = instrument.fwhm(angles) ** 2
+    if not square.max() > 0.0:
+        return {}
+    square = np.maximum(square, 1e-4 * square.max())
+    tangent = np.tan(np.deg2rad(angles / 2.0)) ** 2
+    basis = np.stack([np.ones_like(tangent), tangent], axis=1) / square[:, None]
+    w, growing = np.linalg.lstsq(basis, np.ones_like(square), rcond=None)[0]
+    if growing < 0.0:  # as wide everywhere as it is on average
+        w, growing = basis[:, 0].sum() / (basis[:, 0] ** 2).sum(), 0.0
+    elif w < 0.01 * square.min():
+        w = 0.01 * square.min()
+        rest = 1.0 - w * basis[:, 0]
+        growing = max((basis[:, 1] * rest).sum() / (basis[:, 1] ** 2).sum(), 0.0)
+    fwhm, growth = math.sqrt(w), float(growing / w)
+    share = instrument.lorentzian_share(angles)
+    return {
+        "fwhm": ((1.0 - _WIDTH_ROOM) * fwhm, (1.0 + _WIDTH_ROOM) * fwhm),
+        "fwhm_growth": (growth, growth),
+        "eta": (float(share.min()), float(share.max())),
+        "broadening_share": 1.0,
+    }
+
 
 # Bounds of each range; those of what is log-uniform are positive.
 _LIMITS = {
@@ -124,6 +284,8 @@ _LIMITS = {
     "coarsening": (1.0, 1e4),
     "background": (0.0, 0.99),
     "fwhm": (1e-6, 10.0),
+    "fwhm_growth": (0.0, 1e4),
+    "eta": (0.0, 1.0),
     "zero_shift": (-5.0, 5.0),
     "wavelength_error": (-0.5, 0.5),
     "k_alpha2": (0.0, 1.0),
@@ -141,6 +303,7 @@ def _check_range(name: str, value: object, lower: float, upper: float) -> None:
 
 
 _CU, _MO = ANODES["Cu"], ANODES["Mo"]
+_K_ALPHA2 = (0.9 * K_ALPHA_RATIO, 1.1 * K_ALPHA_RATIO)
 # The published augmentation and the ranges, steps and dilutions of its robustness tests.
 _IDEAL = Laboratory()
 _SYNCHROTRON = Laboratory(
@@ -183,7 +346,7 @@ _LAB_CU = Laboratory(
     fwhm=(0.04, 0.3),
     broadening_share=1.0,
     zero_shift=(-0.05, 0.05),
-    k_alpha2=(0.45, 0.55),
+    k_alpha2=_K_ALPHA2,
     k_alpha2_split=_CU[1] / _CU[0],
     polarised_share=0.7,
     march=(0.4, 1.0),
@@ -204,7 +367,7 @@ _LAB_MO = Laboratory(
     fwhm=(0.03, 0.2),
     broadening_share=1.0,
     zero_shift=(-0.03, 0.03),
-    k_alpha2=(0.45, 0.55),
+    k_alpha2=_K_ALPHA2,
     k_alpha2_split=_MO[1] / _MO[0],
     polarised_share=0.7,
     march=(0.5, 1.0),

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import argparse
 
-from ._words import BAD_INPUT, Commands, add_block, asked_crystal, complain, number
+from ._words import (
+    BAD_INPUT,
+    Commands,
+    add_block,
+    add_instrument,
+    asked_crystal,
+    asked_instrument,
+    complain,
+    number,
+)
 
 __all__ = ["add_evaluate"]
 
@@ -45,6 +54,7 @@ def add_evaluate(commands: Commands) -> None:
     evaluate.add_argument(
         "--wavelength", type=number, metavar="A", help="of those files, in Angstrom"
     )
+    add_instrument(evaluate, "see the patterns through this one as well")
     evaluate.add_argument("--seed", type=int, default=30_000, help="default: 30000")
     evaluate.set_defaults(run=_evaluate)
 
@@ -65,6 +75,7 @@ def _evaluate(options: argparse.Namespace) -> int:
             references=options.references,
             crystal=crystal,
             liquids=liquids,
+            instrument=asked_instrument(options),
             random_state=options.seed,
         )
     except ValueError as error:

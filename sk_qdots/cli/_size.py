@@ -9,12 +9,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from ._instruments import Instruments
 from ._records import WRITERS, more_columns, refusal_record, sizing_record
-from ._words import BAD_INPUT, Commands, complain, number
+from ._words import BAD_INPUT, Commands, add_instrument, asked_instrument, complain, number
 
 if TYPE_CHECKING:
     import xarray as xr
 
+    from ..instruments import Instrument
     from ..sizing import Sizer, Sizing
 
 __all__ = ["add_size"]
@@ -70,6 +72,16 @@ def add_size(commands: Commands) -> None:
         "their numbers, from 0, or their names (letters of a sheet, tags of a CIF, paths in HDF5), "
         "such as 0,2 or 2theta,counts",
     )
+    instrument = size.add_mutually_exclusive_group()
+    add_instrument(
+        instrument,
+        "what the patterns were measured with, remembered for their folder",
+    )
+    instrument.add_argument(
+        "--no-instrument",
+        action="store_true",
+        help="do not use the instrument that the folder remembers",
+    )
     size.add_argument(
         "--model", default="PbS", metavar="NAME|PATH", help="sizer to use (default: PbS)"
     )
@@ -117,13 +129,15 @@ def _columns(text: str) -> list[int | str]:
 
 def _size(options: argparse.Namespace) -> int:
     gc.disable()  # imports make no garbage, and looking for it takes a tenth of the start
-    from ..io import PatternError, read_pattern
+    from ..io import PatternError
     from ..sizing import SizerError, load_sizer
+    from ..sizing.instruments import corrected
 
     gc.enable()
     try:
         sizer = load_sizer(options.model)
-    except SizerError as error:
+        instruments = Instruments(asked_instrument(options), is_ignored=options.no_instrument)
+    except (SizerError, ValueError) as error:
         complain(str(error))
         return BAD_INPUT
     sized: list[tuple[xr.DataArray, Sizing]] = []
@@ -132,22 +146,18 @@ def _size(options: argparse.Namespace) -> int:
     with WRITERS[options.format](options.files, sys.stdout, columns) as writer:
         for path in options.files:
             try:
-                pattern = read_pattern(
-                    path,
-                    wavelength=options.wavelength,
-                    energy=options.energy,
-                    x="q" if options.q else options.x,
-                    scan=options.scan,
-                    columns=options.columns,
-                    subtracted=options.subtracted,
-                )
-                sizing = sizer.size(pattern)
+                instrument = instruments.of(path)
+                pattern = _read(path, options, instrument)
+                sizing = sizer.size(pattern, instrument)
             except ValueError as error:
                 reason = error.reason if isinstance(error, PatternError) else str(error)
                 complain(f"{path}: {reason}")
                 writer.write(refusal_record(path, sizer.name, reason))
                 status = BAD_INPUT
                 continue
+            instruments.remember(path)
+            if instrument is not None and options.plot:
+                pattern = corrected(pattern, instrument)
             sized.append((pattern, sizing))
             writer.write(sizing_record(sizing))
     if options.plot and sized:
@@ -157,6 +167,29 @@ def _size(options: argparse.Namespace) -> int:
             complain(f"{options.plot}: {problem}")
             status = BAD_INPUT
     return status
+
+
+def _read(path: str, options: argparse.Namespace, instrument: Instrument | None) -> xr.DataArray:
+    """A pattern, at the wavelength of the instrument where nothing else says it."""
+    from ..io import PatternError, read_pattern
+
+    def read(wavelength: float | None) -> xr.DataArray:
+        return read_pattern(
+            path,
+            wavelength=wavelength,
+            energy=options.energy,
+            x="q" if options.q else options.x,
+            scan=options.scan,
+            columns=options.columns,
+            subtracted=options.subtracted,
+        )
+
+    try:
+        return read(options.wavelength)
+    except PatternError:
+        if instrument is None or options.wavelength is not None or options.energy is not None:
+            raise
+        return read(instrument.wavelength)
 
 
 def _plot(sizer: Sizer, sized: Sequence[tuple[xr.DataArray, Sizing]], path: str) -> str | None:

@@ -82,9 +82,10 @@ def add_train(commands: Commands) -> None:
         "--instrument",
         type=_instrument,
         default="synchrotron",
-        metavar="KIND",
-        help="synchrotron, capillary, lab-cu, lab-mo, anywhere, or wavelength=0.5169 (default: "
-        "synchrotron)",
+        metavar="KIND|NAME|FILE",
+        help="any of a kind: synchrotron, capillary, lab-cu, lab-mo, anywhere, or "
+        "wavelength=0.5169 (default: synchrotron); or one instrument: the name of one that was "
+        "saved, or a file (of sk-qdots calibrate, .instprm, .irf)",
     )
     train.add_argument("--epochs", type=natural, help="length of the training (default: 70)")
     train.add_argument(
@@ -194,6 +195,8 @@ def _command(options: argparse.Namespace) -> str:
     words += ["--block", options.block] if options.block else []
     for name, value in options.defaults.items():
         if (chosen := getattr(options, name)) != value:
+            if name == "instrument" and isinstance(chosen, str) and Path(chosen).is_file():
+                chosen = Path(chosen).name
             option, values = f"--{name.replace('_', '-')}", _as_words(chosen)
             negative = values[0].startswith("-")  # would be taken for an option
             words += [f"{option}={values[0]}"] if negative else [option, *values]

@@ -8,6 +8,7 @@ import sys
 from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
+    from ..instruments import Instrument
     from ..simulation import Crystal
 
 __all__ = [
@@ -16,7 +17,9 @@ __all__ = [
     "Commands",
     "add_block",
     "add_crystal",
+    "add_instrument",
     "asked_crystal",
+    "asked_instrument",
     "complain",
     "natural",
     "number",
@@ -55,6 +58,27 @@ def asked_crystal(options: argparse.Namespace) -> Crystal | None:
         raise ValueError("--block names a data block of a CIF; give the CIF with --cif")
     name = getattr(options, "crystal", None)
     return None if name is None else Crystal.builtin(name)
+
+
+def add_instrument(
+    command: argparse.ArgumentParser | argparse._MutuallyExclusiveGroup, what_for: str
+) -> None:
+    """Let a command ask for an instrument."""
+    command.add_argument(
+        "--instrument",
+        metavar="NAME|FILE",
+        help=f"{what_for}: lab-cu, lab-mo, lab-ag, synchrotron, the name of one that was saved, or "
+        "a file (of sk-qdots calibrate, .instprm, .irf)",
+    )
+
+
+def asked_instrument(options: argparse.Namespace) -> Instrument | None:
+    """The instrument that a command asks for, if it does."""
+    if options.instrument is None:
+        return None
+    from ..sizing.instruments import named_instrument
+
+    return named_instrument(options.instrument)
 
 
 def number(text: str) -> float:

@@ -24,6 +24,7 @@ from sklearn.pipeline import make_pipeline
 from .._typing import IntArray
 from ..augmentation import library_samples
 from ..baselines import LibraryLikelihoodClassifier, ScherrerRegressor
+from ..instruments import Instrument
 from ..model_selection import Condition, measured_samples, robustness_conditions, robustness_report
 from ..model_selection.protocols import Estimator
 from ..model_selection.remeasurement import DISPERSIONS, STRAINS
@@ -70,6 +71,7 @@ def evaluate(
     references: str | Path | None = None,
     crystal: str | Crystal | None = None,
     liquids: Sequence[xr.DataArray] = (),
+    instrument: Instrument | None = None,
     random_state: int = 30_000,
     progress: bool = True,
 ) -> Path:
@@ -91,6 +93,8 @@ def evaluate(
         The dots; by default the built-in one that the sizer names.
     liquids : sequence of DataArray, optional
         Named curves that training has not seen; the held-out ones by default.
+    instrument : Instrument, optional
+        Through which patterns are seen as well.
     random_state : int, default=30000
         Seed of everything that is drawn. It must differ from that of the training.
     progress : bool, default=True
@@ -131,6 +135,9 @@ def evaluate(
         "sk_qdots": version("sk_qdots"),
         "inputs": str(joblib.hash((dots, curves, [r.pattern for r in known]))),
     }
+    if instrument is not None:
+        facts["instrument"] = f"{instrument.name or 'given'}, {instrument.wavelength:.6g} Angstrom"
+        facts["inputs"] = str(joblib.hash((facts["inputs"], instrument.to_json())))
     folder = _checked_folder(Path(out), facts)
     trained, fresh = _populations(sizer, dots)
     step = min(float(np.diff(sizer.classes_).min()), _WIDEST_STEP)
@@ -139,6 +146,7 @@ def evaluate(
         solvents=curves,
         step=step,
         wavelength=wavelength,
+        instrument=instrument,
         random_state=random_state,
         **fresh,
     )

@@ -28,7 +28,7 @@ _CONFUSIONS = (
 )
 _UNPUBLISHED = (
     *("unseen_solvent", "snr", "broadening", "zero_shift", "march", "background", "shape"),
-    *("laboratory", "step_short_range"),
+    *("laboratory", "instrument", "step_short_range"),
 )
 _DETAIL = (1.5, 4.0)  # 1/Angstrom, where steps and dilution are drawn
 _DPI = 150

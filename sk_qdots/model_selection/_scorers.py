@@ -93,8 +93,8 @@ def robustness_scorers(
     metrics : str or iterable of str, default="accuracy"
         Names of :data:`sk_qdots.model_selection.METRICS`.
     **settings
-        ``crystal``, ``solvents``, ``step``, ``wavelength``, ``dispersions``, ``strains``
-        and ``random_state`` of
+        ``crystal``, ``solvents``, ``step``, ``wavelength``, ``dispersions``, ``strains``,
+        ``instrument`` and ``random_state`` of
         :func:`sk_qdots.model_selection.robustness_conditions`.
 
     Returns

@@ -12,6 +12,7 @@ import numpy.typing as npt
 import xarray as xr
 from sklearn.base import clone
 from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
 
 from .._typing import FloatArray
 from ..augmentation import (
@@ -26,8 +27,10 @@ from ..augmentation import (
     ZeroShift,
 )
 from ..augmentation.base import Transformer
+from ..instruments import Instrument
 from ..instruments.radiation import ANODES
 from ..simulation import Crystal
+from ..simulation.q_grid import q_from_two_theta
 from ..solvents import held_out_solvents
 from .protocols import Patterns
 from .remeasurement import DISPERSIONS, STRAINS, Remeasurement
@@ -52,7 +55,7 @@ SHAPES = ("cuboctahedron", "rhombic_dodecahedron")
 TESTS = (
     *("standard", "q_max", "q_min", "step", "step_short_range", "qd_fraction"),
     *("unseen_solvent", "snr", "broadening", "zero_shift", "march", "background"),
-    *("laboratory", "shape", "between"),
+    *("laboratory", "instrument", "shape", "between"),
 )
 # A laboratory diffractometer: dry dots on a flat plate, 20 to 80 degrees with Cu K-alpha. Each
 # effect lies within what the laboratory "lab-cu" draws.
@@ -116,6 +119,7 @@ def robustness_conditions(
     wavelength: float = 0.56,
     dispersions: Sequence[float] = DISPERSIONS,
     strains: Sequence[float] = STRAINS,
+    instrument: Instrument | None = None,
     random_state: int = 0,
 ) -> list[Condition]:
     """The conditions of the paper's robustness tests, and of ours.
@@ -131,7 +135,8 @@ def robustness_conditions(
         ``"background"``, ``"laboratory"`` (dry dots on a flat plate in a diffractometer
         with Cu K-alpha, 1.4 to 5.2 1/Angstrom: that range alone, with the doublet,
         polarisation, resolution, zero shift, texture, glass plate or air each, and with
-        ``"all"``), ``"shape"`` and ``"between"`` (the sizes of the classes).
+        ``"all"``), ``"instrument"`` (``instrument``, where one is given),
+        ``"shape"`` and ``"between"`` (the sizes of the classes).
     crystal : Crystal or str, default="PbS"
         The dots, for the tests that simulate them afresh.
     solvents : str, sequence of str, or mapping of str to DataArray, optional
@@ -146,6 +151,10 @@ def robustness_conditions(
     dispersions, strains : sequence of float
         Of the dots that are simulated afresh; between those of the standard library by
         default.
+    instrument : Instrument, optional
+        Patterns are seen through it for the test ``"instrument"``, over its range:
+        ``"corrected"``, as :meth:`sk_qdots.Instrument.correct` leaves them, and
+        ``"as read"`` where it has a zero or a displacement.
     random_state : int, default=0
         Seed of everything that is drawn.
 
@@ -210,6 +219,9 @@ def robustness_conditions(
             level: fresh(dots, instrument, qd_fraction=1.0)
             for level, (dots, instrument) in _laboratory(crystal).items()
         },
+        "instrument": {
+            level: fresh(instrument=seen) for level, seen in _seen_through(instrument).items()
+        },
         "shape": {shape: fresh(shape=shape) for shape in SHAPES},
         "between": {"": fresh(between=step)},
     }
@@ -219,6 +231,26 @@ def robustness_conditions(
         if test in wanted
         for level, perturbation in levels[test].items()
     ]
+
+
+def _seen_through(instrument: Instrument | None) -> dict[str, Transformer]:
+    """What an instrument does, by level: with its zero and displacement known, and with them."""
+    if instrument is None:
+        return {}
+    levels = {"corrected": instrument.replace(zero=0.0, displacement=0.0)}
+    if instrument.zero or instrument.displacement:
+        levels["as read"] = instrument
+    beyond = 4.0 * np.pi / instrument.wavelength - _MARGIN
+    low, high = 0.0, beyond
+    if instrument.two_theta_range is not None:
+        ends = q_from_two_theta(np.array(instrument.two_theta_range), instrument.wavelength)
+        low, high = float(ends[0]), min(float(ends[1]), beyond)
+    return {
+        level: make_pipeline(
+            FunctionTransformer(one.apply, validate=False), QTruncation(q_min=low, q_max=high)
+        )
+        for level, one in levels.items()
+    }
 
 
 def _laboratory(crystal: str | Crystal) -> dict[str, tuple[Transformer | None, Transformer]]:

@@ -9,6 +9,7 @@ import numpy.typing as npt
 import xarray as xr
 
 from .._typing import RealArray
+from ..instruments import Instrument
 from ..simulation import Crystal
 
 __all__ = ["ConditionSettings", "DotSettings", "Estimator", "Patterns", "Scorer"]
@@ -49,4 +50,5 @@ class ConditionSettings(TypedDict, total=False):
     wavelength: float
     dispersions: Sequence[float]
     strains: Sequence[float]
+    instrument: Instrument | None
     random_state: int

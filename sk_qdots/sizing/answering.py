@@ -11,8 +11,11 @@ import numpy as np
 import xarray as xr
 
 from .._typing import FloatArray, Json, JsonObject
+from ..augmentation.facts import instrument_facts
+from ..instruments import Instrument
 from .answer import DIMENSIONS, Sizing
 from .facts import Facts
+from .instruments import too_broad
 from .intake import source_of
 from .posterior import Posterior
 from .reference import Match
@@ -41,6 +44,8 @@ class Seen:
         Of each engine.
     row : int
         Of the pattern in the posteriors.
+    instrument : Instrument or None
+        That it was measured with, where that is known.
     """
 
     pattern: xr.DataArray
@@ -49,6 +54,7 @@ class Seen:
     engines: tuple[str, ...]
     posteriors: tuple[Posterior, ...]
     row: int
+    instrument: Instrument | None = None
 
 
 def answer(seen: Seen, facts: Facts, digest: str) -> Sizing:
@@ -72,6 +78,8 @@ def answer(seen: Seen, facts: Facts, digest: str) -> Sizing:
     agreement = float("nan") if seen.match is None else seen.match.agreement
     witnesses = list(zip(seen.engines[1:], seen.posteriors[1:], strict=True))
     reasons = cautions(posterior, k, witnesses, facts.dispersions, agreement)
+    if seen.instrument is not None:
+        reasons += too_broad(seen.instrument, facts.augmentation, seen.measured)
     return Sizing(
         diameter=float(diameters[best]),
         probability=float(probabilities[best]),
@@ -91,21 +99,23 @@ def answer(seen: Seen, facts: Facts, digest: str) -> Sizing:
         verdict="caution" if reasons else "ok",
         reasons=reasons,
         engine=seen.engines[0],
-        settings=_settings(seen.pattern, facts, digest),
+        settings=_settings(seen, facts, digest),
         match=seen.match,
         **_estimates(posterior, k),
     )
 
 
-def _settings(pattern: xr.DataArray, facts: Facts, digest: str) -> JsonObject:
+def _settings(seen: Seen, facts: Facts, digest: str) -> JsonObject:
     """What it takes to repeat an answer."""
     said: JsonObject = {
         str(key): _as_json(value)
-        for key, value in pattern.attrs.items()
+        for key, value in seen.pattern.attrs.items()
         if isinstance(value, _PLAIN) and not isinstance(value, bytes)
     }
+    told = {} if seen.instrument is None else {"instrument": instrument_facts(seen.instrument)}
     return {
         "pattern": said,
+        **told,
         "sizer": {
             "name": facts.name,
             "crystal": str(facts.simulation.get("crystal", "unknown")),

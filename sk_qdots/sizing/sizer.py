@@ -16,6 +16,7 @@ import xarray as xr
 from sklearn.pipeline import Pipeline
 
 from .._typing import FloatArray, IntArray, Json, JsonObject, RealArray
+from ..instruments import Instrument
 from ..io import PatternError
 from ..neural_network import AllCNNRegressor
 from ..pipeline import SizingPipeline
@@ -32,6 +33,7 @@ from .engines import (
 )
 from .facts import Facts, facts_from_training
 from .files import SizerError, read_sizer, write_sizer
+from .instruments import corrected
 from .intake import Patterns, measured_points, single_patterns, source_of, standardized
 from .parts import SizerParts, digest_of_parts
 from .posterior import Posterior
@@ -290,13 +292,18 @@ class Sizer:
         """
         return np.asarray(self.classes_[self.predict_proba(patterns).argmax(axis=1)])
 
-    def size(self, pattern: xr.DataArray) -> Sizing:
+    def size(self, pattern: xr.DataArray, instrument: Instrument | None = None) -> Sizing:
         """Size the dots in one pattern.
 
         Parameters
         ----------
         pattern : DataArray
             One pattern, such as :func:`sk_qdots.read_pattern` returns.
+        instrument : Instrument, optional
+            That it was measured with. Zero and displacement are taken away and the
+            calibrated wavelength counts; ``settings`` of the answer record it; it comes with
+            caution where the resolution is broader than those that the sizer was trained
+            with.
 
         Returns
         -------
@@ -306,8 +313,8 @@ class Sizer:
         ------
         PatternError
             If the pattern holds no intensity or what no counts can be, does not cover the
-            range that the sizer needs, is too coarse, or does not look like the crystal at
-            any size.
+            range that the sizer needs, is too coarse, does not look like the crystal at
+            any size, or was measured at another wavelength than the instrument's.
         TypeError
             If it is not a DataArray.
         ValueError
@@ -334,9 +341,11 @@ class Sizer:
             raise ValueError(
                 "size takes one pattern; for several use size_many, predict or predict_proba"
             )
+        if instrument is not None:
+            pattern = corrected(pattern, instrument)
         rows = self._standardized(pattern)
         posteriors = [engine.posterior(rows) for engine in self.engines]
-        return self._answer(rows, posteriors, 0, pattern)
+        return self._answer(rows, posteriors, 0, pattern, instrument)
 
     def size_many(
         self, patterns: xr.DataArray | Sequence[xr.DataArray]
@@ -528,7 +537,12 @@ class Sizer:
         return standardized(patterns, self.standardizer, self.engines, self.facts)
 
     def _answer(
-        self, rows: RealArray, posteriors: Sequence[Posterior], k: int, pattern: xr.DataArray
+        self,
+        rows: RealArray,
+        posteriors: Sequence[Posterior],
+        k: int,
+        pattern: xr.DataArray,
+        instrument: Instrument | None = None,
     ) -> Sizing:
         """Answer to one of the patterns that the engines have seen.
 
@@ -551,6 +565,7 @@ class Sizer:
             engines=tuple(engine.name for engine in self.engines),
             posteriors=tuple(posteriors),
             row=k,
+            instrument=instrument,
         )
         return answer(seen, self.facts, self._digest)
 

@@ -67,7 +67,7 @@ Diameter of {sizer.simulation["crystal"]} nanocrystals, {low:g} to {high:g} nm i
 **Trained on** {facts["n_patterns"]} simulated patterns: {shapes}; lognormal dispersions
 {listed(settings["dispersions"])}; strains {_range(settings["strains"])}; B in Angstrom^2: {b_iso};
 wavelength {settings["wavelength"]:g} Angstrom. Every batch is measured afresh by
-`RandomExperiment` (instrument: {settings["instrument"]}); liquids or supports:
+`RandomExperiment` (instrument: {settings["instrument"]}{_around(settings)}); liquids or supports:
 {liquids}. No measured pattern was used.
 
 **Needs** a pattern from {start:g} to {end:g} 1/Angstrom or more with a step of
@@ -121,6 +121,20 @@ intensity (a signal-to-noise ratio of 46 or more):
 |---|---|
 {rows}
 """
+
+
+def _around(settings: Settings) -> str:
+    """Of the instrument around which was drawn, where it was one."""
+    if "around" not in settings:
+        return ""
+    told = settings["around"]
+    lines = told["wavelengths"]
+    assert isinstance(lines, list)
+    return (
+        f", drawn around it: lines {listed([float(str(line)) for line in lines])} Angstrom, "
+        f"U {told['u']:.4g}, V {told['v']:.4g}, W {told['w']:.4g} degrees^2; source: "
+        f"{told['source'] or 'not told'}"
+    )
 
 
 def _range(values: list[float]) -> str:

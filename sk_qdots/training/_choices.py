@@ -14,9 +14,11 @@ import xarray as xr
 
 from ..augmentation import LABORATORIES, Laboratory
 from ..augmentation.laboratories import MIXTURES
+from ..instruments import Instrument
 from ..simulation import Crystal, as_shape, default_q_grid
 from ..simulation.checks import axis_values
 from ..sizing.facts import NAME
+from ..sizing.instruments import named_instrument
 from ..solvents import known_solvents, load_solvent
 from .plan import TrainingPlan, listed, particle_step
 
@@ -46,7 +48,7 @@ class PlanSettings(TypedDict, total=False):
     aspect_ratios: Sequence[float] | None
     b_iso: float | Sequence[float] | None
     solvents: str | xr.DataArray | Sequence[str | xr.DataArray] | None
-    instrument: str | float | Laboratory
+    instrument: str | Path | float | Laboratory | Instrument
     epochs: int
     estimates: bool
     name: str | None
@@ -62,7 +64,7 @@ def plan_training(
     aspect_ratios: Sequence[float] | None = None,
     b_iso: float | Sequence[float] | None = None,
     solvents: str | xr.DataArray | Sequence[str | xr.DataArray] | None = None,
-    instrument: str | float | Laboratory = "synchrotron",
+    instrument: str | Path | float | Laboratory | Instrument = "synchrotron",
     epochs: int = _EPOCHS,
     estimates: bool = True,
     name: str | None = None,
@@ -91,11 +93,13 @@ def plan_training(
         answer independent of them. The crystal's own by default.
     solvents : str, DataArray or sequence of them, optional
         Liquids to start from, all shipped ones by default; ``"dry"`` for none.
-    instrument : str, float or Laboratory, default="synchrotron"
+    instrument : str, float, Laboratory or Instrument, default="synchrotron"
         ``"synchrotron"``, ``"capillary"`` (powder in glass, at a synchrotron),
-        ``"lab-cu"``, ``"lab-mo"``, ``"anywhere"``, ``"ideal"``; a wavelength in
-        Angstrom, of a synchrotron; or your own
-        :class:`sk_qdots.augmentation.Laboratory`.
+        ``"lab-cu"``, ``"lab-mo"``, ``"anywhere"``, ``"ideal"``: any of that kind; a
+        wavelength in Angstrom, of a synchrotron; your own
+        :class:`sk_qdots.augmentation.Laboratory`; or an instrument, the name of one that was
+        saved, or its file: that one, by
+        :meth:`sk_qdots.augmentation.Laboratory.around`.
     epochs : int, default=70
         Of 200 batches of 256 patterns.
     estimates : bool, default=True
@@ -122,7 +126,10 @@ def plan_training(
     (1000, 7.9)
     """
     dots = _inorganic_crystal(crystal)
-    laboratory, wavelength = _laboratory(instrument)
+    around = _one_instrument(instrument)
+    laboratory, wavelength = _laboratory(
+        Laboratory.around(around) if around is not None else instrument
+    )
     classes = _class_sizes(diameters, dots)
     q = default_q_grid()
     q = q[q <= _END * 4.0 * np.pi / wavelength]
@@ -158,6 +165,7 @@ def plan_training(
         q=q,
         epochs=epochs,
         estimates=estimates,
+        around=around,
     )
     if not plan.common_dispersions():
         raise ValueError(
@@ -188,22 +196,44 @@ def _inorganic_crystal(crystal: str | Crystal | Path) -> Crystal:
     return dots
 
 
-def _laboratory(instrument: str | float | Laboratory) -> tuple[Laboratory | str, float]:
+def _one_instrument(
+    instrument: str | Path | float | Laboratory | Instrument,
+) -> Instrument | None:
+    """The instrument that is meant, where it is one and no kind of laboratory."""
+    if isinstance(instrument, Instrument):
+        return instrument
+    kinds = {*LABORATORIES, *MIXTURES}
+    if not isinstance(instrument, str | Path) or str(instrument) in kinds:
+        return None
+    try:
+        return named_instrument(instrument)
+    except ValueError:
+        if Path(instrument).exists():
+            raise
+        return None  # what is known is told where it is looked for among the kinds
+
+
+def _laboratory(
+    instrument: str | Path | float | Laboratory | Instrument,
+) -> tuple[Laboratory | str, float]:
     """Laboratory, and the wavelength that patterns are simulated for."""
     if isinstance(instrument, Laboratory):
         return instrument, float(np.mean(instrument.wavelength))
-    if not isinstance(instrument, str):
+    assert not isinstance(instrument, Instrument)
+    if not isinstance(instrument, str | Path):
         wavelength = float(instrument)
         if not 0.05 <= wavelength <= 2.5:
             raise ValueError(f"instrument is {wavelength:g}; a wavelength is in Angstrom")
         beam = (wavelength, wavelength)
         return replace(LABORATORIES["synchrotron"], wavelength=beam), wavelength
+    instrument = str(instrument)
     if instrument in MIXTURES:
         return instrument, _SYNCHROTRON
     if instrument not in LABORATORIES:
         known = ", ".join([*LABORATORIES, *MIXTURES])
         raise ValueError(
-            f"instrument is {instrument!r}; known: {known}, or a wavelength in Angstrom"
+            f"instrument is {str(instrument)!r}; known: {known}, a wavelength in Angstrom, the "
+            "name of an instrument that was saved, or its file"
         )
     wavelengths = LABORATORIES[instrument].wavelength
     fixed = wavelengths[0] == wavelengths[1]

@@ -15,6 +15,8 @@ from tqdm import tqdm
 
 from .._typing import FloatArray, JsonObject
 from ..augmentation import LABORATORIES, Laboratory
+from ..augmentation.facts import instrument_facts
+from ..instruments import Instrument
 from ..simulation import (
     Crystal,
     DistanceTable,
@@ -85,6 +87,8 @@ class TrainingPlan:
         Of the classifier.
     estimates : bool
         Whether a second network estimates dispersion, strain and volume average.
+    around : Instrument or None
+        The instrument around which the laboratory was made.
 
     Examples
     --------
@@ -108,10 +112,13 @@ class TrainingPlan:
     q: FloatArray
     epochs: int
     estimates: bool
+    around: Instrument | None = None
 
     @property
     def instrument(self) -> str:
         """What the laboratory is called."""
+        if self.around is not None:
+            return self.around.name or "own"
         if isinstance(self.laboratory, str):
             return self.laboratory
         usual = LABORATORIES["synchrotron"]
@@ -320,6 +327,7 @@ class TrainingPlan:
             "instrument": self.instrument,
             "wavelength": self.wavelength,
             "epochs": self.epochs,
+            **({} if self.around is None else {"around": instrument_facts(self.around)}),
         }
 
     def __str__(self) -> str:
@@ -336,7 +344,8 @@ class TrainingPlan:
                 f"strains      {min(self.strains):g} to {max(self.strains):g}",
                 f"shapes       {', '.join(self.shapes)}{self._ratios()}",
                 *([f"B/A^2        {listed(self.b_iso)}"] if self.b_iso else []),
-                f"instrument   {self.instrument}, simulated at {self.wavelength:g} Angstrom",
+                f"instrument   {self.instrument}, simulated at {self.wavelength:g} Angstrom"
+                f"{self._resolution()}",
                 f"liquids      {liquids}",
                 f"patterns     {self.n_patterns} of {len(self.q)} points, "
                 f"{self.q[0]:.3g} to {self.q[-1]:.3g} 1/Angstrom",
@@ -345,6 +354,14 @@ class TrainingPlan:
                 f"training     about {self.minutes:.0f} minutes on two cores",
             ]
         )
+
+    def _resolution(self) -> str:
+        if self.around is None:
+            return ""
+        low, high = self.around.two_theta_range or (5.0, 90.0)
+        first, last = self.around.fwhm([low, min(high, 170.0)])
+        width = f"{first:.2g} to {last:.2g} degrees wide" if last > 0.0 else "of no known width"
+        return f"; patterns as this one takes them, lines {width}, within 15 %"
 
     def _ratios(self) -> str:
         if not self.aspect_ratios:

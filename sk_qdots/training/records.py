@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import NotRequired, TypedDict
 
+from .._typing import JsonObject
+
 __all__ = ["Facts", "Scores", "Settings"]
 
 
@@ -20,6 +22,7 @@ class Settings(TypedDict):
     instrument: str
     wavelength: float  # Angstrom
     epochs: int
+    around: NotRequired[JsonObject]  # of Instrument.to_json
 
 
 class ScoreRow(TypedDict):

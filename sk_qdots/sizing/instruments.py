@@ -1,0 +1,138 @@
+"""What a sizer makes of the instrument that a pattern was measured with.
+
+Zero and displacement are taken away before it is sized. A resolution cannot be: broader lines are
+those of smaller dots, unless a sizer has learnt to tell them apart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+
+from .._typing import FloatArray, Json
+from ..augmentation.facts import trained_width
+from ..instruments import Instrument, is_same_beam, load_instrument
+from ..io import PatternError
+from .intake import source_of
+
+__all__ = ["corrected", "named_instrument", "too_broad", "width_in_q"]
+
+# Below it also a sizer covers what it states that has seen no resolution; broader than what it was
+# trained with, none does (docs/tables/instruments.md).
+_HARMLESS = 0.0015  # 1/Angstrom
+
+
+def corrected(pattern: xr.DataArray, instrument: Instrument) -> xr.DataArray:
+    """A pattern on its true Q.
+
+    Parameters
+    ----------
+    pattern : DataArray
+    instrument : Instrument
+
+    Returns
+    -------
+    DataArray
+        As :meth:`sk_qdots.Instrument.correct` returns it; over Q alone, as it was, where there
+        is nothing to correct.
+
+    Raises
+    ------
+    PatternError
+        If it was measured at another wavelength, or lacks the angles that zero and
+        displacement need.
+    """
+    stated = pattern.attrs.get("wavelength")
+    source = source_of(pattern)
+    if stated is not None and not is_same_beam(float(stated), instrument.wavelength):
+        called = f" {instrument.name}" if instrument.name else ""
+        raise PatternError(
+            source,
+            f"was measured at {float(stated):.6g} Angstrom, and the instrument{called} has "
+            f"{instrument.wavelength:.6g}: give the instrument that it was measured with "
+            "(--instrument), or none (--no-instrument)",
+        )
+    moved = instrument.zero != 0.0 or instrument.displacement != 0.0
+    if "two_theta" not in pattern.coords and not moved:
+        return pattern
+    try:
+        return instrument.correct(pattern)
+    except ValueError as error:
+        raise PatternError(source, f"{error}, or give no instrument (--no-instrument)") from None
+
+
+def named_instrument(name: str | Path) -> Instrument:
+    """Return an instrument by name or file, called as its file where it has no name.
+
+    Parameters
+    ----------
+    name : str or path-like
+        Of :func:`sk_qdots.load_instrument`.
+
+    Returns
+    -------
+    Instrument
+
+    Raises
+    ------
+    ValueError
+        If there is none, or the file is no instrument.
+    """
+    found = load_instrument(name)
+    return found if found.name else found.replace(name=Path(name).stem)
+
+
+def width_in_q(instrument: Instrument, q: float) -> float:
+    """Width of the resolution of an instrument.
+
+    Parameters
+    ----------
+    instrument : Instrument
+    q : float
+        Where, in 1/Angstrom.
+
+    Returns
+    -------
+    float
+        Full width at half maximum, in 1/Angstrom.
+    """
+    sine = min(instrument.wavelength * q / (4.0 * np.pi), 1.0)
+    fwhm = float(instrument.fwhm(np.rad2deg(2.0 * np.arcsin(sine))))
+    return float(2.0 * np.pi / instrument.wavelength * np.sqrt(1.0 - sine**2) * np.deg2rad(fwhm))
+
+
+def too_broad(
+    instrument: Instrument, augmentation: Mapping[str, Json] | None, measured: FloatArray
+) -> tuple[str, ...]:
+    """Caution where an instrument is broader than those of the training.
+
+    Parameters
+    ----------
+    instrument : Instrument
+    augmentation : mapping or None
+        What a sizer tells of its training.
+    measured : ndarray of shape (n_measured,)
+        Points of the pattern, in 1/Angstrom; compared is at the middle of their range.
+
+    Returns
+    -------
+    tuple of str
+        The reason and what to do, or nothing.
+    """
+    q = 0.5 * (float(measured[0]) + float(measured[-1]))
+    width = width_in_q(instrument, q)
+    try:
+        trained = trained_width(augmentation, q)
+    except (ValueError, KeyError, TypeError):  # of a sizer that tells it otherwise
+        return ()
+    if width <= max(trained, _HARMLESS):
+        return ()
+    seen = f"{trained:.2g} at most in its training" if trained else "none in its training"
+    return (
+        f"the instrument broadens lines by {width:.2g} 1/Angstrom at Q = {q:.2g}, and the sizer "
+        f"saw {seen}: the dots may be larger than it says; train one for this instrument, "
+        "plan_training(instrument=) or sk-qdots train --instrument",
+    )
