@@ -55,6 +55,7 @@ _CORE = 6.0  # widths within which axial divergence has a shape ...
 _NEAR = 0.1  # ... and degrees, for what it moves
 _MARGIN = 2.0  # degrees beyond the outermost lines that are fitted
 _KNOTS = 12  # of the background
+_TRIAL = 10  # steps in which one more parameter must show what it is worth
 _ROUNDS = 3  # of weighting by what is expected
 _GAIN = 9.0  # what one more parameter must take from chi-square
 _WEAK = 0.01  # of the strongest line: too weak to be looked for
@@ -76,6 +77,8 @@ class StandardFit:
         With the uncertainties of what was refined.
     two_theta, measured, calculated, background : ndarray of shape (n_points,)
         In degrees, and in the units of the pattern.
+    pulls : ndarray of shape (n_points,)
+        Difference of measured and calculated over its standard deviation.
     lines : xarray.Dataset
         Over ``line``: ``h``, ``k``, ``l``, ``two_theta`` (as read), ``area``, ``fwhm``.
     r_wp : float
@@ -91,6 +94,7 @@ class StandardFit:
     measured: FloatArray
     calculated: FloatArray
     background: FloatArray
+    pulls: FloatArray
     lines: xr.Dataset
     r_wp: float
     chi2: float
@@ -260,11 +264,11 @@ class _Problem:
     ) -> None:
         self.geometry_is_known = geometry_is_known
         self.data, self.standard, self.domain = data, standard, domain
-        longest = max(start.wavelengths)
-        shortest = longest / (2.0 * np.sin(np.deg2rad(min(data.x[-1] + 0.5, 179.0)) / 2.0))
+        shortest = min(start.wavelengths) / (2.0 * np.sin(np.deg2rad(min(data.x[-1], 179.0)) / 2.0))
         lines = lines_of(standard.crystal, shortest, start.wavelength)
         angles = _angles(start.wavelength, lines.spacing)
-        inside = (angles > data.x[0]) & (angles < data.x[-1])
+        nearest = _angles(min(start.wavelengths), lines.spacing)
+        inside = (angles > data.x[0]) & (nearest < data.x[-1])
         self.lines = _kept(lines, inside, _lorentz_and_polarisation(angles, start))
         if len(self.lines.spacing) < _LEAST_LINES:
             raise ValueError(
@@ -272,7 +276,7 @@ class _Problem:
                 f"{data.x[0]:.4g} to {data.x[-1]:.4g} degrees at {start.wavelength:.5g} Angstrom; "
                 f"{_LEAST_LINES} are needed: measure a longer range, and check the wavelength"
             )
-        first, last = angles[inside][[0, -1]]
+        first, last = nearest[inside][[0, -1]]
         data = data.between(float(first) - _MARGIN, float(last) + _MARGIN)
         self.data = data
         self.smooth_background = _low_envelope(data)
@@ -303,7 +307,7 @@ class _Problem:
         for more in ("eta_slope", "axial", *(("displacement",) if tube else ())):
             noise = max(2.0 * result.cost / len(self.data.x), 1.0)
             for trial in self._with(instrument, more):
-                other, better = self._fit(trial, (*names, more))
+                other, better = self._fit(trial, (*names, more), _TRIAL)
                 if 2.0 * (result.cost - better.cost) > _GAIN * noise:
                     instrument, result = other, better
             if more not in names and getattr(instrument, more) != 0.0:
@@ -348,7 +352,7 @@ class _Problem:
             diff_step=1e-4,
             xtol=1e-6,
             ftol=1e-7,
-            max_nfev=30,
+            max_nfev=most,
         )
         found = _changed(start, values_of(result.x))
         assert found is not None
@@ -542,6 +546,7 @@ class _Problem:
             self.data.y,
             calculated,
             background,
+            (self.data.y - calculated) * self.weights,
             lines,
             r_wp,
             chi2,
