@@ -328,7 +328,9 @@ class _Problem:
             ]
         return [instrument.replace(**{name: 1e-4})]
 
-    def _fit(self, start: Instrument, names: Sequence[str]) -> tuple[Instrument, OptimizeResult]:
+    def _fit(
+        self, start: Instrument, names: Sequence[str], most: int = 30
+    ) -> tuple[Instrument, OptimizeResult]:
         """Least squares over some parameters of the instrument."""
         self.scaled_by = start
         self._place(start)
