@@ -50,7 +50,7 @@ __all__ = ["StandardFit", "calibrate_instrument", "fit_standard"]
 Refined = Literal["auto", "zero", "wavelength", "both"]
 
 _LEAST_LINES = 5
-_REACH = 50.0  # widths from its centre up to which a line is drawn
+_REACH = 35.0  # widths from its centre up to which a line is drawn
 _CORE = 6.0  # widths within which axial divergence has a shape ...
 _NEAR = 0.1  # ... and degrees, for what it moves
 _MARGIN = 2.0  # degrees beyond the outermost lines that are fitted
@@ -59,7 +59,8 @@ _TRIAL = 10  # steps in which one more parameter must show what it is worth
 _ROUNDS = 3  # of weighting by what is expected
 _GAIN = 9.0  # what one more parameter must take from chi-square
 _WEAK = 0.01  # of the strongest line: too weak to be looked for
-_STRANGE = 0.3  # share of what is seen that may be no line of the standard
+_STRANGE = 0.2  # share of what is seen that may be no line of the standard
+_UNEXPLAINED = 0.15  # share of what is above the background that the fit may leave
 _MISSING = 0.5  # share of the strong lines that may be missing
 _CORRELATED = 0.985  # of zero and wavelength: the range tells only one of them
 _SHIFTS = 0.6  # degrees within which the zero is looked for
@@ -87,6 +88,14 @@ class StandardFit:
         Reduced chi-square.
     standard : str
         Name and certificate.
+
+    Examples
+    --------
+    >>> import sk_qdots as sq
+    >>> from sk_qdots.inspection import StandardFitDisplay
+    >>> from sk_qdots.instruments import fit_standard
+    >>> fit = fit_standard(sq.read_pattern("lab6.xy", wavelength=0.56), "LaB6")  # doctest: +SKIP
+    >>> StandardFitDisplay(fit).plot()  # doctest: +SKIP
     """
 
     instrument: Instrument
@@ -181,6 +190,13 @@ def fit_standard(
     ------
     ValueError
         As :func:`sk_qdots.calibrate_instrument` does.
+
+    Examples
+    --------
+    >>> import sk_qdots as sq
+    >>> from sk_qdots.instruments import fit_standard
+    >>> fit = fit_standard(sq.read_pattern("lab6.xy", wavelength=0.56), "LaB6")  # doctest: +SKIP
+    >>> fit.r_wp, fit.lines["fwhm"]  # doctest: +SKIP
     """
     if refine not in ("auto", "zero", "wavelength", "both"):
         raise ValueError(f"refine is {refine!r}; it must be 'auto', 'zero', 'wavelength' or 'both'")
@@ -499,10 +515,24 @@ class _Problem:
                 f"{self.start.wavelength:.5g} Angstrom"
             )
 
+    def _refuse_what_is_left(self, calculated: FloatArray, background: FloatArray) -> None:
+        """Refuse a pattern much of which the fitted lines do not explain."""
+        left = np.maximum(gaussian_filter1d(self.data.y - calculated, 1.0), 0.0)
+        above = np.maximum(self.data.y - background, 0.0)
+        noise = 3.0 / self.weights
+        share = float(left[left > noise].sum() / max(above[above > noise].sum(), 1e-300))
+        if share > _UNEXPLAINED:
+            raise ValueError(
+                f"this is not {self.standard.crystal.name}: {100.0 * share:.0f} % of what is above "
+                f"the background is in none of its lines (most at "
+                f"{self.data.x[int(left.argmax())]:.3f} degrees); check the standard"
+            )
+
     def _told(
         self, instrument: Instrument, result: OptimizeResult, names: tuple[str, ...]
     ) -> StandardFit:
         calculated, background, areas = self._curves(instrument)
+        self._refuse_what_is_left(calculated, background)
         n_free = len(self.data.x) - len(names) - len(areas) - self.basis.shape[1]
         chi2 = 2.0 * float(result.cost) / max(n_free, 1)
         scales = np.array([_scale(name, self.scaled_by) for name in names])
