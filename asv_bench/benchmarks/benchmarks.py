@@ -216,8 +216,8 @@ class Read:
 class ThroughInstrument:
     """The published library, 1292 patterns of 5004 points, as an instrument sees it."""
 
-    params = ["synchrotron", "lab-mo"]
-    param_names = ["instrument"]
+    params = ("synchrotron", "lab-mo")
+    param_names = ("instrument",)
 
     def setup(self, instrument):
         q = sq.default_q_grid()
