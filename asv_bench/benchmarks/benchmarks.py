@@ -213,6 +213,26 @@ class Read:
         sq.read_pattern(self.path, wavelength=0.56)
 
 
+class ThroughInstrument:
+    """The published library, 1292 patterns of 5004 points, as an instrument sees it."""
+
+    params = ("synchrotron", "lab-mo")
+    param_names = ("instrument",)
+
+    def setup(self, instrument):
+        q = sq.default_q_grid()
+        rng = np.random.default_rng(0)
+        values = rng.random((1292, len(q)), dtype=np.float32)
+        self.patterns = xr.DataArray(values, dims=("sample", "q"), coords={"q": q})
+        self.instrument = sq.load_instrument(instrument)
+
+    def time_apply(self, instrument):
+        self.instrument.apply(self.patterns)
+
+    def peakmem_apply(self, instrument):
+        self.instrument.apply(self.patterns)
+
+
 class Predict:
     """10,000 standardised patterns through the shipped sizer."""
 

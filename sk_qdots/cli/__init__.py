@@ -10,6 +10,7 @@ import warnings
 from collections.abc import Sequence
 from concurrent.futures import BrokenExecutor
 
+from ._calibrate import add_calibrate
 from ._evaluate import add_evaluate
 from ._info import add_info
 from ._library import add_augment, add_simulate
@@ -93,5 +94,6 @@ def _parser() -> argparse.ArgumentParser:
     add_augment(commands)
     add_train(commands)
     add_evaluate(commands)
+    add_calibrate(commands)
     add_info(commands)
     return parser

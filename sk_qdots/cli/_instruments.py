@@ -55,7 +55,7 @@ class Instruments:
     def remember(self, path: str) -> None:
         """Write the given instrument into the folder of a file that was sized, once."""
         folder = Path(path).parent
-        if self.given is None or folder in self._done:
+        if self.given is None or folder in self._done or not Path(path).is_file():
             return
         self._done.add(folder)
         from ..instruments import remember_instrument

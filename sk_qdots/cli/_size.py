@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from ._instruments import Instruments
+from ._pictures import new_picture, picture_problem, write_picture
 from ._records import WRITERS, more_columns, refusal_record, sizing_record
 from ._words import BAD_INPUT, Commands, add_instrument, asked_instrument, complain, number
 
@@ -173,6 +174,9 @@ def _read(path: str, options: argparse.Namespace, instrument: Instrument | None)
     """A pattern, at the wavelength of the instrument where nothing else says it."""
     from ..io import PatternError, read_pattern
 
+    given = options.wavelength is not None or options.energy is not None
+    beam = None if instrument is None or given else instrument.wavelength
+
     def read(wavelength: float | None) -> xr.DataArray:
         return read_pattern(
             path,
@@ -184,36 +188,30 @@ def _read(path: str, options: argparse.Namespace, instrument: Instrument | None)
             subtracted=options.subtracted,
         )
 
+    if beam is not None and not Path(path).is_file():  # a pipe is read once
+        return read(beam)
     try:
         return read(options.wavelength)
     except PatternError:
-        if instrument is None or options.wavelength is not None or options.energy is not None:
+        if beam is None:
             raise
-        return read(instrument.wavelength)
+        return read(beam)
 
 
 def _plot(sizer: Sizer, sized: Sequence[tuple[xr.DataArray, Sizing]], path: str) -> str | None:
     """Write one picture with a panel for each pattern; return what went wrong."""
     if len(sized) > _MAX_PANELS:
         return f"{len(sized)} patterns; a picture holds {_MAX_PANELS}: plot fewer at a time"
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     from ..inspection import SizingDisplay
 
-    if Path(path).is_dir():
-        return "is a folder; give the name of a picture in it"
-    figure = Figure(figsize=(8.0, 4.2 * len(sized)), dpi=150, layout="constrained")
-    kinds = FigureCanvasAgg(figure).get_supported_filetypes()
-    if Path(path).suffix.lstrip(".").lower() not in kinds:
-        return f"not a kind of picture that can be written; end it in one of .{', .'.join(kinds)}"
+    problem = picture_problem(path)
+    if problem:
+        return problem
+    figure = new_picture(8.0, 4.2 * len(sized))
     panels = figure.subplots(len(sized), squeeze=False)[:, 0]
     try:
         for ax, (pattern, sizing) in zip(panels, sized, strict=True):
             SizingDisplay.from_estimator(sizer, pattern, sizing).plot(ax)
-        figure.savefig(path)
-    except OSError as error:
-        return f"cannot be written: {error.strerror or error}"
     except ValueError as error:
         return str(error)
-    return None
+    return write_picture(figure, path)

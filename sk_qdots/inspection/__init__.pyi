@@ -9,6 +9,7 @@ from ._patterns import (
 from ._robustness import RobustnessDisplay
 from ._sizing import SizingDisplay
 from ._sizing_curves import SizingCurveDisplay
+from ._standard import StandardFitDisplay
 
 __all__ = [
     "ClarkDistanceDisplay",
@@ -21,6 +22,7 @@ __all__ = [
     "SizeConfusionDisplay",
     "SizingCurveDisplay",
     "SizingDisplay",
+    "StandardFitDisplay",
     "clark_distance",
     "class_activation",
 ]

@@ -50,15 +50,17 @@ __all__ = ["StandardFit", "calibrate_instrument", "fit_standard"]
 Refined = Literal["auto", "zero", "wavelength", "both"]
 
 _LEAST_LINES = 5
-_REACH = 50.0  # widths from its centre up to which a line is drawn
+_REACH = 35.0  # widths from its centre up to which a line is drawn
 _CORE = 6.0  # widths within which axial divergence has a shape ...
 _NEAR = 0.1  # ... and degrees, for what it moves
 _MARGIN = 2.0  # degrees beyond the outermost lines that are fitted
 _KNOTS = 12  # of the background
+_TRIAL = 10  # steps in which one more parameter must show what it is worth
 _ROUNDS = 3  # of weighting by what is expected
 _GAIN = 9.0  # what one more parameter must take from chi-square
 _WEAK = 0.01  # of the strongest line: too weak to be looked for
-_STRANGE = 0.3  # share of what is seen that may be no line of the standard
+_STRANGE = 0.2  # share of what is seen that may be no line of the standard
+_UNEXPLAINED = 0.15  # share of what is above the background that the fit may leave
 _MISSING = 0.5  # share of the strong lines that may be missing
 _CORRELATED = 0.985  # of zero and wavelength: the range tells only one of them
 _SHIFTS = 0.6  # degrees within which the zero is looked for
@@ -76,6 +78,8 @@ class StandardFit:
         With the uncertainties of what was refined.
     two_theta, measured, calculated, background : ndarray of shape (n_points,)
         In degrees, and in the units of the pattern.
+    pulls : ndarray of shape (n_points,)
+        Difference of measured and calculated over its standard deviation.
     lines : xarray.Dataset
         Over ``line``: ``h``, ``k``, ``l``, ``two_theta`` (as read), ``area``, ``fwhm``.
     r_wp : float
@@ -84,6 +88,14 @@ class StandardFit:
         Reduced chi-square.
     standard : str
         Name and certificate.
+
+    Examples
+    --------
+    >>> import sk_qdots as sq
+    >>> from sk_qdots.inspection import StandardFitDisplay
+    >>> from sk_qdots.instruments import fit_standard
+    >>> fit = fit_standard(sq.read_pattern("lab6.xy", wavelength=0.56), "LaB6")  # doctest: +SKIP
+    >>> StandardFitDisplay(fit).plot()  # doctest: +SKIP
     """
 
     instrument: Instrument
@@ -91,6 +103,7 @@ class StandardFit:
     measured: FloatArray
     calculated: FloatArray
     background: FloatArray
+    pulls: FloatArray
     lines: xr.Dataset
     r_wp: float
     chi2: float
@@ -177,6 +190,13 @@ def fit_standard(
     ------
     ValueError
         As :func:`sk_qdots.calibrate_instrument` does.
+
+    Examples
+    --------
+    >>> import sk_qdots as sq
+    >>> from sk_qdots.instruments import fit_standard
+    >>> fit = fit_standard(sq.read_pattern("lab6.xy", wavelength=0.56), "LaB6")  # doctest: +SKIP
+    >>> fit.r_wp, fit.lines["fwhm"]  # doctest: +SKIP
     """
     if refine not in ("auto", "zero", "wavelength", "both"):
         raise ValueError(f"refine is {refine!r}; it must be 'auto', 'zero', 'wavelength' or 'both'")
@@ -260,11 +280,11 @@ class _Problem:
     ) -> None:
         self.geometry_is_known = geometry_is_known
         self.data, self.standard, self.domain = data, standard, domain
-        longest = max(start.wavelengths)
-        shortest = longest / (2.0 * np.sin(np.deg2rad(min(data.x[-1] + 0.5, 179.0)) / 2.0))
+        shortest = min(start.wavelengths) / (2.0 * np.sin(np.deg2rad(min(data.x[-1], 179.0)) / 2.0))
         lines = lines_of(standard.crystal, shortest, start.wavelength)
         angles = _angles(start.wavelength, lines.spacing)
-        inside = (angles > data.x[0]) & (angles < data.x[-1])
+        nearest = _angles(min(start.wavelengths), lines.spacing)
+        inside = (angles > data.x[0]) & (nearest < data.x[-1])
         self.lines = _kept(lines, inside, _lorentz_and_polarisation(angles, start))
         if len(self.lines.spacing) < _LEAST_LINES:
             raise ValueError(
@@ -272,7 +292,7 @@ class _Problem:
                 f"{data.x[0]:.4g} to {data.x[-1]:.4g} degrees at {start.wavelength:.5g} Angstrom; "
                 f"{_LEAST_LINES} are needed: measure a longer range, and check the wavelength"
             )
-        first, last = angles[inside][[0, -1]]
+        first, last = nearest[inside][[0, -1]]
         data = data.between(float(first) - _MARGIN, float(last) + _MARGIN)
         self.data = data
         self.smooth_background = _low_envelope(data)
@@ -303,7 +323,7 @@ class _Problem:
         for more in ("eta_slope", "axial", *(("displacement",) if tube else ())):
             noise = max(2.0 * result.cost / len(self.data.x), 1.0)
             for trial in self._with(instrument, more):
-                other, better = self._fit(trial, (*names, more))
+                other, better = self._fit(trial, (*names, more), _TRIAL)
                 if 2.0 * (result.cost - better.cost) > _GAIN * noise:
                     instrument, result = other, better
             if more not in names and getattr(instrument, more) != 0.0:
@@ -324,7 +344,9 @@ class _Problem:
             ]
         return [instrument.replace(**{name: 1e-4})]
 
-    def _fit(self, start: Instrument, names: Sequence[str]) -> tuple[Instrument, OptimizeResult]:
+    def _fit(
+        self, start: Instrument, names: Sequence[str], most: int = 30
+    ) -> tuple[Instrument, OptimizeResult]:
         """Least squares over some parameters of the instrument."""
         self.scaled_by = start
         self._place(start)
@@ -348,7 +370,7 @@ class _Problem:
             diff_step=1e-4,
             xtol=1e-6,
             ftol=1e-7,
-            max_nfev=30,
+            max_nfev=most,
         )
         found = _changed(start, values_of(result.x))
         assert found is not None
@@ -493,10 +515,24 @@ class _Problem:
                 f"{self.start.wavelength:.5g} Angstrom"
             )
 
+    def _refuse_what_is_left(self, calculated: FloatArray, background: FloatArray) -> None:
+        """Refuse a pattern much of which the fitted lines do not explain."""
+        left = np.maximum(gaussian_filter1d(self.data.y - calculated, 1.0), 0.0)
+        above = np.maximum(self.data.y - background, 0.0)
+        noise = 3.0 / self.weights
+        share = float(left[left > noise].sum() / max(above[above > noise].sum(), 1e-300))
+        if share > _UNEXPLAINED:
+            raise ValueError(
+                f"this is not {self.standard.crystal.name}: {100.0 * share:.0f} % of what is above "
+                f"the background is in none of its lines (most at "
+                f"{self.data.x[int(left.argmax())]:.3f} degrees); check the standard"
+            )
+
     def _told(
         self, instrument: Instrument, result: OptimizeResult, names: tuple[str, ...]
     ) -> StandardFit:
         calculated, background, areas = self._curves(instrument)
+        self._refuse_what_is_left(calculated, background)
         n_free = len(self.data.x) - len(names) - len(areas) - self.basis.shape[1]
         chi2 = 2.0 * float(result.cost) / max(n_free, 1)
         scales = np.array([_scale(name, self.scaled_by) for name in names])
@@ -542,6 +578,7 @@ class _Problem:
             self.data.y,
             calculated,
             background,
+            (self.data.y - calculated) * self.weights,
             lines,
             r_wp,
             chi2,

@@ -114,6 +114,13 @@ def save_instrument(instrument: Instrument, name: str) -> Path:
     ------
     ValueError
         If the name cannot be one, is that of a ready instrument, or cannot be written.
+
+    Examples
+    --------
+    >>> import sk_qdots as sq
+    >>> from sk_qdots.instruments import save_instrument
+    >>> mine = sq.load_instrument("lab-cu").replace(zero=0.01)
+    >>> path = save_instrument(mine, "our D8")  # doctest: +SKIP
     """
     if not _NAME.fullmatch(name):
         raise ValueError(
@@ -132,6 +139,12 @@ def saved_instruments() -> list[str]:
     Returns
     -------
     list of str
+
+    Examples
+    --------
+    >>> from sk_qdots.instruments import saved_instruments
+    >>> saved_instruments()  # doctest: +SKIP
+    ['our D8']
     """
     folder = _folder()
     return sorted(p.stem for p in folder.glob("*.json")) if folder.is_dir() else []
@@ -154,6 +167,12 @@ def remember_instrument(instrument: Instrument, folder: str | os.PathLike[str]) 
     ------
     ValueError
         If it cannot be written.
+
+    Examples
+    --------
+    >>> import sk_qdots as sq
+    >>> from sk_qdots.instruments import remember_instrument
+    >>> path = remember_instrument(sq.load_instrument("lab-cu"), "measured")  # doctest: +SKIP
     """
     path = Path(folder) / _OF_A_FOLDER
     _write(path, instrument)
@@ -176,6 +195,12 @@ def remembered_instrument(folder: str | os.PathLike[str]) -> Instrument | None:
     ------
     ValueError
         If the file there is no instrument.
+
+    Examples
+    --------
+    >>> from sk_qdots.instruments import remembered_instrument
+    >>> remembered_instrument("nowhere") is None
+    True
     """
     path = Path(folder) / _OF_A_FOLDER
     return load_instrument(path) if path.is_file() else None

@@ -1,0 +1,102 @@
+"""Patterns that are sized with the instrument that they were measured with."""
+
+import json
+
+import numpy as np
+import pytest
+import xarray as xr
+
+import sk_qdots as sq
+from sk_qdots.instruments import Instrument
+from sk_qdots.sizing.instruments import too_broad, width_in_q
+
+MOVED = Instrument((0.5600,), zero=0.08, displacement=-0.03, w=1e-6, name="mine")
+
+
+@pytest.fixture(scope="module")
+def clean():
+    """A pattern of 4.5 nm over even angles, as it would be read without zero."""
+    angles = np.arange(5.0, 80.0, 0.02)
+    q = 4.0 * np.pi / 0.56 * np.sin(np.deg2rad(angles / 2.0))
+    library = sq.simulate_library("PbS", diameters=[4.5], dispersions=[0.1], strains=[0.0], q=q)
+    values = library["intensity"].values.ravel().astype(float)
+    return xr.DataArray(
+        np.random.default_rng(0).poisson(values / values.mean() * 2000).astype(float),
+        dims="q",
+        coords={"q": q, "two_theta": ("q", angles)},
+        attrs={"wavelength": 0.56, "source": "here"},
+    )
+
+
+def read_with(pattern, instrument):
+    """The pattern as an instrument with a zero and a displacement reads it."""
+    read = instrument.read_two_theta(pattern["two_theta"].values)
+    q = 4.0 * np.pi / 0.56 * np.sin(np.deg2rad(read / 2.0))
+    return pattern.assign_coords(q=("q", q), two_theta=("q", read))
+
+
+def test_zero_and_displacement_are_taken_away(clean):
+    sizer = sq.load_sizer("PbS")
+    plain = sizer.size(clean)
+    moved = read_with(clean, MOVED)
+    told, not_told = sizer.size(moved, MOVED), sizer.size(moved)
+    assert abs(told.strain - plain.strain) < 1e-5 < 1e-3 < abs(not_told.strain - plain.strain)
+    assert told.number_diameter == pytest.approx(plain.number_diameter, abs=1e-3)
+    assert told.verdict == "ok"
+    assert told.settings["instrument"]["zero"] == 0.08
+    assert json.loads(told.to_json())["settings"]["instrument"]["name"] == "mine"
+    assert "instrument" not in plain.settings
+
+
+def test_the_calibrated_wavelength_counts(clean):
+    sizer = sq.load_sizer("PbS")
+    calibrated = Instrument((0.5605,))
+    strains = [sizer.size(clean, one).strain for one in (None, calibrated)]
+    assert strains[1] - strains[0] == pytest.approx(0.0005 / 0.56, rel=0.15)
+
+
+def test_another_wavelength_is_refused(clean):
+    with pytest.raises(sq.PatternError, match=r"at 0.56 Angstrom, and the instrument lab-mo has"):
+        sq.load_sizer("PbS").size(clean, sq.load_instrument("lab-mo"))
+
+
+def test_over_q_alone(clean):
+    bare = clean.drop_vars("two_theta")
+    sizer = sq.load_sizer("PbS")
+    with pytest.raises(sq.PatternError, match="two-theta"):
+        sizer.size(bare, MOVED)
+    told = sizer.size(bare, MOVED.replace(zero=0.0, displacement=0.0))
+    assert told.number_diameter == sizer.size(clean).number_diameter
+
+
+@pytest.mark.parametrize(
+    ("model", "width", "is_doubted"),
+    [("PbS", 0.005, False), ("PbS", 0.05, True), ("CdSe", 0.05, False), ("CdSe", 0.2, True)],
+)
+def test_caution_where_the_instrument_is_broader_than_those_of_the_training(
+    clean, model, width, is_doubted
+):
+    sizer = sq.load_sizer(model)
+    instrument = Instrument((0.56,), w=width**2)
+    reasons = too_broad(instrument, sizer.augmentation, clean["q"].values)
+    assert bool(reasons) == is_doubted
+    if model == "PbS":
+        told = sizer.size(clean, instrument)
+        assert (told.verdict, told.reasons) == (("caution", reasons) if is_doubted else ("ok", ()))
+    if is_doubted:
+        (reason,) = reasons
+        assert "--instrument" in reason and "may be larger" in reason
+
+
+def test_manifests_that_tell_the_training_otherwise_make_no_caution(clean):
+    q, broad = clean["q"].values, Instrument((0.56,), w=0.04)
+    for told in ({"laboratory": {"fwhm": "wide"}}, {"class": "InstrumentBroadening"}):
+        assert too_broad(broad, told, q) == ()
+
+
+def test_width_in_q_is_the_slope_of_q():
+    instrument = Instrument((0.7,), u=0.01, w=0.02)
+    angle = 50.0
+    q = [4.0 * np.pi / 0.7 * np.sin(np.deg2rad((angle + d) / 2.0)) for d in (-1e-3, 0.0, 1e-3)]
+    expected = (q[2] - q[0]) / 2e-3 * float(instrument.fwhm(angle))
+    assert width_in_q(instrument, q[1]) == pytest.approx(expected, rel=1e-4)
