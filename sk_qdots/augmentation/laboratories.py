@@ -197,6 +197,7 @@ class Laboratory:
 
 _RATIO_ROOM = 0.05  # of a doublet, relative
 _WIDTH_ROOM = 0.15  # of a resolution, relative
+_LEAST_WIDTH = 0.03  # of the greatest width of a resolution
 _DEVIATIONS = 2.0  # standard deviations of what a calibration found
 _LEAST_ZERO = 0.01  # degrees: a sample is never quite where the standard was
 _WIDEST_SPLIT = 1.1  # of a doublet
@@ -254,17 +255,17 @@ def _resolution(instrument: Instrument) -> _Resolution:
     square = instrument.fwhm(angles) ** 2
     if not square.max() > 0.0:
         return {}
-    square = np.maximum(square, 1e-4 * square.max())
+    least = _LEAST_WIDTH**2 * square.max()
+    square = np.maximum(square, least)
     tangent = np.tan(np.deg2rad(angles / 2.0)) ** 2
-    basis = np.stack([np.ones_like(tangent), tangent], axis=1) / square[:, None]
-    w, growing = np.linalg.lstsq(basis, np.ones_like(square), rcond=None)[0]
-    if growing < 0.0:  # as wide everywhere as it is on average
-        w, growing = basis[:, 0].sum() / (basis[:, 0] ** 2).sum(), 0.0
-    elif w < 0.01 * square.min():
-        w = 0.01 * square.min()
-        rest = 1.0 - w * basis[:, 0]
-        growing = max((basis[:, 1] * rest).sum() / (basis[:, 1] ** 2).sum(), 0.0)
-    fwhm, growth = math.sqrt(w), float(growing / w)
+    still, growing = 1.0 / square, tangent / square
+    w, u = np.linalg.lstsq(np.stack([still, growing], axis=1), np.ones_like(square), rcond=None)[0]
+    if u < 0.0:  # as wide everywhere as it is on average
+        w, u = still.sum() / (still @ still), 0.0
+    elif w < least:
+        w = least
+        u = max(growing @ (1.0 - w * still) / (growing @ growing), 0.0)
+    fwhm, growth = math.sqrt(w), float(u / w)
     share = instrument.lorentzian_share(angles)
     return {
         "fwhm": ((1.0 - _WIDTH_ROOM) * fwhm, (1.0 + _WIDTH_ROOM) * fwhm),

@@ -1,5 +1,6 @@
 """One command that writes everything."""
 
+import json
 import re
 
 import numpy as np
@@ -191,6 +192,25 @@ def test_command(made, references, capsys, tmp_path):
     assert "holds something else" in capsys.readouterr().err
     assert main(["evaluate", "--model", "nothing", "--out", str(tmp_path / "x")]) == 2
     assert "no such sizer" in capsys.readouterr().err
+
+
+def test_an_instrument_is_one_more_test(tmp_path, monkeypatch, capsys):
+    asked = {}
+
+    def stop(estimator, X, y, conditions, path, progress):
+        asked[path.parent.name] = {c.name for c in conditions}
+        raise EvaluationError("enough")
+
+    monkeypatch.setattr(_evaluate, "_report", stop)
+    command = ["evaluate", "--quick", "--out"]
+    assert main([*command, str(tmp_path / "plain")]) == 2
+    assert main([*command, str(tmp_path / "seen"), "--instrument", "lab-cu"]) == 2
+    assert asked["seen"] - asked["plain"] == {"instrument=corrected"}
+    facts = [json.loads((tmp_path / n / "evaluation.json").read_text()) for n in asked]
+    assert facts[1]["instrument"] == "lab-cu, 1.54187 Angstrom"
+    assert "instrument" not in facts[0] and facts[0]["inputs"] != facts[1]["inputs"]
+    assert main([*command, str(tmp_path / "plain"), "--instrument", "lab-cu"]) == 2
+    assert "holds another evaluation" in capsys.readouterr().err
 
 
 def test_sizer_of_an_unknown_crystal_asks_for_it(tmp_path, monkeypatch):

@@ -199,3 +199,36 @@ def test_a_laboratory_measures_its_range_and_each_effect_acts():
     for level, row in rows.items():
         assert (np.isfinite(row) == np.isfinite(plain)).all(), level
         assert not np.array_equal(row.values[:, inside], plain.values[:, inside]), level
+
+
+def test_patterns_are_seen_through_an_instrument():
+    instrument = sq.load_instrument("lab-cu").replace(
+        two_theta_range=(20.0, 80.0), zero=0.1, u=0.0, v=0.0, w=0.04
+    )
+    assert robustness_conditions("instrument") == []
+    conditions = robustness_conditions("instrument", instrument=instrument)
+    assert [c.name for c in conditions] == ["instrument=corrected", "instrument=as read"]
+    clear = {"solvents": "octane", "qd_fractions": (1.0,), "snr": (3000.0,)}
+    X, y = measured_samples([6000], 2, q=np.arange(0.99, 10.0, 0.005), **clear)
+    corrected, as_read = (perturbed(c.perturbation, X, y)[0] for c in conditions)
+    q = corrected["q"].values
+    measured = q[np.isfinite(corrected.values).all(axis=0)]
+    low, high = 4 * np.pi / instrument.wavelength * np.sin(np.deg2rad([10.0, 40.0]))
+    assert measured[0] == pytest.approx(low, abs=0.006)
+    assert measured[-1] == pytest.approx(high, abs=0.006)
+    # Peaks are read further out by the zero: the best shift of one over the other.
+    inside = (q > low + 0.1) & (q < high - 0.1)
+    means = [p.values[:, inside].mean(axis=0) for p in (corrected, as_read)]
+    shifts = np.linspace(-0.02, 0.02, 161)
+    off = [
+        np.square(np.interp(q[inside] - s, q[inside], means[0]) - means[1])[20:-20].sum()
+        for s in shifts
+    ]
+    expected = 4 * np.pi / instrument.wavelength * np.deg2rad(0.05) * np.cos(np.deg2rad(22.0))
+    assert shifts[int(np.argmin(off))] == pytest.approx(expected, rel=0.25)
+
+
+def test_an_instrument_shifts_nothing_that_is_known():
+    instrument = sq.load_instrument("synchrotron").replace(zero=0.0)
+    names = [c.name for c in robustness_conditions("instrument", instrument=instrument)]
+    assert names == ["instrument=corrected"]

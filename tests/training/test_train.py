@@ -14,6 +14,7 @@ from sk_qdots.cli import _parser, main
 from sk_qdots.cli._train import _command
 from sk_qdots.simulation import Sublattice
 from sk_qdots.sizing import files
+from sk_qdots.sizing.instruments import too_broad
 from sk_qdots.sizing.posterior import QUANTITIES as TARGETS
 from sk_qdots.training import _train
 from sk_qdots.training import plan as plan_module
@@ -492,6 +493,34 @@ def test_an_instrument_has_one_name():
     plan = sq.plan_training("PbS", instrument=own)
     assert plan.instrument == plan.settings()["instrument"] == "own"
     assert "instrument   own" in str(plan)
+
+
+def test_one_instrument_is_told_and_recorded(brief, tmp_path):
+    mine = sq.load_instrument("lab-cu").replace(name="our D8", w=0.01, source="LaB6\n2026")
+    plan = sq.plan_training("PbS", instrument=mine, **brief)
+    assert plan.laboratory == sq.augmentation.Laboratory.around(mine)
+    assert plan.wavelength == mine.wavelengths[0] and "instrument   our D8" in str(plan)
+    sizer = sq.train_sizer(plan, progress=False)
+    settings = sizer.training["settings"]
+    assert settings["instrument"] == "our D8" and settings["around"]["w"] == 0.01
+    card = training.model_card(sizer)
+    assert "our D8, drawn around it: lines 1.54059, 1.54443 Angstrom" in card
+    assert "source: LaB6 2026" in card
+    sizer.save(tmp_path / "mine")
+    loaded = sq.load_sizer(tmp_path / "mine")
+    assert loaded.training["settings"]["around"] == settings["around"]
+    # It was trained with this width, and not with a much greater one.
+    q = np.linspace(1.5, 5.0, 10)
+    assert too_broad(mine, loaded.augmentation, q) == ()
+    assert too_broad(mine.replace(w=0.04), loaded.augmentation, q)
+
+
+def test_instruments_by_file(tmp_path):
+    path = tmp_path / "bm26.json"
+    path.write_text(sq.load_instrument("synchrotron").replace(name="").to_json())
+    for given in (path, str(path)):
+        plan = sq.plan_training("PbS", instrument=given)
+        assert plan.instrument == "bm26" and plan.around.wavelengths == (0.56,)
 
 
 def test_rods_without_estimates_have_their_aspect_ratios_too():
