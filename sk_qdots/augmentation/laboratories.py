@@ -13,7 +13,7 @@ from ..instruments import Instrument
 from ..instruments.radiation import ANODES, K_ALPHA_RATIO
 from ..simulation.q_grid import q_from_two_theta
 
-__all__ = ["LABORATORIES", "MIXTURES", "Laboratory"]
+__all__ = ["LABORATORIES", "MIXTURES", "Laboratory", "check_instrument"]
 
 Range = tuple[float, float]
 
@@ -149,6 +149,8 @@ class Laboratory:
 
         Raises
         ------
+        TypeError
+            If it is no instrument.
         ValueError
             If there is no such base, or the instrument measures nothing that lies within the
             ranges of the base.
@@ -168,6 +170,7 @@ class Laboratory:
         >>> round(low, 3), round(high, 3)
         (0.085, 0.115)
         """
+        check_instrument(instrument)
         begun = _base(instrument, base)
         start, end = _range(instrument, begun)
         first, second, ratio = _doublet(instrument)
@@ -192,6 +195,15 @@ class Laboratory:
             k_alpha2_split=second / first,
             polarised_share=instrument.polarisation * polarised,
             **_resolution(instrument),
+        )
+
+
+def check_instrument(instrument: object) -> None:
+    """Refuse what is no instrument, such as its name."""
+    if not isinstance(instrument, Instrument):
+        raise TypeError(
+            f"instrument is {str(instrument)[:60]!r}; it must be an Instrument, as "
+            "load_instrument(name) returns"
         )
 
 

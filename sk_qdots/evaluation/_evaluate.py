@@ -23,6 +23,7 @@ from sklearn.pipeline import make_pipeline
 
 from .._typing import IntArray
 from ..augmentation import library_samples
+from ..augmentation.laboratories import check_instrument
 from ..baselines import LibraryLikelihoodClassifier, ScherrerRegressor
 from ..instruments import Instrument
 from ..model_selection import Condition, measured_samples, robustness_conditions, robustness_report
@@ -136,6 +137,7 @@ def evaluate(
         "inputs": str(joblib.hash((dots, curves, [r.pattern for r in known]))),
     }
     if instrument is not None:
+        check_instrument(instrument)
         facts["instrument"] = f"{instrument.name or 'given'}, {instrument.wavelength:.6g} Angstrom"
         facts["inputs"] = str(joblib.hash((facts["inputs"], instrument.to_json())))
     folder = _checked_folder(Path(out), facts)

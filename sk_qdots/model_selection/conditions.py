@@ -27,6 +27,7 @@ from ..augmentation import (
     ZeroShift,
 )
 from ..augmentation.base import Transformer
+from ..augmentation.laboratories import check_instrument
 from ..instruments import Instrument
 from ..instruments.radiation import ANODES
 from ..simulation import Crystal
@@ -237,6 +238,7 @@ def _seen_through(instrument: Instrument | None) -> dict[str, Transformer]:
     """What an instrument does, by level: with its zero and displacement known, and with them."""
     if instrument is None:
         return {}
+    check_instrument(instrument)
     levels = {"corrected": instrument.replace(zero=0.0, displacement=0.0)}
     if instrument.zero or instrument.displacement:
         levels["as read"] = instrument

@@ -14,6 +14,7 @@ import xarray as xr
 
 from .._typing import FloatArray, Json
 from ..augmentation.facts import trained_width
+from ..augmentation.laboratories import check_instrument
 from ..instruments import Instrument, is_same_beam, load_instrument
 from ..io import PatternError
 from .intake import source_of
@@ -44,7 +45,10 @@ def corrected(pattern: xr.DataArray, instrument: Instrument) -> xr.DataArray:
     PatternError
         If it was measured at another wavelength, or lacks the angles that zero and
         displacement need.
+    TypeError
+        If the instrument is none.
     """
+    check_instrument(instrument)
     stated = pattern.attrs.get("wavelength")
     source = source_of(pattern)
     if stated is not None and not is_same_beam(float(stated), instrument.wavelength):

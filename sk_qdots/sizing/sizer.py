@@ -316,7 +316,7 @@ class Sizer:
             range that the sizer needs, is too coarse, does not look like the crystal at
             any size, or was measured at another wavelength than the instrument's.
         TypeError
-            If it is not a DataArray.
+            If it is not a DataArray, or the instrument is none.
         ValueError
             If it holds several patterns, or has no Q axis.
 

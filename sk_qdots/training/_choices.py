@@ -14,7 +14,7 @@ import xarray as xr
 
 from ..augmentation import LABORATORIES, Laboratory
 from ..augmentation.laboratories import MIXTURES
-from ..instruments import Instrument
+from ..instruments import Instrument, load_instrument
 from ..simulation import Crystal, as_shape, default_q_grid
 from ..simulation.checks import axis_values
 from ..sizing.facts import NAME
@@ -30,7 +30,7 @@ _DISPERSIONS = (0.05, 0.08, 0.11, 0.14, 0.17, 0.20)
 _STRAINS = tuple(np.round(np.linspace(-0.005, 0.005, 11), 6))
 _STRAIN_LIMITS = (-0.1, 0.1)  # (a - a_bulk) / a_bulk; crystals break long before
 _END = 0.97  # of the largest Q that an angle exists for
-_SYNCHROTRON = 0.56  # Angstrom
+_SYNCHROTRON = load_instrument("synchrotron").wavelength
 _CARBON_BOND = 1.65  # Angstrom; molecules have it, and besides carbon itself few others
 _ORGANIC = {"H", "D", "C", "N", "O", "F", "P", "S", "Cl", "Br", "I", "Na", "K"}
 _EPOCHS = 70

@@ -111,6 +111,11 @@ def test_what_cannot_be_is_refused(arguments, message):
         Laboratory.around(*arguments)
 
 
+def test_a_name_is_no_instrument():
+    with pytest.raises(TypeError, match="instrument is 'lab-cu'; it must be an Instrument"):
+        Laboratory.around("lab-cu")
+
+
 @pytest.mark.parametrize("bounds", [(60.0, 110.0), (2.0, 30.0), (5.0, 160.0)])
 def test_ranges_are_never_empty(bounds):
     lab = Laboratory.around(TUBE.replace(two_theta_range=bounds))

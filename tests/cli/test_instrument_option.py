@@ -1,6 +1,8 @@
 """``--instrument``: supplied, remembered for a folder, ignored, contradicted."""
 
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -123,6 +125,18 @@ def test_both_ways_at_once_are_refused(capsys):
     with pytest.raises(SystemExit):
         main(["size", "a.xy", "--instrument", "lab-cu", "--no-instrument"])
     assert "not allowed with" in capsys.readouterr().err
+
+
+def test_a_pipe_is_read_once_and_remembers_nothing(folder):
+    command = [sys.executable, "-m", "sk_qdots.cli", "size", "/dev/stdin", "--instrument"]
+    result = subprocess.run(
+        [*command, str(folder / "mine.json"), "--format", "jsonl"],
+        input=(folder / "data" / "a.xy").read_bytes(),
+        capture_output=True,
+        check=False,
+    )
+    assert (result.returncode, result.stderr) == (0, b"")
+    assert abs(json.loads(result.stdout)["strain"]) < 1e-4
 
 
 def test_the_picture_is_drawn_on_the_true_q(capsys, folder):

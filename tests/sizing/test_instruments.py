@@ -60,6 +60,13 @@ def test_another_wavelength_is_refused(clean):
         sq.load_sizer("PbS").size(clean, sq.load_instrument("lab-mo"))
 
 
+def test_a_name_is_no_instrument(clean):
+    with pytest.raises(TypeError, match="load_instrument"):
+        sq.load_sizer("PbS").size(clean, "synchrotron")
+    with pytest.raises(TypeError, match="load_instrument"):
+        sq.robustness_scorers("instrument", instrument="synchrotron")
+
+
 def test_over_q_alone(clean):
     bare = clean.drop_vars("two_theta")
     sizer = sq.load_sizer("PbS")
