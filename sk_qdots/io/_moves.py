@@ -76,7 +76,8 @@ def scan_stated(line: str) -> tuple[str, bool] | None:
             and (words in _LETTERS or (words == "time" and named.endswith(("mode", "scan"))))
         ):
             continue  # counted for a time, or a column called x
-        return " ".join(f"{key[0]}{value}".split())[:60], moves
+        said = text[key.start() : found.end() if found else None]
+        return " ".join(said.replace('"', "").split())[:60].strip(_MARKS), moves
     if _TITLE.fullmatch(text):
         return text[:60], False
     return None

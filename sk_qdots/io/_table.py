@@ -11,7 +11,8 @@ import numpy as np
 
 from .._typing import FloatArray
 from ._header import Header, role_of
-from ._scan import PatternError
+from ._reduced import REDUCED_SUFFIXES, why_no_pattern
+from ._scan import NoPattern, PatternError
 
 __all__ = ["Table", "numbers_of"]
 
@@ -23,7 +24,6 @@ _GROUPED = re.compile(r"[+-]?\d{1,3}[.,]\d{3}")
 _DATE = re.compile(r"\d{1,4}[-./]\d{1,2}[-./]\d{1,4}|\d+:\d\d")
 _DECIMALS = "write decimal points, and no separators between thousands"
 _CHOOSE = "such as columns=(0, 1) (--columns 0,1)"
-_REDUCED = {".gr": "G(r)", ".fgr": "G(r)", ".fq": "F(Q)", ".sq": "S(Q)"}
 _ORDINARY = b"0123456789+-.,;eE \t\n"  # what rows that need no care are made of
 
 
@@ -250,6 +250,12 @@ class Table:
             self._refuse_lone(number)
         self.width = width
         self.header.settle(width)
+        if self.header.other_scan:
+            raise NoPattern(
+                self.source,
+                f"it does not move two-theta (its header says {self.header.other_scan!r}); measure "
+                "two-theta, or remove that line if it is wrong",
+            )
         self._refuse_reduced()
         if self.chosen:
             return
@@ -269,13 +275,9 @@ class Table:
         suffix = Path(self.source).suffix.lower()
         said = f"as its header says ({words!r})" if name else f"by its name, {suffix}"
         if not name and not self.header.has_intensity:
-            name = _REDUCED.get(suffix, "")
+            name = REDUCED_SUFFIXES.get(suffix.rstrip("0123456789"), "")
         if name:
-            raise PatternError(
-                self.source,
-                f"is {name}, {said}, computed from a pattern and none itself; give the measured "
-                "intensity over two-theta or Q that it was made of (.iq, .chi, .xy)",
-            )
+            raise PatternError(self.source, why_no_pattern(name, said))
 
     def _check_names(self, names: list[str]) -> None:
         """Refuse columns that their names call something else than what they would be."""
