@@ -17,7 +17,7 @@ from ..simulation.scattering_factors import HC_KEV_ANGSTROM
 from ._axis import AXES, resolve
 from ._moves import scan_stated
 from ._reduced import function_alone, function_named, output_type
-from ._scan import Wavelength, doublet
+from ._scan import NoPattern, Wavelength, doublet
 
 __all__ = ["Header", "axis_named", "column_names", "role_of", "unit_of"]
 
@@ -66,6 +66,7 @@ _ERROR = re.compile(
 )
 
 _NUMBER = r"(?P<value>\d+(?:[.,]\d+)?(?:[eE][-+]?\d+)?)(?![\d.,]*\d)"
+_LENGTH = r"Å|A|ang\w*|nm"
 _LINE = r"k?[-_ ]?(?:alpha|α|a)[-_ ]?"
 _WAVELENGTH = re.compile(
     rf"(?:{_LINE}(?P<before>[12]|beta)[ _-]*)?(?:wave[-_ ]?lengths?|(?<![a-z])lambda|λ|(?<=_)WL)"
@@ -75,7 +76,6 @@ _WAVELENGTH = re.compile(
     r"[ ;,]*(?P<unit>[^\W\d]+)?",
     re.IGNORECASE,
 )
-_LENGTH = r"Å|A|ang\w*|nm"
 _LENGTHS = re.compile(_LENGTH, re.IGNORECASE)
 _THE_LINE = r"(?: ?\([^()]{0,24}\))?"
 _SECOND = re.compile(  # behind the first wavelength
@@ -87,7 +87,8 @@ _SECOND = re.compile(  # behind the first wavelength
 )
 _JSON = re.compile(rf'"wavelength" ?: ?{_NUMBER}')  # pyFAI writes its geometry so
 _TUBE_LINE = re.compile(
-    rf"^(?:{_LINE}|_?WL)(?P<before>[12]) ?[(\[]?(?P<inside>Å|A|ang\w*|nm)?[)\]]? ?[:=] ?{_NUMBER}(?P<unit>)",
+    rf"^(?:{_LINE}|_?WL)(?P<before>[12]) ?[(\[]?(?P<inside>{_LENGTH})?[)\]]? ?[:=] ?{_NUMBER}"
+    r"(?P<unit>)",
     re.IGNORECASE,
 )
 _MENTIONED = re.compile(r"wave[-_ ]?length|lambda|energy|kev", re.IGNORECASE)
@@ -104,7 +105,9 @@ _NOT_THE_BEAM = re.compile(
     re.IGNORECASE,
 )
 _FORMATS = {"qa": "q", "qnm": "q_nm", "twotheta": "two_theta"}  # of PDFgetX3 and its kin
-_INTERFERENCE = re.compile(r"interference|reduced (?:total )?(?:intensity|scattering)", re.IGNORECASE)
+_INTERFERENCE = re.compile(
+    r"interference|reduced (?:total )?(?:intensity|scattering)", re.IGNORECASE
+)
 _FORMAT = re.compile(r"dataformat ?= ?(\w+)", re.IGNORECASE)
 
 
@@ -242,11 +245,14 @@ class Header:
         """Whether a column is called an intensity."""
         return _has_intensity(self.names)
 
-    @property
-    def other_scan(self) -> str:
-        """Words that say that something else than two-theta was moved; empty where none do."""
-        moved = any(moves for _, moves in self._scanned)
-        return "" if moved or not self._scanned else self._scanned[-1][0]
+    def refuse_other_scan(self, source: str) -> None:
+        """Refuse a scan that moved something else than two-theta, by the header's words."""
+        if self._scanned and not any(moves for _, moves in self._scanned):
+            raise NoPattern(
+                source,
+                f"it does not move two-theta (its header says {self._scanned[-1][0]!r}); measure "
+                "two-theta, or remove that line if it is wrong",
+            )
 
     @property
     def wavelength(self) -> Wavelength | None:

@@ -40,7 +40,13 @@ _MARKS = " \t#!%;'\"*/\ufeff\r"
 def _plain(name: str) -> str:
     """A name in small letters without blanks and hyphens, with one spelling of the angles."""
     text = name[:_MAX_NAME].lower()
-    for letter, word in (("θ", "theta"), ("ϑ", "theta"), ("ω", "omega"), ("χ", "chi"), ("φ", "phi")):
+    for letter, word in (
+        ("θ", "theta"),
+        ("ϑ", "theta"),
+        ("ω", "omega"),
+        ("χ", "chi"),
+        ("φ", "phi"),
+    ):
         text = text.replace(letter, word)
     text = re.sub(r"[\s_:.-]", "", text).replace("two", "2").replace("tth", "2theta")
     text = re.sub(r"(?<![a-z])th(?!eta)", "theta", text)
@@ -48,7 +54,7 @@ def _plain(name: str) -> str:
 
 
 def moves_two_theta(name: str) -> bool | None:
-    """Whether a scan, or an axis, of this name moves two-theta; None where the name is not known."""
+    """Whether a scan, or an axis, of this name moves two-theta; None for names not known."""
     for text in (name, _RANGE.sub("", name)):
         plain = _plain(text)
         if plain and _TWO_THETA.fullmatch(plain):

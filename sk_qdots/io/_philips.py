@@ -12,8 +12,6 @@ ends of its steps, and there is a point less than there are ends.
 
 from __future__ import annotations
 
-import re
-
 import numpy as np
 
 from .._typing import FloatArray

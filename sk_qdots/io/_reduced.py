@@ -29,11 +29,8 @@ _SHORT = {  # beside an abscissa that goes with it
     "S(Q)": ("q", r"s(?:_?q|oq)?"),
 }
 _BEGINS = {k: re.compile(f"{_BEFORE}(?:{v})(?![a-z0-9])", re.I) for k, v in _WRITTEN.items()}
-_ALONE = {
-    name: re.compile(rf"{_BEFORE}(?:{words})\]?[ ,:;]*(?:[fh] ?\( ?q ?\)|s ?\( ?q ?\)|[gdt] ?\( ?r ?\))?"
-    r"(?: ?[(\[/].{0,20})?", re.I)
-    for name, words in _WRITTEN.items()
-}  # fmt: skip
+_SYMBOL = r"[ ,:;]*(?:[fhs] ?\( ?q ?\)|[gdt] ?\( ?r ?\))?(?: ?[(\[/].{0,20})?"  # and its unit
+_ALONE = {k: re.compile(rf"{_BEFORE}(?:{v})\]?{_SYMBOL}", re.I) for k, v in _WRITTEN.items()}
 
 
 def function_named(name: str, abscissa: str) -> str:

@@ -1,7 +1,8 @@
 """Siemens and Bruker ``.uxd`` (text), as DIFFRAC-AT and DIFFRACplus export it.
 
 Lines are ``_KEY=value``, comments (``;``) and, below a key that names their columns,
-numbers, with decimal points or commas. The keys of the file hold for each range until a range says otherwise.
+numbers, with decimal points or commas. The keys of the file hold for each range until a
+range says otherwise.
 ``_COUNTS`` and ``_CPS`` open intensities at even steps, any number of them to a line;
 ``_2THETACOUNTS`` and ``_2THETACPS`` pairs with the position; ``TIME`` behind either adds
 the counting time of the point. The position is that of the drive which ``_DRIVE`` names,
