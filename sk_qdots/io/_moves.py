@@ -84,6 +84,7 @@ def scan_stated(line: str) -> tuple[str, bool] | None:
             continue  # counted for a time, or a column called x
         said = text[key.start() : found.end() if found else None]
         return " ".join(said.replace('"', "").split())[:60].strip(_MARKS), moves
-    if _TITLE.fullmatch(text):
-        return text[:60], False
+    title = " ".join(text.split())
+    if _TITLE.fullmatch(title):
+        return title, False
     return None

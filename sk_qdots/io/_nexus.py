@@ -275,7 +275,8 @@ class _Reader(Hdf5):
             raise PatternError(
                 self.source,
                 f"holds {len(having)} groups of data, none of which is a pattern, by their axes "
-                f"and signals ({named[:120]})" + self._offer(file),
+                f"and signals ({named[:120]}); if one of them is, name its datasets: "
+                "columns=('path/of/x', 'path/of/I') (--columns X,I)",
             )
         if not usable:
             raise PatternError(

@@ -45,7 +45,7 @@ def function_named(name: str, abscissa: str) -> str:
     """
     name = " ".join(name.strip(" \t\"',;|").split())
     for function, pattern in _BEGINS.items():
-        if pattern.match(name):
+        if pattern.match(name.replace("_", " ")):
             return function
     bare = re.split(r" ?[(\[/ ,;\t|\"]", name, maxsplit=1)[0]
     for function, (over, short) in _SHORT.items():

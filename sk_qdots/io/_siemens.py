@@ -53,6 +53,7 @@ _OTHER = {
     14: "scan of reciprocal space",
     9999: "scan of the tube",
 }
+_NAMED_OTHERS = re.compile(r"rocking|omega|(^|[^a-z])(chi|khi|phi|psi|aux\d?|[xyz])scan|still|time")
 _PERFECT = {  # primary monochromators that separate K-alpha 1, by the codes of the files
     3: "Ge(220) monochromator of two reflections",
     4: "Ge(220) monochromator of four reflections",
@@ -268,7 +269,7 @@ def _range4(data: Bytes, at: int) -> tuple[Scan | NoPattern, int]:
     scan, end = _steps(data, begin, n_points, size, start, step)
     two_theta = _drives(data, at + 160, min(begin, len(data))).get("2theta")
     moves = moves_two_theta(kind)
-    if moves is None and "still" not in kind.lower():
+    if moves is None and not _NAMED_OTHERS.search(_plain(kind)):
         moves = two_theta is not None
     if not moves or (two_theta is not None and abs(two_theta - start) > 1e-4):
         what = kind[:24] or "unnamed"

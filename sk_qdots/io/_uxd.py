@@ -37,6 +37,7 @@ __all__ = ["is_uxd", "read_uxd"]
 
 _KEY = re.compile(r"_\s*([A-Z0-9_+ -]*[A-Z0-9])\s*(?:=\s*(.*))?", re.IGNORECASE)
 _OPENS = re.compile(r"(2THETA|THETA|OMEGA|PHI|KHI|CHI|X|Y|Z)?(COUNTS?|CPS)(TIME)?")
+_BOTH_MARKS = re.compile(r"\d+\.\d+,\d+|\d+,\d+\.\d+")
 _ROUNDED = 0.0051  # degree: half of a second decimal
 _PEAKS = ("D-I", "2THETA-I", "ACTUAL_I100")
 _MONOCHROMATORS = {  # primary ones; the first two where the wavelength in use is K-alpha 1
@@ -168,7 +169,15 @@ def _table(source: str, block: _Block, width: int) -> tuple[FloatArray, bool]:
     """Rows of a range, and whether the last one is incomplete."""
     values: list[FloatArray] = []
     n_numbers = 0
-    comma = has_decimal_commas("\n".join(line for _, line in block.lines))
+    text = "\n".join(line for _, line in block.lines)
+    comma = has_decimal_commas(text)
+    both = _BOTH_MARKS.search(text) if width == 1 else None
+    if both:
+        raise PatternError(
+            source,
+            f"has {both[0][:20]!r} among its numbers; write decimal points, and no separators "
+            "between thousands",
+        )
     for number, line in block.lines:
         values.append(numbers(source, line, f"line {number}", decimal_comma=comma))
         n_numbers += len(values[-1])
