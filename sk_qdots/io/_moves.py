@@ -11,30 +11,35 @@ __all__ = ["moves_two_theta", "scan_stated"]
 
 _TWO_THETA = re.compile(
     r"(?:inplane)?(?:(?:(?:un)?locked|offset)?(?:coupled|gekoppelt))"
-    r"|(?:inplane)?(?:coupled)?(?:"
+    r"|(?:inplane)?(?:(?:un)?coupled)?(?:"
     r"2theta(?:b|chi)?(?:[/,]?(?:theta|omega|chi|phi|alpha))?|(?:theta|omega)[/,]?2theta"
-    r")(?:\(?(?:(?:un)?locked)?coupled\)?)?"
+    r")(?:\(?(?:(?:un)?locked|un)?coupled\)?)?"
     r"|gonio(?:meter)?|detector|(?:psd|1d)(?:fixed|fast|continuous)?"
 )
 _OTHERS = re.compile(
     r"rocking(?:curve)?|k?(?:omega|theta|khi|chi|phi|psi|kappa)|eta|azimuth(?:al)?|aux\d?|[xyz]"
     r"|time|temperature|hkl|tube|reciprocalspace(?:map(?:ping)?)?|uncoupled"
 )
-_NOT_MOVED = re.compile(r"fixed2theta|2theta(?:is)?(?:fixed|constant|const)|uncoupled|rocking")
-_RANGE = re.compile(r"\s*(?:\(|\[|\bfrom\b|[-+]?\d+(?:\.\d+)?\s*(?:-|–|to|\.\.+|°|deg)).*", re.I)
+_NOT_MOVED = re.compile(
+    r"fixed2theta|2theta\(?(?:is)?(?:fixed|const(?:ant)?)(?![a-z])|uncoupled|rocking"
+)
+_RANGE = re.compile(  # what may follow a name: a range, or the next key of the line
+    r"\s*(?:\(|\[|\bfrom\b|[-+]?\d+(?:\.\d+)?\s*(?:-|–|to|\.\.+|°|deg)|\b\w+\s?[:=]).*",
+    re.IGNORECASE,
+)
 _MAX_NAME = 80
 
 _KEY = re.compile(
     r"(?:^|(?<=[\s,;\"'(*_]))(?P<key>(?:scan(?:ned|ning)?|moving|moved|drive)[ _-]?"
-    r"(?:axis|axes|motor|drive)|(?:scan|drive)[ _-]?(?:type|mode)|type of scan)"
-    r"[\"']?(?:[ \t]*[:=,;\t]|(?=[ \t]))"
+    r"(?:axis|axes|motor|drive)|(?:scan|drive)[ _-]?(?:type|mode)|type of scan|scan-?achse|messart)"
+    r"(?:_x)?[\"']?(?:[ \t]*[:=,;\t]|(?=[ \t]))"
     r"|^(?P<short>scan|(?:x[ _-]?)?axis|drive)[ \t]*[:=]",
     re.IGNORECASE,
 )
-_VALUE = re.compile(r"[ \t]*(?:\"([^\"]{1,80})|'([^']{1,80})|([^,;\t\"']{1,80}))")
+_VALUE = re.compile(r"[ \t,;]*(?:\"([^\"]{1,80})|'([^']{1,80})|([^,;\t\"']{1,80}))")
 _LETTERS = ("x", "y", "z")
 _TITLE = re.compile(r"(?:rocking|omega|ω|phi|chi) ?-?(?:scan|curve)", re.IGNORECASE)
-_MARKS = " \t#!%;'\"*/\ufeff\r"
+_MARKS = " \t#!%;'\"*/_\ufeff\r"
 
 
 def _plain(name: str) -> str:

@@ -49,6 +49,8 @@ def function_named(name: str, abscissa: str) -> str:
             return function
     bare = re.split(r" ?[(\[/ ,;\t|\"]", name, maxsplit=1)[0]
     for function, (over, short) in _SHORT.items():
+        if bare.lower() == "f" and "(" not in name:
+            continue  # a sample of that name
         if abscissa == over and re.fullmatch(short, bare, re.IGNORECASE):
             return function
     return ""

@@ -18,7 +18,7 @@ MOVES = [
     *["COUPLED", "Locked Coupled", "UNLOCKED COUPLED", "OFFSET COUPLED", "GEKOPPELT"],
     *["Coupled TwoTheta/Theta", "2Theta (locked coupled)", "2θχ/φ", "TwoThetaChiPhi"],
     *["Detector Scan", "PSD FAST-SCAN", "PSD fixed scan", "In-plane TwoThetaOmega"],
-    *["2Theta scan", "2Theta/Omega 10 - 90"],
+    *["2Theta scan", "2Theta/Omega 10 - 90", "2Theta (uncoupled)", "2Theta (omega fixed)"],
 ]
 MOVES_NOT = [
     *[
@@ -34,6 +34,7 @@ MOVES_NOT = [
         "rocking",
     ],
     *["Omega (2theta fixed)", "ROCKING (2THETA FIXED)", "THETA (UNCOUPLED)", "UNCOUPLED"],
+    *["2Theta (fixed)", "2theta constant"],
     *["X", "Z scan", "AUX1", "time", "Reciprocal Space Map", "Omega 10 to 20", "ω"],
 ]
 NOT_KNOWN = ["continuous", "step scan", "12", "", "omega phase", "Fixed Time", "FT", "CdSe"]
@@ -53,6 +54,12 @@ STATED_OTHERS = [
     "Axis: Omega",
     "Axis: Theta (deg)",
     "Scan mode: rocking",
+    "Scantype: Omega TimePerStep: 1",
+    '"scan_axis": "omega"',
+    "Scan axis,,Omega",
+    '*MEAS_SCAN_AXIS_X "Omega"',
+    "_DRIVE = 'THETA'",
+    "Messart: Omega-Scan",
     "Scan_Axis = Phi",
     "Scan type: Omega 10 - 20 deg",
     "Scan type: time scan",
@@ -78,6 +85,8 @@ STATED_TWO_THETA = [
     "Scan axis,Gonio",
     'Id: "x" Scantype: "Coupled TwoTheta/Theta"',
     "ScanType=Locked Coupled",
+    "Scantype: Coupled TwoTheta/Theta TimePerStep: 1",
+    '*MEAS_SCAN_AXIS_X "TwoThetaTheta"',
     "Scan axis: 2Theta/Omega",
     "Axis: 2theta",
 ]
