@@ -415,6 +415,8 @@ def _abscissa(text: str) -> tuple[str, str]:
 
 def role_of(name: str) -> str:
     """What a column is by its name: axis, intensity, error or unknown."""
+    if function_named(name, ""):
+        return "unknown"
     for bare in (name.strip(), re.sub(r" ?[(\[/].*", "", name).strip()):
         if _ERROR.fullmatch(bare):
             return "error"

@@ -217,6 +217,11 @@ def test_the_intensity_beside_a_structure_factor(tmp_path):
         np.testing.assert_allclose(sq.read_pattern(path, columns=columns), COUNTS)
     with pytest.raises(sq.PatternError, match=r"is S\(Q\)"):
         sq.read_pattern(path, columns=("Q", "S(Q)"))
+    path = write(tmp_path, table(ANGLES / 8, COUNTS, COUNTS / 9, names="Q (1/A)\tI\tS(Q)"))
+    with pytest.raises(
+        sq.PatternError, match=r"called 'S\(Q\)', which is not a standard deviation"
+    ):
+        sq.read_pattern(path)
 
 
 @pytest.mark.parametrize("label", ["S(Q)", "fq", "Total structure factor"])
