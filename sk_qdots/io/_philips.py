@@ -130,7 +130,7 @@ def read_udf(source: str, lines: list[str]) -> list[Scan | NoPattern]:
     if not ended and len(counts) < expected:
         counts = _whole(counts, lines)
     x = angles[0] + step * np.arange(len(counts), dtype=np.float64)
-    written = keys.get("ScanStepSize", "")
+    written = keys["ScanStepSize"].replace(",", " ").split()[0]
     if len(counts) == expected or (ended and _rounded(angles, written, len(counts))):
         x = np.linspace(angles[0], angles[1], len(counts))
     elif len(counts) < expected:

@@ -29,6 +29,7 @@ _END = re.compile(
 )
 _END_ANGLE = -999.0
 _MIN_BESIDE = 3  # lines
+_MANY = 40  # columns
 _ORDINARY = b"0123456789+-.,;eE \t\n"  # what rows that need no care are made of
 
 
@@ -74,7 +75,7 @@ class Table:
             self.ended = f"line {number}: {line.strip()[:20]!r}"
             return True
         if values is None:
-            if len(fields) > 2 and _n_numbers(fields) > 1:
+            if len(fields) > 2 and _n_numbers(fields[:_MANY]) > 1:
                 self.beside.append((number, fields))
             begun = self._values(number, fields[:1], by_comma) is not None
             if self.rows or (begun and not any(c.isalpha() for c in line)):
@@ -198,7 +199,7 @@ class Table:
             self._refuse_lone(self.lone)
         if not self.rows and len(self.beside) >= _MIN_BESIDE:
             number, fields = self.beside[-1]
-            numbered = [k for k, field in enumerate(fields) if _is_number(field)]
+            numbered = [k for k, field in enumerate(fields[:_MANY]) if _is_number(field)]
             two = (numbered[0], numbered[1])
             raise PatternError(
                 self.source,

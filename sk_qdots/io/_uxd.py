@@ -37,7 +37,7 @@ __all__ = ["is_uxd", "read_uxd"]
 
 _KEY = re.compile(r"_\s*([A-Z0-9_+ -]*[A-Z0-9])\s*(?:=\s*(.*))?", re.IGNORECASE)
 _OPENS = re.compile(r"(2THETA|THETA|OMEGA|PHI|KHI|CHI|X|Y|Z)?(COUNTS?|CPS)(TIME)?")
-_BOTH_MARKS = re.compile(r"\d+\.\d+,\d+|\d+,\d+\.\d+")
+_BOTH_MARKS = re.compile(r"(?<!\d)\d{1,20}+(?:\.\d{1,20}+,|,\d{1,20}+\.)\d{1,20}+")
 _ROUNDED = 0.0051  # degree: half of a second decimal
 _PEAKS = ("D-I", "2THETA-I", "ACTUAL_I100")
 _MONOCHROMATORS = {  # primary ones; the first two where the wavelength in use is K-alpha 1

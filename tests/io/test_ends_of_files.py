@@ -120,3 +120,15 @@ def test_a_table_behind_the_end_of_another(tmp_path, end):
     text = rows(ANGLES, COUNTS)
     with pytest.raises(sq.PatternError, match=r"line 1003 follows the end of the rows \(line 1002"):
         read(tmp_path, f"{text}{end}\n{text}", wavelength=1.5406)
+
+
+def test_the_step_of_a_udf_with_more_than_a_number(tmp_path):
+    content = files.udf(ANGLES, COUNTS[:900]).replace(b"ScanStepSize, ", b"ScanStepSize, 0.05, ")
+    with pytest.warns(sq.PatternWarning, match="900 of 1001 points"):
+        np.testing.assert_allclose(read(tmp_path, content), COUNTS[:900])
+
+
+def test_long_runs_of_digits_take_no_time(tmp_path):
+    content = b"_FILEVERSION=2\n_START=1\n_STEPSIZE=1\n_COUNTS\n" + b"1" * 2_000_000 + b"x"
+    with pytest.raises(sq.PatternError, match="line 5 holds what is no number"):
+        read(tmp_path, content)
