@@ -84,10 +84,12 @@ def _optics(root: ET.Element) -> Iterator[str]:
     """Names of what is mounted in the beam, before and behind the sample."""
     for mounted in find_all(root, "MountedOptics"):
         for optic in mounted:
+            paths = [about.get("ClassPath", "") for about in children(optic, "BeringInfo")]
+            if any("/Detector/" in path for path in paths):
+                continue
+            yield from paths
             for name in ("VisibleName", "LogicName", _TYPE):
                 yield optic.get(name, "")
-            for about in children(optic, "BeringInfo"):
-                yield about.get("ClassPath", "")
 
 
 def _route(source: str, root: ET.Element, route: ET.Element) -> Scan:

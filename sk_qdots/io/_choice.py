@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from .._typing import FloatArray
+from .._typing import BoolArray, FloatArray, IntArray
 from ..instruments.radiation import is_same_beam
 from ._scan import NoPattern, PatternError, Scan
 
@@ -112,74 +112,123 @@ def _check_beam(source: str, scans: list[Scan]) -> None:
 def _join(source: str, scans: list[Scan]) -> Scan:
     """Ranges as one scan, each scaled to those before it by the intensity that they share.
 
-    Where two ranges have the same points, these are the mean of both, weighted by what
-    they are worth; where they have not, one range goes to the middle of the overlap and
-    the other from there on.
+    Where two ranges have the same points, these are what both counted over what both were
+    exposed; where they have not, one range goes to the middle of the overlap and the
+    other from there on.
     """
     _check_beam(source, scans)
-    ranges = sorted((_ascending(s) for s in scans), key=lambda r: float(r[0][0]))
-    if len(ranges) < 2:
+    if len(scans) < 2:
         raise PatternError(source, "holds one pattern only; leave scan='join' out")
-    x, y, variance = ranges[0]
-    scales = [1.0]
-    for x_next, y_next, variance_next in ranges[1:]:
-        shared = (x_next >= x[0]) & (x_next <= x[-1])
-        own = (x >= x_next[0]) & (x <= x_next[-1])
-        if shared.sum() < _OVERLAP or own.sum() < _OVERLAP:
+    for scan in scans:
+        if not (np.isfinite(scan.x).all() and np.isfinite(scan.intensity).all()):
             raise PatternError(
-                source,
-                f"its ranges {x[0]:.4g} to {x[-1]:.4g} and {x_next[0]:.4g} to {x_next[-1]:.4g} "
-                f"share fewer than {_OVERLAP} points, so their scale is not known; choose one "
-                "with scan=0 (--scan 0) and so on",
+                source, "a range holds NaN or infinity; remove such rows, or choose one with scan=0"
             )
-        before, after = float(np.interp(x_next[shared], x, y).sum()), float(y_next[shared].sum())
-        if not (before > 0.0 and after > 0.0):
-            raise PatternError(
-                source, "its ranges share no intensity to be scaled by; choose one with scan=0"
-            )
-        scale = before / after
-        scales.append(scale)
-        x, y, variance = _merged(
-            (x, y, variance), (x_next, scale * y_next, scale**2 * variance_next)
-        )
+    scales = np.ones(len(scans))
+    ranges = sorted(range(len(scans)), key=lambda k: float(scans[k].x.min()))
+    joined = _Range.of(scans[ranges[0]], 1.0)
+    for k in ranges[1:]:
+        scales[k] = _scale(source, joined, _Range.of(scans[k], 1.0))
+        joined = joined.with_range(_Range.of(scans[k], float(scales[k])))
+    known = [s.wavelength for s in scans if s.wavelength is not None]
     return replace(
         scans[0],
-        x=x,
-        intensity=y,
-        esd=np.sqrt(variance),
+        x=joined.x,
+        intensity=joined.y,
+        esd=None if joined.variance is None else np.sqrt(joined.variance),
         lines=None,
-        scales=tuple(scales),
+        wavelength=known[0] if known else None,
+        subtracted=next((s.subtracted for s in scans if s.subtracted), ""),
+        scales=tuple(float(scale) for scale in scales),
         warnings=tuple(dict.fromkeys(text for s in scans for text in s.warnings)),
     )
 
 
-_Range = tuple[FloatArray, FloatArray, FloatArray]  # abscissa, intensity, variance
+def _scale(source: str, before: _Range, after: _Range) -> float:
+    """What brings a range to the scale of those before it."""
+    tolerance = _SAME_POINT * before.step
+    shared = (after.x >= before.x[0] - tolerance) & (after.x <= before.x[-1] + tolerance)
+    own = (before.x >= after.x[0] - tolerance) & (before.x <= after.x[-1] + tolerance)
+    if shared.sum() < _OVERLAP or own.sum() < _OVERLAP:
+        raise PatternError(
+            source,
+            f"its ranges {before.x[0]:.4g} to {before.x[-1]:.4g} and {after.x[0]:.4g} to "
+            f"{after.x[-1]:.4g} share fewer than {_OVERLAP} points, so their scale is not known; "
+            "choose one with scan=0 (--scan 0) and so on",
+        )
+    seen = float(np.interp(after.x[shared], before.x, before.y).sum())
+    counted = float(after.y[shared].sum())
+    if not (seen > 0.0 and counted > 0.0):
+        raise PatternError(
+            source, "its ranges share no intensity to be scaled by; choose one with scan=0"
+        )
+    return seen / counted
 
 
-def _ascending(scan: Scan) -> _Range:
-    order = np.argsort(scan.x, kind="stable")
-    esd = np.sqrt(np.maximum(scan.intensity, 0.0)) if scan.esd is None else scan.esd
-    return scan.x[order], scan.intensity[order], np.square(esd[order])
+@dataclass(frozen=True)
+class _Range:
+    """Points in ascending order, on the scale of the first range.
 
+    The exposure of a point is what its intensity is multiplied by to give what was counted.
+    """
 
-def _merged(one: _Range, other: _Range) -> _Range:
-    """Two ranges on one scale, the second of which begins later."""
-    (x, y, v), (x2, y2, v2) = one, other
-    step = float(np.median(np.diff(x)))
-    nearest = np.clip(np.searchsorted(x, x2 - 0.5 * step), 0, len(x) - 1)
-    same = np.abs(x[nearest] - x2) < _SAME_POINT * step
-    inside = x2 <= x[-1]
-    if same[inside].all():
-        at = nearest[inside]
-        weights = 1.0 / np.maximum(v[at], 1e-12), 1.0 / np.maximum(v2[inside], 1e-12)
-        total = weights[0] + weights[1]
-        y, v = y.copy(), v.copy()
-        y[at] = (weights[0] * y[at] + weights[1] * y2[inside]) / total
-        v[at] = 1.0 / total
-        keep, add = np.ones(len(x), bool), ~inside
-    else:
-        middle = 0.5 * (x2[0] + min(x[-1], x2[-1]))
-        keep, add = (x <= middle) | (x > x2[-1]), (x2 > middle)
-    joined = [np.concatenate([a[keep], b[add]]) for a, b in ((x, x2), (y, y2), (v, v2))]
-    order = np.argsort(joined[0], kind="stable")
-    return joined[0][order], joined[1][order], joined[2][order]
+    x: FloatArray
+    y: FloatArray
+    exposure: FloatArray
+    variance: FloatArray | None
+
+    @classmethod
+    def of(cls, scan: Scan, scale: float) -> _Range:
+        order = np.argsort(scan.x, kind="stable")
+        y = scan.intensity[order]
+        variance = None
+        if scan.esd is not None:
+            variance = np.square(scale * scan.esd[order])
+        elif (y % 1.0 == 0.0).all():  # counts
+            variance = scale**2 * np.maximum(y, 0.0)
+        return cls(scan.x[order], scale * y, np.full(len(y), 1.0 / scale), variance)
+
+    @property
+    def step(self) -> float:
+        return float(np.median(np.diff(self.x)))
+
+    def with_range(self, other: _Range) -> _Range:
+        """Both ranges as one; the other begins later."""
+        tolerance = _SAME_POINT * self.step
+        nearest = np.clip(np.searchsorted(self.x, other.x - 0.5 * self.step), 0, len(self.x) - 1)
+        inside = other.x <= self.x[-1] + tolerance
+        here = self
+        if (np.abs(self.x[nearest] - other.x) < tolerance)[inside].all():
+            here = self._summed(other, nearest[inside], inside)
+            keep, add = np.ones(len(self.x), bool), ~inside
+        else:
+            middle = 0.5 * (other.x[0] + min(self.x[-1], other.x[-1]))
+            keep, add = self.x <= middle, other.x > middle + tolerance
+            keep |= self.x > other.x[-1] + tolerance
+        order = np.argsort(np.concatenate([here.x[keep], other.x[add]]), kind="stable")
+
+        def both(one: FloatArray, two: FloatArray) -> FloatArray:
+            return np.concatenate([one[keep], two[add]])[order]
+
+        variance = None
+        if here.variance is not None and other.variance is not None:
+            variance = both(here.variance, other.variance)
+        return _Range(
+            both(here.x, other.x),
+            both(here.y, other.y),
+            both(here.exposure, other.exposure),
+            variance,
+        )
+
+    def _summed(self, other: _Range, at: IntArray, which: BoolArray) -> _Range:
+        """Where both have a point: what was counted together, over what was exposed."""
+        one, two = self.exposure[at], other.exposure[which]
+        total = one + two
+        y, exposure = self.y.copy(), self.exposure.copy()
+        y[at] = (one * self.y[at] + two * other.y[which]) / total
+        exposure[at] = total
+        variance = None
+        if self.variance is not None and other.variance is not None:
+            variance = self.variance.copy()
+            variance[at] = (one**2 * self.variance[at] + two**2 * other.variance[which]) / total**2
+        return _Range(self.x, y, exposure, variance)

@@ -6,7 +6,7 @@ import csv
 import re
 from collections import Counter
 
-from ._header import column_names
+from ._header import column_names, unit_of
 from ._scan import Columns, PatternError
 
 __all__ = ["keep_columns"]
@@ -36,11 +36,14 @@ def keep_columns(source: str, lines: list[str], start: int, columns: Columns) ->
         raise PatternError(source, "holds no table of numbers with two columns or more")
     width = widths.most_common(1)[0][0]
     first = next((k for k, f in enumerate(split) if len(f) == width and _n_numbers(f) > 1), 0)
-    named, names = _names(lines, first, width)
+    named, names = _names(lines, first, width, columns)
     indices = [_index(source, column, names, width) for column in columns]
     kept = list(lines)
     if named is not None and names is not None:
         kept[named] = "\t".join(names[k] for k in indices)
+        for k in range(named + 1, first):  # units
+            if len(split[k]) == width:
+                kept[k] = "\t".join(split[k][i] for i in indices)
     for k, fields in enumerate(split):
         if k < first or not lines[k].strip() or lines[k].lstrip()[:1] in "#!%":
             continue
@@ -49,6 +52,8 @@ def keep_columns(source: str, lines: list[str], start: int, columns: Columns) ->
             kept[k] = "\t".join(chosen)
         elif not any(chosen):
             kept[k] = ""  # a row of other columns
+        elif k == len(lines) - 1 and len(fields) < width:
+            kept[k] = chosen[0]  # the file stops within it
         else:
             raise PatternError(
                 source,
@@ -75,20 +80,29 @@ def _fields(line: str) -> list[str]:
     return blanks
 
 
-def _names(lines: list[str], first: int, width: int) -> tuple[int | None, list[str] | None]:
-    """Line of the names of the columns, the nearest above the rows, and the names."""
+def _names(
+    lines: list[str], first: int, width: int, columns: Columns
+) -> tuple[int | None, list[str] | None]:
+    """Line of the names of the columns, and the names: those that are asked for, or the nearest."""
+    wanted = {c.strip().casefold() for c in columns if isinstance(c, str)}
+    nearest: tuple[int | None, list[str] | None] = None, None
     for k in range(first - 1, max(first - _MANY, -1), -1):
         line = lines[k].strip()
         bare = line.strip(_MARKS)
         if not any(c.isalpha() for c in bare):
             continue
-        names = [name.strip(_MARKS + '"') for name in _fields(bare)]
-        if len(names) == width and not _n_numbers(names):
+        fields = [name.strip(_MARKS + '"') for name in _fields(bare)]
+        plain = len(fields) == width and not _n_numbers(fields)
+        names = fields if plain else column_names(line, width)
+        if names is None:
+            continue
+        if nearest[0] is None:
+            nearest = k, names
+        known = {n.casefold() for n in names} | {_UNIT.sub("", n.casefold()) for n in names}
+        units = all(n.startswith(("[", "(")) or unit_of(n) for n in names if n)
+        if wanted & known or (not wanted and not units):
             return k, names
-        named = column_names(line, width)
-        if named is not None:
-            return k, named
-    return None, None
+    return nearest
 
 
 def _index(source: str, column: int | str, names: list[str] | None, width: int) -> int:

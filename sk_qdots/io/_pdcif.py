@@ -33,6 +33,7 @@ from ._scan import (
     doublet,
     label_of,
     read_each,
+    separating_crystal,
     stopped,
 )
 
@@ -71,6 +72,11 @@ _WAVELENGTHS = (
     "_pd_meas_wavelength",
 )
 _TIME_OF_FLIGHT = re.compile(r"_pd_meas_time_of_flight|_pd_meas_tof_|_pd_proc_tof_")
+_OPTICS = (
+    "_diffrn_radiation_monochromator",
+    "_pd_instr_monochr_pre_spec",
+    "_pd_instr_monochr_post_spec",
+)
 _NEAR = 1.02  # lines of a doublet differ by less
 
 
@@ -255,7 +261,8 @@ class _Block:
                 if weights is not None and len(weights.values) == len(found):
                     first, second = (_number(weights.values[lines[v]])[0] for v in values)
                     ratio = second / first if first > 0 else None
-                return doublet(values[0], values[1], ratio)
+                crystal = separating_crystal(self._said(tag) for tag in _OPTICS)
+                return doublet(values[0], values[1], ratio, alone=crystal)
         return None
 
     def _usual(self) -> tuple[_Item, FloatArray, _Item]:

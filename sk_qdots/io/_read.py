@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -26,6 +27,7 @@ _MAX_BYTES = 32 * 2**20
 _MIN_POINTS = 10
 _SAME_POINT = 1e-4  # of the usual step: what is closer was rounded differently
 _NO_BEAM = 0.1  # Angstrom, and what is shorter: of no beam for powders
+_DEFAULT = 1.0  # Angstrom, that programs begin with
 _WAVELENGTHS = (0.05, 5.0)  # Angstrom: 250 keV to 2.5 keV
 
 
@@ -44,12 +46,9 @@ def read_pattern(
     Columns of text (``.xy .xye .dat .csv .txt .asc``), ``.chi`` of FIT2D and pyFAI,
     GSAS (``.gsa .fxye``), PANalytical ``.xrdml``, Philips ``.udf``, ``.x00``, ``.rd`` and
     ``.sd``, Bruker and Siemens ``.brml``, ``.raw`` (versions 1 to 4) and ``.uxd``, STOE
-    ``.raw``, Rigaku ``.ras``, ``.rasx``, ``.asc`` and some ``.raw``, NeXus. The content
-    decides, not the name.
-    GSAS (``.gsa .fxye``), PANalytical ``.xrdml``, Bruker ``.brml`` and ``.raw``,
-    Rigaku ``.ras``, ``.rasx`` and ``.asc``, Materials Data ``.mdi``, Sietronics ``.cpi``,
-    DBWS and FullProf (``.dat .dbw .rit``), powder CIF, Excel ``.xlsx``, NeXus and other
-    HDF5. The content decides, not the name.
+    ``.raw``, Rigaku ``.ras``, ``.rasx``, ``.asc`` and some ``.raw``, Materials Data ``.mdi``,
+    Sietronics ``.cpi``, DBWS and FullProf (``.dat .dbw .rit``), powder CIF, Excel ``.xlsx``,
+    NeXus and other HDF5. The content decides, not the name.
 
     Parameters
     ----------
@@ -86,11 +85,9 @@ def read_pattern(
         coordinates ``two_theta`` (degrees, where the wavelength is known) and ``esd``
         (where the file has it); ``attrs`` hold ``source``, ``format``, ``instrument``,
         ``axis`` (what the abscissa was taken as), ``wavelength`` and
-    GSAS (``.gsa .fxye``), PANalytical ``.xrdml``, Philips ``.udf``, ``.x00``, ``.rd`` and
-    ``.sd``, Bruker and Siemens ``.brml``, ``.raw`` (versions 1 to 4) and ``.uxd``, STOE
-    ``.raw``, Rigaku ``.ras``, ``.rasx``, ``.asc`` and some ``.raw``, Materials Data ``.mdi``,
-    Sietronics ``.cpi``, DBWS and FullProf (``.dat .dbw .rit``), powder CIF, Excel ``.xlsx``,
-    NeXus and other HDF5. The content decides, not the name.
+        ``wavelength_label`` (which line of a tube, or which mean, where known),
+        ``columns`` (which columns of a table were chosen, by their names), and ``scan``
+        where it was asked for (``scales``: the factors of joined ranges).
 
     Raises
     ------
@@ -100,6 +97,12 @@ def read_pattern(
         holds fewer than ten points, NaN, negative intensities or the same abscissa
         twice, does not say what its abscissa is or says what cannot be, lacks a
         wavelength, or states another one than the caller.
+
+    Warns
+    -----
+    PatternWarning
+        If the measurement, or the file, stopped before its end and what is there was
+        read; if a column is left out that is no standard deviation.
 
     See Also
     --------
@@ -128,7 +131,7 @@ def read_pattern(
         raise PatternError(source, f"x is {x!r}; it must be one of {', '.join(map(repr, AXES))}")
     with np.errstate(all="ignore"):  # damaged numbers are refused, not warned of
         kind, scans = read_scans(source, _content(source), _wanted(source, columns))
-        chosen = choose(source, scans, scan)
+        chosen = _with_believable_esd(choose(source, scans, scan))
         _check_values(source, chosen, subtracted)
         pattern = _pattern(source, kind, chosen, given, axis)
     for text in chosen.warnings:
@@ -186,6 +189,14 @@ def _content(source: str) -> bytes:
     if not raw.strip():
         raise PatternError(source, "is empty; export the pattern again")
     return raw
+
+
+def _with_believable_esd(scan: Scan) -> Scan:
+    """A scan without standard deviations where they are zero everywhere."""
+    if scan.esd is None or (scan.esd != 0.0).any():
+        return scan
+    note = "its standard deviations are all zero, and are left out"
+    return replace(scan, esd=None, warnings=(*scan.warnings, note))
 
 
 def _pattern(
@@ -306,13 +317,11 @@ def _wavelength(
 ) -> Wavelength | None:
     """Wavelength of the file or of the caller; a contradiction is refused."""
     stated = scan.wavelength
-    if (
-        stated is not None
-        and given is None
-        and stated.value <= _NO_BEAM
-        and (settled or scan.axis or "two_theta").startswith(("q", "d"))
-    ):
-        stated = None  # a placeholder of a program that works in Q
+    axis = settled or scan.axis or "two_theta"
+    if stated is not None and axis in ("q", "q_nm", "d", "d_nm"):
+        default = stated.value == _DEFAULT and impossible(axis, scan.x, stated.value)
+        if stated.value <= _NO_BEAM or default:
+            stated = None  # a placeholder of a program that works in Q
     if given is None or settled is None:
         other = scan.other_wavelength
         if stated is not None and other is not None:

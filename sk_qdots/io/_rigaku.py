@@ -33,6 +33,7 @@ __all__ = ["is_asc", "is_ras", "is_rasx", "read_asc", "read_ras", "read_rasx"]
 _PROFILE = re.compile(r"(?:^|/)(Data\d+)/Profile(\d+)\.txt$")
 _KEY = re.compile(r"\*(\S+)\s+\"?(.*?)\"?\s*$")
 _ASC_KEY = re.compile(r"\*([A-Z_0-9]+)\s*=\s*(.*?)\s*$")
+_FIRST = re.compile(r"ka?1(?!\d|.*2)")  # K-alpha 1, and no second line
 _OPTICS = re.compile(r"MONOCHRO(?!.*_ID)|OPT_ATTR|OPTICS|Incident|Receiving", re.IGNORECASE)
 _WHOLE = 1e-3  # how far from whole numbers counts may be
 
@@ -217,13 +218,14 @@ def _wavelength(keys: dict[str, str]) -> Wavelength | None:
 
     anode = keys.get("HW_XG_TARGET_NAME", "")
     line = keys.get("MEAS_COND_XG_WAVE_TYPE", "")
-    plain = re.sub(r"[^a-z0-9]", "", line.lower()).replace("alpha", "a").replace("beta", "b")
+    plain = re.sub(r"[^a-z0-9]", "", line.lower().replace("\u03b1", "a").replace("\u03b2", "b"))
+    plain = plain.replace("alpha", "a").replace("beta", "b").removeprefix(anode.lower())
     beta = number("HW_XG_WAVE_LENGTH_BETA")
     if plain.startswith("kb") and beta is not None and 0.05 < beta < 5.0:
         return Wavelength(beta, f"{anode} K-beta".strip())
     # The program sets the line by the optics that it finds mounted.
     crystal = separating_crystal(v for k, v in keys.items() if _OPTICS.search(k))
-    alone = crystal or (f"its line is called {line[:20]!r}" if plain in ("ka1", "k1") else "")
+    alone = crystal or (f"its line is called {line[:20]!r}" if _FIRST.match(plain) else "")
     return doublet(
         number("HW_XG_WAVE_LENGTH_ALPHA1"),
         number("HW_XG_WAVE_LENGTH_ALPHA2"),

@@ -36,13 +36,16 @@ Columns: TypeAlias = tuple[int | str, ...]  # of a table that a caller asks for:
 
 MAX_POINTS = 250_000
 MAX_SCANS = 1000  # of a series in one file
+_CRYSTAL = r"(?:Ge|Si|GaAs|InSb|InP|quartz|qz|germanium|silicon)"
 _PERFECT = re.compile(
-    r"(?<![a-z])(?:Ge|Si|quartz|qz) ?\(? ?\d ?\d ?\d|\dx ?(?:Ge|Si)(?![a-z])|^(?:Ge|Si|quartz)$"
-    r"|germanium|channel[-_ ]?cut|johan{1,2}s+on|hybrid[-_ ]?mono|bartels|monolithic",
+    rf"(?<![a-z]){_CRYSTAL}[ _({{\[-]*\d ?\d ?\d(?!\d)|(?<![a-z]){_CRYSTAL} mono"
+    rf"|(?:\d ?[x*-]|bounce|mono\w*)[- _]?{_CRYSTAL}(?![a-z])|^{_CRYSTAL}$"
+    rf"|(?<![a-z]){_CRYSTAL} ?\d ?[-x]|channel[-_ ]?cut|johan{{1,2}}s+on|hybrid[-_ ]?mono|bartels"
+    r"|(?:two|four|[24])[-_ ]?bounce|(?:k[-_ ]?)?alpha[-_ ]?1[-_ ]mono|CALSA",
     re.IGNORECASE,
 )
-_MOSAIC = re.compile(r"graphite|mosaic|HOPG", re.IGNORECASE)
 _DECIMAL_COMMAS = re.compile(r"\s*+(?:[-+]?\d++(?:,\d++)?(?:[eE][-+]?\d++)?(?:\s++|$))*+")
+_MOSAIC = re.compile(r"graphite|mosaic|HOPG|detector|SDD|counter|drift|strip", re.IGNORECASE)
 _SAME_LINE = 1.5e-4  # relative: closer wavelengths are one line of a tube
 
 
@@ -225,9 +228,9 @@ def doublet(
 def separating_crystal(names: Iterable[str]) -> str:
     """Which of the optics of a beam path lets K-alpha 1 pass without K-alpha 2, if any does.
 
-    A perfect crystal of germanium, silicon or quartz does, before or behind the sample;
-    graphite, whose blocks are tilted by more than the lines are apart, and mirrors of
-    layers do not.
+    A perfect crystal of germanium, silicon, quartz and the like does, before or behind the
+    sample; graphite, whose blocks are tilted by more than the lines are apart, mirrors of
+    layers, and detectors made of silicon do not.
     """
     return next(
         (" ".join(n.split()) for n in names if _PERFECT.search(n) and not _MOSAIC.search(n)), ""

@@ -16,7 +16,7 @@ from ._scan import PatternError
 
 __all__ = ["Table", "numbers_of"]
 
-_DECIMAL_COMMA = re.compile(r"[+-]?(\d+(,\d*)?|,\d+)([eE][+-]?\d+)?")
+_DECIMAL_COMMA = re.compile(r"[+-]?(\d+(,\d+)?|,\d+)([eE][+-]?\d+)?")
 _FORTRAN = re.compile(r"([+-]?[\d.,]+)[dD]([+-]?\d+)")
 _THREE_DIGITS = re.compile(r"\d{3}(\.\d+)?")
 _SHORT_INTEGER = re.compile(r"[+-]?\d{1,3}")
@@ -43,6 +43,7 @@ class Table:
         self.chosen = chosen  # whether the caller said which columns are what
         self.cut = False
         self.by_comma = False
+        self.n_named = 0  # columns that the row of names above has, by its commas
         self.loose = True  # whether what separates columns may separate thousands
         self.rows: list[list[float]] = []
         self.block: FloatArray | None = None  # the rows after the first that were read at once
@@ -81,6 +82,8 @@ class Table:
             if self.rows or (begun and not any(c.isalpha() for c in line)):
                 self._refuse_row(number, fields)
             self.spoiled = (number, fields) if _may_be_row(line, fields) else None
+            if not self.rows and any(role_of(field) != "unknown" for field in fields):
+                self.n_named = line.count(",") + 1
             return False
         if not self.rows and len(values) == 1 and not self.lone:
             self.lone = number  # the number of points, say, above the rows
@@ -88,6 +91,8 @@ class Table:
         if not self.rows:
             if self.spoiled is not None and len(self.spoiled[1]) == len(values):
                 self._refuse_row(*self.spoiled)
+            if by_comma and self.n_named == 2 and len(values) in (3, 4) and "." not in line:
+                self._refuse(number, ",".join(fields[1:3]))
             self._check_first(number, len(values), by_comma)
         elif number == self.last and self._is_cut(fields, self.third or self.second):
             self.cut = True
@@ -125,9 +130,10 @@ class Table:
         commas, points = b"," in text, b"." in text
         if text.translate(None, _ORDINARY) or b"\t\t" in text or len(self.rows) != 1:
             return False
-        if (commas and not self.by_comma and (self.decimal != "," or points)) or (
-            self.decimal == "," and points
-        ):
+        decimal_commas = commas and not self.by_comma
+        if points and (decimal_commas or self.decimal == ","):
+            return False
+        if decimal_commas and self.decimal == ".":
             return False
         if self.by_comma:
             n_commas = self.width - 1
@@ -136,29 +142,37 @@ class Table:
             text = text.replace(b",", b" ")
         text = text.replace(b";", b" ")
         rows = [row for line in text.decode().split("\n") if (row := line.split())]
-        if (
-            not rows
-            or set(map(len, rows)) != {self.width}
-            or (self._is_cut(rows[-1], [row[self._last_kept()] for row in rows[:-1]]))
-            or rows[-1][0].startswith("-")  # of what ends the rows, perhaps
-        ):
+        if not rows or set(map(len, rows)) != {self.width}:
+            return False
+        last = self._last_kept()
+        if self._is_cut(rows[-1], [row[last] for row in rows[:-1]]):
+            return False
+        if rows[-1][0].startswith("-"):  # of what ends the rows, perhaps
             return False
         kept = range(self.width) if self.columns is None else self.columns
         texts = [[row[k] for row in rows] for k in kept]
+        if decimal_commas and not all(map(_DECIMAL_COMMA.fullmatch, chain.from_iterable(texts))):
+            return False
+        fields = chain.from_iterable(texts)
         try:
-            values = (
-                [float(field) for field in chain.from_iterable(texts)]
-                if not commas or (self.by_comma)
-                else [float(field.replace(",", ".")) for field in chain.from_iterable(texts)]
-            )
+            values = [float(f.replace(",", ".") if decimal_commas else f) for f in fields]
         except ValueError:
             return False
+        if decimal_commas:
+            self.decimal = ","
         self.block = np.array(values).reshape(len(texts), len(rows)).T
         self.numbers += [k for k, line in enumerate(lines, start=first) if line.strip()]
         self.second += texts[1]
         self.third += texts[2] if len(texts) == 3 else []
         self.commas_in_first |= any("," in field for field in texts[0])
         return True
+
+    def kept_names(self) -> tuple[str, ...]:
+        """Names of the columns that were kept, where they have names."""
+        names = self.header.names
+        if names is None or not (self.chosen or self.columns):
+            return ()
+        return tuple(names if self.columns is None else (names[k] for k in self.columns))
 
     def _last_kept(self) -> int:
         return self.width - 1 if self.columns is None else self.columns[-1]

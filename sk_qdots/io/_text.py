@@ -21,6 +21,8 @@ __all__ = ["lines_of", "read_columns"]
 _MAX_LINE = 10_000
 _MAX_NULS = 8  # bytes of value 0 in a text; more are no text
 _ESD_FACTOR = 5.0
+_VARIED = 3.0  # times the low intensities are the high ones where an esd must go with them ...
+_RELATED = 0.2  # ... by their ranks
 _MAX_HEADER = 5_000  # lines
 _COMMENT = re.compile(r"""\s*([#!%;'"*]|//)""")
 _POINTS = re.compile(r"\s*\[(scan points|data)\]\s*$", re.IGNORECASE)
@@ -110,7 +112,8 @@ def read_columns(source: str, lines: list[str], columns: Columns | None = None) 
     if table.cut or (declared is not None and len(values) < declared):
         warnings.append(stopped(len(values), declared))
     esd = values[:, 2] if values.shape[1] == 3 else None
-    named = columns is not None or header.names is not None  # then it is called an error
+    # By the caller, or by a name; these may be seconds and something else.
+    named = columns is not None or (header.names is not None and header.names[-1] not in ("s", "e"))
     if esd is not None and not named and not _is_esd(values[:, 1], esd):
         begins = ", ".join(f"{e:g}" for e in esd[:2])
         warnings.append(
@@ -125,6 +128,7 @@ def read_columns(source: str, lines: list[str], columns: Columns | None = None) 
             esd,
             lines=table.numbers,
             warnings=tuple(warnings),
+            columns=table.kept_names(),
             **header.facts(),
         )
     ]
@@ -134,18 +138,35 @@ def _is_esd(intensity: FloatArray, esd: FloatArray) -> bool:
     """Whether a column can be the standard deviation of the one before it, by its size.
 
     It is within a factor of five of the square root of the counts or, where the
-    intensities are not counts, of the scatter from point to point.
+    intensities are not counts, of the scatter from point to point. It is not the same
+    everywhere nor ever rising or falling, as flags, times and angles are, and where the
+    intensities vary much it goes with them.
     """
+    if not (np.isfinite(esd).all() and (esd >= 0.0).all()):
+        return False
     counted = (intensity > 0.0) & (esd > 0.0)
     if counted.sum() < 3:
         return False
-    typical = float(np.median(esd[counted]))
+    y, sigma = intensity[counted], esd[counted]
+    steps = np.diff(sigma)
+    if (steps >= 0.0).all() or (steps <= 0.0).all():
+        return False
+    low, high = np.percentile(y, [5.0, 95.0])
+    if high > _VARIED * low and _rank_correlation(y, sigma) < _RELATED:
+        return False
+    typical = float(np.median(sigma))
     scatter = float(np.median(np.abs(np.diff(intensity, 2)))) / (0.6745 * np.sqrt(6.0))
     ratios = (
-        float(np.median(esd[counted] / np.sqrt(intensity[counted]))),
+        float(np.median(sigma / np.sqrt(y))),
         typical / scatter if scatter > 0.0 else np.inf,
     )
     return any(1.0 / _ESD_FACTOR <= ratio <= _ESD_FACTOR for ratio in ratios)
+
+
+def _rank_correlation(one: FloatArray, other: FloatArray) -> float:
+    ranks = np.array([np.argsort(np.argsort(v, kind="stable")) for v in (one, other)], float)
+    ranks -= ranks.mean(axis=1, keepdims=True)
+    return float(ranks[0] @ ranks[1] / np.sqrt((ranks**2).sum(axis=1).prod()))
 
 
 def _fit2d(lines: list[str]) -> tuple[int, int | None]:

@@ -113,10 +113,12 @@ def _crystals(measurement: ET.Element) -> Iterator[str]:
     """Names of the monochromators and analysers of both beam paths."""
     for path in ("incidentBeamPath", "diffractedBeamPath"):
         for optics in children(measurement, path):
-            for element in optics:
+            for element in optics.iter():
                 if _CRYSTAL.search(local(element)):
                     yield element.get("name", "")
                     yield text_of(element, "crystal") or ""
+                elif "irror" in local(element):  # a hybrid has its crystal in the name
+                    yield element.get("name", "")
 
 
 def _scan(source: str, measurement: ET.Element, scan: ET.Element, points: ET.Element) -> Scan:
@@ -149,7 +151,9 @@ def _scan(source: str, measurement: ET.Element, scan: ET.Element, points: ET.Ele
         intensity = intensity * times.mean() / times
     x = _two_theta(source, points, len(intensity), scan_axis)
     status = scan.get("status", "") or "Completed"
-    early = (stopped(len(x)),) if status not in ("Completed", "Complete") else ()
+    early: tuple[str, ...] = ()
+    if status not in ("Completed", "Complete"):
+        early = (f"{stopped(len(x))}; its angles are taken between start and end as written",)
     return Scan(x, intensity, esd, "two_theta", "", wavelength, "PANalytical", warnings=early)
 
 

@@ -146,6 +146,21 @@ def test_a_doublet(tmp_path):
         read(tmp_path, DOUBLET.replace("1.544427", "1.7") + COUNTED)
 
 
+@pytest.mark.parametrize(
+    ("tag", "crystal"),
+    [
+        ("_diffrn_radiation_monochromator", "Ge(111) Johansson"),
+        ("_pd_instr_monochr_pre_spec", "Ge 111"),
+    ],
+)
+def test_a_doublet_behind_a_crystal(tmp_path, tag, crystal):
+    pattern = read(tmp_path, DOUBLET + f"{tag} '{crystal}'\n" + COUNTED)
+    assert pattern.attrs["wavelength"] == 1.540593
+    assert crystal in pattern.attrs["wavelength_label"]
+    pattern = read(tmp_path, DOUBLET + f"{tag} 'graphite'\n" + COUNTED)
+    assert pattern.attrs["wavelength"] > 1.541
+
+
 def test_one_wavelength_of_a_tube(tmp_path):
     pattern = read(tmp_path, BEAM.replace("0.7", "1.5406(1)") + COUNTED)
     assert pattern.attrs["wavelength"] == 1.5406

@@ -128,6 +128,10 @@ ESDS = {
     "zero": (0 * COUNTS, False),
     "one": (0 * COUNTS + 1, False),
     "a background": (0.9 * COUNTS, False),
+    "a temperature of the size of an error": (0 * COUNTS + 30, False),
+    "theta": (ANGLES / 2, False),
+    "what goes the other way": (np.sqrt(1500 - COUNTS), False),
+    "a difference": (np.sqrt(COUNTS) - 25, False),
 }
 
 
@@ -135,6 +139,9 @@ ESDS = {
 def test_a_third_column_without_a_name_is_an_esd_by_its_size(tmp_path, kind):
     esd, is_one = ESDS[kind]
     noisy = np.random.default_rng(3).poisson(COUNTS)
+    if kind == "what goes the other way":
+        noisy = np.random.default_rng(3).poisson(1500 * np.exp(-ANGLES / 20))
+        esd = np.sqrt(1500 - noisy)
     path = write(tmp_path, table(ANGLES, noisy, esd))
     if is_one:
         assert "esd" in sq.read_pattern(path, wavelength=0.7).coords
@@ -142,13 +149,14 @@ def test_a_third_column_without_a_name_is_an_esd_by_its_size(tmp_path, kind):
     with pytest.warns(sq.PatternWarning, match="its third column") as said:
         pattern = sq.read_pattern(path, wavelength=0.7)
     assert "esd" not in pattern.coords and len(said) == 1
-    if kind != "zero":  # the caller's word
+    if (esd > 0).all():  # the caller's word
         assert "esd" in sq.read_pattern(path, wavelength=0.7, columns=(0, 1, 2)).coords
 
 
 def test_the_esd_of_intensities_that_are_no_counts(tmp_path):
     noisy = COUNTS + np.random.default_rng(3).normal(0.0, 2.0, len(COUNTS))
-    path = write(tmp_path, table(ANGLES, 1e-3 * noisy, 0 * COUNTS + 2e-3))
+    esd = 2e-3 * np.random.default_rng(4).uniform(0.8, 1.2, len(COUNTS))
+    path = write(tmp_path, table(ANGLES, 1e-3 * noisy, esd))
     assert "esd" in sq.read_pattern(path, wavelength=0.7).coords
 
 
@@ -369,12 +377,98 @@ def test_ranges_join_where_they_overlap(tmp_path, bounds):
     angles = pattern["two_theta"].values
     assert angles[0] == pytest.approx(10.0) and angles[-1] == pytest.approx(90.0, abs=0.05)
     assert np.diff(angles).max() < 0.2
-    first, second = (float(s) for s in pattern.attrs["scales"].split(","))
-    wanted = 0.5 if bounds[0][0] < bounds[1][0] else 2.0
-    assert first == 1.0 and second == pytest.approx(wanted, rel=0.01)
-    scale = 1.0 if wanted == 0.5 else 2.0
+    scales = [float(s) for s in pattern.attrs["scales"].split(",")]  # in the order of the file
+    low_first = bounds[0][0] < bounds[1][0]
+    assert scales == pytest.approx([1.0, 0.5] if low_first else [2.0, 1.0], rel=0.01)
+    scale = 1.0 if low_first else 2.0
     pulls = (pattern.values - scale * truth(angles)) / pattern["esd"].values
     assert np.std(pulls) == pytest.approx(1.0, abs=0.1)
+
+
+def test_few_counts_join_without_a_bias(tmp_path):
+    """What both ranges counted is added up: points without counts weigh no more than others."""
+    rng = np.random.default_rng(8)
+    text = ""
+    for bank, (low, high) in enumerate(((10, 90), (80, 150)), start=1):
+        x = np.arange(low, high + 0.01, 0.02)
+        y = rng.poisson(np.full(len(x), 2.0))
+        rows = "\n".join(
+            f"{a:.3f} {c} {max(c, 1) ** 0.5:.3f}" for a, c in zip(100 * x, y, strict=True)
+        )
+        text += f"BANK {bank} {len(x)} {len(x)} CONST {100 * low} 2 0 0 FXYE\n{rows}\n"
+    pattern = sq.read_pattern(write(tmp_path, text), wavelength=0.7, scan="join")
+    inside = (pattern["two_theta"] > 80) & (pattern["two_theta"] < 90)
+    assert float(pattern[inside].mean()) == pytest.approx(2.0, abs=0.15)
+    assert float(pattern["esd"].min()) > 0.3
+
+
+def test_ranges_of_rates_have_no_standard_deviations(tmp_path):
+    scans = "\n".join(
+        f"_DRIVE='COUPLED'\n_STEPSIZE=0.05\n_START={low}\n_CPS\n"
+        + " ".join(f"{v:.3f}" for v in truth(np.arange(low, high, 0.05)))
+        for low, high in ((10, 50), (40, 90))
+    )
+    path = write(tmp_path, f"_FILEVERSION=2\n_WL1=1.5406\n{scans}\n", "a.uxd")
+    pattern = sq.read_pattern(path, scan="join")
+    assert "esd" not in pattern.coords
+    np.testing.assert_allclose(pattern, truth(pattern["two_theta"].values), rtol=1e-4)
+
+
+def test_ranges_join_in_spite_of_rounding(tmp_path):
+    """5.01 to 60.03, 50.01 to 90.01 and 85.01 to 120.01 in steps that are not exact."""
+    bounds = ((5.01, 60.03), (50.01, 90.01), (85.01, 120.01))
+    pattern = sq.read_pattern(
+        write(tmp_path, ranges(*bounds, step=0.02), "a.gsa"), wavelength=0.7, scan="join"
+    )
+    assert np.diff(pattern["two_theta"]) == pytest.approx(0.02, abs=1e-3)
+
+
+def test_a_range_with_nan_says_so(tmp_path):
+    text = ranges((10, 50), (40, 90)).splitlines()
+    text[20] = f"{text[20].split()[0]} nan 1.0"
+    text = "\n".join(text)
+    with pytest.raises(sq.PatternError, match="NaN"):
+        sq.read_pattern(write(tmp_path, text, "a.gsa"), wavelength=0.7, scan="join")
+
+
+def test_names_above_a_row_of_units(tmp_path):
+    text = table(ANGLES, COUNTS, MODEL, names="2theta\tI\tbkg\n[\N{DEGREE SIGN}]\t[cts]\t[cts]")
+    pattern = sq.read_pattern(write(tmp_path, text), wavelength=0.7, columns=("2theta", "bkg"))
+    np.testing.assert_allclose(pattern, MODEL)
+    assert pattern.attrs["columns"] == "2theta, bkg"
+
+
+def test_a_last_row_that_is_cut_beside_chosen_columns(tmp_path):
+    text = table(ANGLES, COUNTS, MODEL, MODEL)
+    cut = text[: text.rindex("\t", 0, text.rindex("\t"))]
+    with pytest.warns(sq.PatternWarning, match=f"{len(COUNTS) - 1} points are there"):
+        pattern = sq.read_pattern(write(tmp_path, cut), wavelength=0.7, columns=(0, 1))
+    np.testing.assert_allclose(pattern, COUNTS[:-1])
+
+
+def test_decimal_commas_between_commas_are_asked_about(tmp_path):
+    text = "2theta,I\n" + "".join(f"{k},31,8\n" for k in range(10, 40))
+    with pytest.raises(sq.PatternError, match="write decimal points"):
+        sq.read_pattern(write(tmp_path, text), wavelength=0.7)
+
+
+def test_commas_and_blanks_between_whole_numbers(tmp_path):
+    text = "2theta, counts\n" + "".join(f"{10 + k / 20:g}, {900 + k}\n" for k in range(30))
+    pattern = sq.read_pattern(write(tmp_path, text), wavelength=0.7)
+    np.testing.assert_allclose(pattern, 900 + np.arange(30))
+
+
+@pytest.mark.parametrize("given", [None, 0.2])
+@pytest.mark.parametrize("placeholder", [0.1, 1.0])
+def test_placeholders_beside_q(tmp_path, given, placeholder):
+    header = f"wavelength = {placeholder}\n# Q(1/A) I\n"
+    path = write(tmp_path, header + table(ANGLES / 4, COUNTS), "a.iq")
+    if placeholder == 1.0 and given:
+        with pytest.raises(sq.PatternError, match="read as two-theta"):
+            sq.read_pattern(path, wavelength=given, x=None)
+        return
+    pattern = sq.read_pattern(path, wavelength=given, x="q" if given else None)
+    assert ("two_theta" in pattern.coords) == (given is not None)
 
 
 def test_ranges_that_share_nothing_do_not_join(tmp_path):
