@@ -14,7 +14,7 @@ from ._header import Header, role_of
 from ._reduced import REDUCED_SUFFIXES, why_no_pattern
 from ._scan import PatternError
 
-__all__ = ["Table", "numbers_of"]
+__all__ = ["END", "Table", "numbers_of"]
 
 _DECIMAL_COMMA = re.compile(r"[+-]?(\d+(,\d+)?|,\d+)([eE][+-]?\d+)?")
 _FORTRAN = re.compile(r"([+-]?[\d.,]+)[dD]([+-]?\d+)")
@@ -24,7 +24,7 @@ _GROUPED = re.compile(r"[+-]?\d{1,3}[.,]\d{3}")
 _DATE = re.compile(r"\d{1,4}[-./]\d{1,2}[-./]\d{1,4}|\d+:\d\d")
 _DECIMALS = "write decimal points, and no separators between thousands"
 _CHOOSE = "such as columns=(0, 1) (--columns 0,1)"
-_END = re.compile(
+END = re.compile(
     r"\s*(?:&|[*#$.]*(?:END|EOF)(?:[ _-]?OF[ _-]?(?:FILE|DATA))?[.;]?)\s*", re.IGNORECASE
 )
 _END_ANGLE = -999.0
@@ -72,7 +72,7 @@ class Table:
                 "file",
             )
         values = self._values(number, fields, by_comma)
-        if self.rows and (_END.fullmatch(line) or _is_end(values)):
+        if self.rows and (END.fullmatch(line) or _is_end(values)):
             self.ended = f"line {number}: {line.strip()[:20]!r}"
             return True
         if values is None:

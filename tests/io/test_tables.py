@@ -446,6 +446,13 @@ def test_a_last_row_that_is_cut_beside_chosen_columns(tmp_path):
     np.testing.assert_allclose(pattern, COUNTS[:-1])
 
 
+@pytest.mark.parametrize("end", ["END", "&"])
+def test_an_end_below_chosen_columns(tmp_path, end):
+    text = table(ANGLES, COUNTS, MODEL, MODEL) + f"{end}\n"
+    pattern = sq.read_pattern(write(tmp_path, text), wavelength=0.7, columns=(0, 1))
+    np.testing.assert_allclose(pattern, COUNTS)
+
+
 def test_decimal_commas_between_commas_are_asked_about(tmp_path):
     text = "2theta,I\n" + "".join(f"{k},31,8\n" for k in range(10, 40))
     with pytest.raises(sq.PatternError, match="write decimal points"):
