@@ -8,6 +8,7 @@ from collections import Counter
 
 from ._header import column_names, unit_of
 from ._scan import Columns, PatternError
+from ._table import END
 
 __all__ = ["keep_columns"]
 
@@ -47,6 +48,8 @@ def keep_columns(source: str, lines: list[str], start: int, columns: Columns) ->
     for k, fields in enumerate(split):
         if k < first or not lines[k].strip() or lines[k].lstrip()[:1] in "#!%":
             continue
+        if END.fullmatch(lines[k]):
+            break
         chosen = [fields[i] if i < len(fields) else "" for i in indices]
         if len(fields) == width and all(chosen):
             kept[k] = "\t".join(chosen)

@@ -26,6 +26,17 @@ __all__ = ["read_scans"]
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 _ZIP = b"PK\x03\x04"
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+_IMAGE = "is an image; integrate it first, with pyFAI say, and give the pattern"
+_NO_PATTERNS = {  # by what they begin with
+    b"II*\0": _IMAGE,
+    b"MM\0*": _IMAGE,
+    b"\x89PNG": _IMAGE,
+    b"\xff\xd8\xff": _IMAGE,
+    b"GIF8": _IMAGE,
+    b"###CBF": _IMAGE,
+    b"{\nHEADER_BYTES": _IMAGE,
+    b"%PDF-": "is a PDF document; export the pattern as columns of text",
+}
 _XML_UTF_16 = ("<?".encode("utf-16-le"), "<?".encode("utf-16-be"))  # behind the mark
 _TABLES = ("HDF5", "Excel", "powder CIF", "text")  # whose columns a caller may choose
 
@@ -83,6 +94,9 @@ def _read(source: str, raw: bytes, columns: Columns | None) -> tuple[str, _Scans
             "is a file of an old Office program (.xls), or a workbook with a password; save it "
             "as .xlsx without one, or as columns of text (.csv)",
         )
+    for begins, what in _NO_PATTERNS.items():
+        if raw.startswith(begins):
+            raise PatternError(source, what)
     lines = lines_of(source, raw)
     for is_it, kind, read_lines in _LINES:
         if is_it(lines):
@@ -103,4 +117,10 @@ def _read_archive(source: str, raw: bytes, columns: Columns | None) -> tuple[str
         return "Rigaku RASX", read_rasx(source, archive)
     if is_spreadsheet(archive.names):
         return "Excel", read_spreadsheet(source, raw, archive, columns)
-    raise PatternError(source, "is a zip archive without a pattern; unpack it first")
+    named = ", ".join(name[:40] for name in archive.names[:4])
+    named += ", ..." if len(archive.names) > 4 else ""
+    raise PatternError(
+        source,
+        f"is a zip archive without a pattern of a known format ({named or 'empty'}); unpack it "
+        "first, and give the pattern that it holds",
+    )

@@ -15,7 +15,9 @@ from typing import TypedDict
 from ..instruments.radiation import is_same_beam
 from ..simulation.scattering_factors import HC_KEV_ANGSTROM
 from ._axis import AXES, resolve
-from ._scan import Wavelength, doublet
+from ._moves import scan_stated
+from ._reduced import function_alone, function_named, output_type
+from ._scan import NoPattern, Wavelength, doublet
 
 __all__ = ["Header", "axis_named", "column_names", "role_of", "unit_of"]
 
@@ -64,18 +66,33 @@ _ERROR = re.compile(
 )
 
 _NUMBER = r"(?P<value>\d+(?:[.,]\d+)?(?:[eE][-+]?\d+)?)(?![\d.,]*\d)"
+_LENGTH = r"Å|A|ang\w*|nm"
 _LINE = r"k?[-_ ]?(?:alpha|α|a)[-_ ]?"
 _WAVELENGTH = re.compile(
-    rf"(?:{_LINE}(?P<before>[12]|beta)[ _-]*)?(?:wave[-_ ]?length|(?<![a-z])lambda|λ|(?<=_)WL)"
+    rf"(?:{_LINE}(?P<before>[12]|beta)[ _-]*)?(?:wave[-_ ]?lengths?|(?<![a-z])lambda|λ|(?<=_)WL)"
     rf"(?:[-_ ]?(?:{_LINE})?(?P<after>[12])(?![\d.,]))?"
     r"(?: is| of (?:the )?beam)?[ _/]*[(\[]?(?P<inside>Å|A|ang\w*|nm|pm|m)?(?![a-z])[)\]]?"
-    rf"[\"' ]*[:=,;]?[\"' ]*{_NUMBER}"
-    r"(?:[ ;,]+(?P<second>\d\.\d{3,})(?:[ ;,]+(?P<ratio>0?\.\d+))?)?[ ;,]*(?P<unit>[^\W\d]+)?",
+    rf"[\"' ]*[:=,;]?[\"' ]*(?:(?:[a-z]{{2}} ?)?{_LINE}(?P<then>[12]) ?[:=]? ?)?{_NUMBER}"
+    r"[ ;,]*(?P<unit>[^\W\d]+)?",
+    re.IGNORECASE,
+)
+_LENGTHS = re.compile(_LENGTH, re.IGNORECASE)
+_THE_LINE = r"(?: ?\([^()]{0,24}\))?"
+_SECOND = re.compile(  # behind the first wavelength
+    rf"(?: ?(?:{_LENGTH})(?![a-z]))?{_THE_LINE}(?:[ ;,/+&]+|and ){{1,3}}"
+    rf"(?:(?:[a-z]{{2}} ?)?{_LINE}2 ?[:=]? ?)?(?P<second>\d\.\d{{3,}})"
+    rf"(?: ?(?P<own>{_LENGTH})(?![a-z]))?{_THE_LINE}"
+    r"(?:[ ;,]+(?:ratio ?[:=]? ?)?(?P<ratio>0?\.\d+))?",
     re.IGNORECASE,
 )
 _JSON = re.compile(rf'"wavelength" ?: ?{_NUMBER}')  # pyFAI writes its geometry so
-_TUBE_LINE = re.compile(rf"^{_LINE}(?P<before>[12]) ?[:=] ?{_NUMBER}(?P<unit>)", re.IGNORECASE)
+_TUBE_LINE = re.compile(
+    rf"^(?:{_LINE}|_?WL)(?P<before>[12]) ?[(\[]?(?P<inside>{_LENGTH})?[)\]]? ?[:=] ?{_NUMBER}"
+    r"(?P<unit>)",
+    re.IGNORECASE,
+)
 _MENTIONED = re.compile(r"wave[-_ ]?length|lambda|energy|kev", re.IGNORECASE)
+_OF_LINES = re.compile(r"alpha|k[-_ ]?a[12]|^_?wlratio", re.IGNORECASE)
 _RATIO = re.compile(rf"ratio\b.{{0,40}}?[,:= ]{_NUMBER} ?$", re.IGNORECASE)
 _ENERGY = re.compile(
     r"(?:\benergy(?: of (?:the )?beam)?|\bE0?)[ _]*[(\[]?(?P<inside>k?eV)?[)\]]?"
@@ -88,15 +105,9 @@ _NOT_THE_BEAM = re.compile(
     re.IGNORECASE,
 )
 _FORMATS = {"qa": "q", "qnm": "q_nm", "twotheta": "two_theta"}  # of PDFgetX3 and its kin
-_OUTPUT = re.compile(r"outputtypes? ?= ?(\w+) ?$", re.IGNORECASE)
-_REDUCED_TYPES = {"gr": "G(r)", "fq": "F(Q)", "sq": "S(Q)"}
-_FUNCTION = {  # what stands behind the label of the abscissa
-    "G(r)": re.compile(
-        r"(?:g ?\(|gr(?![a-z])|pdf|g(?:obs|exp|calc)?(?![a-z(])|[rt] ?\(r\))", re.IGNORECASE
-    ),
-    "F(Q)": re.compile(r"f ?\(|fq(?![a-z])|q ?\[? ?s ?\(q\)", re.IGNORECASE),
-    "S(Q)": re.compile(r"s ?\(q|sq(?![a-z])|s$", re.IGNORECASE),
-}
+_INTERFERENCE = re.compile(
+    r"interference|reduced (?:total )?(?:intensity|scattering)", re.IGNORECASE
+)
 _FORMAT = re.compile(r"dataformat ?= ?(\w+)", re.IGNORECASE)
 
 
@@ -122,7 +133,9 @@ class Header:
     names: list[str] | None = None
     function: str = ""
     function_words: str = ""
-    _output: str = ""
+    _interference: bool = False
+    _functions: list[tuple[str, str]] = field(default_factory=list)
+    _scanned: list[tuple[str, bool]] = field(default_factory=list)
     _lines: list[str] = field(default_factory=list)
     _strong: list[tuple[str, str]] = field(default_factory=list)
     _waves: list[tuple[str, float]] = field(default_factory=list)
@@ -137,9 +150,16 @@ class Header:
         declared = _FORMAT.search(text)
         if declared and declared[1].lower() in _FORMATS:
             self._strong.append((_FORMATS[declared[1].lower()], text))
-        output = _OUTPUT.match(text)
-        if output and output[1].lower() in _REDUCED_TYPES:
-            self._reduced(_REDUCED_TYPES[output[1].lower()], text)
+        stated = scan_stated(line)
+        if stated is not None:
+            self._scanned.append(stated)
+        if output_type(text):
+            self._reduced(output_type(text), text)
+        over, rest = _abscissa(text)
+        function = function_named(rest, "") if over in ("q", "r") else function_alone(text)
+        if function:
+            self._functions.append((function, text))
+        self._interference |= _INTERFERENCE.search(text) is not None
         unit = _PYFAI_UNIT.search(text)
         named = resolve(unit[1]) if unit else None
         if named:
@@ -152,12 +172,6 @@ class Header:
         """Decide, once it is known how many columns there are."""
         rows = [column_names(line, width) for line in self._lines]
         candidates = [k for k, names in enumerate(rows) if names is not None]
-        for line in self._lines:
-            text = _plain(line)
-            rest = text[_first_label(text) :].lstrip(" \t,;|")
-            for name, pattern in _FUNCTION.items():
-                if rest != text and pattern.match(rest):
-                    self._reduced(name, text)
         # One that names an intensity is believed before one that only begins with an axis.
         for k in sorted(candidates, key=lambda k: (_has_intensity(rows[k]), k))[-1:]:
             self.names = rows[k]
@@ -173,6 +187,23 @@ class Header:
                 self._name("q?", text)
             elif _INVERSE_LENGTH.search(text) and unit_of(text) is None:
                 self._name("other", text)  # of Q in some words, not understood
+        self._settle_function()
+
+    def _settle_function(self) -> None:
+        """Decide whether the second column was computed from a pattern, by what it is called."""
+        functions = list(self._functions)
+        for line in self._lines:
+            text = _plain(line)
+            over, rest = _abscissa(text)
+            function = function_named(rest, over) if over in ("q", "r") else ""
+            if function:
+                functions.append((function, text))
+            elif over == "q" and self._interference and rest.startswith("i(Q)"):
+                self._reduced("i(Q)", text)
+        named = self.axis in ("two_theta", "two_theta_rad")
+        beside = self.names is not None and _has_intensity(self.names[1:])
+        if functions and not named and not beside and not self.function:
+            self._reduced(*functions[-1])
 
     def settle_label(self, line: str) -> None:
         """Take the label of an abscissa that has a line of its own."""
@@ -180,6 +211,10 @@ class Header:
         found = _label(text)
         if found is not None:
             self._strong.append((_with_unit(found[0], found[1] or ""), text))
+        for below in self._lines[-2:]:  # the label of the ordinate
+            function = function_named(_plain(below), _abscissa(text)[0])
+            if function and _plain(below) != text:
+                self._functions.append((function, _plain(below)))
         self._lines = []
 
     def _take_row(self, line: str, unit: str | None) -> None:
@@ -203,12 +238,21 @@ class Header:
         self.axis, self.words = axis, " ".join(text.split())[:40]
 
     def _reduced(self, name: str, text: str) -> None:
-        self.function, self.function_words = name, " ".join(text.split())[:40]
+        self.function, self.function_words = name, " ".join(text.replace('"', "").split())[:40]
 
     @property
     def has_intensity(self) -> bool:
         """Whether a column is called an intensity."""
         return _has_intensity(self.names)
+
+    def refuse_other_scan(self, source: str) -> None:
+        """Refuse a scan that moved something else than two-theta, by the header's words."""
+        if self._scanned and not any(moves for _, moves in self._scanned):
+            raise NoPattern(
+                source,
+                f"it does not move two-theta (its header says {self._scanned[-1][0]!r}); measure "
+                "two-theta, or remove that line if it is wrong",
+            )
 
     @property
     def wavelength(self) -> Wavelength | None:
@@ -253,18 +297,23 @@ class Header:
         found = _WAVELENGTH.search(text) or _TUBE_LINE.search(text)
         if found and not _of_something_else(found):
             groups = found.groupdict()
+            behind = _SECOND.match(text, found.end("value"))
             unit = groups.get("inside") or groups["unit"] or ""
+            if behind and behind["own"] and not _LENGTHS.fullmatch(unit):
+                unit = behind["own"]
+            elif behind and not _LENGTHS.fullmatch(unit):
+                unit = ""  # words between the two
             value = _in_angstrom(groups["value"], unit)
-            line = groups.get("before") or groups.get("after") or ""
-            second = groups.get("second")
-            if value is not None and second and value < float(second) < 1.02 * value:
-                self._waves += [("1", value), ("2", float(second))]
-                if groups["ratio"]:
-                    self._waves.append(("ratio", float(groups["ratio"])))
+            line = groups.get("before") or groups.get("after") or groups.get("then") or ""
+            second = _in_angstrom(behind["second"], unit) if behind else None
+            if value is not None and behind and second and value < second < 1.02 * value:
+                self._waves += [("1", value), ("2", second)]
+                if behind["ratio"]:
+                    self._waves.append(("ratio", float(behind["ratio"])))
             elif value is not None and line != "beta":
                 self._waves.append((line or "wavelength", value))
         ratio = _RATIO.search(text)
-        if ratio and "alpha" in text.lower():
+        if ratio and _OF_LINES.search(text):
             self._waves.append(("ratio", _float(ratio["value"])))
         energy = _ENERGY.search(text)
         if energy and (energy["unit"] or energy["inside"]) and not _of_something_else(energy):
@@ -354,8 +403,20 @@ def _first_label(text: str) -> int:
     return 0
 
 
+def _abscissa(text: str) -> tuple[str, str]:
+    """What begins a line, ``q``, ``r``, another label or nothing, and what follows it."""
+    span = _first_label(text)
+    found = _label(text) if span else None
+    if found is None:
+        return "", text
+    kind = "r" if found[0] == "other" and text[:1] in "rR" and "theta" not in text else found[0]
+    return kind, text[span:].lstrip(" \t,;|\"'")
+
+
 def role_of(name: str) -> str:
     """What a column is by its name: axis, intensity, error or unknown."""
+    if function_named(name, ""):
+        return "unknown"
     for bare in (name.strip(), re.sub(r" ?[(\[/].*", "", name).strip()):
         if _ERROR.fullmatch(bare):
             return "error"

@@ -25,6 +25,8 @@ from .._typing import FloatArray
 from ._axis import resolve
 from ._hdf5 import MAX_NODES, Hdf5
 from ._header import axis_named, role_of, unit_of
+from ._moves import moves_two_theta
+from ._reduced import function_named, why_no_pattern
 from ._scan import Columns, PatternError, Scan
 
 if TYPE_CHECKING:
@@ -142,6 +144,10 @@ class _Reader(Hdf5):
                     "expected a standard deviation for each intensity",
                 )
         kind, words = self._kind(axis)
+        function = self._function(axis, signal)
+        if function:
+            said = f"as its signal says ({signal.name[-60:]!r})"
+            raise PatternError(self.source, why_no_pattern(function, said))
         wavelength, mentioned = self.beam(file, axis)
         instrument = self.text(self.entry(file, axis), "instrument/name")
         scans = []
@@ -161,6 +167,16 @@ class _Reader(Hdf5):
                 )
             )
         return scans
+
+    def _function(self, axis: h5py.Dataset, signal: h5py.Dataset) -> str:
+        """Function that a signal is called which is computed from a pattern; else nothing."""
+        kind = self._kind(axis)[0] or ""
+        if kind.startswith("two_theta"):
+            return ""
+        over = "q" if kind.startswith("q") else "r" if kind == "other" else ""
+        name = signal.name.rpartition("/")[2]
+        labels = [name if len(name) > 1 else "", self.attribute(signal, "long_name")]
+        return next(filter(None, (function_named(label, over) for label in labels)), "")
 
     def _rows(self, dataset: h5py.Dataset, n_points: int) -> FloatArray:
         """Values with a pattern in each row; where the points go down the columns, turned."""
@@ -192,7 +208,7 @@ class _Reader(Hdf5):
         """Axes and signals that fit each other, the likeliest first."""
         datasets = self._datasets(file)[:200]
         scored = []
-        for axis in (d for d in datasets if d.ndim == 1):
+        for axis in (d for d in datasets if d.ndim == 1 and not self._moves_another(d)):
             known = self._kind(axis)[0] != "other"
             for signal in datasets:
                 name = signal.name.rpartition("/")[2]
@@ -224,7 +240,12 @@ class _Reader(Hdf5):
         return f"; it could be {' or '.join(listed)}{more}: say which (--columns X,I)"
 
     def _default(self, file: h5py.File, groups: list[h5py.Group]) -> h5py.Group:
-        """Group that the file shows by default, or else the only one with a pattern."""
+        """Group that the file shows by default, or else the only one with a pattern.
+
+        A group that cannot be a pattern, by what its axis or its signal is called, is taken
+        only where there is no other, to say so.
+        """
+        shown: list[h5py.Group] = []
         entries = [g for g in groups if self.attribute(g, "NX_class") == "NXentry"]
         for start in [file, *(entries if len(entries) == 1 else [])]:
             group = start
@@ -234,16 +255,29 @@ class _Reader(Hdf5):
                 if not isinstance(child, self.h5py.Group):
                     break
                 group = child
-            if group != start and self._is_pattern(group):
-                return group
-        usable = [
+            if group != start and self._has_axis(group):
+                shown.append(group)
+        having = [
             group
             for group in groups
             if (self.attribute(group, "NX_class") == "NXdata" or "signal" in group.attrs)
-            and self._is_pattern(group)
+            and self._has_axis(group)
         ]
-        if len(usable) == 1:
-            return usable[0]
+        for candidates in (shown, having):
+            patterns = [group for group in candidates if self._is_pattern(group)]
+            if patterns and (candidates is shown or len(patterns) == 1):
+                return patterns[0]
+        usable = [group for group in having if self._is_pattern(group)]
+        if not usable and (shown or len(having) == 1):
+            return (shown or having)[0]
+        if not usable and having:
+            named = ", ".join(self._axis_words(group) for group in having[:4])
+            raise PatternError(
+                self.source,
+                f"holds {len(having)} groups of data, none of which is a pattern, by their axes "
+                f"and signals ({named[:120]}); if one of them is, name its datasets: "
+                "columns=('path/of/x', 'path/of/I') (--columns X,I)",
+            )
         if not usable:
             raise PatternError(
                 self.source,
@@ -261,12 +295,36 @@ class _Reader(Hdf5):
             + self._offer(file, pairs),
         )
 
-    def _is_pattern(self, group: h5py.Group) -> bool:
+    def _has_axis(self, group: h5py.Group) -> bool:
         try:
             signal = self._signal(group)
             return signal is not None and self._axis(group, signal) is not None
         except PatternError:
             return False
+
+    def _is_pattern(self, group: h5py.Group) -> bool:
+        """Whether a group that has an axis can be a pattern, by what both are called."""
+        signal = self._signal(group)
+        if signal is None:
+            return False
+        axis = self._axis(group, signal)
+        return not self._moves_another(axis) and not self._function(axis, signal)
+
+    def _moves_another(self, axis: h5py.Dataset) -> bool:
+        """Whether an axis is called omega, r, time or the like, and has no unit of another."""
+        name = axis.name.rpartition("/")[2]
+        labels = filter(None, (name, self.attribute(axis, "long_name")))
+        other = any(
+            axis_named(label) == "other" or (len(label) > 1 and moves_two_theta(label) is False)
+            for label in labels
+        )
+        return other and self._kind(axis)[0] == "other"
+
+    def _axis_words(self, group: h5py.Group) -> str:
+        signal = self._signal(group)
+        if signal is None:
+            return str(group.name)
+        return f"{self._axis(group, signal).name}: {signal.name.rpartition('/')[2]}"
 
     def _signal(self, group: h5py.Group) -> h5py.Dataset | None:
         name = self.attribute(group, "signal")

@@ -12,12 +12,11 @@ ends of its steps, and there is a point less than there are ends.
 
 from __future__ import annotations
 
-import re
-
 import numpy as np
 
 from .._typing import FloatArray
 from ._bytes import Bytes
+from ._moves import moves_two_theta
 from ._scan import (
     MAX_POINTS,
     NoPattern,
@@ -38,8 +37,9 @@ _NO_SCANS = {
     b"BK": "a background",
     b"2D": "a second derivative",
 }
+_WHOLE_STEPS = 0.01
+_MAX_ROUNDING = 0.03  # of a step
 _ANODES = {0: "Cu", 1: "Mo"}
-_TWO_THETA = re.compile(r"2\s*theta(\s*/\s*omega)?|gonio", re.IGNORECASE)
 
 
 def is_rd(raw: bytes) -> bool:
@@ -104,6 +104,11 @@ def is_x00(lines: list[str]) -> bool:
     return _first(lines) == "HR-XRDScan"
 
 
+def _is_two_theta(axis: str) -> bool:
+    """Whether the angles are two-theta: the drive that is named first is the one listed."""
+    return moves_two_theta(axis) is True and not axis.lower().startswith(("omega", "theta"))
+
+
 def _first(lines: list[str]) -> str:
     return next((line.strip() for line in lines[:100] if line.strip()), "")
 
@@ -112,6 +117,9 @@ def read_udf(source: str, lines: list[str]) -> list[Scan | NoPattern]:
     """Read the scan of a ``.udf``."""
     at = next(k for k, line in enumerate(lines) if line.strip() == "RawScan")
     keys = _keys(lines[:at])
+    axis = keys.get("ScanAxis", "")
+    if axis and not _is_two_theta(axis):
+        raise NoPattern(source, f"it does not move two-theta (its axis: {axis[:40]})")
     counts, ended = _counts(source, lines, at + 1)
     angles = _of(source, keys, "DataAngleRange", 2)
     (step,) = _of(source, keys, "ScanStepSize", 1)
@@ -119,8 +127,11 @@ def read_udf(source: str, lines: list[str]) -> list[Scan | NoPattern]:
     if not len(counts):
         raise PatternError(source, "is cut short: it holds no counts; copy it again")
     early: tuple[str, ...] = ()
+    if not ended and len(counts) < expected:
+        counts = _whole(counts, lines)
     x = angles[0] + step * np.arange(len(counts), dtype=np.float64)
-    if len(counts) == expected or (ended and _rounded(angles, step, len(counts))):
+    written = keys["ScanStepSize"].replace(",", " ").split()[0]
+    if len(counts) == expected or (ended and _rounded(angles, written, len(counts))):
         x = np.linspace(angles[0], angles[1], len(counts))
     elif len(counts) < expected:
         early = (stopped(len(counts), expected),)
@@ -139,9 +150,25 @@ def read_udf(source: str, lines: list[str]) -> list[Scan | NoPattern]:
     return [Scan(x, counts, None, "two_theta", "", tube, "Philips", warnings=early)]
 
 
-def _rounded(angles: FloatArray, step: float, n_points: int) -> bool:
-    """Whether a step is that of the angles, but for the digits that it was written with."""
-    return n_points > 1 and abs((angles[1] - angles[0]) / (n_points - 1) / step - 1.0) < 0.03
+def _rounded(angles: FloatArray, written: str, n_points: int) -> bool:
+    """Whether a step is that of the angles, but for the digits that it was written with.
+
+    One that goes into the range a whole number of times was written in full: then
+    points are missing.
+    """
+    step, span = float(written), float(angles[1] - angles[0])
+    steps = span / step
+    if n_points < 2 or abs(steps - round(steps)) < _WHOLE_STEPS:
+        return False
+    digits = len(written.rpartition(".")[2]) if "." in written else 0
+    off = abs(span / (n_points - 1) - step)
+    return off <= 0.5001 * 10.0**-digits and off < _MAX_ROUNDING * step
+
+
+def _whole(counts: FloatArray, lines: list[str]) -> FloatArray:
+    """Counts without the one that the file stops in, if it does."""
+    stops_in = lines[-1].rstrip(" \t\x1a")[-1:].isdigit()
+    return counts[:-1] if stops_in and len(counts) > 1 else counts
 
 
 def _keys(lines: list[str]) -> dict[str, str]:
@@ -151,7 +178,7 @@ def _keys(lines: list[str]) -> dict[str, str]:
 
 
 def _of(source: str, keys: dict[str, str], key: str, how_many: int) -> FloatArray:
-    values = numbers(source, keys.get(key, ""), key)
+    values = numbers(source, keys.get(key, ""), key, decimal_comma=False)
     if len(values) < how_many:
         raise PatternError(source, f"lacks {key}; is the file damaged?")
     return values[:how_many]
@@ -170,7 +197,7 @@ def _counts(source: str, lines: list[str], first: int) -> tuple[FloatArray, bool
     n_points = 0
     for number, line in enumerate(lines[first:], start=first + 1):
         content, slash, _ = line.strip("\x1a \t").partition("/")
-        values.append(numbers(source, content, f"line {number}"))
+        values.append(numbers(source, content, f"line {number}", decimal_comma=False))
         n_points += len(values[-1])
         if n_points > MAX_POINTS:
             raise PatternError(source, f"holds more than {MAX_POINTS} points; is it damaged?")
@@ -184,13 +211,15 @@ def read_x00(source: str, lines: list[str]) -> list[Scan | NoPattern]:
     at = next((k for k, line in enumerate(lines) if line.strip() == "ScanData"), len(lines))
     keys = _keys(lines[:at])
     axis = keys.get("ScanAxis", "")
-    if not _TWO_THETA.fullmatch(axis):
+    if not _is_two_theta(axis):
         raise NoPattern(source, f"it does not move two-theta (its axis: {axis[:40]})")
     (start,), (step,) = (_of(source, keys, key, 1) for key in ("FirstAngle", "StepWidth"))
     (announced,) = _of(source, keys, "NrOfData", 1)
     rates, _ = _counts(source, lines, at + 1)
     if not len(rates):
         raise PatternError(source, "is cut short: it holds no points; copy it again")
+    if len(rates) < announced:
+        rates = _whole(rates, lines)
     early = (stopped(len(rates), int(announced)),) if len(rates) < announced < 1e6 else ()
     time = _one(keys, "TimePerStep")
     counted = time is not None and np.isfinite(time) and time > 0 and time != 1.0

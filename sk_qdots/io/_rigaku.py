@@ -13,6 +13,7 @@ import numpy as np
 
 from .._typing import FloatArray
 from ._members import Archive, find_all, parse_xml, text_of
+from ._moves import moves_two_theta
 from ._scan import (
     MAX_POINTS,
     MAX_SCANS,
@@ -32,7 +33,6 @@ __all__ = ["is_asc", "is_ras", "is_rasx", "read_asc", "read_ras", "read_rasx"]
 _PROFILE = re.compile(r"(?:^|/)(Data\d+)/Profile(\d+)\.txt$")
 _KEY = re.compile(r"\*(\S+)\s+\"?(.*?)\"?\s*$")
 _ASC_KEY = re.compile(r"\*([A-Z_0-9]+)\s*=\s*(.*?)\s*$")
-_TWO_THETA = re.compile(r"2\s*[-_]?\s*(theta|θ)|two[-_ ]?theta", re.IGNORECASE)
 _FIRST = re.compile(r"ka?1(?!\d|.*2)")  # K-alpha 1, and no second line
 _OPTICS = re.compile(r"MONOCHRO(?!.*_ID)|OPT_ATTR|OPTICS|Incident|Receiving", re.IGNORECASE)
 _WHOLE = 1e-3  # how far from whole numbers counts may be
@@ -142,7 +142,7 @@ def _conditions(source: str, raw: bytes, part: str) -> dict[str, str]:
 def _scan(source: str, rows: list[str], keys: dict[str, str], ended: bool) -> Scan:
     axis = keys.get("MEAS_SCAN_AXIS_X", "")
     internal = keys.get("MEAS_SCAN_AXIS_X_INTERNAL", "")
-    if axis and not (_TWO_THETA.search(axis) or _TWO_THETA.search(internal)):
+    if axis and not _moves(axis, internal):
         raise NoPattern(source, f"it does not move two-theta (its axis: {axis[:40]})")
     unit = keys.get("MEAS_SCAN_UNIT_X", "deg")
     if unit and not unit.lower().startswith("deg"):
@@ -159,6 +159,11 @@ def _scan(source: str, rows: list[str], keys: dict[str, str], ended: bool) -> Sc
         intensity, esd = _attenuated(source, values[:, 1], values[:, 2])
     count = keys.get("MEAS_DATA_COUNT", "")
     announced = int(count) if re.fullmatch(r"\d{1,7}", count) else None
+    if announced is not None and 0 < announced < len(values):
+        raise PatternError(
+            source,
+            f"a scan holds {len(values)} points and announces {announced}; is it damaged?",
+        )
     short = not ended or (announced is not None and len(values) < announced)
     return Scan(
         values[:, 0],
@@ -170,6 +175,12 @@ def _scan(source: str, rows: list[str], keys: dict[str, str], ended: bool) -> Sc
         "Rigaku",
         warnings=(stopped(len(values), announced),) if short else (),
     )
+
+
+def _moves(axis: str, internal: str) -> bool:
+    """Whether two-theta is moved, by the axis that is shown and the program's own name for it."""
+    shown = moves_two_theta(axis)
+    return bool(moves_two_theta(internal) if shown is None else shown)
 
 
 def _attenuated(
@@ -248,7 +259,7 @@ def read_asc(source: str, lines: list[str]) -> list[Scan | NoPattern]:
             close()
             values, expected = [], 0
         elif line and not line.startswith(("*", "#")) and expected:
-            row = numbers(source, line, f"line {number}")
+            row = numbers(source, line, f"line {number}", decimal_comma=False)
             values.append(row[:-1] if number == len(lines) else row)  # that the file stops in
     close()
     if not groups:
@@ -260,7 +271,7 @@ def read_asc(source: str, lines: list[str]) -> list[Scan | NoPattern]:
 
 def _group(source: str, keys: dict[str, str], intensity: FloatArray, expected: int) -> Scan:
     axis = keys.get("SCAN_AXIS", "") or keys.get("SCAN_MODE", "")
-    if axis and not _TWO_THETA.search(axis):
+    if axis and not moves_two_theta(axis):
         raise NoPattern(source, f"it does not move two-theta (its axis: {axis[:40]})")
     if len(intensity) > expected:
         raise PatternError(

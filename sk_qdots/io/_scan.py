@@ -22,6 +22,7 @@ __all__ = [
     "Scan",
     "Wavelength",
     "doublet",
+    "has_decimal_commas",
     "label_of",
     "numbers",
     "of_a_tube",
@@ -44,6 +45,7 @@ _PERFECT = re.compile(
     r"|(?:two|four|[24])[-_ ]?bounce|(?:k[-_ ]?)?alpha[-_ ]?1[-_ ]mono|CALSA",
     re.IGNORECASE,
 )
+_DECIMAL_COMMAS = re.compile(r"\s*+(?:[-+]?\d++(?:,\d++)?(?:[eE][-+]?\d++)?(?:\s++|$))*+")
 _MOSAIC = re.compile(r"graphite|mosaic|HOPG|detector|SDD|counter|drift|strip", re.IGNORECASE)
 _SAME_LINE = 1.5e-4  # relative: closer wavelengths are one line of a tube
 
@@ -258,9 +260,37 @@ def label_of(wavelength: float) -> str:
     return of_a_tube(wavelength).label
 
 
-def numbers(source: str, text: str | None, what: str) -> FloatArray:
-    """Numbers separated by blanks (or commas), of a field of a file."""
-    fields = (text or "").replace(",", " ").split()
+def has_decimal_commas(text: str) -> bool:
+    """Whether the commas of a field can be nothing but decimal marks.
+
+    Each stands between two digits, no number has two, blanks separate the numbers, and
+    there is no decimal point.
+    """
+    return (
+        "," in text
+        and "." not in text
+        and len(text.split(maxsplit=2)) > 1
+        and _DECIMAL_COMMAS.fullmatch(text) is not None
+    )
+
+
+def numbers(
+    source: str, text: str | None, what: str, *, decimal_comma: bool | None = None
+) -> FloatArray:
+    """Numbers separated by blanks or commas, of a field of a file.
+
+    Parameters
+    ----------
+    source : str
+    text : str or None
+    what : str
+        What the field is called.
+    decimal_comma : bool, optional
+        Whether commas are decimal marks; None to go by the field.
+    """
+    text = text or ""
+    decimal = has_decimal_commas(text) if decimal_comma is None else decimal_comma
+    fields = text.replace(",", "." if decimal else " ").split()
     if len(fields) > MAX_POINTS:
         raise PatternError(source, f"{what}: {len(fields)} numbers; a pattern has fewer")
     try:

@@ -27,6 +27,7 @@ from dataclasses import replace
 import numpy as np
 
 from ._bytes import Bytes
+from ._moves import moves_two_theta
 from ._scan import MAX_SCANS, NoPattern, PatternError, Scan, Wavelength, doublet, label_of, stopped
 
 __all__ = ["is_raw", "read_raw"]
@@ -52,9 +53,6 @@ _OTHER = {
     14: "scan of reciprocal space",
     9999: "scan of the tube",
 }
-_NAMED_MOVES = re.compile(
-    r"(un)?lockedcoupled|detectorscan|psdf(ixed|ast)scan|coupledtwotheta/theta|2?theta/2theta"
-)
 _NAMED_OTHERS = re.compile(r"rocking|omega|(^|[^a-z])(chi|khi|phi|psi|aux\d?|[xyz])scan|still|time")
 _PERFECT = {  # primary monochromators that separate K-alpha 1, by the codes of the files
     3: "Ge(220) monochromator of two reflections",
@@ -270,9 +268,8 @@ def _range4(data: Bytes, at: int) -> tuple[Scan | NoPattern, int]:
         )
     scan, end = _steps(data, begin, n_points, size, start, step)
     two_theta = _drives(data, at + 160, min(begin, len(data))).get("2theta")
-    plain = _plain(kind)
-    moves = _NAMED_MOVES.fullmatch(plain) is not None
-    if not moves and not _NAMED_OTHERS.search(plain):
+    moves = moves_two_theta(kind)
+    if moves is None and not _NAMED_OTHERS.search(_plain(kind)):
         moves = two_theta is not None
     if not moves or (two_theta is not None and abs(two_theta - start) > 1e-4):
         what = kind[:24] or "unnamed"

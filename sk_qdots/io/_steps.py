@@ -148,6 +148,7 @@ def read_stepped(source: str, lines: list[str], steps: Steps) -> list[Scan]:
     found = _STEPS.fullmatch(lines[steps.line][:_MAX_HEADER])
     if found is not None and found[4]:
         header.read(found[4])
+    header.refuse_other_scan(source)
     below = list(itertools.takewhile(_is_wordless, lines[steps.line + 1 :]))
     numbers = _intensities(source, below, steps.line + 1)
     esd = None

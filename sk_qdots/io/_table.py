@@ -11,9 +11,10 @@ import numpy as np
 
 from .._typing import FloatArray
 from ._header import Header, role_of
+from ._reduced import REDUCED_SUFFIXES, why_no_pattern
 from ._scan import PatternError
 
-__all__ = ["Table", "numbers_of"]
+__all__ = ["END", "Table", "numbers_of"]
 
 _DECIMAL_COMMA = re.compile(r"[+-]?(\d+(,\d+)?|,\d+)([eE][+-]?\d+)?")
 _FORTRAN = re.compile(r"([+-]?[\d.,]+)[dD]([+-]?\d+)")
@@ -23,7 +24,12 @@ _GROUPED = re.compile(r"[+-]?\d{1,3}[.,]\d{3}")
 _DATE = re.compile(r"\d{1,4}[-./]\d{1,2}[-./]\d{1,4}|\d+:\d\d")
 _DECIMALS = "write decimal points, and no separators between thousands"
 _CHOOSE = "such as columns=(0, 1) (--columns 0,1)"
-_REDUCED = {".gr": "G(r)", ".fgr": "G(r)", ".fq": "F(Q)", ".sq": "S(Q)"}
+END = re.compile(
+    r"\s*(?:&|[*#$.]*(?:END|EOF)(?:[ _-]?OF[ _-]?(?:FILE|DATA))?[.;]?)\s*", re.IGNORECASE
+)
+_END_ANGLE = -999.0
+_MIN_BESIDE = 3  # lines
+_MANY = 40  # columns
 _ORDINARY = b"0123456789+-.,;eE \t\n"  # what rows that need no care are made of
 
 
@@ -43,6 +49,8 @@ class Table:
         self.block: FloatArray | None = None  # the rows after the first that were read at once
         self.numbers: list[int] = []
         self.lone = 0  # a line of one number
+        self.ended = ""  # by which line, where one says so
+        self.beside: list[tuple[int, list[str]]] = []  # lines of numbers with words beside
         self.spoiled: tuple[int, list[str]] | None = None  # what may have been a row
         self.columns: list[int] | None = None  # those that are kept, of more than three
         self.width = 0
@@ -57,8 +65,19 @@ class Table:
         fields, by_comma = self._split(number, line)
         if not fields:
             return True
+        if self.ended:
+            raise PatternError(
+                self.source,
+                f"line {number} follows the end of the rows ({self.ended}); keep one table in a "
+                "file",
+            )
         values = self._values(number, fields, by_comma)
+        if self.rows and (END.fullmatch(line) or _is_end(values)):
+            self.ended = f"line {number}: {line.strip()[:20]!r}"
+            return True
         if values is None:
+            if len(fields) > 2 and _n_numbers(fields[:_MANY]) > 1:
+                self.beside.append((number, fields))
             begun = self._values(number, fields[:1], by_comma) is not None
             if self.rows or (begun and not any(c.isalpha() for c in line)):
                 self._refuse_row(number, fields)
@@ -82,7 +101,12 @@ class Table:
             raise PatternError(
                 self.source,
                 f"line {number} has {len(values)} columns where line {self.numbers[0]} has "
-                f"{self.width}; is the file cut short?",
+                f"{self.width}; "
+                + (
+                    f"if line {self.numbers[0]} belongs to a header, mark it with # or remove it"
+                    if len(self.rows) == 1
+                    else "is the file cut short?"
+                ),
             )
         if self.columns is not None:
             values = [values[k] for k in self.columns]
@@ -122,6 +146,8 @@ class Table:
             return False
         last = self._last_kept()
         if self._is_cut(rows[-1], [row[last] for row in rows[:-1]]):
+            return False
+        if rows[-1][0].startswith("-"):  # of what ends the rows, perhaps
             return False
         kept = range(self.width) if self.columns is None else self.columns
         texts = [[row[k] for row in rows] for k in kept]
@@ -166,7 +192,12 @@ class Table:
         raise PatternError(
             self.source,
             f"line {number} is not a row of numbers ({' '.join(fields)[:40]!r}); remove it or mark "
-            "it with #",
+            "it with #"
+            + (
+                f", or say which columns count, {_CHOOSE}"
+                if self.width and len(fields) > self.width and _n_numbers(fields[: self.width]) > 1
+                else ""
+            ),
         )
 
     def _refuse_lone(self, number: int) -> None:
@@ -180,6 +211,16 @@ class Table:
         """Return all rows, checked for numbers that may be read in two ways."""
         if not self.rows and self.lone:
             self._refuse_lone(self.lone)
+        if not self.rows and len(self.beside) >= _MIN_BESIDE:
+            number, fields = self.beside[-1]
+            numbered = [k for k, field in enumerate(fields[:_MANY]) if _is_number(field)]
+            two = (numbered[0], numbered[1])
+            raise PatternError(
+                self.source,
+                f"has words or dates beside its numbers (line {number}: "
+                f"{' '.join(fields)[:40]!r}); say which columns are abscissa and intensity (and "
+                f"standard deviation), from 0, such as columns={two} (--columns {two[0]},{two[1]})",
+            )
         if not self.rows:
             raise PatternError(
                 self.source,
@@ -263,6 +304,7 @@ class Table:
             self._refuse_lone(number)
         self.width = width
         self.header.settle(width)
+        self.header.refuse_other_scan(self.source)
         self._refuse_reduced()
         if self.chosen:
             return
@@ -282,13 +324,9 @@ class Table:
         suffix = Path(self.source).suffix.lower()
         said = f"as its header says ({words!r})" if name else f"by its name, {suffix}"
         if not name and not self.header.has_intensity:
-            name = _REDUCED.get(suffix, "")
+            name = REDUCED_SUFFIXES.get(suffix.rstrip("0123456789"), "")
         if name:
-            raise PatternError(
-                self.source,
-                f"is {name}, {said}, computed from a pattern and none itself; give the measured "
-                "intensity over two-theta or Q that it was made of (.iq, .chi, .xy)",
-            )
+            raise PatternError(self.source, why_no_pattern(name, said))
 
     def _check_names(self, names: list[str]) -> None:
         """Refuse columns that their names call something else than what they would be."""
@@ -344,6 +382,19 @@ class Table:
                 self.source,
                 f"the intensities {beside}: is the {mark} between thousands? {_DECIMALS}",
             )
+
+
+def _is_number(field: str) -> bool:
+    return numbers_of([field.replace(",", ".")]) is not None
+
+
+def _n_numbers(fields: list[str]) -> int:
+    return sum(map(_is_number, fields))
+
+
+def _is_end(values: list[float] | None) -> bool:
+    """Whether a row is the one that ends a file of FullProf: an angle of -1000, no counts."""
+    return values is not None and values[0] <= _END_ANGLE and not any(values[1:])
 
 
 def _n_decimals(text: str) -> int:

@@ -49,6 +49,8 @@ def lines_of(source: str, raw: bytes) -> list[str]:
             rigaku = raw.lstrip()[:5] in (b"*RAS_", b"*TYPE")
             text = raw.decode("cp932" if rigaku else "cp1252", errors="replace")
     text = text.replace("\u2212", "-")  # the minus sign of typographers
+    if text.rstrip().endswith("\x1a"):  # which ends files of DOS
+        text = text.rstrip("\x1a \t\r\n") + "\n"
     lines = re.split(r"\r\n|\r|\n", text)
     if len(lines) > MAX_POINTS:
         raise PatternError(

@@ -1,7 +1,8 @@
 """Siemens and Bruker ``.uxd`` (text), as DIFFRAC-AT and DIFFRACplus export it.
 
 Lines are ``_KEY=value``, comments (``;``) and, below a key that names their columns,
-numbers. The keys of the file hold for each range until a range says otherwise.
+numbers, with decimal points or commas. The keys of the file hold for each range until a
+range says otherwise.
 ``_COUNTS`` and ``_CPS`` open intensities at even steps, any number of them to a line;
 ``_2THETACOUNTS`` and ``_2THETACPS`` pairs with the position; ``TIME`` behind either adds
 the counting time of the point. The position is that of the drive which ``_DRIVE`` names,
@@ -16,6 +17,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from .._typing import FloatArray
+from ._moves import moves_two_theta
 from ._scan import (
     MAX_POINTS,
     MAX_SCANS,
@@ -24,6 +26,7 @@ from ._scan import (
     Scan,
     Wavelength,
     doublet,
+    has_decimal_commas,
     label_of,
     numbers,
     read_each,
@@ -34,9 +37,9 @@ __all__ = ["is_uxd", "read_uxd"]
 
 _KEY = re.compile(r"_\s*([A-Z0-9_+ -]*[A-Z0-9])\s*(?:=\s*(.*))?", re.IGNORECASE)
 _OPENS = re.compile(r"(2THETA|THETA|OMEGA|PHI|KHI|CHI|X|Y|Z)?(COUNTS?|CPS)(TIME)?")
+_BOTH_MARKS = re.compile(r"(?<!\d)\d{1,20}+(?:\.\d{1,20}+,|,\d{1,20}+\.)\d{1,20}+")
 _ROUNDED = 0.0051  # degree: half of a second decimal
 _PEAKS = ("D-I", "2THETA-I", "ACTUAL_I100")
-_MOVES = re.compile(r".*COUPLED|.*2THETA.*|.*TWOTHETA.*|DETECTOR.*|PSD.*")
 _MONOCHROMATORS = {  # primary ones; the first two where the wavelength in use is K-alpha 1
     "1": "primary monochromator, transmission",
     "2": "primary monochromator, reflection",
@@ -74,6 +77,7 @@ class _Block:
     keys: dict[str, str]
     lines: list[tuple[int, str]] = field(default_factory=list)
     last: bool = False  # of the file
+    unended: bool = False  # whether the file stops in its last line
 
 
 def read_uxd(source: str, lines: list[str]) -> list[Scan | NoPattern]:
@@ -107,13 +111,14 @@ def read_uxd(source: str, lines: list[str]) -> list[Scan | NoPattern]:
     if len(blocks) > MAX_SCANS:
         raise PatternError(source, f"holds {len(blocks)} ranges: a map, not a pattern")
     blocks[-1].last = True
+    blocks[-1].unended = bool(lines[-1].strip())
     return read_each(lambda block: _range(source, block), blocks)
 
 
 def _range(source: str, block: _Block) -> Scan:
     drive = block.keys.get("DRIVE", "")
     axis = block.opened[1] or ""
-    if drive and not _MOVES.fullmatch(re.sub(r"[^A-Z0-9]", "", drive.upper())):
+    if drive and not moves_two_theta(drive):
         raise NoPattern(source, f"it does not move two-theta (its axis: {drive[:40].lower()})")
     if not drive and axis not in ("", "2THETA"):
         raise NoPattern(source, f"it does not move two-theta (its axis: {axis.lower()})")
@@ -121,7 +126,15 @@ def _range(source: str, block: _Block) -> Scan:
     announced = _number(block.keys, "STEPCOUNT")
     early: tuple[str, ...] = ()
     if announced is not None and len(table) < announced < 1e6:
+        if block.unended and not cut and len(table) > 1:
+            table = table[:-1]  # its last number may be cut within
         early = (stopped(len(table), int(announced)),)
+    elif announced is not None and 0 < announced < len(table):
+        raise PatternError(
+            source,
+            f"a range holds {len(table)} points, and its _STEPCOUNT announces {announced:g}; is "
+            "it damaged?",
+        )
     elif cut:
         early = (stopped(len(table)),)
     even = _even_steps(block.keys, len(table))
@@ -156,8 +169,17 @@ def _table(source: str, block: _Block, width: int) -> tuple[FloatArray, bool]:
     """Rows of a range, and whether the last one is incomplete."""
     values: list[FloatArray] = []
     n_numbers = 0
+    text = "\n".join(line for _, line in block.lines)
+    comma = has_decimal_commas(text)
+    both = _BOTH_MARKS.search(text) if width == 1 else None
+    if both:
+        raise PatternError(
+            source,
+            f"has {both[0][:20]!r} among its numbers; write decimal points, and no separators "
+            "between thousands",
+        )
     for number, line in block.lines:
-        values.append(numbers(source, line, f"line {number}"))
+        values.append(numbers(source, line, f"line {number}", decimal_comma=comma))
         n_numbers += len(values[-1])
         if n_numbers > width * MAX_POINTS:
             raise PatternError(source, f"holds more than {MAX_POINTS} points; is it damaged?")

@@ -244,6 +244,17 @@ WAVELENGTH_LINES = {
     "# threshold energy = 6.0 keV\n# wavelength 0.56": 0.56,
     "# Energy = 22.14 keV\n# Calibrated wavelength = 0.560002": 0.560002,
     '# {"dist": 0.2, "detector": "Pilatus", "wavelength": 5.6e-11}': 0.56,
+    "Wavelength 0.7093 (Mo Ka1), 0.71359 (Ka2)": (0.7093 + 0.5 * 0.71359) / 1.5,
+    "Wavelength: 0.7093 Å (Mo Kα1) / 0.71359 Å (Mo Kα2), ratio 0.4": (0.7093 + 0.4 * 0.71359) / 1.4,
+    "Wavelength (A) 0.7093 and 0.71359": (0.7093 + 0.5 * 0.71359) / 1.5,
+    "Wavelengths: Ka1 = 0.7093, Ka2 = 0.71359": (0.7093 + 0.5 * 0.71359) / 1.5,
+    "lambda = 0.07093, 0.071359 nm": (0.7093 + 0.5 * 0.71359) / 1.5,
+    "wavelength 0.15406 nm, 0.15444 nm": (1.5406 + 0.5 * 1.5444) / 1.5,
+    "#K-Alpha1 [A]: 0.7093": 0.7093,
+    "#K-Alpha1 [A]: 0.7093\n#K-Alpha2 [A]: 0.71359\n#K-A2/K-A1 Ratio: 0.4": (0.7093 + 0.4 * 0.71359)
+    / 1.4,
+    "WL1=0.7093": 0.7093,
+    "WL1=0.7093\nWL2=0.71359\nWLRATIO=0.4": (0.7093 + 0.4 * 0.71359) / 1.4,
     "# K-Alpha1 wavelength 0.7093\n# K-Alpha2 wavelength 0.71359": (0.7093 + 0.5 * 0.71359) / 1.5,
     "K-Alpha1 wavelength,0.7093\nK-Alpha2 wavelength,0.71359\nRatio K-Alpha2/K-Alpha1,0.5": (
         0.7093 + 0.5 * 0.71359

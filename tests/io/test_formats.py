@@ -364,8 +364,24 @@ def test_zip_bomb_is_refused(tmp_path):
 
 def test_zip_of_something_else(tmp_path):
     content = files.archive({"readme.txt": "hello"})
-    with pytest.raises(sq.PatternError, match="without a pattern"):
+    with pytest.raises(sq.PatternError, match=r"without a pattern .*readme\.txt.*unpack it"):
         sq.read_pattern(write(tmp_path, "a.zip", content))
+
+
+@pytest.mark.parametrize(
+    ("begins", "said"),
+    [
+        *[
+            (b, "image.*integrate")
+            for b in (b"II*\0", b"MM\0*", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff")
+        ],
+        (b"###CBF: VERSION 1.5\r\n", "image.*integrate"),
+        (b"%PDF-1.4\n1 0 obj", "PDF document.*export"),
+    ],
+)
+def test_images_and_documents(tmp_path, begins, said):
+    with pytest.raises(sq.PatternError, match=said):
+        sq.read_pattern(write(tmp_path, "a.xy", begins + bytes(1000)))
 
 
 def test_the_name_does_not_matter(tmp_path):

@@ -193,3 +193,60 @@ def test_a_file_of_danmax():
     with h5py.File(path) as file:
         np.testing.assert_allclose(pattern, file["I"][20])
         np.testing.assert_allclose(pattern["two_theta"], file["2th"])
+
+
+def groups(tmp_path, *, default=None, **described):
+    """NeXus of groups NXdata, each of which has a name and unit of its axis and its signal."""
+    path = tmp_path / "groups.nxs"
+    with h5py.File(path, "w") as file:
+        entry = file.create_group("entry")
+        entry.attrs["NX_class"] = "NXentry"
+        entry["wavelength"] = 1.5406
+        entry["wavelength"].attrs["units"] = "angstrom"
+        if default:
+            entry.attrs["default"] = default
+        for number, (name, (axis, units, signal)) in enumerate(described.items()):
+            data = entry.create_group(name)
+            data.attrs.update({"NX_class": "NXdata", "signal": signal, "axes": axis})
+            data[axis] = X / 8 if units.startswith("1/") else X
+            data[axis].attrs["units"] = units
+            data[signal] = (number + 1) * COUNTS
+    return path
+
+
+TWO_THETA, OMEGA = ("two_theta", "degree", "I"), ("omega", "degree", "I")
+
+
+@pytest.mark.parametrize("default", [None, "rock", "scan"])
+def test_the_pattern_beside_a_rocking_curve(tmp_path, default):
+    """Also where the file shows the other by default."""
+    path = groups(tmp_path, rock=OMEGA, scan=TWO_THETA, phi=("phi", "deg", "I"), default=default)
+    np.testing.assert_allclose(sq.read_pattern(path), 2 * COUNTS)
+
+
+def test_two_patterns_beside_a_rocking_curve(tmp_path):
+    path = groups(tmp_path, rock=OMEGA, scan=TWO_THETA, again=TWO_THETA)
+    with pytest.raises(sq.PatternError, match="holds 2 groups of data") as caught:
+        sq.read_pattern(path)
+    assert "/entry/scan/two_theta" in str(caught.value) and "omega" not in str(caught.value)
+
+
+def test_groups_none_of_which_is_a_pattern(tmp_path):
+    path = groups(tmp_path, rock=OMEGA, phi=("phi", "deg", "I"))
+    with pytest.raises(sq.PatternError, match="none of which is a pattern") as caught:
+        sq.read_pattern(path)
+    assert "/entry/rock/omega: I" in str(caught.value) and "'/entry" not in str(caught.value)
+    with pytest.raises(sq.PatternError, match="its abscissa is called 'omega degree'"):
+        sq.read_pattern(groups(tmp_path, rock=OMEGA))
+
+
+@pytest.mark.parametrize("signal", ["SQ", "S(Q)", "fq", "F(Q)", "total_structure_factor"])
+def test_signals_that_are_computed_from_a_pattern(tmp_path, signal):
+    computed = ("Q", "1/angstrom", signal)
+    with pytest.raises(sq.PatternError, match=r"is [SF]\(Q\), as its signal says"):
+        sq.read_pattern(groups(tmp_path, data=computed))
+    beside = groups(tmp_path, data=computed, measured=("Q", "1/angstrom", "I"))
+    np.testing.assert_allclose(sq.read_pattern(beside), 2 * COUNTS)
+    path = write(tmp_path, datasets(**{"q": (X / 8, "A^-1"), signal: COUNTS}))
+    with pytest.raises(sq.PatternError, match=r"is [SF]\(Q\), as its signal says"):
+        sq.read_pattern(path, columns=("q", signal))

@@ -169,6 +169,18 @@ REDUCED = {
     "G(r) with errors": ("# r  G(r)  dr  dG\n", "G(r)"),
     "label of S(Q)": ("# Q(1/A) S(Q)\n", "S(Q)"),
     "output type alone": ("outputtype = sq\n", "S(Q)"),
+    "output type with a colon": ("outputtype: fq\nqmax = 25\n", "F(Q)"),
+    "a line for each label": ("# Q (A^-1)\n# S(Q)\n", "S(Q)"),
+    "in words": ("# Q(A-1), Structure factor\n", "S(Q)"),
+    "in words, reduced": ("Q (A^-1)\tReduced structure function F(Q)\n", "F(Q)"),
+    "total": ('"Q [1/A]";"Total S(Q)"\n', "S(Q)"),
+    "less than one": ("# Q [A^-1]   S(Q)-1\n", "S(Q)"),
+    "weighted by Q": ("Q (A^-1)\tQ[S(Q)-1]\n", "F(Q)"),
+    "of Q, G": ('"Q","G(Q)"\n', "G(Q)"),
+    "short": ("q_A^-1 fq\n", "F(Q)"),
+    "far above": ("# columns: Q (A^-1), S(Q)\n# a\n# b\n# c\n# d\n", "S(Q)"),
+    "interference": ("# reduced interference function\n# Q (1/A)   i(Q)\n", "i(Q)"),
+    "pairs": ("# r (A), Pair distribution function\n", "G(r)"),
 }
 
 
@@ -181,6 +193,87 @@ def test_what_is_computed_from_a_pattern_is_none(tmp_path, kind, subtracted):
     options = {} if len(columns) == 2 else {"columns": (0, 1)}
     with pytest.raises(sq.PatternError, match=rf"is {name[0]}\({name[2]}\), as its header says"):
         sq.read_pattern(path, x="q", subtracted=subtracted, **options)
+
+
+INTENSITIES = {
+    "titles": "# Temperature  G 240\n# position F(3)\n",
+    "a card": "#2theta PDF-card\n",
+    "beside S(Q)": "# Q (1/A) S(Q)\n# 2theta I\n",
+    "i(Q)": "# Q (1/A)  i(Q)\n",
+    "output types": "OutputTypes = iq, sq, fq, gr\n# Q (1/A) I\n",
+    "a title of words": "# PbS, structure factor of the shell fitted\n",
+}
+
+
+@pytest.mark.parametrize("kind", INTENSITIES)
+def test_what_only_seems_to_be_computed_from_a_pattern(tmp_path, kind):
+    path = write(tmp_path, INTENSITIES[kind] + table(ANGLES / 8, COUNTS))
+    options = (
+        {}
+        if "(1/A)" in INTENSITIES[kind] and "2theta" not in INTENSITIES[kind]
+        else {"x": "two_theta"}
+    )
+    pattern = sq.read_pattern(path, **options, **({"wavelength": 0.5} if options else {}))
+    np.testing.assert_allclose(pattern, COUNTS)
+
+
+def test_the_intensity_beside_a_structure_factor(tmp_path):
+    names = "Q [1/A]\tS(Q)\tI(Q)\tI err"
+    columns = (ANGLES / 8, COUNTS / 500, COUNTS, np.sqrt(COUNTS))
+    path = write(tmp_path, table(*columns, names=names))
+    for columns in (None, ("Q", "I(Q)"), (0, 2)):
+        np.testing.assert_allclose(sq.read_pattern(path, columns=columns), COUNTS)
+    with pytest.raises(sq.PatternError, match=r"is S\(Q\)"):
+        sq.read_pattern(path, columns=("Q", "S(Q)"))
+    path = write(tmp_path, table(ANGLES / 8, COUNTS, COUNTS / 9, names="Q (1/A)\tI\tS(Q)"))
+    with pytest.raises(
+        sq.PatternError, match=r"called 'S\(Q\)', which is not a standard deviation"
+    ):
+        sq.read_pattern(path)
+
+
+@pytest.mark.parametrize("label", ["S(Q)", "fq", "Total structure factor"])
+def test_the_ordinate_of_a_chi_file(tmp_path, label):
+    text = f"a.tif\nQ (A^-1)\n{label}\n   {len(ANGLES)}\n" + table(ANGLES / 8, COUNTS)
+    with pytest.raises(sq.PatternError, match=r"is [SF]\(Q\), as its header says"):
+        sq.read_pattern(write(tmp_path, text, "a.chi"))
+    good = text.replace(label, "Intensity")
+    np.testing.assert_allclose(sq.read_pattern(write(tmp_path, good, "a.chi")), COUNTS)
+
+
+@pytest.mark.parametrize("suffix", ["dofr", "gofr", "pdf", "soq", "mdor01", "mint01", "fq"])
+def test_suffixes_of_what_is_computed(tmp_path, suffix):
+    path = write(tmp_path, table(ANGLES / 8, COUNTS), f"a.{suffix}")
+    with pytest.raises(sq.PatternError, match=rf"by its name, .{suffix}"):
+        sq.read_pattern(path, x="q")
+
+
+WHAT_TO_DO = {
+    "dates": (
+        table(DATES, ANGLES, COUNTS, separator=",", names="date,2theta,counts"),
+        r"words or dates beside its numbers .*columns=\(1, 2\) \(--columns 1,2\)",
+    ),
+    "words": (table(ANGLES, COUNTS, ["ok"] * len(ANGLES)), r"columns=\(0, 1\)"),
+    "a remark": (
+        table(ANGLES, COUNTS, ["x" if k == 5 else "" for k in range(len(ANGLES))], separator=","),
+        r"line 6 is not a row of numbers .*columns=\(0, 1\)",
+    ),
+    "FullProf's .prf": (
+        "  1   1  10\n" + table(ANGLES, COUNTS, COUNTS, COUNTS, COUNTS),
+        "line 2 has 5 columns where line 1 has 3; if line 1 belongs to a header, mark it with #",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", WHAT_TO_DO)
+def test_messages_say_what_to_do(tmp_path, kind):
+    text, said = WHAT_TO_DO[kind]
+    with pytest.raises(sq.PatternError, match=said):
+        sq.read_pattern(write(tmp_path, text), wavelength=0.7)
+    columns = (1, 2) if kind == "dates" else (0, 1)
+    if kind != "FullProf's .prf":
+        pattern = sq.read_pattern(write(tmp_path, text), wavelength=0.7, columns=columns)
+        np.testing.assert_allclose(pattern, COUNTS)
 
 
 def test_a_pair_distribution_function_by_its_name(tmp_path):
@@ -351,6 +444,13 @@ def test_a_last_row_that_is_cut_beside_chosen_columns(tmp_path):
     with pytest.warns(sq.PatternWarning, match=f"{len(COUNTS) - 1} points are there"):
         pattern = sq.read_pattern(write(tmp_path, cut), wavelength=0.7, columns=(0, 1))
     np.testing.assert_allclose(pattern, COUNTS[:-1])
+
+
+@pytest.mark.parametrize("end", ["END", "&"])
+def test_an_end_below_chosen_columns(tmp_path, end):
+    text = table(ANGLES, COUNTS, MODEL, MODEL) + f"{end}\n"
+    pattern = sq.read_pattern(write(tmp_path, text), wavelength=0.7, columns=(0, 1))
+    np.testing.assert_allclose(pattern, COUNTS)
 
 
 def test_decimal_commas_between_commas_are_asked_about(tmp_path):
