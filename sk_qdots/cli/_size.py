@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["add_size"]
 
 _MAX_PANELS = 40
+_EXAMPLES = ("synchrotron", "ideal")  # ready instruments that have no wavelength of their own
 
 
 def add_size(commands: Commands) -> None:
@@ -172,10 +173,13 @@ def _size(options: argparse.Namespace) -> int:
 
 def _read(path: str, options: argparse.Namespace, instrument: Instrument | None) -> xr.DataArray:
     """A pattern, at the wavelength of the instrument where nothing else says it."""
+    from ..instruments import load_instrument
     from ..io import PatternError, read_pattern
 
     given = options.wavelength is not None or options.energy is not None
     beam = None if instrument is None or given else instrument.wavelength
+    if instrument is not None and instrument in map(load_instrument, _EXAMPLES):
+        beam = None  # nobody's wavelength
 
     def read(wavelength: float | None) -> xr.DataArray:
         return read_pattern(

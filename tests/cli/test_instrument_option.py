@@ -121,6 +121,14 @@ def test_no_such_instrument(capsys, name, command, tmp_path, monkeypatch):
     assert len(err.splitlines()) == 1 and "no such instrument" in err and "lab-cu" in err
 
 
+def test_nobody_s_wavelength_is_taken_from_an_example(capsys, folder):
+    file = folder / "data" / "a.xy"
+    status, _, err = size(capsys, file, "--instrument", "synchrotron")
+    assert status == 2 and "--wavelength" in err
+    assert remembered_instrument(file.parent) is None
+    assert size(capsys, file, "--instrument", "synchrotron", "--wavelength", 0.56)[0] == 0
+
+
 def test_both_ways_at_once_are_refused(capsys):
     with pytest.raises(SystemExit):
         main(["size", "a.xy", "--instrument", "lab-cu", "--no-instrument"])

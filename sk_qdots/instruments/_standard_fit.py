@@ -1,0 +1,556 @@
+r"""An instrument from the measured pattern of a standard.
+
+The whole pattern is fitted,
+
+.. math::
+
+    y(2\theta) = b(2\theta) + \sum_k A_k \sum_i w_i
+                 P\bigl(2\theta - 2\theta_{ki}; \Gamma, \eta\bigr),
+
+with the lines :math:`k` where the certified lattice puts them, for every wavelength
+:math:`\lambda_i`, through zero and displacement of the instrument. Their areas :math:`A_k` are
+free, and so is the background :math:`b`, a spline: both are linear and solved for exactly in
+every step [1]_, so that only what describes the instrument is searched for. Counts are weighted
+by their expectation. Errors are those of the least squares, widened where the residual is more
+than noise.
+
+References
+----------
+.. [1] G. H. Golub, V. Pereyra, SIAM J. Numer. Anal. 10, 413 (1973).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+import numpy as np
+import xarray as xr
+from scipy.interpolate import BSpline
+from scipy.ndimage import gaussian_filter1d
+from scipy.optimize import OptimizeResult, least_squares
+from scipy.signal import find_peaks
+from scipy.sparse import csc_matrix, hstack
+
+from .._typing import BoolArray, FloatArray, IntArray
+from ._profile import (
+    axial_nodes,
+    lorentzian_width,
+    pseudo_voigt,
+    read_behind_axial,
+    with_lorentzian,
+)
+from ._standard_data import MeasuredStandard, width_of_strongest
+from .instrument import Instrument
+from .standards import Lines, Standard, lines_of
+
+__all__ = ["Refined", "StandardFit", "StandardProblem"]
+
+Refined = Literal["auto", "zero", "wavelength", "both"]
+
+_LEAST_LINES = 5
+_REACH = 35.0  # widths from its centre up to which a line is drawn
+_CORE = 6.0  # widths within which axial divergence has a shape ...
+_NEAR = 0.1  # ... and degrees, for what it moves
+_MARGIN = 2.0  # degrees beyond the outermost lines that are fitted
+_KNOTS = 12  # of the background
+_TRIAL = 10  # steps in which one more parameter must show what it is worth
+_ROUNDS = 3  # of weighting by what is expected
+_GAIN = 9.0  # what one more parameter must take from chi-square
+_WEAK = 0.01  # of the strongest line: too weak to be looked for
+_STRANGE = 0.2  # share of what is seen that may be no line of the standard
+_UNEXPLAINED = 0.15  # share of what is above the background that the fit may leave
+_MISSING = 0.5  # share of the strong lines that may be missing
+_CORRELATED = 0.985  # of zero and wavelength: the range tells only one of them
+_SHIFTS = 0.6  # degrees within which the zero is looked for
+_MISFIT = 0.006  # relative, within which a wavelength is looked for
+_LARGE_DOMAIN = 1500.0  # nm: smaller ones broaden, and standards have them
+
+
+@dataclass(frozen=True)
+class StandardFit:
+    """The fit of a standard.
+
+    Parameters
+    ----------
+    instrument : Instrument
+        With the uncertainties of what was refined.
+    two_theta, measured, calculated, background : ndarray of shape (n_points,)
+        In degrees, and in the units of the pattern.
+    pulls : ndarray of shape (n_points,)
+        Difference of measured and calculated over its standard deviation.
+    lines : xarray.Dataset
+        Over ``line``: ``h``, ``k``, ``l``, ``two_theta`` (as read), ``area``, ``fwhm``.
+    r_wp : float
+        Weighted residual, as refinement programs tell it.
+    chi2 : float
+        Reduced chi-square.
+    standard : str
+        Name and certificate.
+
+    Examples
+    --------
+    >>> import sk_qdots as sq
+    >>> from sk_qdots.inspection import StandardFitDisplay
+    >>> from sk_qdots.instruments import fit_standard
+    >>> fit = fit_standard(sq.read_pattern("lab6.xy", wavelength=0.56), "LaB6")  # doctest: +SKIP
+    >>> StandardFitDisplay(fit).plot()  # doctest: +SKIP
+    """
+
+    instrument: Instrument
+    two_theta: FloatArray
+    measured: FloatArray
+    calculated: FloatArray
+    background: FloatArray
+    pulls: FloatArray
+    lines: xr.Dataset
+    r_wp: float
+    chi2: float
+    standard: str
+
+
+class _Reached(NamedTuple):
+    """Points that lines of one wavelength reach: near their centres, or farther out."""
+
+    wavelength: int
+    seen: IntArray
+    line: IntArray
+    point: IntArray
+    core: bool
+
+
+class StandardProblem:
+    """A standard, its pattern, and what is searched for."""
+
+    def __init__(
+        self,
+        data: MeasuredStandard,
+        standard: Standard,
+        start: Instrument,
+        domain: float | None,
+        *,
+        geometry_is_known: bool,
+    ) -> None:
+        self.geometry_is_known = geometry_is_known
+        self.data, self.standard, self.domain = data, standard, domain
+        shortest = min(start.wavelengths) / (2.0 * np.sin(np.deg2rad(min(data.x[-1], 179.0)) / 2.0))
+        lines = lines_of(standard.crystal, shortest, start.wavelength)
+        angles = _angles(start.wavelength, lines.spacing)
+        nearest = _angles(min(start.wavelengths), lines.spacing)
+        inside = (angles > data.x[0]) & (nearest < data.x[-1])
+        self.lines = _kept(lines, inside, _lorentz_and_polarisation(angles, start))
+        if len(self.lines.spacing) < _LEAST_LINES:
+            raise ValueError(
+                f"{len(self.lines.spacing)} lines of {standard.crystal.name} lie in "
+                f"{data.x[0]:.4g} to {data.x[-1]:.4g} degrees at {start.wavelength:.5g} Angstrom; "
+                f"{_LEAST_LINES} are needed: measure a longer range, and check the wavelength"
+            )
+        first, last = nearest[inside][[0, -1]]
+        data = data.between(float(first) - _MARGIN, float(last) + _MARGIN)
+        self.data = data
+        self.smooth_background = data.low_envelope()
+        self.basis = _spline_basis(data.x, _KNOTS)
+        self.start = self._roughly(start)
+        self.scaled_by = self.start
+        self.reached: list[_Reached] = []
+        self._place(self.start)
+        self.weights = self._weights(np.maximum(gaussian_filter1d(data.y, 2.0), 0.0))
+
+    def solve(self, refine: Refined) -> StandardFit:
+        """Search for the instrument, parameter after parameter."""
+        tube = len(self.start.wavelengths) > 1
+        self._refuse_another_pattern()
+        places = {
+            "auto": ("zero",) if tube else ("zero", "wavelength"),
+            "zero": ("zero",),
+            "wavelength": ("wavelength",),
+            "both": ("zero", "wavelength"),
+        }[refine]
+        instrument = self._fit(self.start, ("w", "eta", places[0]))[0]
+        names: tuple[str, ...] = ("w", "v", "u", "eta", *places)
+        instrument, result = self._fit(instrument, names)
+        if refine == "auto" and not tube and _correlation(result, names) > _CORRELATED:
+            names = tuple(name for name in names if name != "wavelength")
+            wavelength = self.start.wavelengths
+            instrument, result = self._fit(instrument.replace(wavelengths=wavelength), names)
+        for more in ("eta_slope", "axial", *(("displacement",) if tube else ())):
+            noise = max(2.0 * result.cost / len(self.data.x), 1.0)
+            for trial in self._with(instrument, more):
+                other, better = self._fit(trial, (*names, more), _TRIAL)
+                if 2.0 * (result.cost - better.cost) > _GAIN * noise:
+                    instrument, result = other, better
+            if more not in names and getattr(instrument, more) != 0.0:
+                names = (*names, more)
+        for _ in range(_ROUNDS - 1):
+            self.weights = self._weights(self._curves(instrument)[0])
+            instrument, result = self._fit(instrument, names)
+        return self._told(instrument, result, names)
+
+    def _with(self, instrument: Instrument, name: str) -> list[Instrument]:
+        """Where to begin with one more parameter."""
+        if name == "axial":
+            return [instrument.replace(axial=0.01)]
+        if name == "displacement" and not self.geometry_is_known:
+            return [
+                instrument.replace(displacement=1e-3, geometry="transmission"),
+                instrument.replace(displacement=1e-3, geometry="reflection"),
+            ]
+        return [instrument.replace(**{name: 1e-4})]
+
+    def _fit(
+        self, start: Instrument, names: Sequence[str], most: int = 30
+    ) -> tuple[Instrument, OptimizeResult]:
+        """Least squares over some parameters of the instrument."""
+        self.scaled_by = start
+        self._place(start)
+        scales = np.array([_scale(name, start) for name in names])
+        first = np.array([_value(start, name) for name in names])
+        bounds = np.array([_bounds(name, start) for name in names]).T
+
+        # In units of usual steps, and around 1, so that differences are taken well.
+        def values_of(point: FloatArray) -> dict[str, float]:
+            values = np.clip(first + (point - 1.0) * scales, *bounds)
+            return dict(zip(names, (float(v) for v in values), strict=True))
+
+        def residual(point: FloatArray) -> FloatArray:
+            trial = _changed(start, values_of(point))
+            return np.full(len(self.data.x), 1e3) if trial is None else self._residual(trial)
+
+        result = least_squares(
+            residual,
+            np.ones(len(names)),
+            bounds=1.0 + (bounds - first) / scales + [[-1e-6], [1e-6]],
+            diff_step=1e-4,
+            xtol=1e-6,
+            ftol=1e-7,
+            max_nfev=most,
+        )
+        found = _changed(start, values_of(result.x))
+        assert found is not None
+        return found, result
+
+    def _place(self, instrument: Instrument) -> None:
+        """Settle which points each line reaches, so that a search sees no steps."""
+        x = self.data.x
+        self.reached = []
+        for k, wavelength in enumerate(instrument.wavelengths):
+            true = _angles(wavelength, self.lines.spacing)
+            seen = np.flatnonzero(np.isfinite(true))
+            fwhm = self._profile(instrument, true[seen])[0]
+            middle = instrument.read_two_theta(true[seen])
+            line, point = _around(x, middle, _REACH * fwhm)
+            near = np.abs(x[point] - middle[line]) <= _CORE * fwhm[line] + _NEAR
+            self.reached += [
+                _Reached(k, seen, line[near], point[near], core=True),
+                _Reached(k, seen, line[~near], point[~near], core=False),
+            ]
+
+    def _design(self, instrument: Instrument) -> csc_matrix:
+        """Lines of area 1, one a column, each within its reach."""
+        x = self.data.x
+        weights = np.asarray(instrument.weights) / sum(instrument.weights)
+        heights, shares = axial_nodes(instrument.axial)
+        values = []
+        for part in self.reached:
+            true = _angles(instrument.wavelengths[part.wavelength], self.lines.spacing)[part.seen]
+            fwhm, eta = self._profile(instrument, true)
+            centres = instrument.read_two_theta(read_behind_axial(true[:, None], heights))
+            share = shares
+            if not part.core:  # so far out that the heights make no difference
+                centres, share = (centres @ shares)[:, None], np.ones(1)
+            away = x[part.point, None] - centres[part.line]
+            profile = pseudo_voigt(away, fwhm[part.line, None], eta[part.line, None]) @ share
+            values.append(weights[part.wavelength] * profile)
+        rows = np.concatenate([part.point for part in self.reached])
+        columns = np.concatenate([part.seen[part.line] for part in self.reached])
+        shape = (len(x), len(self.lines.spacing))
+        return csc_matrix((np.concatenate(values), (rows, columns)), shape=shape)
+
+    def _profile(
+        self, instrument: Instrument, two_theta: FloatArray
+    ) -> tuple[FloatArray, FloatArray]:
+        """Width and Lorentzian share of lines: the instrument's, and the domain's."""
+        fwhm = np.maximum(instrument.fwhm(two_theta), 1e-5)
+        eta = instrument.lorentzian_share(two_theta)
+        if self.domain is None:
+            return fwhm, eta
+        own = np.rad2deg(0.1 * instrument.wavelength / self.domain)
+        return with_lorentzian(fwhm, eta, own / np.cos(np.deg2rad(two_theta) / 2.0))
+
+    def _solved(self, instrument: Instrument) -> tuple[csc_matrix, FloatArray]:
+        """Design of lines and background, and the best areas."""
+        design = hstack([self._design(instrument), self.basis], format="csc")
+        weighted = design.multiply(self.weights[:, None]).tocsc()
+        normal = (weighted.T @ weighted).toarray()
+        normal[np.diag_indices_from(normal)] *= 1.0 + 1e-10
+        normal[np.diag_indices_from(normal)] += 1e-14 * np.trace(normal) / len(normal)
+        target = weighted.T @ (self.data.y * self.weights)
+        return design, np.linalg.solve(normal, target)
+
+    def _residual(self, instrument: Instrument) -> FloatArray:
+        design, coefficients = self._solved(instrument)
+        return np.asarray((design @ coefficients - self.data.y) * self.weights)
+
+    def _curves(self, instrument: Instrument) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """What is calculated, its background, and the areas."""
+        design, coefficients = self._solved(instrument)
+        n_lines = len(self.lines.spacing)
+        background = self.basis @ coefficients[n_lines:]
+        return design @ coefficients, background, coefficients[:n_lines]
+
+    def _weights(self, expected: FloatArray) -> FloatArray:
+        """Inverse standard deviations: of the file, or of counts by what is expected."""
+        if self.data.variance is not None:
+            return np.asarray(1.0 / np.sqrt(self.data.variance))
+        k = self.data.per_count
+        return np.asarray(1.0 / np.sqrt(k * np.maximum(expected, k)))
+
+    def _roughly(self, start: Instrument) -> Instrument:
+        """Width, zero and wavelength by looking where the strong lines are."""
+        x, y = self.data.x, self.data.y - self.smooth_background
+        fwhm = width_of_strongest(x, y)
+        step = float(np.median(np.diff(x)))
+        seen = np.sqrt(np.maximum(gaussian_filter1d(y, max(fwhm / step, 1.0)), 0.0))
+        strong = self.lines.strength > _WEAK
+        spacing, strength = self.lines.spacing[strong], np.sqrt(self.lines.strength[strong])
+        shifts = np.arange(-_SHIFTS, _SHIFTS + 1e-9, fwhm / 3.0)
+        tube = len(start.wavelengths) > 1
+        factors = [1.0] if tube else np.arange(1.0 - _MISFIT, 1.0 + _MISFIT, 3e-4)
+        # Nearer is likelier: of equal scores the smaller correction wins.
+        best, found = -np.inf, (0.0, 1.0)
+        for factor in factors:
+            at = _angles(factor * start.wavelength, spacing)
+            scores = np.interp(at[:, None] + shifts, x, seen, left=0.0, right=0.0).T @ strength
+            scores *= 1.0 - 0.1 * np.abs(shifts) / _SHIFTS - 0.1 * abs(factor - 1.0) / _MISFIT
+            if scores.max() > best:
+                best, found = float(scores.max()), (float(shifts[scores.argmax()]), float(factor))
+        wavelengths = tuple(found[1] * line for line in start.wavelengths)
+        return start.replace(
+            u=0.0, v=0.0, w=fwhm**2, eta=0.5, eta_slope=0.0, zero=found[0], wavelengths=wavelengths
+        )
+
+    def _refuse_another_pattern(self) -> None:
+        """Refuse a pattern whose peaks are not the lines of the standard."""
+        x, y = self.data.x, self.data.y - self.smooth_background
+        fwhm = np.sqrt(self.start.w)
+        step = float(np.median(np.diff(x)))
+        smooth = gaussian_filter1d(y, max(0.4 * fwhm / step, 0.5))
+        noise = 1.4826 * float(np.median(np.abs(np.diff(self.data.y)))) / np.sqrt(2.0)
+        least = max(0.02 * smooth.max(), 6.0 * noise)
+        peaks, about = find_peaks(smooth, prominence=least)
+        at = [
+            self.start.read_two_theta(_angles(line, self.lines.spacing))
+            for line in self.start.wavelengths
+        ]
+        places = np.concatenate(at)
+        places = places[np.isfinite(places)]
+        tolerance = 2.0 * fwhm + 0.02
+        near = np.abs(x[peaks][:, None] - places).min(axis=1) < tolerance
+        total = float(about["prominences"].sum())
+        strange = float(about["prominences"][~near].sum())
+        name = self.standard.crystal.name
+        if not len(peaks) or strange > _STRANGE * total:
+            worst = x[peaks[~near][about["prominences"][~near].argmax()]] if len(peaks) else x[0]
+            raise ValueError(
+                f"this is not {name}: {int((~near).sum())} of {len(peaks)} peaks lie where it has "
+                f"no line (the strongest at {worst:.3f} degrees); check the standard and the "
+                f"wavelength, {self.start.wavelength:.5g} Angstrom"
+            )
+        strong = self.lines.strength > 0.1
+        expected = self.start.read_two_theta(
+            _angles(self.start.wavelength, self.lines.spacing[strong])
+        )
+        missing = np.abs(expected[:, None] - x[peaks]).min(axis=1) > tolerance + 0.1
+        if missing.sum() > _MISSING * len(missing):
+            raise ValueError(
+                f"this is not {name}: {int(missing.sum())} of its {len(missing)} strong lines are "
+                "not there; check the standard and the wavelength, "
+                f"{self.start.wavelength:.5g} Angstrom"
+            )
+
+    def _refuse_what_is_left(self, calculated: FloatArray, background: FloatArray) -> None:
+        """Refuse a pattern much of which the fitted lines do not explain."""
+        left = np.maximum(gaussian_filter1d(self.data.y - calculated, 1.0), 0.0)
+        above = np.maximum(self.data.y - background, 0.0)
+        noise = 3.0 / self.weights
+        share = float(left[left > noise].sum() / max(above[above > noise].sum(), 1e-300))
+        if share > _UNEXPLAINED:
+            raise ValueError(
+                f"this is not {self.standard.crystal.name}: {100.0 * share:.0f} % of what is above "
+                f"the background is in none of its lines (most at "
+                f"{self.data.x[int(left.argmax())]:.3f} degrees); check the standard"
+            )
+
+    def _told(
+        self, instrument: Instrument, result: OptimizeResult, names: tuple[str, ...]
+    ) -> StandardFit:
+        calculated, background, areas = self._curves(instrument)
+        self._refuse_what_is_left(calculated, background)
+        n_free = len(self.data.x) - len(names) - len(areas) - self.basis.shape[1]
+        chi2 = 2.0 * float(result.cost) / max(n_free, 1)
+        scales = np.array([_scale(name, self.scaled_by) for name in names])
+        covariance = np.linalg.pinv(result.jac.T @ result.jac) * max(chi2, 1.0)
+        deviations = np.sqrt(np.diag(covariance)) * scales
+        if "axial" in names:  # of its square
+            deviations[names.index("axial")] /= 2.0 * max(instrument.axial, 1e-6)
+        r_wp = float(
+            np.sqrt(
+                np.sum(((calculated - self.data.y) * self.weights) ** 2)
+                / np.sum((self.data.y * self.weights) ** 2)
+            )
+        )
+        angles = _angles(instrument.wavelengths[0], self.lines.spacing)
+        fwhm = instrument.fwhm(angles)
+        notes = [
+            f"standard: {self.standard.crystal.name}, {self.standard.certificate}",
+            f"{len(areas)} lines, R_wp {100.0 * r_wp:.2f} %, reduced chi-square {chi2:.3g}",
+            *self._about_size(instrument, angles),
+        ]
+        low, high = float(self.data.x[0]), float(self.data.x[-1])
+        told = instrument.replace(
+            uncertainties=dict(zip(names, (float(d) for d in deviations), strict=True)),
+            notes=tuple(notes),
+            two_theta_range=(low, high),
+            step=float(np.median(np.diff(self.data.x))),
+            source=f"calibrated with {self.standard.crystal.name}",
+        )
+        h, k, l = np.array(self.lines.indices).T  # noqa: E741
+        lines = xr.Dataset(
+            {
+                "h": ("line", h),
+                "k": ("line", k),
+                "l": ("line", l),
+                "two_theta": ("line", instrument.read_two_theta(angles)),
+                "area": ("line", areas),
+                "fwhm": ("line", fwhm),
+            }
+        )
+        return StandardFit(
+            told,
+            self.data.x,
+            self.data.y,
+            calculated,
+            background,
+            (self.data.y - calculated) * self.weights,
+            lines,
+            r_wp,
+            chi2,
+            f"{self.standard.crystal.name}, {self.standard.certificate}",
+        )
+
+    def _about_size(self, instrument: Instrument, angles: FloatArray) -> list[str]:
+        """Say where domains of a usual size would broaden the lines."""
+        if self.domain is not None:
+            return [f"domains of {self.domain:g} nm are not part of the instrument"]
+        seen = angles[np.isfinite(angles)]
+        widths = lorentzian_width(instrument.fwhm(seen), instrument.lorentzian_share(seen))
+        with np.errstate(divide="ignore"):
+            sizes = (
+                0.1 * instrument.wavelength / (np.deg2rad(widths) * np.cos(np.deg2rad(seen) / 2))
+            )
+        size = float(np.median(sizes))
+        if not size < _LARGE_DOMAIN:
+            return []
+        return [
+            f"its Lorentzian part is what domains of {size:.0f} nm would make: if those of the "
+            "standard are not far larger, part of it is the standard's own size; give "
+            "domain= (--domain), by its certificate, to leave that out"
+        ]
+
+
+def _angles(wavelength: float, spacing: FloatArray) -> FloatArray:
+    """Two-theta of lines, NaN where there is none."""
+    sine = wavelength / (2.0 * spacing)
+    return np.asarray(np.rad2deg(2.0 * np.arcsin(np.where(sine < 1.0, sine, np.nan))))
+
+
+def _around(x: FloatArray, centres: FloatArray, reach: FloatArray) -> tuple[IntArray, IntArray]:
+    """Line and point of every point that lies within the reach of a line."""
+    low, high = np.searchsorted(x, centres - reach), np.searchsorted(x, centres + reach)
+    n_points = high - low
+    line = np.repeat(np.arange(len(centres)), n_points)
+    first = np.cumsum(n_points) - n_points
+    return line, np.arange(n_points.sum()) - first[line] + low[line]
+
+
+def _kept(lines: Lines, which: BoolArray, factor: FloatArray) -> Lines:
+    """Some of the lines, the strongest of which has the strength 1."""
+    indices = tuple(hkl for hkl, kept in zip(lines.indices, which, strict=True) if kept)
+    strength = (lines.strength * factor)[which]
+    return Lines(indices, lines.spacing[which], strength / max(strength, default=1.0))
+
+
+def _lorentz_and_polarisation(two_theta: FloatArray, instrument: Instrument) -> FloatArray:
+    half = np.deg2rad(two_theta) / 2.0
+    lorentz = 1.0 / (np.sin(half) ** 2 * np.cos(half))
+    return np.asarray(lorentz * instrument.polarisation_factor(two_theta))
+
+
+def _spline_basis(x: FloatArray, n_knots: int) -> csc_matrix:
+    inner = np.linspace(x[0], x[-1], n_knots)
+    knots = np.concatenate([[x[0]] * 3, inner, [x[-1]] * 3])
+    return csc_matrix(BSpline.design_matrix(x, knots, 3))
+
+
+def _value(instrument: Instrument, name: str) -> float:
+    """What is searched for: the parameter, but the square of the axial divergence.
+
+    Heights move lines by their squares, so that from none on nothing changes at first.
+    """
+    if name == "wavelength":
+        return instrument.wavelengths[0]
+    value = float(getattr(instrument, name))
+    return value**2 if name == "axial" else value
+
+
+def _scale(name: str, instrument: Instrument) -> float:
+    """A usual step of a parameter."""
+    width = max(float(instrument.fwhm(20.0)), 1e-3)
+    scales: dict[str, float] = {
+        "w": width**2,
+        "v": width**2,
+        "u": width**2,
+        "eta": 1.0,
+        "eta_slope": 0.01,
+        "axial": 0.02**2,
+        "zero": width,
+        "displacement": width,
+        "wavelength": instrument.wavelengths[0] * np.deg2rad(width),
+    }
+    return scales[name]
+
+
+def _bounds(name: str, instrument: Instrument) -> tuple[float, float]:
+    if name == "wavelength":
+        return 0.98 * instrument.wavelengths[0], 1.02 * instrument.wavelengths[0]
+    return {
+        "eta": (0.0, 1.0),
+        "eta_slope": (-0.02, 0.02),
+        "axial": (0.0, 0.15**2),
+        "zero": (-2.0, 2.0),
+        "displacement": (-2.0, 2.0),
+    }.get(name, (-10.0, 10.0))
+
+
+def _changed(instrument: Instrument, values: dict[str, float]) -> Instrument | None:
+    """Return the instrument with these values; None where they cannot be."""
+    if "axial" in values:
+        values = values | {"axial": float(np.sqrt(max(values["axial"], 0.0)))}
+    wavelength = values.pop("wavelength", None)
+    if wavelength is not None:
+        factor = wavelength / instrument.wavelengths[0]
+        lines = tuple(factor * line for line in instrument.wavelengths)
+        instrument = instrument.replace(wavelengths=lines)
+    try:
+        return instrument.replace(**values)
+    except ValueError:
+        return None
+
+
+def _correlation(result: OptimizeResult, names: Sequence[str]) -> float:
+    """How far zero and wavelength stand for each other."""
+    covariance = np.linalg.pinv(result.jac.T @ result.jac)
+    i, j = names.index("zero"), names.index("wavelength")
+    product = float(covariance[i, i] * covariance[j, j])
+    return float(abs(covariance[i, j]) / np.sqrt(max(product, 1e-300)))
