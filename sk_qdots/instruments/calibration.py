@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import xarray as xr
+from threadpoolctl import threadpool_limits
 
 from ..simulation import Crystal
 from ._standard_data import MeasuredStandard
@@ -109,8 +110,11 @@ def fit_standard(
     known = standard_named(standard)
     start = _known_before(pattern, instrument)
     data = MeasuredStandard.of(pattern)
-    problem = StandardProblem(data, known, start, domain, geometry_is_known=instrument is not None)
-    return problem.solve(refine)
+    with threadpool_limits(limits=1, user_api="blas"):  # its matrices are too small for more
+        problem = StandardProblem(
+            data, known, start, domain, geometry_is_known=instrument is not None
+        )
+        return problem.solve(refine)
 
 
 def _known_before(pattern: xr.DataArray, instrument: Instrument | None) -> Instrument:
