@@ -63,12 +63,13 @@ def synchrotron(rng: np.random.Generator) -> sq.Instrument:
 
 def copper(rng: np.random.Generator) -> sq.Instrument:
     """A laboratory with a copper tube and both its lines."""
+    u, w = rng.uniform(0.0, 6e-3), rng.uniform(2e-3, 8e-3)
     return sq.Instrument(
         ANODES["Cu"],
         (1.0, 0.5),
-        u=rng.uniform(0.0, 6e-3),
-        v=-rng.uniform(0.0, 2e-3),
-        w=rng.uniform(2e-3, 8e-3),
+        u=u,
+        v=-rng.uniform(0.0, 1.5) * np.sqrt(u * w),  # the squared width stays positive
+        w=w,
         eta=rng.uniform(0.3, 0.8),
         zero=0.03 * rng.normal(),
         polarisation=1.0,
