@@ -29,6 +29,7 @@ __all__ = ["through"]
 _ROWS = 64  # at a time
 _FINEST = 4  # times as many angles as points of the grid, at most
 _NODES_PER_E = 5.0  # widths for each factor of e between the narrowest and the widest
+_FEW_HEIGHTS, _MANY_HEIGHTS = 8, 96  # of rays that climb, of axial divergence
 _NARROW = 1e-6  # degrees: no broadening
 
 
@@ -92,7 +93,7 @@ def _gather(instrument: Optics, angles: FloatArray, q: FloatArray) -> csr_matrix
     """Rays at each angle from the coefficients of a spline over Q: all lines, all heights."""
     total = csr_matrix((len(angles), len(q)))
     weights = np.asarray(instrument.weights) / sum(instrument.weights)
-    heights, shares = axial_nodes(instrument.axial)
+    heights, shares = axial_nodes(instrument.axial, _n_heights(instrument.axial, angles))
     for height, share in zip(heights, shares, strict=True):
         true = true_behind_axial(angles, height)
         factor = share * instrument.polarisation_factor(true)
@@ -101,6 +102,16 @@ def _gather(instrument: Optics, angles: FloatArray, q: FloatArray) -> csr_matrix
             at = np.clip(4.0 * np.pi / wavelength * sine, q[0], q[-1])
             total = total + _design(q, at).multiply((weight * factor)[:, None])
     return csr_matrix(total)
+
+
+def _n_heights(axial: float, angles: FloatArray) -> int:
+    """Heights so many that what they move lines by differs by few steps."""
+    lowest = np.deg2rad(min(float(angles[0]), 180.0 - float(angles[-1])))
+    farthest = float(np.rad2deg(0.5 * axial**2 / np.tan(max(lowest, 1e-3))))
+    step = float(angles[-1] - angles[0]) / (len(angles) - 1)
+    return int(
+        np.clip(np.ceil(farthest / (2.0 * step)) + _FEW_HEIGHTS, _FEW_HEIGHTS, _MANY_HEIGHTS)
+    )
 
 
 def _design(knots: FloatArray, at: FloatArray) -> csr_matrix:

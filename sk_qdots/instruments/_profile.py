@@ -29,7 +29,6 @@ __all__ = [
     "with_lorentzian",
 ]
 
-_N_HEIGHTS = 8
 _LN2 = float(np.log(2.0))
 
 
@@ -51,11 +50,11 @@ def pseudo_voigt(x: FloatArray, fwhm: FloatArray, eta: FloatArray) -> FloatArray
     return np.asarray(((1.0 - eta) * gaussian + eta * lorentzian) / fwhm)
 
 
-def axial_nodes(axial: float) -> tuple[FloatArray, FloatArray]:
+def axial_nodes(axial: float, n_heights: int) -> tuple[FloatArray, FloatArray]:
     """Heights that rays climb, and the share of each."""
     if axial == 0.0:
         return np.zeros(1), np.ones(1)
-    x, weights = np.polynomial.legendre.leggauss(_N_HEIGHTS)
+    x, weights = np.polynomial.legendre.leggauss(n_heights)
     heights = 0.5 * (1.0 + x)
     shares = weights * (1.0 - heights)
     return axial * heights, shares / shares.sum()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import xarray as xr
@@ -21,12 +21,13 @@ class MeasuredStandard:
     y: FloatArray
     variance: FloatArray | None  # None: in proportion to what is expected
     per_count: float = 1.0  # variance over expectation
+    is_counted: bool = True  # whether the noise is known: counts, or standard deviations
 
     def between(self, low: float, high: float) -> MeasuredStandard:
         """The part of a range: far from all lines there is nothing to learn."""
         kept = (self.x >= low) & (self.x <= high)
         variance = None if self.variance is None else self.variance[kept]
-        return MeasuredStandard(self.x[kept], self.y[kept], variance, self.per_count)
+        return replace(self, x=self.x[kept], y=self.y[kept], variance=variance)
 
     @classmethod
     def of(cls, pattern: xr.DataArray) -> MeasuredStandard:
@@ -34,15 +35,18 @@ class MeasuredStandard:
             raise ValueError("the pattern has no two-theta: a wavelength was not given")
         x = np.asarray(pattern["two_theta"].values, dtype=np.float64)
         y = np.asarray(pattern.values, dtype=np.float64)
-        if y.ndim != 1 or len(y) < 50 or not np.isfinite(y).all():
+        if y.ndim != 1 or len(y) < 50 or not (np.isfinite(y).all() and np.isfinite(x).all()):
             raise ValueError("the pattern must be one row of 50 finite points or more")
+        if (np.diff(x) <= 0.0).any():
+            raise ValueError("the pattern has a two-theta twice; keep one point of each")
         esd = pattern.coords.get("esd")
         variance = None
         if esd is not None and (esd.values > 0.0).any():
             squared = np.square(esd.values.astype(np.float64))
             variance = np.maximum(squared, squared[squared > 0.0].min())
-        counted = bool((y % 1.0 == 0.0).all())
-        return cls(x, y, variance, 1.0 if counted else _noise_per_count(y))
+        counts = bool((y % 1.0 == 0.0).all())
+        known = counts or variance is not None
+        return cls(x, y, variance, 1.0 if counts else _noise_per_count(y), known)
 
     def low_envelope(self) -> FloatArray:
         """A rough background: low values over stretches, smoothed."""

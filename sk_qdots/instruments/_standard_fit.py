@@ -53,8 +53,10 @@ _LEAST_LINES = 5
 _REACH = 35.0  # widths from its centre up to which a line is drawn
 _CORE = 6.0  # widths within which axial divergence has a shape ...
 _NEAR = 0.1  # ... and degrees, for what it moves
+_N_HEIGHTS = 40  # of rays that climb, of axial divergence
 _MARGIN = 2.0  # degrees beyond the outermost lines that are fitted
 _KNOTS = 12  # of the background
+_MORE = ("displacement", "axial", "eta_slope")  # parameters that must show their worth
 _TRIAL = 10  # steps in which one more parameter must show what it is worth
 _ROUNDS = 3  # of weighting by what is expected
 _GAIN = 9.0  # what one more parameter must take from chi-square
@@ -65,6 +67,10 @@ _MISSING = 0.5  # share of the strong lines that may be missing
 _CORRELATED = 0.985  # of zero and wavelength: the range tells only one of them
 _SHIFTS = 0.6  # degrees within which the zero is looked for
 _MISFIT = 0.006  # relative, within which a wavelength is looked for
+_NO_AXIAL = 1e-3  # axial divergence that is none
+_ALL_DOMAIN = 0.8  # of the width of the strongest line: domains that leave no instrument
+_MUCH = 1.5  # reduced chi-square from which on something is missing
+_NO_FIT, _LARGE_R_WP = 50.0, 0.3  # together: the standard does not fit
 _LARGE_DOMAIN = 1500.0  # nm: smaller ones broaden, and standards have them
 
 
@@ -131,8 +137,18 @@ class StandardProblem:
         domain: float | None,
         *,
         geometry_is_known: bool,
+        refine: Refined,
     ) -> None:
         self.geometry_is_known = geometry_is_known
+        self.given = start
+        tube = len(start.wavelengths) > 1 or start.polarisation == 1.0
+        self.places: tuple[str, ...] = {
+            "auto": ("zero",) if tube else ("zero", "wavelength"),
+            "zero": ("zero",),
+            "wavelength": ("wavelength",),
+            "both": ("zero", "wavelength"),
+        }[refine]
+        self.may_drop_wavelength = refine == "auto" and not tube
         self.data, self.standard, self.domain = data, standard, domain
         shortest = min(start.wavelengths) / (2.0 * np.sin(np.deg2rad(min(data.x[-1], 179.0)) / 2.0))
         lines = lines_of(standard.crystal, shortest, start.wavelength)
@@ -151,30 +167,25 @@ class StandardProblem:
         self.data = data
         self.smooth_background = data.low_envelope()
         self.basis = _spline_basis(data.x, _KNOTS)
-        self.start = self._roughly(start)
+        self.start = self._roughly(self.places)
         self.scaled_by = self.start
         self.reached: list[_Reached] = []
         self._place(self.start)
         self.weights = self._weights(np.maximum(gaussian_filter1d(data.y, 2.0), 0.0))
 
-    def solve(self, refine: Refined) -> StandardFit:
+    def solve(self) -> StandardFit:
         """Search for the instrument, parameter after parameter."""
-        tube = len(self.start.wavelengths) > 1
         self._refuse_another_pattern()
-        places = {
-            "auto": ("zero",) if tube else ("zero", "wavelength"),
-            "zero": ("zero",),
-            "wavelength": ("wavelength",),
-            "both": ("zero", "wavelength"),
-        }[refine]
+        places = self.places
         instrument = self._fit(self.start, ("w", "eta", places[0]))[0]
         names: tuple[str, ...] = ("w", "v", "u", "eta", *places)
         instrument, result = self._fit(instrument, names)
-        if refine == "auto" and not tube and _correlation(result, names) > _CORRELATED:
+        if self.may_drop_wavelength and _correlation(result, names) > _CORRELATED:
             names = tuple(name for name in names if name != "wavelength")
-            wavelength = self.start.wavelengths
-            instrument, result = self._fit(instrument.replace(wavelengths=wavelength), names)
-        for more in ("eta_slope", "axial", *(("displacement",) if tube else ())):
+            rough = self._roughly(("zero",))
+            begin = instrument.replace(wavelengths=rough.wavelengths, zero=rough.zero)
+            instrument, result = self._fit(begin, names)
+        for more in _MORE:
             noise = max(2.0 * result.cost / len(self.data.x), 1.0)
             for trial in self._with(instrument, more):
                 other, better = self._fit(trial, (*names, more), _TRIAL)
@@ -182,9 +193,20 @@ class StandardProblem:
                     instrument, result = other, better
             if more not in names and getattr(instrument, more) != 0.0:
                 names = (*names, more)
+        for more in _MORE:  # what was taken before another may not be needed beside it
+            if more not in names:
+                continue
+            fewer = tuple(name for name in names if name != more)
+            other, worse = self._fit(instrument.replace(**{more: 0.0}), fewer, _TRIAL)
+            noise = max(2.0 * result.cost / len(self.data.x), 1.0)
+            if 2.0 * (worse.cost - result.cost) < _GAIN * noise:
+                instrument, result, names = other, worse, fewer
         for _ in range(_ROUNDS - 1):
             self.weights = self._weights(self._curves(instrument)[0])
             instrument, result = self._fit(instrument, names)
+        if "axial" in names and instrument.axial < _NO_AXIAL:
+            names = tuple(name for name in names if name != "axial")
+            instrument, result = self._fit(instrument.replace(axial=0.0), names)
         return self._told(instrument, result, names)
 
     def _with(self, instrument: Instrument, name: str) -> list[Instrument]:
@@ -250,7 +272,7 @@ class StandardProblem:
         """Lines of area 1, one a column, each within its reach."""
         x = self.data.x
         weights = np.asarray(instrument.weights) / sum(instrument.weights)
-        heights, shares = axial_nodes(instrument.axial)
+        heights, shares = axial_nodes(instrument.axial, _N_HEIGHTS)
         values = []
         for part in self.reached:
             true = _angles(instrument.wavelengths[part.wavelength], self.lines.spacing)[part.seen]
@@ -306,29 +328,52 @@ class StandardProblem:
         k = self.data.per_count
         return np.asarray(1.0 / np.sqrt(k * np.maximum(expected, k)))
 
-    def _roughly(self, start: Instrument) -> Instrument:
-        """Width, zero and wavelength by looking where the strong lines are."""
+    def _roughly(self, places: Sequence[str]) -> Instrument:
+        """Width, and what places the lines, by looking where the strong ones are."""
+        given = self.given
         x, y = self.data.x, self.data.y - self.smooth_background
         fwhm = width_of_strongest(x, y)
+        self._refuse_small_domains(fwhm)
         step = float(np.median(np.diff(x)))
         seen = np.sqrt(np.maximum(gaussian_filter1d(y, max(fwhm / step, 1.0)), 0.0))
         strong = self.lines.strength > _WEAK
         spacing, strength = self.lines.spacing[strong], np.sqrt(self.lines.strength[strong])
-        shifts = np.arange(-_SHIFTS, _SHIFTS + 1e-9, fwhm / 3.0)
-        tube = len(start.wavelengths) > 1
-        factors = [1.0] if tube else np.arange(1.0 - _MISFIT, 1.0 + _MISFIT, 3e-4)
+        shifts, factors = np.zeros(1), np.ones(1)
+        if "zero" in places:
+            shifts = np.arange(-_SHIFTS, _SHIFTS + 1e-9, fwhm / 3.0)
+        if "wavelength" in places:
+            factors = np.arange(1.0 - _MISFIT, 1.0 + _MISFIT, 3e-4)
         # Nearer is likelier: of equal scores the smaller correction wins.
         best, found = -np.inf, (0.0, 1.0)
         for factor in factors:
-            at = _angles(factor * start.wavelength, spacing)
+            at = given.read_two_theta(_angles(factor * given.wavelength, spacing))
             scores = np.interp(at[:, None] + shifts, x, seen, left=0.0, right=0.0).T @ strength
             scores *= 1.0 - 0.1 * np.abs(shifts) / _SHIFTS - 0.1 * abs(factor - 1.0) / _MISFIT
             if scores.max() > best:
                 best, found = float(scores.max()), (float(shifts[scores.argmax()]), float(factor))
-        wavelengths = tuple(found[1] * line for line in start.wavelengths)
-        return start.replace(
-            u=0.0, v=0.0, w=fwhm**2, eta=0.5, eta_slope=0.0, zero=found[0], wavelengths=wavelengths
+        return given.replace(
+            u=0.0,
+            v=0.0,
+            w=fwhm**2,
+            eta=0.5,
+            eta_slope=0.0,
+            zero=given.zero + found[0],
+            wavelengths=tuple(found[1] * line for line in given.wavelengths),
+            two_theta_range=(float(x[0]), float(x[-1])),
+            uncertainties={},
+            notes=(),
         )
+
+    def _refuse_small_domains(self, fwhm: float) -> None:
+        """Refuse domains that would broaden the lines to what they are, or more."""
+        if self.domain is None:
+            return
+        own = float(np.rad2deg(0.1 * self.given.wavelength / self.domain))
+        if own > _ALL_DOMAIN * fwhm:
+            raise ValueError(
+                f"domains of {self.domain:g} nm alone would make the lines {own:.3g} degrees wide, "
+                f"and the strongest is {fwhm:.3g}; check the size that the certificate tells"
+            )
 
     def _refuse_another_pattern(self) -> None:
         """Refuse a pattern whose peaks are not the lines of the standard."""
@@ -355,7 +400,7 @@ class StandardProblem:
             raise ValueError(
                 f"this is not {name}: {int((~near).sum())} of {len(peaks)} peaks lie where it has "
                 f"no line (the strongest at {worst:.3f} degrees); check the standard and the "
-                f"wavelength, {self.start.wavelength:.5g} Angstrom"
+                f"wavelength, {self.given.wavelength:.5g} Angstrom"
             )
         strong = self.lines.strength > 0.1
         expected = self.start.read_two_theta(
@@ -366,7 +411,7 @@ class StandardProblem:
             raise ValueError(
                 f"this is not {name}: {int(missing.sum())} of its {len(missing)} strong lines are "
                 "not there; check the standard and the wavelength, "
-                f"{self.start.wavelength:.5g} Angstrom"
+                f"{self.given.wavelength:.5g} Angstrom"
             )
 
     def _refuse_what_is_left(self, calculated: FloatArray, background: FloatArray) -> None:
@@ -389,11 +434,17 @@ class StandardProblem:
         self._refuse_what_is_left(calculated, background)
         n_free = len(self.data.x) - len(names) - len(areas) - self.basis.shape[1]
         chi2 = 2.0 * float(result.cost) / max(n_free, 1)
+        self._refuse_misfit(chi2, calculated)
         scales = np.array([_scale(name, self.scaled_by) for name in names])
-        covariance = np.linalg.pinv(result.jac.T @ result.jac) * max(chi2, 1.0)
+        widened = max(chi2, 1.0) if self.data.is_counted else chi2
+        covariance = np.linalg.pinv(result.jac.T @ result.jac) * widened
         deviations = np.sqrt(np.diag(covariance)) * scales
         if "axial" in names:  # of its square
-            deviations[names.index("axial")] /= 2.0 * max(instrument.axial, 1e-6)
+            deviations[names.index("axial")] /= 2.0 * instrument.axial
+        if "wavelength" in names:  # no better than the lattice that it is measured by
+            lattice = self.standard.uncertainty * instrument.wavelengths[0]
+            k = names.index("wavelength")
+            deviations[k] = np.hypot(deviations[k], lattice)
         r_wp = float(
             np.sqrt(
                 np.sum(((calculated - self.data.y) * self.weights) ** 2)
@@ -405,6 +456,8 @@ class StandardProblem:
         notes = [
             f"standard: {self.standard.crystal.name}, {self.standard.certificate}",
             f"{len(areas)} lines, R_wp {100.0 * r_wp:.2f} %, reduced chi-square {chi2:.3g}",
+            *self._about_misfit(chi2),
+            *self._about_displacement(instrument, names),
             *self._about_size(instrument, angles),
         ]
         low, high = float(self.data.x[0]), float(self.data.x[-1])
@@ -438,6 +491,34 @@ class StandardProblem:
             chi2,
             f"{self.standard.crystal.name}, {self.standard.certificate}",
         )
+
+    def _refuse_misfit(self, chi2: float, calculated: FloatArray) -> None:
+        left = (calculated - self.data.y) * self.weights
+        r_wp = float(np.sqrt(np.sum(left**2) / np.sum((self.data.y * self.weights) ** 2)))
+        if chi2 > _NO_FIT and r_wp > _LARGE_R_WP:
+            raise ValueError(
+                f"the lines of {self.standard.crystal.name} do not fit this pattern (R_wp "
+                f"{100.0 * r_wp:.0f} %); check the standard, the wavelength, the lines of the "
+                "tube, and what else is in the beam"
+            )
+
+    def _about_misfit(self, chi2: float) -> list[str]:
+        if chi2 < _MUCH:
+            return []
+        return [
+            f"what is left of the pattern is {chi2:.2g} times what noise would leave: the errors "
+            "are widened for it, but do not know what the profile, the zero or the standard lack; "
+            "look at the picture of the fit"
+        ]
+
+    def _about_displacement(self, instrument: Instrument, names: Sequence[str]) -> list[str]:
+        if "displacement" not in names:
+            return []
+        how = "" if self.geometry_is_known else f", in {instrument.geometry} by the better fit"
+        return [
+            f"the displacement is that of the standard on its holder{how}: another sample may have "
+            "another; instrument.replace(displacement=0) leaves it out"
+        ]
 
     def _about_size(self, instrument: Instrument, angles: FloatArray) -> list[str]:
         """Say where domains of a usual size would broaden the lines."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 import xarray as xr
 from threadpoolctl import threadpool_limits
 
@@ -10,6 +9,7 @@ from ..simulation import Crystal
 from ._standard_data import MeasuredStandard
 from ._standard_fit import Refined, StandardFit, StandardProblem
 from .instrument import Instrument
+from .radiation import is_same_beam
 from .standards import standard_named
 
 __all__ = ["StandardFit", "calibrate_instrument", "fit_standard"]
@@ -30,7 +30,7 @@ def calibrate_instrument(
     pattern : DataArray
         As :func:`sk_qdots.read_pattern` returns it, with ``two_theta``.
     standard : {"LaB6", "CeO2", "Si", "Al2O3"} or Crystal
-        What was measured: a certified standard, or a crystal whose lattice is known.
+        What was measured: a standard of NIST, or a crystal whose lattice is known.
     instrument : Instrument, optional
         What is known before: lines, polarisation, geometry. By default the lines are
         those of the pattern: the doublet where its wavelength is the mean of one.
@@ -105,23 +105,32 @@ def fit_standard(
     """
     if refine not in ("auto", "zero", "wavelength", "both"):
         raise ValueError(f"refine is {refine!r}; it must be 'auto', 'zero', 'wavelength' or 'both'")
-    if domain is not None and not (np.isfinite(domain) and domain > 0.0):
+    if not isinstance(pattern, xr.DataArray):
+        raise ValueError(
+            f"pattern is a {type(pattern).__name__}; it must be a DataArray, such as read_pattern "
+            "returns"
+        )
+    if instrument is not None and not isinstance(instrument, Instrument):
+        raise ValueError(f"instrument is {instrument!r}; load_instrument({instrument!r}) gives one")
+    if domain is not None and not (isinstance(domain, int | float) and 0.0 < domain < 1e9):
         raise ValueError(f"domain is {domain}; it must be a positive size in nm")
     known = standard_named(standard)
+    if "two_theta" in pattern.coords and pattern["two_theta"].dims == pattern.dims:
+        pattern = pattern.sortby("two_theta")
     start = _known_before(pattern, instrument)
     data = MeasuredStandard.of(pattern)
     with threadpool_limits(limits=1, user_api="blas"):  # its matrices are too small for more
         problem = StandardProblem(
-            data, known, start, domain, geometry_is_known=instrument is not None
+            data, known, start, domain, geometry_is_known=instrument is not None, refine=refine
         )
-        return problem.solve(refine)
+        return problem.solve()
 
 
 def _known_before(pattern: xr.DataArray, instrument: Instrument | None) -> Instrument:
     """Lines of the beam, by the caller or by the pattern."""
     stated = pattern.attrs.get("wavelength")
     if instrument is not None:
-        if stated is not None and abs(stated / instrument.wavelength - 1.0) > 2e-2:
+        if stated is not None and not is_same_beam(stated, instrument.wavelength):
             raise ValueError(
                 f"the pattern says {stated:.6g} Angstrom and the instrument "
                 f"{instrument.wavelength:.6g}; two wavelengths are given: correct one of them"

@@ -91,7 +91,7 @@ class Instrument:
     geometry : {"transmission", "reflection"}, default="transmission"
         How the sample stands in the beam.
     two_theta_range : tuple of 2 float or None, default=None
-        Ends of what it measures, in degrees.
+        Ends of what it measures, in degrees. Beyond them width and share are held.
     step : float or None, default=None
         Of two-theta, in degrees.
     name : str, default=""
@@ -220,7 +220,7 @@ class Instrument:
         ValueError
             If u, v and w make the squared width negative there.
         """
-        angles = np.asarray(two_theta, dtype=np.float64)
+        angles = self._within(two_theta)
         tangent = np.tan(np.deg2rad(angles) / 2.0)
         square = self.u * tangent**2 + self.v * tangent + self.w
         if (square < -1e-12).any():
@@ -231,6 +231,11 @@ class Instrument:
                 "whole range"
             )
         return np.asarray(np.sqrt(np.maximum(square, 0.0)))
+
+    def _within(self, two_theta: npt.ArrayLike) -> FloatArray:
+        """Angles for the profile: beyond the range that of its end is held."""
+        angles = np.asarray(two_theta, dtype=np.float64)
+        return angles if self.two_theta_range is None else np.clip(angles, *self.two_theta_range)
 
     def lorentzian_share(self, two_theta: npt.ArrayLike) -> FloatArray:
         """Lorentzian share of the profile, in [0, 1].
@@ -245,7 +250,7 @@ class Instrument:
         ndarray
             In the shape of ``two_theta``.
         """
-        angles = np.asarray(two_theta, dtype=np.float64)
+        angles = self._within(two_theta)
         return np.clip(self.eta + self.eta_slope * angles, 0.0, 1.0)
 
     def read_two_theta(self, two_theta: npt.ArrayLike) -> FloatArray:

@@ -1,11 +1,15 @@
-"""Standards whose lattice is certified, and where their lines lie.
+"""Standards whose lattice is known, and where their lines lie.
+
+LaB6 [1]_ and Si [2]_ are certified for the positions of lines. CeO2 [3]_ and alumina [4]_ are
+standards of phase fractions, whose lattice NIST tells beside; its uncertainty is taken to be that
+of the others.
 
 References
 ----------
-.. [1] NIST, certificate of SRM 660c (LaB6, 2015): a = 0.415 682 6(8) nm at 22.5 C.
-.. [2] NIST, certificate of SRM 674b (CeO2 among others, 2007): a = 0.541 165 1(6) nm.
-.. [3] NIST, certificate of SRM 640f (Si, 2019): a = 0.543 114 4(8) nm at 22.5 C.
-.. [4] NIST, certificate of SRM 676a (alpha-Al2O3, 2012): a = 0.475 909 1, c = 1.299 177 9 nm.
+.. [1] NIST, certificate of SRM 660c (LaB6): a = 0.415 682 6 nm +- 0.000 008 nm (k = 2), 22.5 C.
+.. [2] NIST, certificate of SRM 640f (Si): a = 0.543 114 4 nm +- 0.000 008 nm (k = 2), 22.5 C.
+.. [3] NIST, certificate of SRM 674b (CeO2 among others): a = 0.541 165 1 nm.
+.. [4] NIST, certificate of SRM 676a (alpha-Al2O3): a = 0.475 909 1 nm, c = 1.299 177 9 nm.
 """
 
 from __future__ import annotations
@@ -36,10 +40,13 @@ class Standard:
         With the certified lattice.
     certificate : str
         Where the lattice is from.
+    uncertainty : float
+        Relative standard uncertainty of the lattice.
     """
 
     crystal: Crystal
     certificate: str
+    uncertainty: float = 1e-5
 
 
 @dataclass(frozen=True)
@@ -158,9 +165,9 @@ STANDARDS = {
 
 
 def standard_named(standard: str | Crystal) -> Standard:
-    """Return a certified standard by its name, or a crystal as one."""
+    """Return a standard of NIST by its name, or a crystal as one."""
     if isinstance(standard, Crystal):
-        return Standard(standard, f"the lattice of {standard.name} as given")
+        return Standard(standard, f"the lattice of {standard.name} as given", uncertainty=0.0)
     for name, known in STANDARDS.items():
         if isinstance(standard, str) and standard.casefold() == name.casefold():
             return known
@@ -187,11 +194,13 @@ def lines_of(crystal: Crystal, shortest: float, wavelength: float) -> Lines:
     power = np.abs(amplitude) ** 2
     order = np.lexsort((-indices.sum(axis=1), q))
     indices, q, power = indices[order], q[order], power[order]
+    if not len(q):
+        return Lines((), np.empty(0), np.empty(0))
     first = np.flatnonzero(np.diff(q, prepend=-1.0) > _SAME_SPACING * q)
     total = np.add.reduceat(power, first)
-    strong = total > _WEAKEST * total.max()
+    strong = total > _WEAKEST * total.max(initial=0.0)
     return Lines(
         tuple(tuple(int(v) for v in indices[k]) for k in first[strong]),  # type: ignore[misc]
         np.asarray(2.0 * np.pi / q[first[strong]]),
-        np.asarray(total[strong] / total.max()),
+        np.asarray(total[strong] / total.max(initial=1e-300)),
     )

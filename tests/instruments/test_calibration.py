@@ -125,6 +125,117 @@ def test_displacement_and_axial_divergence_are_found():
     assert all(abs(pull) < 4.0 for pull in pulls(true, found).values()), pulls(true, found)
 
 
+def drawn(true, standard, x, seed=4, *, top=20_000, stated=None):
+    counts = np.random.default_rng(seed).poisson(expected_counts(true, standard, x, top=top))
+    tube = len(true.wavelengths) > 1
+    wavelength = true.wavelength if stated is None else stated
+    return as_pattern(x, counts, wavelength, true.wavelengths if tube else None)
+
+
+def within_four(true, found):
+    told = pulls(true, found)
+    assert all(abs(pull) < 4.0 for pull in told.values()), told
+
+
+LOW_TO_HIGH = np.arange(18.0, 140.0, 0.02)
+
+
+def test_what_is_not_refined_stays_what_was_given():
+    true = sq.Instrument((0.56,), w=1e-3, eta=0.5, zero=0.02)
+    x = np.arange(5.0, 70.0, 0.006)
+    begin = sq.Instrument((0.56,), zero=0.02)
+    found = sq.calibrate_instrument(
+        drawn(true, "LaB6", x), "LaB6", instrument=begin, refine="wavelength"
+    )
+    assert found.zero == 0.02 and "zero" not in found.uncertainties
+    within_four(true, found)
+    found = sq.calibrate_instrument(drawn(true, "LaB6", x), "LaB6", refine="zero")
+    assert found.wavelengths == (0.56,) and "wavelength" not in found.uncertainties
+    within_four(true, found)
+
+
+def test_a_large_zero_that_is_given():
+    true = sq.Instrument((0.56,), w=1e-3, eta=0.5, zero=0.9)
+    pattern = drawn(true, "LaB6", np.arange(5.0, 70.0, 0.006))
+    found = sq.calibrate_instrument(pattern, "LaB6", instrument=sq.Instrument((0.56,), zero=0.9))
+    within_four(true, found)
+
+
+def test_a_tube_with_one_line_keeps_its_wavelength():
+    true = sq.Instrument(
+        ANODES["Cu"][:1],
+        w=3e-3,
+        eta=0.5,
+        displacement=-0.08,
+        geometry="reflection",
+        polarisation=1.0,
+    )
+    pattern = drawn(true, "Si", LOW_TO_HIGH)
+    begin = sq.Instrument(ANODES["Cu"][:1], geometry="reflection", polarisation=1.0)
+    found = sq.calibrate_instrument(pattern, "Si", instrument=begin)
+    assert found.wavelengths == true.wavelengths and "displacement" in found.uncertainties
+    within_four(true, found)
+    assert any("on its holder" in note for note in found.notes)
+    alone = sq.calibrate_instrument(pattern.assign_attrs(wavelength_label="Cu K-alpha 1"), "Si")
+    within_four(true, alone)
+    assert alone.geometry == "reflection"
+    assert any("in reflection by the better fit" in note for note in alone.notes)
+
+
+@pytest.mark.parametrize(
+    ("true", "x"),
+    [
+        (
+            sq.Instrument(
+                ANODES["Cu"],
+                (1.0, 0.5),
+                w=3e-3,
+                eta=0.5,
+                axial=0.08,
+                displacement=-0.05,
+                polarisation=1.0,
+            ),
+            LOW_TO_HIGH,
+        ),
+        (sq.Instrument((0.56,), w=1.5e-4, eta=0.5, axial=0.03), np.arange(3.0, 70.0, 0.003)),
+    ],
+    ids=["tube", "synchrotron"],
+)
+def test_strong_axial_divergence(true, x):
+    known = true.replace(w=0.0, eta=0.0, axial=0.0, displacement=0.0)
+    found = sq.calibrate_instrument(drawn(true, "LaB6", x), "LaB6", instrument=known)
+    within_four(true, found)
+    assert float(found.fwhm(20.0)) == pytest.approx(float(true.fwhm(20.0)), rel=0.02)
+
+
+def test_no_axial_divergence_is_told_where_there_is_none():
+    true = sq.Instrument(
+        ANODES["Cu"], (1.0, 0.5), w=3e-3, eta=0.5, displacement=-0.03, polarisation=1.0
+    )
+    found = sq.calibrate_instrument(drawn(true, "LaB6", np.arange(18.0, 70.0, 0.02)), "LaB6")
+    assert found.axial == 0.0 or found.uncertainties["axial"] < found.axial
+
+
+def test_the_wavelength_is_no_better_than_the_lattice():
+    found = sq.calibrate_instrument(as_pattern(*good(), 0.56), "CeO2", refine="wavelength")
+    assert found.uncertainties["wavelength"] >= 1e-5 * 0.56
+
+
+def test_misfit_is_told():
+    true = sq.Instrument((0.5642,), w=1e-3, eta=0.5)
+    pattern = drawn(true, "CeO2", np.arange(5.0, 70.0, 0.006), stated=0.5636)
+    found = sq.calibrate_instrument(pattern, "CeO2", refine="zero")
+    assert any("times what noise would leave" in note for note in found.notes)
+    right = sq.calibrate_instrument(pattern, "CeO2")
+    assert not any("times what noise would leave" in note for note in right.notes)
+
+
+def test_angles_in_any_order():
+    pattern = as_pattern(*good(), 0.56)
+    one, other = (sq.calibrate_instrument(p, "CeO2") for p in (pattern, pattern[::-1]))
+    assert one.zero == pytest.approx(other.zero, abs=1e-9)
+
+
 def test_the_domains_of_the_standard_are_left_out():
     """A Lorentzian of the size is folded in; told of it, the calibration finds the instrument."""
     rng = np.random.default_rng(5)
@@ -218,14 +329,17 @@ def test_a_pattern_that_is_not_the_standard():
 def test_too_few_lines():
     x, counts = good()
     some = x < 15.0
+    assert "1 lines of CeO2 lie in 5 to 8" in refusal(as_pattern(x[x < 8.0], counts[x < 8.0], 0.56))
+    assert "1 lines of CeO2" in refusal(as_pattern(x, counts, 4.9), refine="zero")
     text = refusal(as_pattern(x[some], counts[some], 0.56))
     assert "lines of CeO2 lie in 5 to 15 degrees" in text and "5 are needed" in text
 
 
 def test_two_wavelengths():
     x, counts = good()
-    text = refusal(as_pattern(x, counts, 0.56), instrument=sq.load_instrument("lab-cu"))
-    assert "two wavelengths are given" in text
+    for other in (sq.load_instrument("lab-cu"), sq.Instrument((0.565,))):
+        text = refusal(as_pattern(x, counts, 0.56), instrument=other)
+        assert "two wavelengths are given" in text
 
 
 @pytest.mark.parametrize(
@@ -234,6 +348,10 @@ def test_two_wavelengths():
         ({"standard": "diamond"}, "must be one of LaB6, CeO2, Si, Al2O3"),
         ({"refine": "all"}, "refine is 'all'"),
         ({"domain": -1.0}, "domain is -1"),
+        ({"domain": "300"}, "domain is 300"),
+        ({"domain": 1.0}, "domains of 1 nm alone"),
+        ({"domain": 30.0}, "domains of 30 nm alone"),
+        ({"instrument": "lab-cu"}, "instrument is 'lab-cu'; load_instrument"),
     ],
 )
 def test_options_that_cannot_be(options, reason):
@@ -246,6 +364,7 @@ def test_patterns_that_cannot_be():
     pattern = as_pattern(x, counts, 0.56)
     assert "no two-theta" in refusal(pattern.drop_vars("two_theta"))
     assert "50 finite points" in refusal(pattern[:20])
+    assert "pattern is a ndarray" in refusal(pattern.values)
     broken = pattern.copy()
     broken[5] = np.nan
     assert "50 finite points" in refusal(broken)

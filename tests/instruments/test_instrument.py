@@ -129,6 +129,10 @@ INSTRUMENTS = {
         ),
         7.6,
     ),
+    "much axial divergence": (
+        sq.Instrument((0.7093,), w=0.01, eta=0.5, axial=0.1, polarisation=1.0),
+        12.0,
+    ),
     "K-beta leaks": (sq.Instrument((1.54059, 1.54443, 1.39222), (1.0, 0.5, 0.01), w=0.01), 7.6),
 }
 
