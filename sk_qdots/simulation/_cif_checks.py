@@ -269,7 +269,7 @@ class Reading:
     def moved(self) -> dict[str, float]:
         """Sites that had to be moved far to lie on a special position, and how far."""
         pairs = zip(self.sites, self.orbits, strict=True)
-        return {s.label: o.moved for s, o in pairs if o.moved > max(_MOVED, s.resolution)}
+        return {s.label: o.moved for s, o in pairs if o.moved > max(_MOVED, *s.resolution)}
 
     def is_like(self, other: Reading) -> bool:
         """Whether two readings are one crystal: as many atoms, the same distances."""

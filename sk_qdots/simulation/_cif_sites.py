@@ -51,8 +51,8 @@ class Site:
     b_iso : float
         In Angstrom^2.
     fractions : tuple of 3 float
-    resolution : float
-        How far the last digits of the coordinates reach, in Angstrom.
+    resolution : tuple of 3 float
+        How far the last digits of each coordinate reach, in Angstrom; 0 for exact ones.
     multiplicity : float or None
         That the file tells.
     """
@@ -63,7 +63,7 @@ class Site:
     occupancy: float
     b_iso: float
     fractions: tuple[float, float, float]
-    resolution: float
+    resolution: tuple[float, float, float]
     multiplicity: float | None
 
 
@@ -248,10 +248,17 @@ def _occupancy(row: _Row, label: str) -> tuple[float, float]:
     return round(found[0], 9), found[1]
 
 
-def _coordinates(row: _Row, edges: Sequence[float]) -> tuple[tuple[float, float, float], float]:
-    """Fractions, and how far their last digits reach."""
-    values, reach = [], 0.0
-    for axis, edge in zip(_AXES, edges, strict=True):
+_Triple = tuple[float, float, float]
+
+
+def _coordinates(row: _Row, edges: Sequence[float]) -> tuple[_Triple, _Triple]:
+    """Fractions, and how far the last digits of each reach.
+
+    Programs leave out trailing zeros, so the finest digit of a site is that of all its
+    coordinates, but for a third or sixth that is written with fewer.
+    """
+    values, digits, is_sixth = [], [], []
+    for axis in _AXES:
         text = row.get(f"fract_{axis}")
         found = number_and_deviation(text) if text is not None else None
         if text is None or found is None or not abs(found[0]) < 1e6:
@@ -260,11 +267,16 @@ def _coordinates(row: _Row, edges: Sequence[float]) -> tuple[tuple[float, float,
         value = found[0]
         sixth = round(6.0 * value) / 6.0
         values.append(sixth if abs(value - sixth) < _THIRD else value)
-        if abs(24.0 * value - round(24.0 * value)) > 1e-9:
-            decimals = len(text.partition("(")[0].strip().partition(".")[2])
-            reach = max(reach, 10.0**-decimals * edge)
-    x, y, z = values
-    return (x, y, z), reach
+        exact = abs(24.0 * value - round(24.0 * value)) < 1e-9
+        decimals = len(text.partition("(")[0].strip().partition(".")[2])
+        digits.append(0.0 if exact else 10.0**-decimals)
+        is_sixth.append(decimals > 1 and abs(value - sixth) < 0.7 * 10.0**-decimals)
+    finest = min((d for d in digits if d), default=0.0)
+    reach = [
+        edge * (d if alone else min(d, finest))
+        for edge, d, alone in zip(edges, digits, is_sixth, strict=True)
+    ]
+    return (values[0], values[1], values[2]), (reach[0], reach[1], reach[2])
 
 
 def _multiplicity(row: _Row) -> float | None:

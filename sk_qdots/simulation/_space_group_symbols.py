@@ -16,8 +16,10 @@ from .._typing import FloatArray
 __all__ = ["spellings"]
 
 _LETTERS = {
-    **{"S": "1", "Z": "2", "1": "1", "2": "2", "H": "H", "R": "R", "HR": "H", "RS": "R"},
-    **{"HEX": "H", "RHO": "R", "RHOMB": "R"},
+    **dict.fromkeys(("S", "1"), "1"),
+    **dict.fromkeys(("Z", "2"), "2"),
+    **dict.fromkeys(("H", "HR", "HEX"), "H"),
+    **dict.fromkeys(("R", "RS", "RHO", "RHOMB"), "R"),
 }
 _SCREW = re.compile(r"([2346])\(([1-5])\)(?!/)")
 _SCREW_OVER = re.compile(r"([2346])\s*\(([1-5])\)\s*/")
