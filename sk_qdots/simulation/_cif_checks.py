@@ -9,7 +9,6 @@ numbers.
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -20,11 +19,12 @@ from .._typing import FloatArray
 from ._cif_sites import GROUPS_LEFT_OUT, Site
 from ._cif_text import Block, number_and_deviation
 from ._contacts import contacts
+from ._formulas import formula_counts, formula_rounding
 from ._orbits import Orbit, Symmetry
 from ._space_groups import Settings
 from .sites import OVERFULL, listed
 
-__all__ = ["Facts", "Reading", "chosen_reading", "formula_counts"]
+__all__ = ["Facts", "Reading", "chosen_reading"]
 
 _DALTON = 1.66053907  # g/cm^3 of one dalton in one Angstrom^3
 _COUNTS = 0.03  # relative; refined occupancies differ so much from a formula
@@ -40,7 +40,6 @@ _SMALLEST_ATOM = 4.8  # Angstrom^3 of a cell for each atom but hydrogen; diamond
 _MOVED = 0.05  # Angstrom; to a special position, beyond what the digits of a coordinate excuse
 _ALIKE = 0.02  # Angstrom; distances of two readings that are one crystal
 _COMPARED = 4.0  # Angstrom
-_UNIT = re.compile(r"([A-Z][a-z]?)\s*(\d*\.?\d*)(?:\(\d+\))?")
 
 
 @dataclass
@@ -57,6 +56,8 @@ class Facts:
         In g/cm^3 and Angstrom^3; 0 where not given.
     rounding : float
         Half of the last digit of the formula.
+    of_cell : bool
+        Whether the formula may be that of the whole cell, beside its units, as pymatgen has it.
     """
 
     formula: dict[str, float] = field(default_factory=dict)
@@ -64,57 +65,41 @@ class Facts:
     density: float = 0.0
     volume: float = 0.0
     rounding: float = 0.0
+    of_cell: bool = False
 
     @classmethod
     def of(cls, block: Block) -> Facts:
         """Facts of a block."""
         text = block.value("_chemical_formula_sum", "_chemical_formula_iupac")
         formula = formula_counts(text)
-        decimals = [len(d) for d in re.findall(r"\.(\d+)", text)]
         density = _positive(block, "_exptl_crystal_density_diffrn")
+        units = _positive(block, "_cell_formula_units_z")
+        structural = formula_counts(block.value("_chemical_formula_structural"))
         return cls(
             formula,
-            _positive(block, "_cell_formula_units_z"),
+            units,
             density / 1000.0 if density > 100.0 else density,  # kg/m^3
             _positive(block, "_cell_volume"),
-            0.5 * 10.0 ** -min(decimals) if decimals else 0.0,
+            formula_rounding(text),
+            _is_of_cell(formula, units, structural),
         )
+
+
+def _is_of_cell(
+    formula: Mapping[str, float], units: float, structural: Mapping[str, float]
+) -> bool:
+    """Whether a formula may hold all units of the cell."""
+    if units <= 1.0 or not formula:
+        return False
+    shares = {element: count / units for element, count in formula.items()}
+    if structural.keys() == shares.keys():
+        return all(math.isclose(structural[e], shares[e], rel_tol=1e-3) for e in shares)
+    return all(share == round(share) for share in shares.values())
 
 
 def _positive(block: Block, tag: str) -> float:
     found = number_and_deviation(block.value(tag))
     return found[0] if found is not None and 0 < found[0] < 1e9 else 0.0
-
-
-def formula_counts(text: str) -> dict[str, float]:
-    """Atoms of each element in a formula such as ``Al2 (Si0.5 O2)3``; empty where it is none."""
-    text = re.sub(r"[\s'\"*,~_]|(?<=\d)[+-]", "", text[:2000]).replace("[", "(").replace("]", ")")
-    stack: list[dict[str, float]] = [{}]
-    place = 0
-    while place < len(text):
-        unit = _UNIT.match(text, place)
-        if unit is not None:
-            element, place = "H" if unit[1] == "D" else unit[1], unit.end()
-            try:
-                count = float(unit[2] or 1)
-            except ValueError:
-                return {}
-            stack[-1][element] = stack[-1].get(element, 0.0) + count
-        elif text[place] == "(" and len(stack) < 9:
-            stack.append({})
-            place += 1
-        elif text[place] == ")" and len(stack) > 1:
-            times = re.compile(r"\)(\d*\.?\d*)").match(text, place)
-            if times is None or times[1] == ".":
-                return {}
-            place = times.end()
-            for element, count in stack.pop().items():
-                more = count * float(times[1] or 1)
-                stack[-1][element] = stack[-1].get(element, 0.0) + more
-        else:
-            return {}
-    whole = {element: count for element, count in stack[0].items() if count > 0}
-    return whole if len(stack) == 1 and all(map(math.isfinite, whole.values())) else {}
 
 
 @dataclass(eq=False)
@@ -208,7 +193,11 @@ class Reading:
     @cached_property
     def density(self) -> float:
         """In g/cm^3."""
-        return _DALTON * _mass(self.counts) / self.volume
+        import gemmi
+
+        pairs = zip(self.sites, self.orbits, strict=True)  # deuterium with the weight that it has
+        mass = sum(s.occupancy * o.multiplicity * gemmi.Element(s.element).weight for s, o in pairs)
+        return float(_DALTON * mass / self.volume)
 
     @cached_property
     def told(self) -> str:
@@ -288,16 +277,22 @@ class Reading:
         shared = [e for e in heavy if e in self.counts]
         if shared:
             ratios = np.log([self.counts[e] / heavy[e] for e in shared])
-            middle = math.log(facts.units) if facts.units else float(np.median(ratios))
+            units = _units(self.counts, facts)
+            middle = math.log(units) if facts.units else float(np.median(ratios))
             total += float(np.abs(ratios - middle).max())
-        if facts.density and not (shared and facts.units):
-            total += abs(math.log(self.density / facts.density))
+        if facts.density and (facts.of_cell or not (shared and facts.units)):
+            told = (self.density, self.density + self._lacking_density(facts))
+            total += min(abs(math.log(d / facts.density)) for d in told)
         return total
 
     def lacking_hydrogen(self, facts: Facts) -> float:
         """Hydrogen in the cell that the formula has and the sites have not, if it is all."""
         lacking = _expected(self.counts, facts).get("H", 0.0) - self.counts.get("H", 0.0)
         return lacking if lacking > 0 and self._differing(facts) == ["H"] else 0.0
+
+    def _lacking_density(self, facts: Facts) -> float:
+        """What the hydrogen that is lacking would add to the density."""
+        return _DALTON * self.lacking_hydrogen(facts) * _mass({"H": 1.0}) / self.volume
 
     def _differing(self, facts: Facts) -> list[str]:
         """Elements of which the cell holds more or less than the formula says."""
@@ -319,12 +314,17 @@ class Reading:
         if self._differing(facts) and not lacking:
             told = f"formula {_formula(facts.formula)}"
             if facts.units:
-                told = f"formula x Z {_formula(_expected(self.counts, facts))}"
+                times = {e: n * facts.units for e, n in facts.formula.items()}
+                told = f"formula x Z {_formula(times)}"
             found.append(f"{told}, where the atoms in the cell are {_formula(self.counts)}")
         if facts.density:
-            mass = _DALTON * lacking * _mass({"H": 1.0}) / self.volume
-            if abs(self.density + mass - facts.density) > _DENSITY * facts.density + 0.006:
-                found.append(f"density {facts.density:.4g} g/cm^3, where it is {self.density:.4g}")
+            more = self.density + self._lacking_density(facts)
+            slack = _DENSITY * facts.density + 0.006
+            if all(abs(d - facts.density) > slack for d in (self.density, more)):
+                also = f", or {more:.4g} with all hydrogen" if lacking else ""
+                found.append(
+                    f"density {facts.density:.4g} g/cm^3, where it is {self.density:.4g}{also}"
+                )
         if facts.volume and abs(self.volume - facts.volume) > _VOLUME * facts.volume:
             found.append(f"cell volume {facts.volume:.6g} A^3, where it is {self.volume:.6g}")
         if self.misfits:
@@ -370,10 +370,14 @@ def chosen_reading(
     hydrogen = reading.lacking_hydrogen(facts)
     if hydrogen:
         notes[:] = [note for note in notes if not note.startswith(GROUPS_LEFT_OUT)]
-        notes.append(
-            f"no site holds H{hydrogen:.3g} that the formula has in the cell; it is left "
-            "out, and scatters little"
-        )
+        there = reading.counts.get("H", 0.0)
+        told = f"no site holds H{hydrogen:.3g} that the formula has in the cell; it is"
+        if there:
+            told = (
+                f"sites hold H{there:.3g} of the H{there + hydrogen:.3g} that the formula has in "
+                "the cell; the rest is"
+            )
+        notes.append(f"{told} left out, and scatters little")
     if settings.conflict:
         notes.append(f"{settings.conflict}; {reading.symmetry.name} is taken")
     if reading.moved:
@@ -459,13 +463,22 @@ def _expected(counts: Mapping[str, float], facts: Facts) -> dict[str, float]:
     """Atoms in the cell from the formula; without Z, from the number of units that fits best."""
     if not facts.formula:
         return {}
-    units = facts.units
-    if not units:
-        shared = [e for e in facts.formula if e in counts and e != "H"] or ["H"]
-        units = float(np.median([counts.get(e, 0.0) / facts.formula.get(e, 1.0) for e in shared]))
-        whole = round(units)
-        units = whole if whole and abs(units - whole) < _COUNTS * units else units
+    units = _units(counts, facts)
     return {e: n * units for e, n in facts.formula.items()}
+
+
+def _units(counts: Mapping[str, float], facts: Facts) -> float:
+    """Formula units in the cell: those told, 1 where the formula is of the cell and that fits
+    better, and without any those that fit best.
+    """
+    if facts.units and not facts.of_cell:
+        return facts.units
+    shared = [e for e in facts.formula if e in counts and e != "H"] or ["H"]
+    units = float(np.median([counts.get(e, 0.0) / facts.formula.get(e, 1.0) for e in shared]))
+    if facts.units:
+        return min((facts.units, 1.0), key=lambda u: abs(u - units) / u)
+    whole = round(units)
+    return whole if whole and abs(units - whole) < _COUNTS * units else units
 
 
 def _mass(counts: Mapping[str, float]) -> float:

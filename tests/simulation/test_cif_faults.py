@@ -3,7 +3,9 @@
 import functools
 
 import pytest
-from cif_texts import PLAIN, SYMBOL, cif, read_text
+from cif_texts import PLAIN, SYMBOL, cif, read_text, rocksalt
+
+from sk_qdots.simulation._formulas import formula_counts, formula_rounding
 
 SHARED = (*PLAIN, "occupancy", "U_iso_or_equiv")
 RIGHT = (90, 90, 90)
@@ -33,3 +35,99 @@ def test_split_sites_keep_all_their_images(read, symbol, cell, site, expected):
     found, messages, _ = read(cif([site], cell=cell, columns=SHARED, pairs={SYMBOL: symbol}))
     assert sum(found.values()) == pytest.approx(expected)
     assert messages == []
+
+
+@pytest.mark.parametrize(
+    ("text", "expected", "half"),
+    [
+        ("Al2 (Si0.5 O2)3", {"Al": 2, "Si": 1.5, "O": 6}, 0.15),
+        ("Fe1.96(2) O3", {"Fe": 1.96, "O": 3}, 0.005),
+        ("Ca S O4, 2H2 O", {"Ca": 1, "S": 1, "O": 6, "H": 4}, 0),
+        ("Ca S O4, 2 H2 O", {"Ca": 1, "S": 1, "O": 6, "H": 4}, 0),
+        ("Ca S O4 2(H2 O)", {"Ca": 1, "S": 1, "O": 6, "H": 4}, 0),
+        ("CaSO4*2H2O", {"Ca": 1, "S": 1, "O": 6, "H": 4}, 0),
+        ("Cu S O4 . 5H2 O", {"Cu": 1, "S": 1, "O": 9, "H": 10}, 0),
+        ("CuSO4.5H2O", {"Cu": 1, "S": 1, "O": 9, "H": 10}, 0),
+        ("Al0.5Si0.5O2", {"Al": 0.5, "Si": 0.5, "O": 2}, 0.05),
+        ("Ce4+ O2-2", {"Ce": 1, "O": 2}, 0),
+        ("Fe3+2 O3", {"Fe": 2, "O": 3}, 0),
+        ("Ca+2 O-2", {"Ca": 1, "O": 1}, 0),
+        ("N H4+ Cl-", {"N": 1, "H": 4, "Cl": 1}, 0),
+        ("CE O2", {"Ce": 1, "O": 2}, 0),
+        ("Al 2 O 3", {"Al": 2, "O": 3}, 0),
+        ("D2 O", {"H": 2, "O": 1}, 0),
+        ("SI O2", {}, 0),  # silica or an iodine
+        ("E2 O3", {}, 0),
+        ("Ca (S O4)2-", {}, 0),
+        ("rock salt, very pure", {}, 0),
+    ],
+)
+def test_formulas(text, expected, half):
+    assert formula_counts(text) == pytest.approx(expected)
+    assert formula_rounding(text) == pytest.approx(half)
+
+
+def facts(formula, units=None, density=None, structural=None):
+    """Tags of what a file says of itself."""
+    pairs = {"_chemical_formula_sum": formula, "_chemical_formula_structural": structural}
+    pairs |= {"_cell_formula_units_Z": units, "_exptl_crystal_density_diffrn": density}
+    return {tag: value for tag, value in pairs.items() if value is not None}
+
+
+@pytest.mark.parametrize(
+    ("pairs", "told"),
+    [
+        (facts("Na4 Cl4", 4), None),
+        (facts("Na4 Cl4", 4, structural="NaCl"), None),
+        (facts("Na Cl", 4, structural="NaCl"), None),
+        (facts("Na4 Cl4", 4, 2.164), None),
+        (facts("Na4 Cl4", 4, 8.65), "density 8.65"),
+        (facts("Na8 Cl8", 8), "formula x Z Cl64 Na64, where the atoms in the cell are Cl4 Na4"),
+        (facts("Na4 Cl4", 4, structural="Na2Cl2"), "formula x Z Cl16 Na16"),
+        (facts("Na Cl", 1), "formula x Z Cl1 Na1"),
+    ],
+)
+def test_a_formula_of_the_whole_cell(read, pairs, told):
+    found, messages, _ = read(rocksalt(pairs={SYMBOL: "F m -3 m"} | pairs))
+    assert found == {"Na": 4, "Cl": 4}
+    assert [told in m for m in messages] == ([True] if told else [])
+
+
+@pytest.mark.parametrize("structural", ["Si", None])
+@pytest.mark.parametrize("place", ["0 0 0", ".125 .125 .125"])
+def test_a_formula_of_the_whole_cell_tells_the_origin(read, structural, place):
+    pairs = {SYMBOL: "Fd-3m"} | facts("Si8", 8, structural=structural)
+    text = cif([f"Si {place} .01"], cell=(5.43, 5.43, 5.43, *RIGHT), pairs=pairs)
+    assert read(text)[:2] == ({"Si": 8}, [])
+
+
+BRUCITE = {SYMBOL: "P -3 m 1"}
+HYDROGEN = {
+    "none": ([], "no site holds H2 that"),
+    "half": (["H .3333 .6667 .43 .5 .02"], "sites hold H1 of the H2 that"),
+    "all": (["H .3333 .6667 .43 1 .02"], None),
+    "D": (["D .3333 .6667 .43 1 .02"], None),
+}
+
+
+@pytest.mark.parametrize(
+    ("hydrogen", "density", "told"),
+    [
+        ("none", 2.281, None),
+        ("none", 2.363, None),
+        ("none", 2.9, "density 2.9 g/cm^3, where it is 2.281, or 2.363 with all hydrogen"),
+        ("half", 2.363, None),
+        ("all", 2.363, None),
+        ("D", 2.444, None),
+        ("D", 2.2, "density 2.2 g/cm^3, where it is 2.444"),
+    ],
+)
+def test_densities_with_and_without_hydrogen(read, hydrogen, density, told):
+    more, lacking = HYDROGEN[hydrogen]
+    sites = ["Mg 0 0 0 1 .006", "O .3333 .6667 .2203 1 .008", *more]
+    pairs = BRUCITE | facts("Mg (O H)2", 1, density)
+    text = cif(sites, cell=(3.15, 3.15, 4.77, 90, 90, 120), columns=SHARED, pairs=pairs)
+    _, messages, _ = read(text)
+    expected = [t for t in (told, lacking) if t]
+    assert len(messages) == len(expected)
+    assert all(t in m for t, m in zip(expected, messages, strict=True))
