@@ -31,6 +31,7 @@ _COUNTS = 0.03  # relative; refined occupancies differ so much from a formula
 _DENSITY = 0.03
 _VOLUME = 0.02
 _CLEARLY = 0.1  # of the logarithm of a ratio; readings that fit worse by more are left out
+_ODDLY = 0.5  # of the misfit; multiplicities that only another way of counting explains
 _MOST_ATOMS = 20_000  # of a cell
 _MOST_ORBITS = 15_000  # sites times settings
 _MOST_CROWDED, _MOST_SIMPLE = 5.0, 200  # places in an Angstrom^3; in however small a cell
@@ -128,8 +129,13 @@ class Reading:
         """Sites whose multiplicity is not that of the file: label, told, found."""
         return self._placed[1]
 
+    @property
+    def is_counted_oddly(self) -> bool:
+        """Whether the multiplicities of the file are right, but not as images in the cell."""
+        return self._placed[2]
+
     @cached_property
-    def _placed(self) -> tuple[list[Orbit], list[tuple[str, float, float]]]:
+    def _placed(self) -> tuple[list[Orbit], list[tuple[str, float, float]], bool]:
         orbits: list[Orbit] = []
         atoms = 0
         for site in self.sites:
@@ -143,9 +149,7 @@ class Reading:
         told = [(k, s.multiplicity) for k, s in enumerate(self.sites) if s.multiplicity is not None]
         misfits: list[tuple[str, float, float]] = []
         if not told:
-            return orbits, misfits
-        # Some programs count images in the cell, some those of a node, some the operations
-        # that leave the site where it is: what fits most sites is meant.
+            return orbits, misfits, False
         n, nodes = len(self.symmetry), float(len(self.symmetry.centring))
         if self.symmetry.symbol.endswith(":R"):  # counted on hexagonal axes
             nodes /= 3.0
@@ -153,7 +157,7 @@ class Reading:
             what: [round(_counted(orbits[k], what, nodes)) == round(m) for k, m in told]
             for what in ("cell", "node", "order")
         }
-        meant = max(counted, key=lambda what: sum(counted[what]))
+        meant = self._counted_by(told, counted)
         for (k, number), agrees in zip(told, counted[meant], strict=True):
             if agrees:
                 continue
@@ -164,7 +168,28 @@ class Reading:
                 orbits[k] = other
             else:
                 misfits.append((self.sites[k].label, number, found))
-        return orbits, misfits
+        return orbits, misfits, meant != "cell"
+
+    def _counted_by(
+        self, told: Sequence[tuple[int, float]], counted: Mapping[str, Sequence[bool]]
+    ) -> str:
+        """What multiplicities mean: images in the cell, unless no site has these.
+
+        Then those of a node, or under an old tag the operations that leave the site where it is,
+        if sites of different numbers agree, so that it is no chance.
+        """
+        if any(counted["cell"]):
+            return "cell"
+        orders = all(self.sites[k].may_be_order for k, _ in told)
+        if orders and all(counted["order"]) and all(round(m) == 1 for _, m in told):
+            return "order"  # of general positions
+        if self.symmetry.symbol.endswith(":R") and all(counted["node"]):
+            return "node"
+        for what in ("node", "order") if orders else ("node",):
+            agreeing = zip(told, counted[what], strict=True)
+            if len({round(m) for (_, m), agrees in agreeing if agrees}) > 1:
+                return what
+        return "cell"
 
     def _orbit(self, site: Site, multiplicity: float | None) -> Orbit:
         return Orbit.of(
@@ -272,7 +297,7 @@ class Reading:
 
     def misfit(self, facts: Facts) -> float:
         """How badly the reading agrees with what the file says; 0 where it says nothing."""
-        total = float(bool(self.misfits))
+        total = float(bool(self.misfits)) + _ODDLY * self.is_counted_oddly
         heavy = {e: n for e, n in facts.formula.items() if e != "H"}
         shared = [e for e in heavy if e in self.counts]
         if shared:
@@ -468,8 +493,9 @@ def _expected(counts: Mapping[str, float], facts: Facts) -> dict[str, float]:
 
 
 def _units(counts: Mapping[str, float], facts: Facts) -> float:
-    """Formula units in the cell: those told, 1 where the formula is of the cell and that fits
-    better, and without any those that fit best.
+    """Formula units in the cell: those told, else those that fit best.
+
+    A formula that may be of the cell is one unit where that fits better.
     """
     if facts.units and not facts.of_cell:
         return facts.units

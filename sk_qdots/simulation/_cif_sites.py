@@ -55,6 +55,8 @@ class Site:
         How far the last digits of each coordinate reach, in Angstrom; 0 for exact ones.
     multiplicity : float or None
         That the file tells.
+    may_be_order : bool
+        Whether it stands under the tag for which old programs wrote the order of the site symmetry.
     """
 
     label: str
@@ -65,6 +67,7 @@ class Site:
     fractions: tuple[float, float, float]
     resolution: tuple[float, float, float]
     multiplicity: float | None
+    may_be_order: bool = False
 
 
 def read_sites(
@@ -94,10 +97,19 @@ def read_sites(
             neutral.add(f"{element}{abs(charge)}{'+' if charge > 0 else '-'}")
             charge = 0
         fractions, resolution = _coordinates(row, edges)
-        multiplicity = _multiplicity(row)
         kept = charge if ions else 0
         sites.append(
-            Site(label, element, kept, occupancy, b_iso, fractions, resolution, multiplicity)
+            Site(
+                label=label,
+                element=element,
+                charge=kept,
+                occupancy=occupancy,
+                b_iso=b_iso,
+                fractions=fractions,
+                resolution=resolution,
+                multiplicity=_multiplicity(row),
+                may_be_order="symmetry_multiplicity" in row,
+            )
         )
     if excused:
         notes.append(f"occupancies that add up to more than 1 are scaled to 1: {listed(excused)}")

@@ -268,17 +268,6 @@ def test_what_a_file_says_of_itself(read, pairs, told):
     assert [bool(re.search(told, m)) for m in messages] == [True] if told else messages == []
 
 
-@pytest.mark.parametrize("scale", [1, 1 / 4, 48 / 4])  # images in the cell, of a node; operations
-def test_multiplicities_however_counted(read, scale):
-    columns = ("label", "symmetry_multiplicity", *PLAIN[1:], "U_iso_or_equiv")
-    pairs = {SYMBOL: "F m -3 m"}
-    rows = [f"Na {4 * scale:g} 0 0 0 .01", f"Cl {4 * scale:g} .5 .5 .5 .01"]
-    assert read(cif(rows, columns=columns, pairs=pairs))[:2] == (NA4CL4, [])
-    rows[0] = "Na 8 0 0 0 .01"
-    messages = read(cif(rows, columns=columns, pairs=pairs))[1]
-    assert len(messages) == 1 and "multiplicity of Na 8, where it is" in messages[0]
-
-
 @pytest.mark.parametrize("label", ["Na", "Na1", "NaA", "Na+", "Na1+", "Na1_a", "23Na", "(Na)1"])
 def test_labels_without_a_type_column(read, label):
     assert read(rocksalt(label))[:2] == (NA4CL4, [])

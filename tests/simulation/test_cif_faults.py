@@ -1,6 +1,7 @@
 """CIFs that say a thing twice, in part, or in words of their own."""
 
 import functools
+import re
 
 import pytest
 from cif_texts import PLAIN, SYMBOL, cif, read_text, rocksalt
@@ -131,3 +132,55 @@ def test_densities_with_and_without_hydrogen(read, hydrogen, density, told):
     expected = [t for t in (told, lacking) if t]
     assert len(messages) == len(expected)
     assert all(t in m for t, m in zip(expected, messages, strict=True))
+
+
+ANTIFLUORITE = ["Na {} 0 0 0 .01", "K {} .25 .25 .25 .01"]
+COUNTED = (PLAIN[0], "symmetry_multiplicity", *PLAIN[1:], "U_iso_or_equiv")
+NEWER = (PLAIN[0], "site_symmetry_multiplicity", *PLAIN[1:], "U_iso_or_equiv")
+
+
+@pytest.mark.parametrize(
+    ("numbers", "columns", "told"),
+    [
+        ((4, 8), COUNTED, None),  # images in the cell
+        ((4, 8), NEWER, None),
+        ((1, 2), COUNTED, None),  # of a node
+        ((48, 24), COUNTED, None),  # operations that leave the site
+        ((48, 24), NEWER, "multiplicity of Na 48, where it is 4 and K 24, where it is 8"),
+        ((4, 2), COUNTED, "multiplicity of K 2, where it is 8"),
+        ((8, 8), COUNTED, "multiplicity of Na 8, where it is 4"),
+        ((1, 1), COUNTED, "Na 1, where it is 4"),
+        ((48, 8), COUNTED, "multiplicity of Na 48, where it is 4"),
+    ],
+)
+def test_multiplicities_are_images_in_the_cell_unless_all_say_otherwise(
+    read, numbers, columns, told
+):
+    sites = [s.format(n) for s, n in zip(ANTIFLUORITE, numbers, strict=True)]
+    cell = (6.5, 6.5, 6.5, *RIGHT)
+    found, messages, _ = read(cif(sites, cell=cell, columns=columns, pairs={SYMBOL: "F m -3 m"}))
+    assert found == {"Na": 4, "K": 8}
+    assert [bool(re.search(told, m)) for m in messages] == [True] if told else messages == []
+
+
+def test_a_multiplicity_that_is_an_order_by_chance(read):
+    text = cif(["Na 6 .2 .2 .2 .01"], columns=COUNTED, pairs={SYMBOL: "P m -3 m"})
+    found, messages, _ = read(text)
+    assert found == {"Na": 8}
+    assert len(messages) == 1 and "multiplicity of Na 6, where it is 8" in messages[0]
+
+
+def test_orders_of_general_positions(read):
+    cell = (9, 8, 10, 90, 101, 90)
+    sites = ["S1 1 .1 .2 .3 .01", "S2 1 .4 .3 .1 .01"]
+    text = cif(sites, cell=cell, columns=COUNTED, pairs={SYMBOL: "P 21/c"})
+    assert read(text)[:2] == ({"S": 8}, [])
+
+
+def test_multiplicities_tell_the_origin(read):
+    sites = ["Ti 4 0 0 0 .01", "O 8 0 0 .208 .01"]
+    cell = (3.785, 3.785, 9.514, *RIGHT)
+    pairs = {SYMBOL: "I 41/a m d"}
+    found, messages, crystal = read(cif(sites, cell=cell, columns=COUNTED, pairs=pairs))
+    assert (found, messages) == ({"Ti": 4, "O": 8}, [])
+    assert crystal.space_group == "I 41/a m d:1"
