@@ -13,7 +13,7 @@ import numpy as np
 
 from .._typing import FloatArray
 from ._cif_checks import Facts, Reading, chosen_reading
-from ._cif_sites import Site, read_sites
+from ._cif_sites import MOST_EXCUSED, Site, read_sites
 from ._cif_text import Block, number_and_deviation, read_blocks
 from ._contacts import contacts, shortest_vectors
 from ._orbits import PARTS, Symmetry
@@ -218,6 +218,9 @@ def _occupancies(
 
     for k in places.beyond(TOLERATED):
         last_first = there(k)[::-1]
+        deviation = math.sqrt(sum(s.deviation**2 for s in last_first))
+        if places.sums[k] <= min(1.0 + 3.0 * deviation, MOST_EXCUSED):
+            continue
         told = list(dict.fromkeys(s.label for s in last_first))
         where = f" (site{'s' if len(told) > 1 else ''} {listed(told)})"
         raise ValueError(places.refusal(k, [s.element for s in last_first], where))

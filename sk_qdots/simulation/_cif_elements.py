@@ -105,10 +105,15 @@ def element_of_label(
         return "O", True, False
     two, one = letters[:2].capitalize(), letters[:1].upper()
     found = [e for e in dict.fromkeys((two, one)) if is_element(e)]
+    if letters == "HO" and "Ho" not in known:  # of oxygen O1
+        return "H", False, True
     if known:
         if letters.upper() in ("W", "OW", "OW1") and "W" not in known and "O" in known:
             return "O", True, False
-        found = [e for e in found if e in known] or found
+        left = [e for e in found if e in known] or found
+        if letters[1:2].islower() and two in found and two not in left:  # Co1 where there is no Co
+            return left[0], False, left[0] != "O"  # Os, Og and such are usual names of oxygen
+        found = left
     if not found:
         return None
     if len(found) == 1 or letters[1].islower():

@@ -76,7 +76,8 @@ def refuse_modulated(block: Block) -> str:
     tags = [*block.pairs, *(t for loop in block.loops for t in loop.columns)]
     dimension = block.value("_cell_modulation_dimension")
     superspace = [t for t in tags if "_ssg_" in t and (t not in block.pairs or any(block.pairs[t]))]
-    if superspace or dimension.strip() not in ("", "0") or block.has("_cell_wave_vector_seq_id"):
+    waves = block.has("_cell_wave_vector_seq_id") and dimension.strip() != "0"
+    if superspace or dimension.strip() not in ("", "0") or waves:
         told = superspace[0] if superspace else "_cell_modulation_dimension"
         return (
             f"a modulated structure with a superspace group ({told}); its average structure, or a "

@@ -344,7 +344,7 @@ B_OF_U = 8 * np.pi**2
     [
         ("U", ".02", None, B_OF_U * 0.02, None),
         ("B", "1.2(1)", None, 1.2, None),
-        ("B", "0", None, 0.0, None),
+        ("B", "0", None, 0.0, r"B outside of 0\.05 to 15 .* Na \(0\) and Cl \(0\)"),
         ("B", ".012", None, 0.012, r"Na \(0\.012\) and Cl \(0\.012\); are U and B mixed up"),
         ("U", "0.3", None, B_OF_U * 0.3, r"B outside of 0\.05 to 15 .* Na \(23\.7\)"),
         ("U", "17", None, None, "B of site Na is 1342 Angstrom"),
@@ -353,7 +353,7 @@ B_OF_U = 8 * np.pi**2
         ("B", "1", ("B", 1.1), 1.0, None),
         ("U", "?", ("B", 1.1), 1.1, None),
         ("U", "?", ("beta", 2 * np.pi**2 * 0.02 / 5.64**2), B_OF_U * 0.02, None),
-        ("U", "-.01", None, 1.0, "no displacement parameter for Cl, Na"),
+        ("U", "-.01", None, 1.0, r"Na \(-0\.79\) and Cl \(-0\.79\) cannot be"),
         ("U", ".", None, 1.0, "no displacement parameter for Cl, Na"),
     ],
 )

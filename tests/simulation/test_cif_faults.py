@@ -4,7 +4,7 @@ import functools
 import re
 
 import pytest
-from cif_texts import PLAIN, SYMBOL, cif, read_text, rocksalt
+from cif_texts import PLAIN, SYMBOL, cif, loop, read_text, rocksalt
 
 from sk_qdots.simulation._formulas import formula_counts, formula_rounding
 
@@ -184,3 +184,104 @@ def test_multiplicities_tell_the_origin(read):
     found, messages, crystal = read(cif(sites, cell=cell, columns=COUNTED, pairs=pairs))
     assert (found, messages) == ({"Ti": 4, "O": 8}, [])
     assert crystal.space_group == "I 41/a m d:1"
+
+
+@pytest.mark.parametrize(
+    ("value", "b_iso", "told"),
+    [
+        ("0", 0, r"B outside of 0\.05 to 15 Angstrom\^2 at site Na \(0\) and Cl \(0\)"),
+        ("0.0000", 0, r"at site Na \(0\) and Cl \(0\)"),
+        (
+            "-0.12(5)",
+            1,
+            r"B below 0 .* Na \(-0\.12\) and Cl \(-0\.12\) cannot be; the tensor, or B",
+        ),
+        ("0.6", 0.6, None),
+    ],
+)
+def test_displacement_parameters_of_no_atom(read, value, b_iso, told):
+    text = rocksalt(columns=(*PLAIN, "B_iso_or_equiv"), u=f" {value}")
+    _, messages, crystal = read(text)
+    assert [s.b_iso for s in crystal.sublattices] == [b_iso] * 8
+    assert [bool(re.search(told, m)) for m in messages] == [True] if told else messages == []
+
+
+@pytest.mark.parametrize(
+    ("occupancies", "expected"),
+    [
+        (["M1 0.4", "M1 0.6", "Cl 1"], {"Na": 1.6, "K": 2.4, "Cl": 4}),
+        (["M1 0.8", "Cl 1", "M1 0.2"], {"Na": 3.2, "K": 0.8, "Cl": 4}),
+        (["M1 0.5", "Cl 0.9"], {"Na": 2, "K": 2, "Cl": 3.6}),  # one for both
+    ],
+)
+@pytest.mark.parametrize("first", [True, False])
+def test_occupancies_of_doubled_labels_in_a_loop_of_their_own(read, occupancies, expected, first):
+    own = loop(["_atom_site_label", "_atom_site_occupancy"], occupancies)
+    columns = ("label", "type_symbol", *PLAIN[1:], "U_iso_or_equiv")
+    sites = ["M1 Na 0 0 0 .01", "M1 K 0 0 0 .01", "Cl Cl .5 .5 .5 .01"]
+    text = cif(sites, columns=columns, pairs={SYMBOL: "F m -3 m"})
+    text = text.replace("loop_", own + "loop_", 1) if first else text + own
+    found, messages, _ = read(text)
+    assert found == pytest.approx(expected)
+    assert messages == []
+
+
+@pytest.mark.parametrize(
+    ("shares", "told"),
+    [
+        (("0.52(2)", "0.51(2)"), r"K and Na \(1\.03\)|Na and K \(1\.03\)"),
+        (("0.52", "0.51"), None),
+        (("0.7(2)", "0.7(2)"), None),
+    ],
+)
+def test_shared_sites_overfull_within_their_deviations(read, shares, told):
+    sites = [f"Na 0 0 0 {shares[0]} .01", f"K 0 0 0 {shares[1]} .01", "Cl .5 .5 .5 1 .01"]
+    text = cif(sites, columns=SHARED, pairs={SYMBOL: "F m -3 m"})
+    if told is None:
+        with pytest.raises(ValueError, match="filled to 1"):
+            read(text)
+        return
+    found, messages, _ = read(text)
+    assert found["Na"] + found["K"] == pytest.approx(4)
+    assert len(messages) == 1 and re.search(told, messages[0])
+
+
+@pytest.mark.parametrize("name", ["X", "Q", "Xx"])
+def test_dummies_that_are_empty_are_left_out(read, name):
+    columns = ("label", "type_symbol", *PLAIN[1:], "occupancy", "U_iso_or_equiv")
+    sites = ["Na Na 0 0 0 1 .01", "Cl Cl .5 .5 .5 1 .01", f"X1 {name} .25 .25 .25 0 ."]
+    pairs = {SYMBOL: "F m -3 m"}
+    assert read(cif(sites, columns=columns, pairs=pairs))[:2] == ({"Na": 4, "Cl": 4}, [])
+    sites[2] = sites[2].replace(" 0 .", " 0.1 .")
+    with pytest.raises(ValueError, match="unknown element at site X1"):
+        read(cif(sites, columns=columns, pairs=pairs))
+
+
+@pytest.mark.parametrize("waves", ["_cell_wave_vector_seq_id ?\n", ""])
+def test_a_structure_of_no_modulation(read, waves):
+    text = rocksalt().replace("loop_", f"{waves}_cell_modulation_dimension 0\nloop_", 1)
+    assert read(text)[:2] == ({"Na": 4, "Cl": 4}, [])
+    with pytest.raises(ValueError, match="superspace"):
+        read(text.replace("dimension 0", "dimension 1"))
+
+
+@pytest.mark.parametrize(
+    ("label", "formula", "element", "told"),
+    [
+        ("HO1", None, "H", "HO1 as H"),
+        ("HO1", "Na H", "H", "HO1 as H"),
+        ("HO1", "Na Ho", "Ho", None),
+        ("Ho1", "Na Ho", "Ho", None),
+        ("Co1", "Na C", "C", "Co1 as C"),
+        ("Co1", "Na Co", "Co", None),
+        ("Co1", None, "Co", None),
+        ("Os1", "Na O", "O", None),
+    ],
+)
+def test_labels_of_hydrogen_and_carbon(read, label, formula, element, told):
+    columns = (*PLAIN, "U_iso_or_equiv")
+    pairs = {SYMBOL: "F m -3 m"} | facts(formula)
+    sites = ["NA1 0 0 0 .01", f"{label} .5 .5 .5 .01"]
+    found, messages, _ = read(cif(sites, columns=columns, pairs=pairs))
+    assert found[element] == 4
+    assert any(told in m for m in messages) if told else not any(label in m for m in messages)
