@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .._typing import FloatArray
-from ._cif_checks import Facts, Reading, chosen_reading
+from ._cif_checks import chosen_reading
+from ._cif_facts import Facts
+from ._cif_readings import Reading
 from ._cif_sites import MOST_EXCUSED, Site, read_sites
 from ._cif_text import Block, number_and_deviation, read_blocks
 from ._contacts import contacts, shortest_vectors

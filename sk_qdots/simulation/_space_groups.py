@@ -25,7 +25,7 @@ from .sites import listed
 if TYPE_CHECKING:
     import gemmi
 
-__all__ = ["Settings", "possible_settings", "refuse_modulated"]
+__all__ = ["Settings", "other_settings", "possible_settings", "refuse_modulated"]
 
 _FITS = 2e-3  # relative, of a cell to its group, without a word
 _NEARLY_FITS = 1e-2  # with a warning
@@ -96,6 +96,7 @@ def possible_settings(block: Block, vectors: FloatArray, notes: list[str]) -> Se
     """
     problem = ""
     others = _tabulated_settings(block, vectors)
+    usable: list[Symmetry] = []
     for texts in _operation_lists(block):
         found = operations_from_text(texts) if texts else "their list is cut short"
         if isinstance(found, str):
@@ -105,6 +106,9 @@ def possible_settings(block: Block, vectors: FloatArray, notes: list[str]) -> Se
         if own.misfit(vectors) > _NEARLY_FITS:
             problem = problem or "the symmetry operations do not fit the cell"
             continue
+        usable.append(own)
+    if usable:
+        own = _agreeing(usable, others.symmetries, notes)
         _note_cell(own, vectors, notes)
         settings = Settings([own], "the operations", from_operations=True)
         settings.others = [s for s in others.symmetries if s.misfit(vectors) <= _NEARLY_FITS]
@@ -147,6 +151,24 @@ def possible_settings(block: Block, vectors: FloatArray, notes: list[str]) -> Se
     several = len(symbols) > 1 and not others.by_number and not turned
     conflict = f"what is said of the space group does not agree ({told})" if several else ""
     return Settings(fitting, told, usual=usual, conflict=conflict)
+
+
+def _agreeing(lists: Sequence[Symmetry], named: Sequence[Symmetry], notes: list[str]) -> Symmetry:
+    """Of several lists of operations the one that the symbol or number has; else the first."""
+    if len({s.keys for s in lists}) == 1:
+        return lists[0]
+    keys, numbers = {s.keys for s in named}, {len(s) for s in named}
+    chosen = max(lists, key=lambda s: (s.keys in keys, len(s) in numbers))
+    counts = listed([str(len(s)) for s in lists])
+    notes.append(f"lists of {counts} symmetry operations differ; that of {len(chosen)} is taken")
+    return chosen
+
+
+def other_settings(symmetry: Symmetry, vectors: FloatArray) -> list[Symmetry]:
+    """Other settings of the group of a tabulated one that fit a cell."""
+    numbers = {g.number for g in _table() if g.xhm() == symmetry.symbol}
+    others = [_of_group(g) for g in _table() if g.number in numbers and g.xhm() != symmetry.symbol]
+    return [s for s in others if s.misfit(vectors) <= _NEARLY_FITS]
 
 
 def _note_cell(symmetry: Symmetry, vectors: FloatArray, notes: list[str]) -> None:

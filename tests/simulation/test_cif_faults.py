@@ -3,8 +3,9 @@
 import functools
 import re
 
+import gemmi
 import pytest
-from cif_texts import PLAIN, SYMBOL, cif, loop, read_text, rocksalt
+from cif_texts import NEW, NUMBER, OLD, PLAIN, SYMBOL, cif, loop, read_text, rocksalt
 
 from sk_qdots.simulation._formulas import formula_counts, formula_rounding
 
@@ -285,3 +286,102 @@ def test_labels_of_hydrogen_and_carbon(read, label, formula, element, told):
     found, messages, _ = read(cif(sites, columns=columns, pairs=pairs))
     assert found[element] == 4
     assert any(told in m for m in messages) if told else not any(label in m for m in messages)
+
+
+FULL_CELL = [
+    *("Na0 0 0 0 .01", "Na1 0 .5 .5 .01", "Na2 .5 0 .5 .01", "Na3 .5 .5 0 .01"),
+    *("Cl0 .5 .5 .5 .01", "Cl1 .5 0 0 .01", "Cl2 0 .5 0 .01", "Cl3 0 0 -.5 .01"),
+]
+LEFT = "sites that are images of others under the symmetry are left out: "
+
+
+@pytest.mark.parametrize(
+    ("sites", "more", "told"),
+    [
+        (FULL_CELL, {}, LEFT + "Na1, Na2, Na3, Cl1, Cl2 and Cl3"),
+        (FULL_CELL, facts("Na Cl", 4), LEFT + "Na1, Na2, Na3, Cl1, Cl2 and Cl3"),
+        (FULL_CELL, facts("Na4 Cl4", 4), LEFT + "Na1, Na2, Na3, Cl1, Cl2 and Cl3"),
+        ([*FULL_CELL[:1], *FULL_CELL[4:6]], {}, LEFT + "Cl1"),
+        ([FULL_CELL[0], FULL_CELL[4]], {}, None),
+    ],
+)
+def test_sites_that_are_listed_again(read, sites, more, told):
+    pairs = {SYMBOL: "F m -3 m"} | more
+    found, messages, _ = read(cif(sites, pairs=pairs))
+    assert found == {"Na": 4, "Cl": 4}
+    assert messages == ([told] if told else [])
+    # Those that are filled in part are not one, nor are different atoms.
+    shares = [f"{s} .6" for s in sites]
+    columns = (*PLAIN, "U_iso_or_equiv", "occupancy")
+    if told:
+        with pytest.raises(ValueError, match="filled to"):
+            read(cif(shares, columns=columns, pairs=pairs))
+        with pytest.raises(ValueError, match="K.* Na.* filled to"):
+            read(cif([*sites, "K .5 .5 0 .01"], pairs=pairs))
+
+
+def test_sites_that_are_listed_again_where_the_formula_says_otherwise(read):
+    sites = ["Na0 0 0 0 .01", "Na1 0 .5 .5 .01", "Cl0 .5 .5 .5 .01"]
+    pairs = {SYMBOL: "F m -3 m"} | facts("Na2 Cl", 4)
+    with pytest.raises(ValueError, match="filled to 2"):
+        read(cif(sites, pairs=pairs))
+
+
+def operations(symbol):
+    return [op.triplet() for op in gemmi.find_spacegroup_by_name(symbol).operations()]
+
+
+@pytest.mark.parametrize("first", [OLD, NEW])
+@pytest.mark.parametrize("told", [{SYMBOL: "F m -3 m"}, {NUMBER: 225}])
+def test_of_two_lists_of_operations_that_of_the_symbol_is_taken(read, first, told):
+    second = NEW if first == OLD else OLD
+    lists = loop([first], ["'x,y,z'"]), loop([second], [f"'{o}'" for o in operations("F m -3 m")])
+    text = rocksalt(pairs=told).replace("loop_", f"{lists[0]}{lists[1]}loop_", 1)
+    found, messages, _ = read(text)
+    assert found == {"Na": 4, "Cl": 4}
+    assert len(messages) == 1 and "192 is taken" in messages[0]
+    both = "".join(loop([t], [f"'{o}'" for o in operations("F m -3 m")]) for t in (OLD, NEW))
+    assert read(rocksalt(pairs=told).replace("loop_", f"{both}loop_", 1))[1] == []
+
+
+def test_the_identity_alone_beside_a_symbol(read):
+    pairs = {SYMBOL: "F m -3 m"}
+    found, messages, _ = read(rocksalt(operations=["x,y,z"], pairs=pairs))
+    assert found == {"Na": 1, "Cl": 1}
+    assert len(messages) == 1
+    assert "Cl1 Na1 (0.541 g/cm^3) by the operations" in messages[0]
+    assert "Cl4 Na4 (2.16 g/cm^3) by F m -3 m" in messages[0]
+    # Where the cell is listed in full both are one crystal.
+    assert read(cif(FULL_CELL, operations=["x,y,z"], pairs=pairs))[:2] == ({"Na": 4, "Cl": 4}, [])
+
+
+FORSTERITE = [
+    "Mg1 0 0 0 .005",
+    "Mg2 .9915 .2774 .25 .005",
+    "Si .4262 .094 .25 .004",
+    "O1 .7657 .0913 .25 .006",
+    "O2 .2215 .4474 .25 .006",
+    "O3 .2777 .1628 .0331 .006",
+]
+
+
+def test_settings_in_which_atoms_have_room_are_told(read):
+    cell = (4.756, 10.207, 5.98, *RIGHT)
+    with pytest.raises(
+        ValueError, match=r"on top of each other by P n m a.* Mg8 O16 Si4 .*P b n m"
+    ):
+        read(cif(FORSTERITE, cell=cell, pairs={SYMBOL: "P n m a"}))
+    assert read(cif(FORSTERITE, cell=cell, pairs={SYMBOL: "P b n m"}))[1] == []
+    silicon = {SYMBOL: "F d -3 m:1"} | facts("Si", 8)
+    text = cif(["Si .125 .125 .125 .01"], cell=(5.43, 5.43, 5.43, *RIGHT), pairs=silicon)
+    _, messages, _ = read(text)
+    assert len(messages) == 1
+    assert "In another setting it agrees: Si8 (2.33 g/cm^3) by F d -3 m:2;" in messages[0]
+
+
+def test_settings_about_another_axis(read):
+    cell = (5.15, 5.32, 5.2, 90, 90, 99.2)
+    sites = ["Zr .2083 .2754 .0395 .005", "O1 .345 .07 .332 .006", "O2 .48 .45 .757 .006"]
+    pairs = {SYMBOL: "P 1 21/c 1"} | facts("Zr O2", 4)
+    with pytest.raises(ValueError, match=r"may be read in \d ways.*by P 1 1 21/"):
+        read(cif(sites, cell=cell, pairs=pairs))
