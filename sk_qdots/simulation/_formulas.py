@@ -112,8 +112,8 @@ def _part(text: str) -> _Group:
             place += 1
         elif letter == ")" and len(stack) > 1:
             times, _, place = _count(text, place + 1, "")
-            group, factor = stack.pop(), factors.pop()
-            stack[-1].add(group, times * factor)
+            group = stack.pop()
+            stack[-1].add(group, times * factors.pop())
         elif (factor := _FACTOR.match(text, place)) is not None:
             place = factor.end()
             if text[place] == "(":  # of the bracket

@@ -316,7 +316,7 @@ def test_sites_that_are_listed_again(read, sites, more, told):
     if told:
         with pytest.raises(ValueError, match="filled to"):
             read(cif(shares, columns=columns, pairs=pairs))
-        with pytest.raises(ValueError, match="K.* Na.* filled to"):
+        with pytest.raises(ValueError, match=r"K.* Na.* filled to"):
             read(cif([*sites, "K .5 .5 0 .01"], pairs=pairs))
 
 
