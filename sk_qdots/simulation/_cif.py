@@ -199,7 +199,7 @@ def _sublattices(reading: Reading, vectors: FloatArray, notes: list[str]) -> tup
     offsets = _nearest_images(reduced[list(shares)], vectors)
     members = [[placed[m][0] for m in shared] for shared in shares.values()]
     given = np.array([sum(sites[s].occupancy for s in shared) for shared in members])
-    occupancies = _occupancies(Places(vectors, offsets, given), members, sites, notes)
+    occupancies = _occupancies(Places(vectors, offsets, given, MOST_EXCUSED), members, sites, notes)
     first_sites = [sites[shared[0]] for shared in members]
     occupancies = _of_alternatives(occupancies, vectors, offsets, first_sites, notes)
     sublattices = []

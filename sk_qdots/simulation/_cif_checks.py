@@ -14,6 +14,7 @@ from .._typing import FloatArray
 from ._cif_facts import Facts
 from ._cif_readings import CROWDED, Reading, formula_text, with_sites_once
 from ._cif_sites import GROUPS_LEFT_OUT, Site
+from ._orbits import Symmetry
 from ._space_groups import Settings, other_settings
 from .sites import listed
 
@@ -21,6 +22,7 @@ __all__ = ["chosen_reading"]
 
 _CLEARLY = 0.1  # of the logarithm of a ratio; readings that fit worse by more are left out
 _MOST_ORBITS = 15_000  # sites times settings
+_MOST_TOLD = 3  # settings in a message
 _MOST_IMAGES = 100_000  # in all settings that are tried beside one that is wrong
 
 
@@ -101,10 +103,21 @@ def _better(reading: Reading, sites: Sequence[Site], facts: Facts) -> list[Readi
     others = other_settings(reading.symmetry, reading.vectors)
     if len(sites) * len(others) * len(reading.symmetry) > _MOST_IMAGES:
         return []
-    readings = [Reading(s, reading.vectors, sites) for s in others]
-    return _different(
-        [r for r in readings if r.is_possible and not r.moved and not r.contradictions(facts)]
-    )
+    readings = _readings(others, reading.vectors, sites, facts)
+    fitting = [r for r in readings if r.is_possible and not r.moved and not r.contradictions(facts)]
+    return _different(fitting)[:_MOST_TOLD]
+
+
+def _readings(
+    symmetries: Sequence[Symmetry], vectors: FloatArray, sites: Sequence[Site], facts: Facts
+) -> list[Reading]:
+    """Readings that have no more atoms than can be, beside one that stands."""
+    found = []
+    for symmetry in symmetries:
+        reading = Reading(symmetry, vectors, sites)
+        if reading.is_countable:
+            found.append(with_sites_once(reading, facts))
+    return found
 
 
 def _beside_operations(
@@ -120,9 +133,7 @@ def _beside_operations(
     confirmed = bool(facts.formula and (facts.units or facts.density)) and not wrong
     if reading.is_possible and (confirmed or (len(reading.symmetry) in numbers and not wrong)):
         return reading
-    everything = [
-        with_sites_once(Reading(s, reading.vectors, sites), facts) for s in settings.others
-    ]
+    everything = _readings(settings.others, reading.vectors, sites, facts)
     if len(reading.symmetry) == 1 and any(reading.is_like(r) for r in everything):
         return reading
     others = everything
@@ -143,7 +154,7 @@ def _beside_operations(
     if len(reading.symmetry) not in numbers:
         other = settings.others[0]
         contents = ""
-        if len(reading.symmetry) == 1:
+        if len(reading.symmetry) == 1 and everything:
             contents = f": {reading.told} and {everything[0].told}"
         notes.append(
             f"its symmetry operations are taken; they are {len(reading.symmetry)}, where the space "

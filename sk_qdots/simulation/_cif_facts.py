@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ._cif_text import Block, number_and_deviation
@@ -45,26 +44,20 @@ class Facts:
         density = _positive(block, "_exptl_crystal_density_diffrn")
         units = _positive(block, "_cell_formula_units_z")
         structural = formula_counts(block.value("_chemical_formula_structural"))
+        shares = {e: n / units for e, n in formula.items()} if units > 1.0 else {}
+        if shares.keys() == structural.keys() and structural:  # pymatgen
+            if all(math.isclose(structural[e], shares[e], rel_tol=1e-3) for e in shares):
+                units, shares = 1.0, {}
+            elif all(math.isclose(structural[e], formula[e], rel_tol=1e-3) for e in shares):
+                shares = {}
         return cls(
             formula,
             units,
             density / 1000.0 if density > 100.0 else density,  # kg/m^3
             _positive(block, "_cell_volume"),
             formula_rounding(text),
-            _is_of_cell(formula, units, structural),
+            bool(shares) and all(share == round(share) for share in shares.values()),
         )
-
-
-def _is_of_cell(
-    formula: Mapping[str, float], units: float, structural: Mapping[str, float]
-) -> bool:
-    """Whether a formula may hold all units of the cell."""
-    if units <= 1.0 or not formula:
-        return False
-    shares = {element: count / units for element, count in formula.items()}
-    if structural.keys() == shares.keys():
-        return all(math.isclose(structural[e], shares[e], rel_tol=1e-3) for e in shares)
-    return all(share == round(share) for share in shares.values())
 
 
 def _positive(block: Block, tag: str) -> float:

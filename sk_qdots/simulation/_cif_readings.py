@@ -24,6 +24,7 @@ _COUNTS = 0.03  # relative; refined occupancies differ so much from a formula
 _DENSITY = 0.03
 _VOLUME = 0.02
 _ODDLY = 0.5  # of the misfit; multiplicities that only another way of counting explains
+_UNCONFIRMED = 0.2  # of the misfit; a formula that is taken for that of the cell
 _MOST_ATOMS = 20_000  # of a cell
 _MOST_CROWDED, _MOST_SIMPLE = 5.0, 200  # places in an Angstrom^3; in however small a cell
 CROWDED = 0.5  # of the sum of two covalent radii; no two atoms are nearer
@@ -58,6 +59,14 @@ class Reading:
     def orbits(self) -> list[Orbit]:
         """Images of each site in the cell, as many as the file tells where that can be."""
         return self._placed[0]
+
+    @property
+    def is_countable(self) -> bool:
+        """Whether its atoms are no more than a cell can have, in which case it can be looked at."""
+        try:
+            return bool(self.orbits)
+        except ValueError:
+            return False
 
     @property
     def misfits(self) -> list[tuple[str, float, float]]:
@@ -108,12 +117,13 @@ class Reading:
     def _counted_by(
         self, told: Sequence[tuple[int, float]], counted: Mapping[str, Sequence[bool]]
     ) -> str:
-        """What multiplicities mean: images in the cell, unless no site has these.
+        """What multiplicities mean: images in the cell, where all sites agree or nothing else is.
 
-        Then those of a node, or under an old tag the operations that leave the site where it is,
-        if sites of different numbers agree, so that it is no chance.
+        Else those of a node, or under an old tag the operations that leave the site where it is:
+        if sites of different numbers agree, so that it is no chance, and all do, or none has the
+        images in the cell.
         """
-        if any(counted["cell"]):
+        if all(counted["cell"]):
             return "cell"
         orders = all(self.sites[k].may_be_order for k, _ in told)
         if orders and all(counted["order"]) and all(round(m) == 1 for _, m in told):
@@ -122,7 +132,8 @@ class Reading:
             return "node"
         for what in ("node", "order") if orders else ("node",):
             agreeing = zip(told, counted[what], strict=True)
-            if len({round(m) for (_, m), agrees in agreeing if agrees}) > 1:
+            several = len({round(m) for (_, m), agrees in agreeing if agrees}) > 1
+            if several and (all(counted[what]) or not any(counted["cell"])):
                 return what
         return "cell"
 
@@ -254,6 +265,7 @@ class Reading:
             units = _units(self.counts, facts)
             middle = math.log(units) if facts.units else float(np.median(ratios))
             total += float(np.abs(ratios - middle).max())
+            total += _UNCONFIRMED * (units != facts.units and facts.of_cell)
         if facts.density and (facts.of_cell or not (shared and facts.units)):
             told = (self.density, self.density + self._lacking_density(facts))
             total += min(abs(math.log(d / facts.density)) for d in told)

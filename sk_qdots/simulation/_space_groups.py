@@ -97,7 +97,9 @@ def possible_settings(block: Block, vectors: FloatArray, notes: list[str]) -> Se
     problem = ""
     others = _tabulated_settings(block, vectors)
     usable: list[Symmetry] = []
-    for texts in _operation_lists(block):
+    for texts, magnetic in _operation_lists(block):
+        if magnetic and usable:
+            continue
         found = operations_from_text(texts) if texts else "their list is cut short"
         if isinstance(found, str):
             problem = problem or f"the symmetry operations cannot be used ({found})"
@@ -189,16 +191,22 @@ def _cell_text(vectors: FloatArray) -> str:
     return f"{a:g} {b:g} {c:g} Angstrom, {alpha:g} {beta:g} {gamma:g} degrees"
 
 
-def _operation_lists(block: Block) -> list[list[str]]:
-    """Lists of operations that a CIF has, under any tag; one that is cut short is empty."""
-    lists = []
+def _operation_lists(block: Block) -> list[tuple[list[str], bool]]:
+    """Lists of operations that a CIF has, and whether of a magnetic group.
+
+    One that is cut short is empty.
+    """
+    lists: list[tuple[list[str], bool]] = []
     for tag in _OPERATIONS:
         cut = any(o.broken for o in block.loops if tag in o.columns)
-        lists += [[]] if cut else [texts] if (texts := block.values(tag)) else []
+        if texts := block.values(tag):
+            lists.append(([] if cut else texts, False))
+        elif cut:
+            lists.append(([], False))
     magnetic = block.values(_MAGNETIC)
     centred = block.values(_MAGNETIC_CENTRING)
     if magnetic:
-        lists.append(_products(magnetic, centred))
+        lists.append((_products(magnetic, centred), True))
     return lists
 
 

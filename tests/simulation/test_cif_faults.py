@@ -1,6 +1,7 @@
 """CIFs that say a thing twice, in part, or in words of their own."""
 
 import functools
+import itertools
 import re
 
 import gemmi
@@ -85,7 +86,7 @@ def facts(formula, units=None, density=None, structural=None):
         (facts("Na4 Cl4", 4, 2.164), None),
         (facts("Na4 Cl4", 4, 8.65), "density 8.65"),
         (facts("Na8 Cl8", 8), "formula x Z Cl64 Na64, where the atoms in the cell are Cl4 Na4"),
-        (facts("Na4 Cl4", 4, structural="Na2Cl2"), "formula x Z Cl16 Na16"),
+        (facts("Na4 Cl4", 4, structural="Na4Cl4"), "formula x Z Cl16 Na16"),
         (facts("Na Cl", 1), "formula x Z Cl1 Na1"),
     ],
 )
@@ -146,6 +147,7 @@ NEWER = (PLAIN[0], "site_symmetry_multiplicity", *PLAIN[1:], "U_iso_or_equiv")
         ((4, 8), COUNTED, None),  # images in the cell
         ((4, 8), NEWER, None),
         ((1, 2), COUNTED, None),  # of a node
+        ((4, 24), COUNTED, "multiplicity of K 24, where it is 8"),
         ((48, 24), COUNTED, None),  # operations that leave the site
         ((48, 24), NEWER, "multiplicity of Na 48, where it is 4 and K 24, where it is 8"),
         ((4, 2), COUNTED, "multiplicity of K 2, where it is 8"),
@@ -169,6 +171,13 @@ def test_a_multiplicity_that_is_an_order_by_chance(read):
     found, messages, _ = read(text)
     assert found == {"Na": 8}
     assert len(messages) == 1 and "multiplicity of Na 6, where it is 8" in messages[0]
+
+
+def test_orders_where_one_is_the_number_of_images_by_chance(read):
+    cell = (9, 8, 10, 90, 101, 90)
+    sites = ["S1 1 .1 .2 .3 .01", "S2 2 .4 0 .1 .01"]
+    pairs = {SYMBOL: "P 2/m"}
+    assert read(cif(sites, cell=cell, columns=COUNTED, pairs=pairs))[:2] == ({"S": 6}, [])
 
 
 def test_orders_of_general_positions(read):
@@ -385,3 +394,30 @@ def test_settings_about_another_axis(read):
     pairs = {SYMBOL: "P 1 21/c 1"} | facts("Zr O2", 4)
     with pytest.raises(ValueError, match=r"may be read in \d ways.*by P 1 1 21/"):
         read(cif(sites, cell=cell, pairs=pairs))
+
+
+def test_a_supercell_beside_the_symbol_of_its_cell(read):
+    """As symmetry has it they would be more atoms than can be; the file has all."""
+    n = range(3)
+    fcc = ((0, 0, 0), (0, 0.5, 0.5), (0.5, 0, 0.5), (0.5, 0.5, 0))
+    sites = []
+    for element, off in (("Na", 0.0), ("Cl", 0.5)):
+        for a, b, c in itertools.product(n, n, n):
+            for x, y, z in fcc:
+                place = [(a + x + off) / 3, (b + y + off) / 3, (c + z + off) / 3]
+                sites.append(f"{element} {place[0]:.6f} {place[1]:.6f} {place[2]:.6f} .01")
+    text = cif(sites, cell=(16.92,) * 3 + RIGHT, operations=["x,y,z"], pairs={SYMBOL: "F m -3 m"})
+    found, messages, _ = read(text)
+    assert found == {"Na": 108, "Cl": 108}
+    assert all("they are 1, where" in m for m in messages)
+
+
+@pytest.mark.parametrize(("units", "expected"), [(2, 4), (4, 4)])
+def test_a_formula_with_units_goes_before_one_of_the_cell(read, units, expected):
+    """Both origins fit a meaning of Ti4 O8, Z 2; the plain one is meant."""
+    formula = {2: "Ti2 O4", 4: "Ti O2"}[units]
+    pairs = {SYMBOL: "I 41/a m d"} | facts(formula, units)
+    sites = ["Ti 0 0 0 .01", "O 0 0 .208 .01"]
+    text = cif(sites, cell=(3.785, 3.785, 9.514, *RIGHT), pairs=pairs)
+    found, messages, _ = read(text)
+    assert (found["Ti"], messages) == (expected, [])
