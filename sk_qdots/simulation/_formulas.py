@@ -16,7 +16,8 @@ __all__ = ["formula_counts", "formula_rounding"]
 _LONGEST = 2000  # characters
 _DEEPEST = 9  # brackets
 _SEPARATORS = re.compile(
-    r"[,;*\u00b7\u2022\u22c5]|(?<=\s)\.(?!\d)|\.(?=\s)|\.(?=\d*\s*\(?[HD]2\s*O)"
+    r"[,;*\u00b7\u2022\u22c5]|(?<=\s)\.(?!\d)|\.(?=\s)"
+    r"|(?<![\s.,(]\d)(?<!^\d)\.(?=\d*\.?\d*\(?[HD]2\s?O)"  # CuSO4.5H2O
 )
 _FACTOR = re.compile(r"\s*(\d+\.?\d*|\.\d+)\s*(?=[A-Z(\[])")
 _UNIT = re.compile(r"([A-Z][a-z]?)")
