@@ -258,6 +258,9 @@ class Reading:
     def misfit(self, facts: Facts) -> float:
         """How badly the reading agrees with what the file says; 0 where it says nothing."""
         total = float(bool(self.misfits)) + _ODDLY * self.is_counted_oddly
+        if self.again:  # sites that are listed again are all that there are
+            listed_sites = len(self.sites) + len(self.again)
+            total += _ODDLY * (sum(o.multiplicity for o in self.orbits) != listed_sites)
         heavy = {e: n for e, n in facts.formula.items() if e != "H"}
         shared = [e for e in heavy if e in self.counts]
         if shared:

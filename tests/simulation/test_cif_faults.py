@@ -335,6 +335,20 @@ def test_sites_that_are_listed_again(read, sites, more, told):
             read(cif([*sites, "K .5 .5 0 .01"], pairs=pairs))
 
 
+@pytest.mark.parametrize("off", [0.0, 0.125])
+def test_a_cell_that_is_listed_in_full_tells_the_origin(read, off):
+    fcc = ((0, 0, 0), (0, 0.5, 0.5), (0.5, 0, 0.5), (0.5, 0.5, 0))
+    sites = [
+        f"Si {x + shift + off} {y + shift + off} {z + shift + off} .01"
+        for shift in (0.0, -0.25 if off else 0.25)
+        for x, y, z in fcc
+    ]
+    text = cif(sites, cell=(5.43, 5.43, 5.43, *RIGHT), pairs={SYMBOL: "F d -3 m"})
+    found, messages, crystal = read(text)
+    assert (found, messages) == ({"Si": 8}, [LEFT + "Si"])
+    assert crystal.space_group == ("F d -3 m:2" if off else "F d -3 m:1")
+
+
 def test_sites_that_are_listed_again_where_the_formula_says_otherwise(read):
     sites = ["Na0 0 0 0 .01", "Na1 0 .5 .5 .01", "Cl0 .5 .5 .5 .01"]
     pairs = {SYMBOL: "F m -3 m"} | facts("Na2 Cl", 4)
