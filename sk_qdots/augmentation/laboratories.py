@@ -154,9 +154,9 @@ class Laboratory:
         -------
         Laboratory
             Of the instrument's strongest line, and the next longer one as K-alpha 2 with its
-            ratio within 5 %; its width at every angle within 15 % and its Lorentzian share; its polarisation;
-            ranges within its own; a zero shift and an error of the wavelength within two
-            standard deviations, 0.01 degrees of the zero at least. Of an instrument without a
+            ratio within 5 %; its width at every angle within 15 % and its Lorentzian share; its
+            polarisation; ranges within its own; a zero shift and an error of the wavelength within
+            two standard deviations, 0.01 degrees of the zero at least. Of an instrument without a
             resolution, that of the base.
 
         Raises
