@@ -25,10 +25,11 @@ import numpy as np
 
 from .._typing import FloatArray
 from ._profile import from_voigt
-from .instrument import Instrument
+from .instrument import Instrument, NewerInstrumentError
 from .ready import READY
 
 __all__ = [
+    "FILE_OF_A_FOLDER",
     "load_instrument",
     "remember_instrument",
     "remembered_instrument",
@@ -37,7 +38,7 @@ __all__ = [
 ]
 
 _MAX_BYTES = 2**20
-_OF_A_FOLDER = "sk_qdots_instrument.json"
+FILE_OF_A_FOLDER = "sk_qdots_instrument.json"  # what a folder remembers
 _GAUSSIAN = float(np.sqrt(8.0 * np.log(2.0)))
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._-]{0,60}")
 _RANGE = (5.0, 120.0)  # degrees over which widths are fitted where a file gives no range
@@ -78,7 +79,7 @@ def load_instrument(name: str | os.PathLike[str]) -> Instrument:
         return READY[text]
     saved = _folder() / f"{text}.json"
     path = Path(text)
-    if _NAME.fullmatch(text) and not path.exists() and saved.is_file():
+    if _NAME.fullmatch(text) and not path.is_file() and saved.is_file():
         path = saved
     if not path.is_file():
         known = ", ".join([*READY, *saved_instruments()])
@@ -92,6 +93,8 @@ def load_instrument(name: str | os.PathLike[str]) -> Instrument:
         read = Instrument.from_json
     try:
         return read(content)
+    except NewerInstrumentError as error:
+        raise NewerInstrumentError(f"{path}: {error}") from None
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
 
@@ -174,7 +177,7 @@ def remember_instrument(instrument: Instrument, folder: str | os.PathLike[str]) 
     >>> from sk_qdots.instruments import remember_instrument
     >>> path = remember_instrument(sq.load_instrument("lab-cu"), "measured")  # doctest: +SKIP
     """
-    path = Path(folder) / _OF_A_FOLDER
+    path = Path(folder) / FILE_OF_A_FOLDER
     _write(path, instrument)
     return path
 
@@ -195,6 +198,8 @@ def remembered_instrument(folder: str | os.PathLike[str]) -> Instrument | None:
     ------
     ValueError
         If the file there is no instrument.
+    NewerInstrumentError
+        If a newer version of sk_qdots wrote it; a ValueError, too.
 
     Examples
     --------
@@ -202,7 +207,7 @@ def remembered_instrument(folder: str | os.PathLike[str]) -> Instrument | None:
     >>> remembered_instrument("nowhere") is None
     True
     """
-    path = Path(folder) / _OF_A_FOLDER
+    path = Path(folder) / FILE_OF_A_FOLDER
     return load_instrument(path) if path.is_file() else None
 
 

@@ -50,6 +50,9 @@ def own_folder(tmp_path, monkeypatch):
 def test_ready_instruments_say_their_source(name):
     one = sq.load_instrument(name)
     assert one.name == name and len(one.source) > 20
+    if name.startswith("lab"):
+        assert ("taken over" in one.source) == (name != "lab-cu")
+        assert "half, an assumption" in one.source
 
 
 def folded(gaussian, lorentzian):
@@ -129,12 +132,16 @@ def test_names_that_are_unknown(tmp_path):
         sq.load_instrument(tmp_path / "a.json")
 
 
-def test_saved_instruments_are_found_by_name():
+def test_saved_instruments_are_found_by_name(tmp_path, monkeypatch):
     one = sq.load_instrument("lab-cu").replace(zero=0.01)
     path = save_instrument(one, "our D8")
     assert path.is_file() and saved_instruments() == ["our D8"]
     again = sq.load_instrument("our D8")
     assert again.zero == 0.01 and again.name == "our D8"
+    # A directory of that name here is no instrument.
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "our D8").mkdir()
+    assert sq.load_instrument("our D8").zero == 0.01
     for name in ("", "../x", "a/b", "lab-cu"):
         with pytest.raises(ValueError, match=r"name is|ready instrument"):
             save_instrument(one, name)
