@@ -54,10 +54,6 @@ class Laboratory:
     fwhm_growth : tuple of 2 float
         Its growth g with the angle: the square of the width is multiplied by
         1 + g tan^2 of theta.
-    caglioti : tuple of 3 float or None
-        u, v and w of the resolution (degrees^2, as of :class:`sk_qdots.Instrument`), where its
-        shape is known: ``fwhm`` is then a factor on the width of all angles, and nothing grows
-        but by it. Where they give a negative square, nothing is broadened.
     eta : tuple of 2 float
         Lorentzian share of the resolution.
     broadening_share : float
@@ -77,6 +73,10 @@ class Laboratory:
         March coefficient, log-uniform.
     texture_share : float
         Share with preferred orientation.
+    caglioti : tuple of 3 float or None
+        Shape of the resolution, where it is known: u, v and w (degrees^2) as of
+        :class:`sk_qdots.Instrument`. Then ``fwhm`` is a factor on the width of all angles, and
+        ``fwhm_growth`` must be (0, 0). Where the square is negative, nothing is broadened.
 
     Raises
     ------
