@@ -202,7 +202,11 @@ class RandomExperiment(Augmenter):
         self._distributions = {
             field.name: np.array([getattr(lab, field.name) for lab in self.laboratories_])
             for field in fields(Laboratory)
+            if field.name != "caglioti"
         }
+        self._distributions["caglioti"] = np.array(
+            [lab.caglioti or (np.nan,) * 3 for lab in self.laboratories_]
+        )
         self._textures: Float32Array | None = None
         if self._distributions["texture_share"].any():
             textures = [Texture(self.crystal, f, _PEAK_WIDTH, self._thinned_q) for f in _FACETS]
@@ -306,10 +310,9 @@ class RandomExperiment(Augmenter):
             )
         rows = np.flatnonzero(draw.broadened)
         if rows.size:
-            w = draw.fwhm[rows, None] ** 2
-            growth = draw.fwhm_growth[rows, None]
+            u, v, w = (parameter[rows, None] for parameter in draw.resolution())
             size, centres = blocks(q, _BLOCK_WIDTH)
-            fwhm = resolution(q[centres], growth * w, 0.0, w, draw.wavelength[rows, None])
+            fwhm = resolution(q[centres], u, v, w, draw.wavelength[rows, None], is_clipped=True)
             X[rows] = broadened(X[rows], q, fwhm, draw.eta[rows], size)
         return X
 
@@ -417,3 +420,15 @@ class _Draw:
         self.march, self.facet = within("march", log=True), next(columns)
         self.textured = happens("texture_share")
         self.splined = next(columns)
+        self.caglioti = distributions["caglioti"][which]
+
+    def resolution(self) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """The parameters u, v and w of each row."""
+        square = self.fwhm**2
+        grown = (self.fwhm_growth * square, np.zeros_like(square), square)
+        is_shaped = np.isfinite(self.caglioti).all(axis=1)
+        u, v, w = (
+            np.where(is_shaped, square * shape, plain)
+            for shape, plain in zip(self.caglioti.T, grown, strict=True)
+        )
+        return u, v, w

@@ -357,12 +357,19 @@ def resolution(
     v: float | FloatArray,
     w: float | FloatArray,
     wavelength: float | FloatArray,
+    *,
+    is_clipped: bool = False,
 ) -> FloatArray:
-    """Full width at half maximum in Q; parameters may be columns, one a row of patterns."""
+    """Full width at half maximum in Q; parameters may be columns, one a row of patterns.
+
+    A negative squared width is refused, or 0 where it is clipped.
+    """
     sine = q * wavelength / (4.0 * np.pi)
     cosine = np.sqrt(np.where(sine < 1.0, 1.0 - sine**2, np.nan))
     tangent = sine / cosine
     square = u * tangent**2 + v * tangent + w
+    if is_clipped:
+        square = np.maximum(square, 0.0)
     if (square < 0.0).any():
         worst = float(np.broadcast_to(q, square.shape)[square < 0.0][0])
         raise ValueError(

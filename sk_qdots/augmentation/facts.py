@@ -179,7 +179,11 @@ def _widths(laboratory: Laboratory, q: float, share: float) -> tuple[FloatArray,
         np.quantile(laboratory.wavelength, at),
         indexing="ij",
     )
-    widths = resolution(np.array(q), growth * fwhm**2, 0.0, fwhm**2, wavelength).ravel()
+    u, v, w = laboratory.caglioti or (growth, 0.0, 1.0)
+    square = fwhm**2
+    widths = resolution(
+        np.array(q), u * square, v * square, w * square, wavelength, is_clipped=True
+    ).ravel()
     widths = widths[np.isfinite(widths)]
     if not widths.size:
         return np.zeros(1), np.full(1, share)

@@ -73,6 +73,10 @@ class Laboratory:
         March coefficient, log-uniform.
     texture_share : float
         Share with preferred orientation.
+    caglioti : tuple of 3 float or None
+        Shape of the resolution, where it is known: u, v and w (degrees^2) as of
+        :class:`sk_qdots.Instrument`. Then ``fwhm`` is a factor on the width of all angles, and
+        ``fwhm_growth`` must be (0, 0). Where the square is negative, nothing is broadened.
 
     Raises
     ------
@@ -108,6 +112,7 @@ class Laboratory:
     polarised_share: float = 0.0
     march: Range = (0.6, 1.0)
     texture_share: float = 0.0
+    caglioti: tuple[float, float, float] | None = None
 
     def __post_init__(self) -> None:
         for field in fields(self):
@@ -117,6 +122,13 @@ class Laboratory:
                     raise ValueError(f"{field.name} is {value!r}; it must lie in [0, 1]")
             elif field.name in _LIMITS:
                 _check_range(field.name, value, *_LIMITS[field.name])
+        if self.caglioti is not None:
+            object.__setattr__(self, "caglioti", _checked_caglioti(self.caglioti))
+            if any(self.fwhm_growth):
+                raise ValueError(
+                    f"fwhm_growth is {self.fwhm_growth}; with caglioti, which has the growth, it "
+                    "must be (0, 0)"
+                )
         if not 1.0 <= self.k_alpha2_split < 1.1:
             raise ValueError(f"k_alpha2_split is {self.k_alpha2_split}; it must lie in [1, 1.1)")
         if self.full_range_share < 1.0 and self.q_min[1] >= self.q_max[0]:
@@ -142,9 +154,9 @@ class Laboratory:
         -------
         Laboratory
             Of the instrument's strongest line, and the next longer one as K-alpha 2 with its
-            ratio within 5 %; its width within 15 % and its Lorentzian share; its polarisation;
-            ranges within its own; a zero shift and an error of the wavelength within two
-            standard deviations, 0.01 degrees of the zero at least. Of an instrument without a
+            ratio within 5 %; its width at every angle within 15 % and its Lorentzian share; its
+            polarisation; ranges within its own; a zero shift and an error of the wavelength within
+            two standard deviations, 0.01 degrees of the zero at least. Of an instrument without a
             resolution, that of the base.
 
         Raises
@@ -166,9 +178,9 @@ class Laboratory:
         >>> import sk_qdots as sq
         >>> from sk_qdots.augmentation import Laboratory
         >>> mine = sq.load_instrument("lab-cu").replace(u=0.0, v=0.0, w=0.01)
-        >>> low, high = Laboratory.around(mine).fwhm
-        >>> round(low, 3), round(high, 3)
-        (0.085, 0.115)
+        >>> around = Laboratory.around(mine)
+        >>> around.caglioti, around.fwhm
+        ((0.0, 0.0, 0.01), (0.85, 1.15))
         """
         check_instrument(instrument)
         begun = _base(instrument, base)
@@ -209,7 +221,6 @@ def check_instrument(instrument: object) -> None:
 
 _RATIO_ROOM = 0.05  # of a doublet, relative
 _WIDTH_ROOM = 0.15  # of a resolution, relative
-_LEAST_WIDTH = 0.03  # of the greatest width of a resolution
 _DEVIATIONS = 2.0  # standard deviations of what a calibration found
 _LEAST_ZERO = 0.01  # degrees: a sample is never quite where the standard was
 _WIDEST_SPLIT = 1.1  # of a doublet
@@ -219,6 +230,7 @@ _TUBES = 1.2  # Angstrom: above it are Cu, Co and Cr, below it Mo and Ag
 class _Resolution(TypedDict, total=False):
     fwhm: Range
     fwhm_growth: Range
+    caglioti: tuple[float, float, float]
     eta: Range
     broadening_share: float
 
@@ -261,30 +273,27 @@ def _doublet(instrument: Instrument) -> tuple[float, float, float]:
 
 
 def _resolution(instrument: Instrument) -> _Resolution:
-    """Width at small angles, its growth and shape; nothing of an instrument that has none."""
+    """Shape and Lorentzian share of the resolution; nothing of an instrument that has none."""
     low, high = instrument.two_theta_range or (5.0, 120.0)
     angles = np.linspace(max(low, 0.1), min(high, 160.0), 100)
-    square = instrument.fwhm(angles) ** 2
-    if not square.max() > 0.0:
+    if not instrument.fwhm(angles).max() > 0.0:
         return {}
-    least = _LEAST_WIDTH**2 * square.max()
-    square = np.maximum(square, least)
-    tangent = np.tan(np.deg2rad(angles / 2.0)) ** 2
-    still, growing = 1.0 / square, tangent / square
-    w, u = np.linalg.lstsq(np.stack([still, growing], axis=1), np.ones_like(square), rcond=None)[0]
-    if u < 0.0:  # as wide everywhere as it is on average
-        w, u = still.sum() / (still @ still), 0.0
-    elif w < least:
-        w = least
-        u = max(growing @ (1.0 - w * still) / (growing @ growing), 0.0)
-    fwhm, growth = math.sqrt(w), float(u / w)
     share = instrument.lorentzian_share(angles)
     return {
-        "fwhm": ((1.0 - _WIDTH_ROOM) * fwhm, (1.0 + _WIDTH_ROOM) * fwhm),
-        "fwhm_growth": (growth, growth),
+        "fwhm": (1.0 - _WIDTH_ROOM, 1.0 + _WIDTH_ROOM),
+        "fwhm_growth": (0.0, 0.0),
+        "caglioti": (instrument.u, instrument.v, instrument.w),
         "eta": (float(share.min()), float(share.max())),
         "broadening_share": 1.0,
     }
+
+
+def _checked_caglioti(value: object) -> tuple[float, float, float]:
+    numbers = list(value) if isinstance(value, tuple | list) else []
+    if len(numbers) != 3 or not all(isinstance(v, Real) and math.isfinite(v) for v in numbers):
+        raise ValueError(f"caglioti is {value!r}; it must be None or (u, v, w), three numbers")
+    u, v, w = map(float, numbers)
+    return u, v, w
 
 
 # Bounds of each range; those of what is log-uniform are positive.

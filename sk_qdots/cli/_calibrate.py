@@ -76,6 +76,7 @@ def add_calibrate(commands: Commands) -> None:
 
 def _calibrate(options: argparse.Namespace) -> int:
     from ..instruments import fit_standard, load_instrument, save_instrument
+    from ..instruments.ready import at_wavelength, is_example
     from ..io import read_pattern
     from ..simulation import Crystal
 
@@ -87,7 +88,8 @@ def _calibrate(options: argparse.Namespace) -> int:
         standard = Crystal.from_cif(options.cif) if options.cif else options.standard
         begin = load_instrument(options.begin) if options.begin else None
         given = options.wavelength
-        if begin is not None and given is None and options.energy is None:
+        is_asked = given is None and options.energy is None
+        if begin is not None and is_asked and not is_example(begin):
             given = begin.wavelength
         pattern = read_pattern(
             options.file, wavelength=given, energy=options.energy, scan=options.scan
@@ -96,6 +98,8 @@ def _calibrate(options: argparse.Namespace) -> int:
         complain(str(error))
         return BAD_INPUT
     try:
+        if begin is not None:
+            begin = at_wavelength(begin, pattern.attrs.get("wavelength"))
         fit = fit_standard(
             pattern, standard, instrument=begin, refine=options.refine, domain=options.domain
         )

@@ -80,9 +80,12 @@ class Instruments:
 
 def _remembered(folder: Path) -> Instrument | None:
     from ..instruments import remembered_instrument
+    from ..instruments.instrument import NewerInstrumentError
 
     try:
         return remembered_instrument(folder)
+    except NewerInstrumentError as error:
+        raise ValueError(f"{error}, or give --instrument or --no-instrument") from None
     except OSError:  # a folder that cannot be: the file says so
         return None
     except ValueError as error:

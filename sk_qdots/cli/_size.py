@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 __all__ = ["add_size"]
 
 _MAX_PANELS = 40
-_EXAMPLES = ("synchrotron", "ideal")  # ready instruments that have no wavelength of their own
 
 
 def add_size(commands: Commands) -> None:
@@ -131,6 +130,7 @@ def _columns(text: str) -> list[int | str]:
 
 def _size(options: argparse.Namespace) -> int:
     gc.disable()  # imports make no garbage, and looking for it takes a tenth of the start
+    from ..instruments.files import FILE_OF_A_FOLDER
     from ..io import PatternError
     from ..sizing import SizerError, load_sizer
     from ..sizing.instruments import corrected
@@ -142,11 +142,13 @@ def _size(options: argparse.Namespace) -> int:
     except (SizerError, ValueError) as error:
         complain(str(error))
         return BAD_INPUT
+    # A pattern of the shell (folder/*) names it along with the measurements.
+    files = [path for path in options.files if Path(path).name != FILE_OF_A_FOLDER]
     sized: list[tuple[xr.DataArray, Sizing]] = []
     status = 0
     columns = more_columns(sizer.targets) if options.verbose else []
-    with WRITERS[options.format](options.files, sys.stdout, columns) as writer:
-        for path in options.files:
+    with WRITERS[options.format](files, sys.stdout, columns) as writer:
+        for path in files:
             try:
                 instrument = instruments.of(path)
                 pattern = _read(path, options, instrument)
@@ -173,12 +175,12 @@ def _size(options: argparse.Namespace) -> int:
 
 def _read(path: str, options: argparse.Namespace, instrument: Instrument | None) -> xr.DataArray:
     """A pattern, at the wavelength of the instrument where nothing else says it."""
-    from ..instruments import load_instrument
+    from ..instruments.ready import is_example
     from ..io import PatternError, read_pattern
 
     given = options.wavelength is not None or options.energy is not None
     beam = None if instrument is None or given else instrument.wavelength
-    if instrument is not None and instrument in map(load_instrument, _EXAMPLES):
+    if instrument is not None and is_example(instrument):
         beam = None  # nobody's wavelength
 
     def read(wavelength: float | None) -> xr.DataArray:

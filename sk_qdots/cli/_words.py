@@ -73,12 +73,19 @@ def add_instrument(
 
 
 def asked_instrument(options: argparse.Namespace) -> Instrument | None:
-    """The instrument that a command asks for, if it does."""
+    """The instrument that a command asks for, if any; an example at the wavelength it gives."""
     if options.instrument is None:
         return None
+    from ..instruments.ready import at_wavelength
+    from ..simulation.scattering_factors import HC_KEV_ANGSTROM
     from ..sizing.instruments import named_instrument
 
-    return named_instrument(options.instrument)
+    asked = named_instrument(options.instrument)
+    given: float | None = options.wavelength if "wavelength" in options else None
+    energy: float | None = options.energy if "energy" in options else None
+    if energy is not None and energy > 0.0:  # the reading of a file refuses any other
+        given = HC_KEV_ANGSTROM / energy
+    return asked if given is None else at_wavelength(asked, given)
 
 
 def number(text: str) -> float:

@@ -26,6 +26,7 @@ from ..augmentation import library_samples
 from ..augmentation.laboratories import check_instrument
 from ..baselines import LibraryLikelihoodClassifier, ScherrerRegressor
 from ..instruments import Instrument
+from ..instruments.ready import at_wavelength
 from ..model_selection import Condition, measured_samples, robustness_conditions, robustness_report
 from ..model_selection.protocols import Estimator
 from ..model_selection.remeasurement import DISPERSIONS, STRAINS
@@ -95,7 +96,8 @@ def evaluate(
     liquids : sequence of DataArray, optional
         Named curves that training has not seen; the held-out ones by default.
     instrument : Instrument, optional
-        Through which patterns are seen as well.
+        Through which patterns are seen as well; an example (``"synchrotron"``) with your
+        wavelength, ``instrument.replace(wavelengths=(0.5642,))``.
     random_state : int, default=30000
         Seed of everything that is drawn. It must differ from that of the training.
     progress : bool, default=True
@@ -138,6 +140,7 @@ def evaluate(
     }
     if instrument is not None:
         check_instrument(instrument)
+        instrument = at_wavelength(instrument, None)
         facts["instrument"] = f"{instrument.name or 'given'}, {instrument.wavelength:.6g} Angstrom"
         facts["inputs"] = str(joblib.hash((facts["inputs"], instrument.to_json())))
     folder = _checked_folder(Path(out), facts)

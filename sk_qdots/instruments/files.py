@@ -1,18 +1,4 @@
-r"""Instruments in files: our own, GSAS-II's and FullProf's, by name, and of a folder.
-
-GSAS-II's ``.instprm`` has, in hundredths of a degree, the variance of the Gaussian
-:math:`U\tan^2\theta + V\tan\theta + W` and the width of the Lorentzian
-:math:`X/\cos\theta + Y\tan\theta + Z` [1]_. FullProf's ``.irf`` has, in degrees, the squared
-width of the Gaussian :math:`U\tan^2\theta + V\tan\theta + W` and the width of the Lorentzian
-:math:`X\tan\theta + Y/\cos\theta + Z` (resolution function 1), or a table of both widths
-against two-theta (4) [2]_. Both become the width and the Lorentzian share of a pseudo-Voigt
-function, fitted over the range; what the fit leaves is told in ``notes``.
-
-References
-----------
-.. [1] B. H. Toby, R. B. Von Dreele, J. Appl. Cryst. 46, 544 (2013).
-.. [2] J. Rodriguez-Carvajal, Physica B 192, 55 (1993), and the manual of FullProf.
-"""
+"""Instruments in files: our own, GSAS-II's and FullProf's, by name, and of a folder."""
 
 from __future__ import annotations
 
@@ -21,14 +7,12 @@ import os
 import re
 from pathlib import Path
 
-import numpy as np
-
-from .._typing import FloatArray
-from ._profile import from_voigt
-from .instrument import Instrument
+from ._other_programs import from_instprm, from_irf
+from .instrument import Instrument, NewerInstrumentError
 from .ready import READY
 
 __all__ = [
+    "FILE_OF_A_FOLDER",
     "load_instrument",
     "remember_instrument",
     "remembered_instrument",
@@ -37,11 +21,8 @@ __all__ = [
 ]
 
 _MAX_BYTES = 2**20
-_OF_A_FOLDER = "sk_qdots_instrument.json"
-_GAUSSIAN = float(np.sqrt(8.0 * np.log(2.0)))
+FILE_OF_A_FOLDER = "sk_qdots_instrument.json"  # what a folder remembers
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._-]{0,60}")
-_RANGE = (5.0, 120.0)  # degrees over which widths are fitted where a file gives no range
-_TOLERANCE = 0.01  # relative, of widths: more is told
 
 
 def load_instrument(name: str | os.PathLike[str]) -> Instrument:
@@ -78,20 +59,22 @@ def load_instrument(name: str | os.PathLike[str]) -> Instrument:
         return READY[text]
     saved = _folder() / f"{text}.json"
     path = Path(text)
-    if _NAME.fullmatch(text) and not path.exists() and saved.is_file():
+    if _NAME.fullmatch(text) and not path.is_file() and saved.is_file():
         path = saved
     if not path.is_file():
         known = ", ".join([*READY, *saved_instruments()])
         raise ValueError(f"{text}: no such instrument ({known}), and no such file")
     content = _content(path)
     if path.suffix.lower() == ".instprm" or content.lstrip().startswith("#GSAS-II"):
-        read = _from_instprm
+        read = from_instprm
     elif path.suffix.lower() == ".irf":
-        read = _from_irf
+        read = from_irf
     else:
         read = Instrument.from_json
     try:
         return read(content)
+    except NewerInstrumentError as error:
+        raise NewerInstrumentError(f"{path}: {error}") from None
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
 
@@ -174,7 +157,7 @@ def remember_instrument(instrument: Instrument, folder: str | os.PathLike[str]) 
     >>> from sk_qdots.instruments import remember_instrument
     >>> path = remember_instrument(sq.load_instrument("lab-cu"), "measured")  # doctest: +SKIP
     """
-    path = Path(folder) / _OF_A_FOLDER
+    path = Path(folder) / FILE_OF_A_FOLDER
     _write(path, instrument)
     return path
 
@@ -195,6 +178,8 @@ def remembered_instrument(folder: str | os.PathLike[str]) -> Instrument | None:
     ------
     ValueError
         If the file there is no instrument.
+    NewerInstrumentError
+        If a newer version of sk_qdots wrote it; a ValueError, too.
 
     Examples
     --------
@@ -202,7 +187,7 @@ def remembered_instrument(folder: str | os.PathLike[str]) -> Instrument | None:
     >>> remembered_instrument("nowhere") is None
     True
     """
-    path = Path(folder) / _OF_A_FOLDER
+    path = Path(folder) / FILE_OF_A_FOLDER
     return load_instrument(path) if path.is_file() else None
 
 
@@ -231,126 +216,3 @@ def _content(path: Path) -> str:
         return path.read_text(encoding="utf-8-sig", errors="replace")
     except OSError as error:
         raise ValueError(f"{path}: cannot be read: {error.strerror or error}") from None
-
-
-def _from_instprm(text: str) -> Instrument:
-    values: dict[str, str] = {}
-    for part in re.split(r"[\r\n;]+", text):
-        name, _, value = part.partition(":")
-        if part.lstrip().startswith("#Bank 2"):
-            break
-        if value and not part.lstrip().startswith("#"):
-            values[name.strip()] = value.strip()
-
-    def number(name: str, default: float = 0.0) -> float:
-        try:
-            return float(values.get(name, default))
-        except ValueError:
-            raise ValueError(f"{name} is {values[name][:20]!r}, which is no number") from None
-
-    kind = values.get("Type", "")
-    if not kind.startswith("PXC"):
-        raise ValueError(f"is of type {kind[:10]!r}; expected PXC, X-rays of constant wavelength")
-    lines: tuple[float, ...] = (number("Lam"),)
-    weights: tuple[float, ...] = (1.0,)
-    if "Lam" not in values:
-        lines, weights = (number("Lam1"), number("Lam2")), (1.0, number("I(L2)/I(L1)", 0.5))
-    angles = np.linspace(*_RANGE, 60)
-    tangent, cosine = np.tan(np.deg2rad(angles / 2)), np.cos(np.deg2rad(angles / 2))
-    variance = number("U") * tangent**2 + number("V") * tangent + number("W")
-    if (variance < 0.0).any():
-        raise ValueError("its U, V and W give a negative variance")
-    gaussian = _GAUSSIAN * np.sqrt(variance) / 100.0
-    lorentzian = (number("X") / cosine + number("Y") * tangent + number("Z")) / 100.0
-    share = number("Polariz.", 0.0)  # of the polarisation normal to the plane of scattering
-    return _from_widths(
-        angles,
-        gaussian,
-        np.maximum(lorentzian, 0.0),
-        Instrument(
-            lines,
-            weights,
-            axial=min(max(number("SH/L"), 0.0), 0.2),
-            zero=number("Zero") / 100.0 if abs(number("Zero")) > 5.0 else number("Zero"),
-            polarisation=min(max((1.0 - share) / max(share, 1e-9), 0.0), 1.0) if share else 0.0,
-            source="GSAS-II",
-        ),
-    )
-
-
-def _from_irf(text: str) -> Instrument:
-    lines: tuple[float, ...] = ()
-    weights: tuple[float, ...] = (1.0,)
-    rows: list[list[float]] = []
-    axial = 0.0
-    low, high = _RANGE
-    for line in text.splitlines()[1:]:
-        fields = line.split()
-        if not fields or line.lstrip().startswith(("!", "#")):
-            continue
-        try:
-            numbers = [float(field) for field in fields if field[0] in "+-.0123456789"]
-        except ValueError:
-            raise ValueError(
-                f"holds a line that is not understood: {line.strip()[:40]!r}"
-            ) from None
-        key = fields[0].upper()
-        if key.startswith("WAV") and numbers:
-            lines = tuple(numbers[:2]) if len(numbers) > 1 and numbers[1] > 0.0 else (numbers[0],)
-            ratio = numbers[2] if len(numbers) > 2 else 0.5
-            weights = (1.0, ratio)[: len(lines)]
-        elif key.startswith("ASYM") and len(numbers) > 1:
-            axial = min(numbers[0] + numbers[1], 0.2)
-        elif key.startswith("THRG") and len(numbers) > 1:
-            low, high = numbers[0], numbers[-1]
-        elif len(numbers) == len(fields):
-            rows.append(numbers)
-    if not lines:
-        raise ValueError("says no wavelength (WAVE); add the line 'WAVE 1.5406 1.5444 0.5'")
-    if not rows:
-        raise ValueError("holds no parameters of a resolution function")
-    begun = Instrument(lines, weights, axial=axial, source="FullProf")
-    widths = [row for row in rows if len(row) == 3]
-    if len(widths) >= 3:
-        angles, gaussian, lorentzian = np.array(widths).T
-        return _from_widths(angles, gaussian, lorentzian, begun)
-    if len(rows[0]) != 6:
-        raise ValueError(
-            f"its parameters are {len(rows[0])}; expected U V W X Y Z (function 1), or rows of "
-            "two-theta and both widths (function 4)"
-        )
-    u, v, w, x, y, z = rows[0]
-    angles = np.linspace(max(low, 1.0), min(high, 170.0), 60)
-    tangent, cosine = np.tan(np.deg2rad(angles / 2)), np.cos(np.deg2rad(angles / 2))
-    square = u * tangent**2 + v * tangent + w
-    if (square < 0.0).any():
-        raise ValueError("its U, V and W give a negative squared width")
-    lorentzian = np.maximum(x * tangent + y / cosine + z, 0.0)
-    return _from_widths(angles, np.sqrt(square), lorentzian, begun)
-
-
-def _from_widths(
-    angles: FloatArray, gaussian: FloatArray, lorentzian: FloatArray, begun: Instrument
-) -> Instrument:
-    """Return the instrument whose profile has these widths, as nearly as ours can."""
-    fwhm, eta = from_voigt(gaussian, lorentzian)
-    if not np.isfinite(fwhm).all() or (fwhm <= 0.0).any():
-        raise ValueError("its widths are not positive everywhere")
-    tangent = np.tan(np.deg2rad(angles / 2.0))
-    basis = np.stack([tangent**2, tangent, np.ones_like(tangent)], axis=1)
-    u, v, w = np.linalg.lstsq(basis / fwhm[:, None] ** 2, np.ones_like(fwhm), rcond=None)[0]
-    slope, share = np.polyfit(angles, eta, 1)
-    told = begun.replace(
-        u=float(u),
-        v=float(v),
-        w=float(w),
-        eta=float(np.clip(share, 0.0, 1.0)),
-        eta_slope=float(slope),
-        two_theta_range=(float(angles.min()), float(angles.max())),
-    )
-    left = float(np.abs(told.fwhm(angles) / fwhm - 1.0).max())
-    if left > _TOLERANCE:
-        told = told.replace(
-            notes=(f"its widths are within {100.0 * left:.1f} % of those of the file",)
-        )
-    return told

@@ -27,10 +27,9 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
-from types import MappingProxyType
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, NoReturn, TypeGuard, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -39,11 +38,14 @@ import xarray as xr
 from .._typing import FloatArray
 from ..simulation.q_grid import q_from_two_theta
 
-__all__ = ["Instrument"]
+__all__ = ["Instrument", "NewerInstrumentError"]
 
 _VERSION = 1  # of what ``to_json`` writes
 _WAVELENGTHS = (0.05, 5.0)  # Angstrom
-_NUMBERS = ("u", "v", "w", "eta", "eta_slope", "axial", "zero", "displacement", "polarisation")
+_NUMBERS = (
+    *("u", "v", "w", "eta", "eta_slope", "axial", "zero", "displacement", "polarisation"),
+    "monochromator",
+)
 _BOUNDS = {
     "eta": (0.0, 1.0),
     "axial": (0.0, 0.2),
@@ -53,6 +55,23 @@ _BOUNDS = {
     "monochromator": (0.0, 180.0),
 }
 _Patterns = TypeVar("_Patterns", xr.DataArray, xr.Dataset)
+
+
+class NewerInstrumentError(ValueError):
+    """An instrument that a newer version of sk_qdots wrote."""
+
+
+class _ReadOnly(dict[str, float]):
+    """A dictionary that does not change, which dataclasses and JSON take for one."""
+
+    def _refuse(self, *arguments: object, **named: object) -> NoReturn:
+        raise TypeError("an instrument does not change; replace() makes another")
+
+    __setitem__ = __delitem__ = __ior__ = _refuse
+    clear = pop = popitem = setdefault = update = _refuse
+
+    def __reduce__(self) -> tuple[type[_ReadOnly], tuple[dict[str, float]]]:
+        return _ReadOnly, (dict(self),)
 
 
 @dataclass(frozen=True)
@@ -98,9 +117,10 @@ class Instrument:
     source : str, default=""
         Where the numbers come from.
     uncertainties : mapping of str to float, default={}
-        Standard deviations of the parameters that a calibration found.
-    notes : tuple of str, default=()
-        What a calibration has to say.
+        Standard deviations of the parameters that a calibration found: of those that are
+        numbers, and of ``"wavelength"``.
+    notes : sequence of str or str, default=()
+        What a calibration, or the reading of a file, has to say; kept as a tuple.
 
     Raises
     ------
@@ -160,7 +180,7 @@ class Instrument:
                 f"weights are {weights} for {len(lines)} wavelengths; give one for each, not "
                 "negative and not all zero"
             )
-        for name in (*_NUMBERS, "monochromator"):
+        for name in _NUMBERS:
             value = getattr(self, name)
             if not _is_number(value):
                 raise ValueError(f"{name} is {value!r}; it must be a number")
@@ -182,15 +202,14 @@ class Instrument:
             object.__setattr__(self, "two_theta_range", ends)
         if self.step is not None and not (_is_number(self.step) and 0.0 < self.step < 10.0):
             raise ValueError(f"step is {self.step!r}; it must lie in 0 to 10 degrees")
+        object.__setattr__(self, "step", None if self.step is None else float(self.step))
         object.__setattr__(self, "wavelengths", lines)
         object.__setattr__(self, "weights", weights)
-        known = {f.name for f in fields(self)} | {"wavelength"}
-        uncertainties = {str(k): float(v) for k, v in dict(self.uncertainties).items()}
-        unknown = sorted(set(uncertainties) - known)
-        if unknown:
-            raise ValueError(f"uncertainties name {', '.join(unknown)}, which are no parameters")
-        object.__setattr__(self, "uncertainties", MappingProxyType(uncertainties))
-        object.__setattr__(self, "notes", tuple(str(note) for note in self.notes))
+        for name in ("name", "source"):
+            if not isinstance(getattr(self, name), str):
+                raise ValueError(f"{name} is {getattr(self, name)!r}; it must be a string")
+        object.__setattr__(self, "uncertainties", _uncertainties(self.uncertainties))
+        object.__setattr__(self, "notes", _notes(self.notes))
         low, high = self.two_theta_range or (5.0, 90.0)
         self.fwhm(np.linspace(low, min(high, 170.0), 50))
 
@@ -482,11 +501,18 @@ class Instrument:
         ------
         ValueError
             If the text is no instrument.
+        NewerInstrumentError
+            If a newer version of sk_qdots wrote it; a ValueError, too.
         """
+        if not isinstance(text, str):
+            raise ValueError(f"is no JSON: expected text, not {type(text).__name__}")
         try:
             values = json.loads(text)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise ValueError(f"is no JSON ({error})") from None
+        version = values.get("sk_qdots instrument") if isinstance(values, dict) else None
+        if _is_number(version) and version > _VERSION:
+            raise NewerInstrumentError("was written by a newer sk_qdots; update it")
         if not isinstance(values, dict) or values.pop("sk_qdots instrument", None) != _VERSION:
             raise ValueError(
                 f"is no instrument of sk_qdots, version {_VERSION}: it lacks "
@@ -511,6 +537,37 @@ def _numbers(name: str, values: object) -> tuple[float, ...]:
     return tuple(float(value) for value in listed)
 
 
-def _is_number(value: object) -> bool:
+def _uncertainties(given: object) -> _ReadOnly:
+    if not isinstance(given, Mapping):
+        raise ValueError(
+            f"uncertainties is {given!r}; it must be a mapping of parameters to numbers"
+        )
+    unknown = sorted(str(name) for name in given if name not in (*_NUMBERS, "wavelength"))
+    if unknown:
+        raise ValueError(
+            f"uncertainties name {', '.join(unknown)}, which are no parameters with a number; "
+            f"known: {', '.join(_NUMBERS)}, wavelength"
+        )
+    for name, value in given.items():
+        if not _is_number(value) or value < 0.0:
+            raise ValueError(
+                f"uncertainties have {value!r} for {name}; it must be a number, not negative"
+            )
+    return _ReadOnly({name: float(value) for name, value in given.items()})
+
+
+def _notes(given: object) -> tuple[str, ...]:
+    notes = (given,) if isinstance(given, str) else given
+    if not isinstance(notes, Sequence) or not all(isinstance(note, str) for note in notes):
+        raise ValueError(f"notes is {given!r}; it must be a sequence of strings")
+    return tuple(notes)
+
+
+def _is_number(value: object) -> TypeGuard[float]:
     kinds = (int, float, np.integer, np.floating)
-    return isinstance(value, kinds) and not isinstance(value, bool) and math.isfinite(value)
+    if not isinstance(value, kinds) or isinstance(value, bool):
+        return False
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # an integer beyond what a float holds
+        return False

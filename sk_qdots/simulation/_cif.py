@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .._typing import FloatArray
-from ._cif_checks import Facts, Reading, chosen_reading
-from ._cif_sites import Site, read_sites
+from ._cif_checks import chosen_reading
+from ._cif_facts import Facts
+from ._cif_readings import Reading
+from ._cif_sites import MOST_EXCUSED, Site, read_sites
 from ._cif_text import Block, number_and_deviation, read_blocks
 from ._contacts import contacts, shortest_vectors
 from ._orbits import PARTS, Symmetry
@@ -197,7 +199,7 @@ def _sublattices(reading: Reading, vectors: FloatArray, notes: list[str]) -> tup
     offsets = _nearest_images(reduced[list(shares)], vectors)
     members = [[placed[m][0] for m in shared] for shared in shares.values()]
     given = np.array([sum(sites[s].occupancy for s in shared) for shared in members])
-    occupancies = _occupancies(Places(vectors, offsets, given), members, sites, notes)
+    occupancies = _occupancies(Places(vectors, offsets, given, MOST_EXCUSED), members, sites, notes)
     first_sites = [sites[shared[0]] for shared in members]
     occupancies = _of_alternatives(occupancies, vectors, offsets, first_sites, notes)
     sublattices = []
@@ -218,6 +220,9 @@ def _occupancies(
 
     for k in places.beyond(TOLERATED):
         last_first = there(k)[::-1]
+        deviation = math.sqrt(sum(s.deviation**2 for s in last_first))
+        if places.sums[k] <= min(1.0 + 3.0 * deviation, MOST_EXCUSED):
+            continue
         told = list(dict.fromkeys(s.label for s in last_first))
         where = f" (site{'s' if len(told) > 1 else ''} {listed(told)})"
         raise ValueError(places.refusal(k, [s.element for s in last_first], where))

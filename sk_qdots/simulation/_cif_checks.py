@@ -8,336 +8,22 @@ numbers.
 
 from __future__ import annotations
 
-import math
-import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import cached_property
-
-import numpy as np
+from collections.abc import Sequence
 
 from .._typing import FloatArray
+from ._cif_facts import Facts
+from ._cif_readings import CROWDED, Reading, formula_text, with_sites_once
 from ._cif_sites import GROUPS_LEFT_OUT, Site
-from ._cif_text import Block, number_and_deviation
-from ._contacts import contacts
-from ._orbits import Orbit, Symmetry
-from ._space_groups import Settings
-from .sites import OVERFULL, listed
+from ._orbits import Symmetry
+from ._space_groups import Settings, other_settings
+from .sites import listed
 
-__all__ = ["Facts", "Reading", "chosen_reading", "formula_counts"]
+__all__ = ["chosen_reading"]
 
-_DALTON = 1.66053907  # g/cm^3 of one dalton in one Angstrom^3
-_COUNTS = 0.03  # relative; refined occupancies differ so much from a formula
-_DENSITY = 0.03
-_VOLUME = 0.02
 _CLEARLY = 0.1  # of the logarithm of a ratio; readings that fit worse by more are left out
-_MOST_ATOMS = 20_000  # of a cell
 _MOST_ORBITS = 15_000  # sites times settings
-_MOST_CROWDED, _MOST_SIMPLE = 5.0, 200  # places in an Angstrom^3; in however small a cell
-_CROWDED = 0.5  # of the sum of two covalent radii; no two atoms are nearer
-_LOOKED_AT = 2.6  # Angstrom; half of the sum of the largest radii
-_SMALLEST_ATOM = 4.8  # Angstrom^3 of a cell for each atom but hydrogen; diamond has 5.7
-_MOVED = 0.05  # Angstrom; to a special position, beyond what the digits of a coordinate excuse
-_ALIKE = 0.02  # Angstrom; distances of two readings that are one crystal
-_COMPARED = 4.0  # Angstrom
-_UNIT = re.compile(r"([A-Z][a-z]?)\s*(\d*\.?\d*)(?:\(\d+\))?")
-
-
-@dataclass
-class Facts:
-    """What a CIF says of itself.
-
-    Parameters
-    ----------
-    formula : dict of str to float
-        Atoms of each element in a formula unit; empty where it is not given.
-    units : float
-        Formula units in the cell; 0 where not given.
-    density, volume : float
-        In g/cm^3 and Angstrom^3; 0 where not given.
-    rounding : float
-        Half of the last digit of the formula.
-    """
-
-    formula: dict[str, float] = field(default_factory=dict)
-    units: float = 0.0
-    density: float = 0.0
-    volume: float = 0.0
-    rounding: float = 0.0
-
-    @classmethod
-    def of(cls, block: Block) -> Facts:
-        """Facts of a block."""
-        text = block.value("_chemical_formula_sum", "_chemical_formula_iupac")
-        formula = formula_counts(text)
-        decimals = [len(d) for d in re.findall(r"\.(\d+)", text)]
-        density = _positive(block, "_exptl_crystal_density_diffrn")
-        return cls(
-            formula,
-            _positive(block, "_cell_formula_units_z"),
-            density / 1000.0 if density > 100.0 else density,  # kg/m^3
-            _positive(block, "_cell_volume"),
-            0.5 * 10.0 ** -min(decimals) if decimals else 0.0,
-        )
-
-
-def _positive(block: Block, tag: str) -> float:
-    found = number_and_deviation(block.value(tag))
-    return found[0] if found is not None and 0 < found[0] < 1e9 else 0.0
-
-
-def formula_counts(text: str) -> dict[str, float]:
-    """Atoms of each element in a formula such as ``Al2 (Si0.5 O2)3``; empty where it is none."""
-    text = re.sub(r"[\s'\"*,~_]|(?<=\d)[+-]", "", text[:2000]).replace("[", "(").replace("]", ")")
-    stack: list[dict[str, float]] = [{}]
-    place = 0
-    while place < len(text):
-        unit = _UNIT.match(text, place)
-        if unit is not None:
-            element, place = "H" if unit[1] == "D" else unit[1], unit.end()
-            try:
-                count = float(unit[2] or 1)
-            except ValueError:
-                return {}
-            stack[-1][element] = stack[-1].get(element, 0.0) + count
-        elif text[place] == "(" and len(stack) < 9:
-            stack.append({})
-            place += 1
-        elif text[place] == ")" and len(stack) > 1:
-            times = re.compile(r"\)(\d*\.?\d*)").match(text, place)
-            if times is None or times[1] == ".":
-                return {}
-            place = times.end()
-            for element, count in stack.pop().items():
-                more = count * float(times[1] or 1)
-                stack[-1][element] = stack[-1].get(element, 0.0) + more
-        else:
-            return {}
-    whole = {element: count for element, count in stack[0].items() if count > 0}
-    return whole if len(stack) == 1 and all(map(math.isfinite, whole.values())) else {}
-
-
-@dataclass(eq=False)
-class Reading:
-    """The sites of a CIF under one group.
-
-    Parameters
-    ----------
-    symmetry : Symmetry
-    vectors : ndarray of shape (3, 3)
-        Of the cell.
-    sites : sequence of Site
-    """
-
-    symmetry: Symmetry
-    vectors: FloatArray
-    sites: Sequence[Site]
-
-    @property
-    def orbits(self) -> list[Orbit]:
-        """Images of each site in the cell, as many as the file tells where that can be."""
-        return self._placed[0]
-
-    @property
-    def misfits(self) -> list[tuple[str, float, float]]:
-        """Sites whose multiplicity is not that of the file: label, told, found."""
-        return self._placed[1]
-
-    @cached_property
-    def _placed(self) -> tuple[list[Orbit], list[tuple[str, float, float]]]:
-        orbits: list[Orbit] = []
-        atoms = 0
-        for site in self.sites:
-            orbits.append(self._orbit(site, None))
-            atoms += orbits[-1].multiplicity
-            if atoms > min(_MOST_ATOMS, _MOST_CROWDED * self.volume + _MOST_SIMPLE):
-                raise ValueError(
-                    f"more than {atoms - 1} atoms in a cell of {self.volume:.3g} Angstrom^3 are "
-                    "more than can be; is it in Angstrom, and the symmetry right?"
-                )
-        told = [(k, s.multiplicity) for k, s in enumerate(self.sites) if s.multiplicity is not None]
-        misfits: list[tuple[str, float, float]] = []
-        if not told:
-            return orbits, misfits
-        # Some programs count images in the cell, some those of a node, some the operations
-        # that leave the site where it is: what fits most sites is meant.
-        n, nodes = len(self.symmetry), float(len(self.symmetry.centring))
-        if self.symmetry.symbol.endswith(":R"):  # counted on hexagonal axes
-            nodes /= 3.0
-        counted = {
-            what: [round(_counted(orbits[k], what, nodes)) == round(m) for k, m in told]
-            for what in ("cell", "node", "order")
-        }
-        meant = max(counted, key=lambda what: sum(counted[what]))
-        for (k, number), agrees in zip(told, counted[meant], strict=True):
-            if agrees:
-                continue
-            images = {"cell": number, "node": number * nodes, "order": n / number}[meant]
-            other = self._orbit(self.sites[k], images)
-            found = _counted(other, meant, nodes)
-            if round(found) == round(number):
-                orbits[k] = other
-            else:
-                misfits.append((self.sites[k].label, number, found))
-        return orbits, misfits
-
-    def _orbit(self, site: Site, multiplicity: float | None) -> Orbit:
-        return Orbit.of(
-            np.array(site.fractions),
-            self.symmetry,
-            self.vectors,
-            full=site.occupancy > 0.999,
-            resolution=site.resolution,
-            multiplicity=multiplicity,
-        )
-
-    @cached_property
-    def counts(self) -> dict[str, float]:
-        """Atoms of each element in the cell; deuterium is hydrogen."""
-        counts: dict[str, float] = {}
-        for site, orbit in zip(self.sites, self.orbits, strict=True):
-            element = "H" if site.element == "D" else site.element
-            counts[element] = counts.get(element, 0.0) + site.occupancy * orbit.multiplicity
-        return {element: count for element, count in counts.items() if count > 0}
-
-    @cached_property
-    def volume(self) -> float:
-        """Of the cell, in Angstrom^3."""
-        return float(abs(np.linalg.det(self.vectors)))
-
-    @cached_property
-    def density(self) -> float:
-        """In g/cm^3."""
-        return _DALTON * _mass(self.counts) / self.volume
-
-    @cached_property
-    def told(self) -> str:
-        """Name, contents and density, for messages."""
-        return f"{_formula(self.counts)} ({self.density:.3g} g/cm^3) by {self.symmetry.name}"
-
-    def _atoms(self) -> tuple[list[int], FloatArray]:
-        filled = [
-            (k, o.positions)
-            for k, (s, o) in enumerate(zip(self.sites, self.orbits, strict=True))
-            if s.occupancy > 0
-        ]
-        owners = [k for k, positions in filled for _ in positions]
-        return owners, np.concatenate([p for _, p in filled]) @ self.vectors
-
-    @cached_property
-    def closest(self) -> float:
-        """Shortest distance over the sum of the covalent radii, of atoms that are there together.
-
-        Infinite where none are near.
-        """
-        import gemmi
-
-        owners, positions = self._atoms()
-        radii = [gemmi.Element(s.element).covalent_r for s in self.sites]
-        least = math.inf
-        for first, second, distances in contacts(self.vectors, positions, _LOOKED_AT):
-            for i, j, distance in zip(first.tolist(), second.tolist(), distances, strict=True):
-                one, other = self.sites[owners[i]], self.sites[owners[j]]
-                if one.occupancy + other.occupancy > OVERFULL:
-                    least = min(least, float(distance) / (radii[owners[i]] + radii[owners[j]]))
-        return least
-
-    @cached_property
-    def fingerprint(self) -> dict[tuple[str, str], FloatArray]:
-        """Distances between atoms by their kinds."""
-        owners, positions = self._atoms()
-        kinds = [f"{s.element}{s.occupancy:.3f}" for s in self.sites]
-        found: dict[tuple[str, str], list[float]] = {}
-        for first, second, distances in contacts(self.vectors, positions, _COMPARED):
-            for i, j, distance in zip(first.tolist(), second.tolist(), distances, strict=True):
-                one, other = sorted((kinds[owners[i]], kinds[owners[j]]))
-                found.setdefault((one, other), []).append(float(distance))
-        return {pair: np.sort(values) for pair, values in found.items()}
-
-    @cached_property
-    def is_possible(self) -> bool:
-        """Whether atoms have room: not on top of each other, nor too many for the cell."""
-        return self.has_room and self.closest >= _CROWDED
-
-    @property
-    def has_room(self) -> bool:
-        """Whether the cell is large enough for its atoms."""
-        heavy = sum(n for e, n in self.counts.items() if e != "H")
-        return heavy * _SMALLEST_ATOM <= self.volume
-
-    @cached_property
-    def moved(self) -> dict[str, float]:
-        """Sites that had to be moved far to lie on a special position, and how far."""
-        pairs = zip(self.sites, self.orbits, strict=True)
-        return {s.label: o.moved for s, o in pairs if o.moved > max(_MOVED, s.resolution)}
-
-    def is_like(self, other: Reading) -> bool:
-        """Whether two readings are one crystal: as many atoms, the same distances."""
-        if _formula(self.counts) != _formula(other.counts):
-            return False
-        mine, yours = self.fingerprint, other.fingerprint
-        return mine.keys() == yours.keys() and all(
-            len(mine[p]) == len(yours[p]) and np.allclose(mine[p], yours[p], atol=_ALIKE)
-            for p in mine
-        )
-
-    def misfit(self, facts: Facts) -> float:
-        """How badly the reading agrees with what the file says; 0 where it says nothing."""
-        total = float(bool(self.misfits))
-        heavy = {e: n for e, n in facts.formula.items() if e != "H"}
-        shared = [e for e in heavy if e in self.counts]
-        if shared:
-            ratios = np.log([self.counts[e] / heavy[e] for e in shared])
-            middle = math.log(facts.units) if facts.units else float(np.median(ratios))
-            total += float(np.abs(ratios - middle).max())
-        if facts.density and not (shared and facts.units):
-            total += abs(math.log(self.density / facts.density))
-        return total
-
-    def lacking_hydrogen(self, facts: Facts) -> float:
-        """Hydrogen in the cell that the formula has and the sites have not, if it is all."""
-        lacking = _expected(self.counts, facts).get("H", 0.0) - self.counts.get("H", 0.0)
-        return lacking if lacking > 0 and self._differing(facts) == ["H"] else 0.0
-
-    def _differing(self, facts: Facts) -> list[str]:
-        """Elements of which the cell holds more or less than the formula says."""
-        expected = _expected(self.counts, facts)
-        if not expected:
-            return []
-        slack = facts.rounding * sum(expected.values()) / sum(facts.formula.values()) + 1e-6
-        return [
-            e
-            for e in sorted({*expected, *self.counts})
-            if abs(self.counts.get(e, 0.0) - expected.get(e, 0.0))
-            > _COUNTS * expected.get(e, 0.0) + slack
-        ]
-
-    def contradictions(self, facts: Facts) -> list[str]:
-        """What the file says and the reading does not, with both numbers; but for hydrogen."""
-        found = []
-        lacking = self.lacking_hydrogen(facts)
-        if self._differing(facts) and not lacking:
-            told = f"formula {_formula(facts.formula)}"
-            if facts.units:
-                told = f"formula x Z {_formula(_expected(self.counts, facts))}"
-            found.append(f"{told}, where the atoms in the cell are {_formula(self.counts)}")
-        if facts.density:
-            mass = _DALTON * lacking * _mass({"H": 1.0}) / self.volume
-            if abs(self.density + mass - facts.density) > _DENSITY * facts.density + 0.006:
-                found.append(f"density {facts.density:.4g} g/cm^3, where it is {self.density:.4g}")
-        if facts.volume and abs(self.volume - facts.volume) > _VOLUME * facts.volume:
-            found.append(f"cell volume {facts.volume:.6g} A^3, where it is {self.volume:.6g}")
-        if self.misfits:
-            wrong_sites = [f"{n} {m:g}, where it is {f:g}" for n, m, f in self.misfits]
-            found.append(f"multiplicity of {listed(wrong_sites, '; ')}")
-        return found
-
-
-def _counted(orbit: Orbit, what: str, nodes: float) -> float:
-    """What a file may call the multiplicity of a site."""
-    if what == "order":
-        return float(orbit.order)
-    return orbit.multiplicity / (nodes if what == "node" else 1)
+_MOST_TOLD = 3  # settings in a message
+_MOST_IMAGES = 100_000  # in all settings that are tried beside one that is wrong
 
 
 def chosen_reading(
@@ -357,23 +43,48 @@ def chosen_reading(
     many = any(len(s) > 1 for s in settings.symmetries)
     if many and len(sites) * len(settings.symmetries) > _MOST_ORBITS:
         raise ValueError(f"{len(sites)} sites are more than can be read with their symmetry")
-    readings = [Reading(symmetry, vectors, sites) for symmetry in settings.symmetries]
+    readings = [
+        with_sites_once(Reading(symmetry, vectors, sites), facts)
+        for symmetry in settings.symmetries
+    ]
     reading = readings[0] if len(readings) == 1 else _best(readings, settings, facts, notes)
     if settings.from_operations and settings.others:
-        reading = _beside_operations(reading, settings, facts, notes)
+        reading = _beside_operations(reading, sites, settings, facts, notes)
     contradictions = reading.contradictions(facts)
+    by_symbol = not settings.from_operations and len(reading.symmetry) > 1
+    crowded = by_symbol and reading.closest < CROWDED
+    better: list[Reading] = []
+    if by_symbol and (contradictions or crowded):
+        better = _better(reading, sites, facts)
+    if crowded and better:
+        raise ValueError(
+            f"atoms are on top of each other by {reading.symmetry.name}, and have room in another "
+            f"setting: {listed([r.told for r in better], '; ')}. Write that of the coordinates"
+        )
     if contradictions:
+        also = ""
+        if better:
+            also = f". In another setting it agrees: {listed([r.told for r in better], '; ')}"
         notes.append(
-            f"the file contradicts itself: it says {listed(contradictions, '; ')}; check space "
-            "group, sites and occupancies"
+            f"the file contradicts itself: it says {listed(contradictions, '; ')}{also}; check "
+            "space group, sites and occupancies"
+        )
+    if reading.again:
+        notes.append(
+            "sites that are images of others under the symmetry are left out: "
+            f"{listed(list(dict.fromkeys(reading.again)))}"
         )
     hydrogen = reading.lacking_hydrogen(facts)
     if hydrogen:
         notes[:] = [note for note in notes if not note.startswith(GROUPS_LEFT_OUT)]
-        notes.append(
-            f"no site holds H{hydrogen:.3g} that the formula has in the cell; it is left "
-            "out, and scatters little"
-        )
+        there = reading.counts.get("H", 0.0)
+        told = f"no site holds H{hydrogen:.3g} that the formula has in the cell; it is"
+        if there:
+            told = (
+                f"sites hold H{there:.3g} of the H{there + hydrogen:.3g} that the formula has in "
+                "the cell; the rest is"
+            )
+        notes.append(f"{told} left out, and scatters little")
     if settings.conflict:
         notes.append(f"{settings.conflict}; {reading.symmetry.name} is taken")
     if reading.moved:
@@ -381,14 +92,40 @@ def chosen_reading(
         notes.append(f"sites are moved onto the special positions that are near: {listed(far)}")
     if not reading.has_room:
         notes.append(
-            f"{_formula(reading.counts)} in {reading.volume:.4g} Angstrom^3 are denser than any "
-            "crystal; check cell and space group"
+            f"{formula_text(reading.counts)} in {reading.volume:.4g} Angstrom^3 are denser than "
+            "any crystal; check cell and space group"
         )
     return reading
 
 
+def _better(reading: Reading, sites: Sequence[Site], facts: Facts) -> list[Reading]:
+    """Readings in other settings of the same group that the file does not contradict."""
+    others = other_settings(reading.symmetry, reading.vectors)
+    if len(sites) * len(others) * len(reading.symmetry) > _MOST_IMAGES:
+        return []
+    readings = _readings(others, reading.vectors, sites, facts)
+    fitting = [r for r in readings if r.is_possible and not r.moved and not r.contradictions(facts)]
+    return _different(fitting)[:_MOST_TOLD]
+
+
+def _readings(
+    symmetries: Sequence[Symmetry], vectors: FloatArray, sites: Sequence[Site], facts: Facts
+) -> list[Reading]:
+    """Readings that have no more atoms than can be, beside one that stands."""
+    found = []
+    for symmetry in symmetries:
+        reading = Reading(symmetry, vectors, sites)
+        if reading.is_countable:
+            found.append(with_sites_once(reading, facts))
+    return found
+
+
 def _beside_operations(
-    reading: Reading, settings: Settings, facts: Facts, notes: list[str]
+    reading: Reading,
+    sites: Sequence[Site],
+    settings: Settings,
+    facts: Facts,
+    notes: list[str],
 ) -> Reading:
     """The reading by operations, or that by the symbol where only that can be."""
     wrong = reading.contradictions(facts)
@@ -396,7 +133,10 @@ def _beside_operations(
     confirmed = bool(facts.formula and (facts.units or facts.density)) and not wrong
     if reading.is_possible and (confirmed or (len(reading.symmetry) in numbers and not wrong)):
         return reading
-    others = [Reading(s, reading.vectors, reading.sites) for s in settings.others]
+    everything = _readings(settings.others, reading.vectors, sites, facts)
+    if len(reading.symmetry) == 1 and any(reading.is_like(r) for r in everything):
+        return reading
+    others = everything
     decided = bool(facts.formula and (facts.units or facts.density) and wrong)
     others = _different(
         [
@@ -413,9 +153,12 @@ def _beside_operations(
         return others[0]
     if len(reading.symmetry) not in numbers:
         other = settings.others[0]
+        contents = ""
+        if len(reading.symmetry) == 1 and everything:
+            contents = f": {reading.told} and {everything[0].told}"
         notes.append(
             f"its symmetry operations are taken; they are {len(reading.symmetry)}, where the space "
-            f"group {other.name} that it names has {len(other)}"
+            f"group {other.name} that it names has {len(other)}{contents}"
         )
     return reading
 
@@ -453,27 +196,3 @@ def _different(readings: Sequence[Reading]) -> list[Reading]:
         if not any(reading.is_like(k) for k in kept):
             kept.append(reading)
     return kept
-
-
-def _expected(counts: Mapping[str, float], facts: Facts) -> dict[str, float]:
-    """Atoms in the cell from the formula; without Z, from the number of units that fits best."""
-    if not facts.formula:
-        return {}
-    units = facts.units
-    if not units:
-        shared = [e for e in facts.formula if e in counts and e != "H"] or ["H"]
-        units = float(np.median([counts.get(e, 0.0) / facts.formula.get(e, 1.0) for e in shared]))
-        whole = round(units)
-        units = whole if whole and abs(units - whole) < _COUNTS * units else units
-    return {e: n * units for e, n in facts.formula.items()}
-
-
-def _mass(counts: Mapping[str, float]) -> float:
-    """In dalton; of what is no element, nothing."""
-    import gemmi
-
-    return float(sum(n * gemmi.Element(e).weight for e, n in counts.items()))
-
-
-def _formula(counts: Mapping[str, float]) -> str:
-    return " ".join(f"{e}{n:.4g}" for e, n in sorted(counts.items()))

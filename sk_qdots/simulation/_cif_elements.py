@@ -11,7 +11,7 @@ import re
 from collections.abc import Collection
 from functools import lru_cache
 
-__all__ = ["element_of_label", "element_of_type", "is_vacancy", "names_several"]
+__all__ = ["element_of_label", "element_of_type", "is_element", "is_vacancy", "names_several"]
 
 _HEAVIEST = 98  # with a form factor
 _LETTERS = re.compile(r"(?:\d{1,3})?\s*([A-Za-z]+)\s*(.*)", re.DOTALL)
@@ -25,7 +25,8 @@ _SEVERAL = re.compile(r"[A-Za-z][0-9.+-]*\s*[,/;&]\s*[A-Z]|\.\d+\s*[A-Z]")
 
 
 @lru_cache(maxsize=4096)
-def _is_element(symbol: str) -> bool:
+def is_element(symbol: str) -> bool:
+    """Whether a text is the symbol of an element that has a form factor."""
     import gemmi
 
     if not re.fullmatch("[A-Z][a-z]?", symbol) or symbol == "X":
@@ -64,15 +65,15 @@ def element_of_type(text: str) -> tuple[str, int, bool] | None:
     bare = text[: charge.start()] if charge is not None else text
     plain = re.sub(r"[^A-Z0-9]", "", bare.upper())
     # Bare HO is holmium, where the second letter is small.
-    if plain in _GROUPS and not _is_element(bare.strip()) and plain != "HO":
+    if plain in _GROUPS and not is_element(bare.strip()) and plain != "HO":
         return _GROUPS[plain], 0, True
     letters = match[1]
     for symbol in (letters.capitalize(), re.sub("(?i)(va|val|v)$", "", letters).capitalize()):
-        if _is_element(symbol):
+        if is_element(symbol):
             return symbol, number, False
     # Wyckoff letters and the like behind an element: OW, SiT
     for symbol in (letters[:2], letters[:1]):
-        if len(letters) > len(symbol) and _is_element(symbol):
+        if len(letters) > len(symbol) and is_element(symbol):
             return symbol, number, False
     return None
 
@@ -103,11 +104,16 @@ def element_of_label(
     if letters in ("OH", "OD", "O-H", "Oh"):
         return "O", True, False
     two, one = letters[:2].capitalize(), letters[:1].upper()
-    found = [e for e in dict.fromkeys((two, one)) if _is_element(e)]
+    found = [e for e in dict.fromkeys((two, one)) if is_element(e)]
+    if letters == "HO" and "Ho" not in known:  # of oxygen O1
+        return "H", False, True
     if known:
         if letters.upper() in ("W", "OW", "OW1") and "W" not in known and "O" in known:
             return "O", True, False
-        found = [e for e in found if e in known] or found
+        left = [e for e in found if e in known] or found
+        if letters[1:2].islower() and two in found and two not in left:  # Co1 where there is no Co
+            return left[0], False, left[0] != "O"  # Os, Og and such are usual names of oxygen
+        found = left
     if not found:
         return None
     if len(found) == 1 or letters[1].islower():

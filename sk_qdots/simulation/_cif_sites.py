@@ -15,7 +15,7 @@ from ._cif_text import Block, Loop, number_and_deviation
 from .scattering_factors import tabulated_ions
 from .sites import TOLERATED, listed
 
-__all__ = ["GROUPS_LEFT_OUT", "Site", "read_sites"]
+__all__ = ["GROUPS_LEFT_OUT", "MOST_EXCUSED", "Site", "read_sites"]
 
 GROUPS_LEFT_OUT = "of water, hydroxyl and such groups the hydrogen is left out"
 
@@ -24,7 +24,7 @@ _DEFAULT_B = 1.0  # Angstrom^2, where a CIF gives none
 _LEAST_B, _LARGEST_B = 0.05, 15.0  # Angstrom^2; beyond them U and B may be mixed up
 _IMPOSSIBLE_B = 100.0  # Angstrom^2; atoms displaced by more than 1 Angstrom
 _DISAGREEING = 2.0  # times; two displacement parameters of one site
-_DOUBTED_OCCUPANCY = 1.2  # that a standard deviation may excuse
+MOST_EXCUSED = 1.2  # occupancy that a standard deviation may excuse
 _MOST_SITES = 20_000
 _MOST_NAMED = 12  # labels in a message
 _LONGEST_LABEL = 60  # characters
@@ -51,10 +51,14 @@ class Site:
     b_iso : float
         In Angstrom^2.
     fractions : tuple of 3 float
-    resolution : float
-        How far the last digits of the coordinates reach, in Angstrom.
+    resolution : tuple of 3 float
+        How far the last digits of each coordinate reach, in Angstrom; 0 for exact ones.
     multiplicity : float or None
         That the file tells.
+    deviation : float
+        Standard deviation of the occupancy; 0 where it has none.
+    may_be_order : bool
+        Whether it stands under the tag for which old programs wrote the order of the site symmetry.
     """
 
     label: str
@@ -63,8 +67,10 @@ class Site:
     occupancy: float
     b_iso: float
     fractions: tuple[float, float, float]
-    resolution: float
+    resolution: tuple[float, float, float]
     multiplicity: float | None
+    deviation: float = 0.0
+    may_be_order: bool = False
 
 
 def read_sites(
@@ -85,7 +91,7 @@ def read_sites(
     for row, (element, charge), b_iso in zip(rows, elements, displacements, strict=True):
         label = row["label"]
         occupancy, deviation = _occupancy(row, label)
-        if TOLERATED < occupancy <= min(1.0 + 3.0 * deviation, _DOUBTED_OCCUPANCY):
+        if TOLERATED < occupancy <= min(1.0 + 3.0 * deviation, MOST_EXCUSED):
             excused.append(f"{label} ({occupancy:g})")
             occupancy = 1.0
         if not 0.0 <= occupancy <= TOLERATED:
@@ -94,10 +100,20 @@ def read_sites(
             neutral.add(f"{element}{abs(charge)}{'+' if charge > 0 else '-'}")
             charge = 0
         fractions, resolution = _coordinates(row, edges)
-        multiplicity = _multiplicity(row)
         kept = charge if ions else 0
         sites.append(
-            Site(label, element, kept, occupancy, b_iso, fractions, resolution, multiplicity)
+            Site(
+                label=label,
+                element=element,
+                charge=kept,
+                occupancy=occupancy,
+                b_iso=b_iso,
+                fractions=fractions,
+                resolution=resolution,
+                multiplicity=_multiplicity(row),
+                deviation=deviation,
+                may_be_order="symmetry_multiplicity" in row,
+            )
         )
     if excused:
         notes.append(f"occupancies that add up to more than 1 are scaled to 1: {listed(excused)}")
@@ -143,6 +159,8 @@ def _rows(block: Block, notes: list[str]) -> list[_Row]:
         row["label"] = label[:_LONGEST_LABEL]
         if row.get("calc_flag", "").lower() in ("dum", "dummy"):
             continue
+        if _is_dummy(row):
+            continue
         if is_vacancy(row.get("type_symbol", row["label"])):
             vacant.append(row["label"])
             continue
@@ -157,6 +175,14 @@ def _rows(block: Block, notes: list[str]) -> list[_Row]:
     if not kept:
         raise ValueError("the CIF has no atoms with coordinates")
     return kept
+
+
+def _is_dummy(row: _Row) -> bool:
+    """Whether a site is of no element and empty."""
+    told = row.get("type_symbol", row["label"]).strip()
+    occupancy = number_and_deviation(row.get("occupancy", "1"))
+    unknown = element_of_type(told) is None and not is_vacancy(told) and not names_several(told)
+    return unknown and occupancy is not None and occupancy[0] == 0.0
 
 
 def _may_go(row: _Row) -> bool:
@@ -189,10 +215,25 @@ def _join(block: Block, own: Loop, rows: Sequence[_Row]) -> None:
             values = loop.columns.get(f"_atom_site_{name}")
             if values is None or f"_atom_site_{name}" in own.columns:
                 continue
-            told = dict(zip(labels, values, strict=True))
-            for row in rows:
-                if (value := told.get(row.get("label"))) is not None:
-                    row[name] = value
+            told: dict[str, list[str | None]] = defaultdict(list)
+            for label, value in zip(labels, values, strict=True):
+                if label is not None:
+                    told[label].append(value)
+            for row, place in zip(rows, _in_turn(rows), strict=True):
+                mine = told.get(row.get("label", ""), [])
+                found = mine[min(place, len(mine) - 1)] if mine else None
+                if found is not None:
+                    row[name] = found
+
+
+def _in_turn(rows: Sequence[_Row]) -> list[int]:
+    """How many rows of the same label stand before each."""
+    seen: dict[str, int] = defaultdict(int)
+    places = []
+    for row in rows:
+        places.append(seen[row.get("label", "")])
+        seen[row.get("label", "")] += 1
+    return places
 
 
 def _elements(
@@ -248,10 +289,17 @@ def _occupancy(row: _Row, label: str) -> tuple[float, float]:
     return round(found[0], 9), found[1]
 
 
-def _coordinates(row: _Row, edges: Sequence[float]) -> tuple[tuple[float, float, float], float]:
-    """Fractions, and how far their last digits reach."""
-    values, reach = [], 0.0
-    for axis, edge in zip(_AXES, edges, strict=True):
+_Triple = tuple[float, float, float]
+
+
+def _coordinates(row: _Row, edges: Sequence[float]) -> tuple[_Triple, _Triple]:
+    """Fractions, and how far the last digits of each reach.
+
+    Programs leave out trailing zeros, so the finest digit of a site is that of all its
+    coordinates, but for a third or sixth that is written with fewer.
+    """
+    values, digits, is_sixth = [], [], []
+    for axis in _AXES:
         text = row.get(f"fract_{axis}")
         found = number_and_deviation(text) if text is not None else None
         if text is None or found is None or not abs(found[0]) < 1e6:
@@ -260,11 +308,16 @@ def _coordinates(row: _Row, edges: Sequence[float]) -> tuple[tuple[float, float,
         value = found[0]
         sixth = round(6.0 * value) / 6.0
         values.append(sixth if abs(value - sixth) < _THIRD else value)
-        if abs(24.0 * value - round(24.0 * value)) > 1e-9:
-            decimals = len(text.partition("(")[0].strip().partition(".")[2])
-            reach = max(reach, 10.0**-decimals * edge)
-    x, y, z = values
-    return (x, y, z), reach
+        exact = abs(24.0 * value - round(24.0 * value)) < 1e-9
+        decimals = len(text.partition("(")[0].strip().partition(".")[2])
+        digits.append(0.0 if exact else 10.0**-decimals)
+        is_sixth.append(decimals > 1 and abs(value - sixth) < 0.7 * 10.0**-decimals)
+    finest = min((d for d in digits if d), default=0.0)
+    reach = [
+        edge * (d if alone else min(d, finest))
+        for edge, d, alone in zip(edges, digits, is_sixth, strict=True)
+    ]
+    return (values[0], values[1], values[2]), (reach[0], reach[1], reach[2])
 
 
 def _multiplicity(row: _Row) -> float | None:
@@ -286,7 +339,7 @@ def _displacements(
     """B of each site, in Angstrom^2; what U, B and the tensor say is compared."""
     tensors = _tensors(block, rows, vectors)
     values: list[float] = []
-    without, odd, disagreeing = [], [], []
+    without, odd, disagreeing, negative = [], [], [], []
     for row, tensor in zip(rows, tensors, strict=True):
         label = row["label"]
         told = list(_isotropic(row))
@@ -294,9 +347,12 @@ def _displacements(
         zero = 0.0 in told
         candidates = given + ([tensor] if tensor > 0 else [])
         usual = [v for v in candidates if _LEAST_B <= v <= _LARGEST_B]
+        negative += [f"{label} ({v:.3g})" for v in told if v < 0][:1]
         if not candidates:
             values.append(0.0 if zero else _DEFAULT_B)
-            if not zero:
+            if zero:
+                odd.append(f"{label} (0)")
+            elif not told:
                 without.append(label)
             continue
         value = candidates[0]
@@ -316,6 +372,11 @@ def _displacements(
         notes.append(
             f"no displacement parameter for {_enumerated(sorted(set(without)))}; "
             f"B = {_DEFAULT_B:g} Angstrom^2 is taken"
+        )
+    if negative:
+        notes.append(
+            f"B below 0 Angstrom^2 at site {listed(negative)} cannot be; the tensor, or B = "
+            f"{_DEFAULT_B:g} Angstrom^2, is taken"
         )
     if odd:
         notes.append(
@@ -359,12 +420,10 @@ def _tensors(block: Block, rows: Sequence[_Row], vectors: FloatArray) -> list[fl
                 told[label[:_LONGEST_LABEL]].append(_equivalent(row, vectors))
     for label in list(told):  # VESTA marks the symmetry
         told.setdefault(label.partition("^")[0], told[label])
-    seen: dict[str, int] = defaultdict(int)
     values = []
-    for row in rows:
+    for row, place in zip(rows, _in_turn(rows), strict=True):
         mine = told.get(row["label"], [])
-        k = min(seen[row["label"]], len(mine) - 1)
-        seen[row["label"]] += 1
+        k = min(place, len(mine) - 1)
         own = _equivalent(row, vectors) if any(t.startswith("aniso_") for t in row) else 0.0
         values.append(own or (mine[k] if mine else 0.0))
     return values

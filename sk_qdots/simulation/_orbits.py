@@ -32,6 +32,7 @@ _MERGED_PART = 0.02  # Angstrom; the same for a site that is filled in part
 _MERGED_TOLD = 0.5  # Angstrom; the same where the file tells the multiplicity
 _TIED = 1e-6  # Angstrom; images as near as each other
 _COARSEST = 0.15  # Angstrom; that two digits of a coordinate may excuse
+_SHARE_OF_GAP = 0.2  # of its largest component; an axis with less has no part in a gap
 _TERM = re.compile(r"([+-]?)(?:(\d+(?:\.\d*)?|\.\d+)(?:/(\d{1,4}))?\*?)?([xyz]?)")
 _SAME = 1e-5  # fraction of a primitive cell
 
@@ -233,7 +234,7 @@ class Orbit:
         vectors: FloatArray,
         *,
         full: bool,
-        resolution: float = 0.0,
+        resolution: Sequence[float] = (0.0, 0.0, 0.0),
         multiplicity: float | None = None,
     ) -> Orbit:
         """Images of a site.
@@ -246,7 +247,7 @@ class Orbit:
             Of the cell, in Angstrom.
         full : bool
             Whether two of its images cannot be there together.
-        resolution : float, default=0.0
+        resolution : sequence of 3 float, default=(0.0, 0.0, 0.0)
             How far the last digits of its coordinates reach, in Angstrom.
         multiplicity : float, optional
             That the file tells; images up to 0.5 Angstrom apart are one to have it.
@@ -258,7 +259,13 @@ class Orbit:
         gaps = images - fractions
         gaps -= np.round(gaps)
         apart = np.linalg.norm(gaps @ vectors, axis=1)
-        widest = _MERGED_FULL if full else max(_MERGED_PART, min(1.25 * resolution, _COARSEST))
+        if full:
+            widest = np.full(n, _MERGED_FULL)
+        else:  # along the axes on which the image is off
+            along = np.abs(gaps) * np.linalg.norm(vectors, axis=1)
+            off = along > _SHARE_OF_GAP * along.max(axis=1, keepdims=True)
+            reach = (off * np.asarray(resolution)).max(axis=1)
+            widest = np.maximum(_MERGED_PART, np.minimum(1.25 * reach, _COARSEST))
         stays = _site_symmetry(symmetry, apart, widest)
         if multiplicity is not None and n != round(multiplicity * len(stays)):
             stays = _told_symmetry(symmetry, apart, multiplicity, stays)
@@ -279,13 +286,13 @@ class Orbit:
         return _different(self.positions, np.asarray(np.linalg.inv(nodes)), number)
 
 
-def _site_symmetry(symmetry: Symmetry, apart: FloatArray, widest: float) -> list[int]:
-    """Operations that bring a site back to within a distance, and form a group."""
+def _site_symmetry(symmetry: Symmetry, apart: FloatArray, widest: FloatArray) -> list[int]:
+    """Operations that bring a site back, each to within its distance, and form a group."""
     near = np.flatnonzero(apart <= widest)
     if len(near) == 1:
         return [0]
     grown = _closure(symmetry, apart, near)
-    if grown is not None and apart[grown].max() <= 2.0 * widest:
+    if grown is not None and apart[grown].max() <= 2.0 * widest[near].max():
         return grown
     for limit in sorted(set(apart[near].tolist()), reverse=True):
         within = [int(k) for k in near if apart[k] <= limit + 1e-9]

@@ -19,12 +19,13 @@ import numpy as np
 from .._typing import FloatArray
 from ._cif_text import Block
 from ._orbits import PARTS, Symmetry, operations_from_text
+from ._space_group_symbols import spellings
 from .sites import listed
 
 if TYPE_CHECKING:
     import gemmi
 
-__all__ = ["Settings", "possible_settings", "refuse_modulated"]
+__all__ = ["Settings", "other_settings", "possible_settings", "refuse_modulated"]
 
 _FITS = 2e-3  # relative, of a cell to its group, without a word
 _NEARLY_FITS = 1e-2  # with a warning
@@ -38,7 +39,7 @@ _SYMBOLS = (
 _HALL = ("_space_group_name_hall", "_symmetry_space_group_name_hall")
 _NUMBERS = ("_space_group_it_number", "_symmetry_int_tables_number")
 _CODE = "_space_group_it_coordinate_system_code"
-_LETTERS = {"S": "1", "Z": "2", "1": "1", "2": "2", "H": "H", "R": "R", "HR": "H", "RS": "R"}
+_CODES = {"1": "1", "2": "2", "H": "H", "R": "R", "S": "1", "Z": "2", "HR": "H", "RS": "R"}
 _LONGEST_SYMBOL = 60
 
 
@@ -75,7 +76,8 @@ def refuse_modulated(block: Block) -> str:
     tags = [*block.pairs, *(t for loop in block.loops for t in loop.columns)]
     dimension = block.value("_cell_modulation_dimension")
     superspace = [t for t in tags if "_ssg_" in t and (t not in block.pairs or any(block.pairs[t]))]
-    if superspace or dimension.strip() not in ("", "0") or block.has("_cell_wave_vector_seq_id"):
+    waves = block.has("_cell_wave_vector_seq_id") and dimension.strip() != "0"
+    if superspace or dimension.strip() not in ("", "0") or waves:
         told = superspace[0] if superspace else "_cell_modulation_dimension"
         return (
             f"a modulated structure with a superspace group ({told}); its average structure, or a "
@@ -94,7 +96,10 @@ def possible_settings(block: Block, vectors: FloatArray, notes: list[str]) -> Se
     """
     problem = ""
     others = _tabulated_settings(block, vectors)
-    for texts in _operation_lists(block):
+    usable: list[Symmetry] = []
+    for texts, magnetic in _operation_lists(block):
+        if magnetic and usable:
+            continue
         found = operations_from_text(texts) if texts else "their list is cut short"
         if isinstance(found, str):
             problem = problem or f"the symmetry operations cannot be used ({found})"
@@ -103,6 +108,9 @@ def possible_settings(block: Block, vectors: FloatArray, notes: list[str]) -> Se
         if own.misfit(vectors) > _NEARLY_FITS:
             problem = problem or "the symmetry operations do not fit the cell"
             continue
+        usable.append(own)
+    if usable:
+        own = _agreeing(usable, others.symmetries, notes)
         _note_cell(own, vectors, notes)
         settings = Settings([own], "the operations", from_operations=True)
         settings.others = [s for s in others.symmetries if s.misfit(vectors) <= _NEARLY_FITS]
@@ -118,16 +126,22 @@ def possible_settings(block: Block, vectors: FloatArray, notes: list[str]) -> Se
         notes.append("no space group is given; P 1 is taken")
         return Settings([_tabulated("P 1")], "nothing")
     fitting = [s for s in others.symmetries if s.misfit(vectors) <= _NEARLY_FITS]
+    turned: list[Symmetry] = []
     if not fitting:
         stated = listed(list(dict.fromkeys(s.name for s in others.symmetries)))
         axes = [_of_group(g) for g in _table() if g.hm in {o.hm for o in others.groups}]
         fitting = [s for s in axes if s.misfit(vectors) <= _NEARLY_FITS]
+        alike = {o.number for o in others.groups}
+        if not fitting:  # about another axis
+            turned = [_of_group(g) for g in _table() if g.number in alike and g.number < 16]
+            fitting = [s for s in turned if s.misfit(vectors) <= _NEARLY_FITS]
         if not fitting:
             raise ValueError(
                 f"{f'{problem}, and ' if problem else ''}the cell {_cell_text(vectors)} does not "
                 f"fit the space group {stated}"
             )
-        notes.append(f"the cell does not fit {stated}; the axes of {fitting[0].name} are taken")
+        taken = listed(list(dict.fromkeys(s.name for s in fitting)), " or ")
+        notes.append(f"the cell does not fit {stated}; the axes of {taken} are taken")
     if problem:
         notes.append(f"{problem}; {told} is taken instead")
     notes += others.notes
@@ -135,9 +149,28 @@ def possible_settings(block: Block, vectors: FloatArray, notes: list[str]) -> Se
     first = fitting[0]
     origins = [s for s in fitting if s.symbol.split(":")[0] == first.symbol.split(":")[0]]
     usual = others.by_number and first is others.symmetries[0] and len(origins) == 1
-    several = len({s.symbol.split(":")[0] for s in fitting}) > 1 and not others.by_number
+    symbols = {s.symbol.split(":")[0] for s in fitting}
+    several = len(symbols) > 1 and not others.by_number and not turned
     conflict = f"what is said of the space group does not agree ({told})" if several else ""
     return Settings(fitting, told, usual=usual, conflict=conflict)
+
+
+def _agreeing(lists: Sequence[Symmetry], named: Sequence[Symmetry], notes: list[str]) -> Symmetry:
+    """Of several lists of operations the one that the symbol or number has; else the first."""
+    if len({s.keys for s in lists}) == 1:
+        return lists[0]
+    keys, numbers = {s.keys for s in named}, {len(s) for s in named}
+    chosen = max(lists, key=lambda s: (s.keys in keys, len(s) in numbers))
+    counts = listed([str(len(s)) for s in lists])
+    notes.append(f"lists of {counts} symmetry operations differ; that of {len(chosen)} is taken")
+    return chosen
+
+
+def other_settings(symmetry: Symmetry, vectors: FloatArray) -> list[Symmetry]:
+    """Other settings of the group of a tabulated one that fit a cell."""
+    numbers = {g.number for g in _table() if g.xhm() == symmetry.symbol}
+    others = [_of_group(g) for g in _table() if g.number in numbers and g.xhm() != symmetry.symbol]
+    return [s for s in others if s.misfit(vectors) <= _NEARLY_FITS]
 
 
 def _note_cell(symmetry: Symmetry, vectors: FloatArray, notes: list[str]) -> None:
@@ -158,16 +191,22 @@ def _cell_text(vectors: FloatArray) -> str:
     return f"{a:g} {b:g} {c:g} Angstrom, {alpha:g} {beta:g} {gamma:g} degrees"
 
 
-def _operation_lists(block: Block) -> list[list[str]]:
-    """Lists of operations that a CIF has, under any tag; one that is cut short is empty."""
-    lists = []
+def _operation_lists(block: Block) -> list[tuple[list[str], bool]]:
+    """Lists of operations that a CIF has, and whether of a magnetic group.
+
+    One that is cut short is empty.
+    """
+    lists: list[tuple[list[str], bool]] = []
     for tag in _OPERATIONS:
         cut = any(o.broken for o in block.loops if tag in o.columns)
-        lists += [[]] if cut else [texts] if (texts := block.values(tag)) else []
+        if texts := block.values(tag):
+            lists.append(([] if cut else texts, False))
+        elif cut:
+            lists.append(([], False))
     magnetic = block.values(_MAGNETIC)
     centred = block.values(_MAGNETIC_CENTRING)
     if magnetic:
-        lists.append(_products(magnetic, centred))
+        lists.append((_products(magnetic, centred), True))
     return lists
 
 
@@ -283,25 +322,17 @@ def _settings_of_symbol(text: str, vectors: FloatArray, code: str) -> list[gemmi
     """Settings that a Hermann-Mauguin symbol may mean, in any of its spellings."""
     if len(text) > _LONGEST_SYMBOL:
         return []
-    name = re.sub(
-        r"\(\s*(?:no\.?\s*)?\d{1,3}\s*\)\s*$|,?\s*no\.?\s*\d{1,3}\s*$", "", text, flags=re.I
-    )
-    name = re.sub(r"(\d)[\u0304\u0305]", r"-\1", name).replace("\\bar", "-")
-    name = re.sub(r"[_{}$~'\"]", "", name)
-    name = re.sub(r"\(([1-5])\)", r"\1", name).strip()
-    if name.startswith("-"):
-        return _settings_of_hall(name)
-    alpha, gamma = _angle(vectors, 1, 2), _angle(vectors, 0, 1)
-    name, letter = _without_letter(name)
-    group = _named(name, alpha, gamma)
-    if group is None and name[-1:] in "SZHR" and len(name) > 2:
-        name, letter = name[:-1], _LETTERS[name[-1]]
-        group = _named(name, alpha, gamma)
-    if group is None:
-        return []
-    alike = [g for g in _table() if g.hm == group.hm]
-    letter = letter or _LETTERS.get(code.upper(), "")
-    return [g for g in alike if g.ext == letter] or alike if letter else alike
+    if text.lstrip("_{ ").startswith("-"):
+        return _settings_of_hall(re.sub(r"[_{}$~'\"]", "", text).strip())
+    angles = np.array([_angle(vectors, i, j) for i, j in ((1, 2), (0, 2), (0, 1))])
+    for name, letter, number in spellings(text, angles):
+        group = _named(name, angles[0], angles[2])
+        if group is None or (number and group.number != number):
+            continue
+        alike = [g for g in _table() if g.hm == group.hm]
+        wanted = letter or _CODES.get(code.upper(), "")
+        return [g for g in alike if g.ext == wanted] or alike if wanted else alike
+    return []
 
 
 def _named(name: str, alpha: float, gamma: float) -> gemmi.SpaceGroup | None:
@@ -309,17 +340,6 @@ def _named(name: str, alpha: float, gamma: float) -> gemmi.SpaceGroup | None:
     import gemmi
 
     return gemmi.find_spacegroup_by_name(name, alpha, gamma)
-
-
-def _without_letter(name: str) -> tuple[str, str]:
-    """A symbol and what tells its origin or axes: ``:1``, or S and Z, as databases write it."""
-    match = re.search(
-        r"\s*(?::\s*([12]|HR|RS|[SZHR])|\s(HR|RS|[SZHR])|\s:?O([12]))\s*$", name, re.I
-    )
-    if match is None:
-        return name, ""
-    letter = (match[1] or match[2] or match[3]).upper()
-    return name[: match.start()], _LETTERS[letter]
 
 
 def _angle(vectors: FloatArray, i: int, j: int) -> float:

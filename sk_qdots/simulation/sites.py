@@ -162,6 +162,8 @@ class Places:
     offsets : ndarray of shape (n, 3)
         Of the atoms, Cartesian, in Angstrom.
     occupancies : ndarray of shape (n,)
+    most : float, default=1.02
+        Sum beyond which a place is refused, whatever else there is.
 
     Attributes
     ----------
@@ -169,7 +171,13 @@ class Places:
         Of the occupancies at the place of each atom.
     """
 
-    def __init__(self, lattice: FloatArray, offsets: FloatArray, occupancies: FloatArray) -> None:
+    def __init__(
+        self,
+        lattice: FloatArray,
+        offsets: FloatArray,
+        occupancies: FloatArray,
+        most: float = TOLERATED,
+    ) -> None:
         n = len(offsets)
         filled = occupancies.astype(np.float64)
         blocks = []
@@ -179,7 +187,7 @@ class Places:
             blocks.append((first, second, apart))
             np.add.at(filled, first, occupancies[second])
             np.add.at(filled, second, occupancies[first])
-            if (np.round(filled[first], 9) > TOLERATED).any():  # refused, whatever follows
+            if (np.round(filled[first], 9) > most).any():  # refused, whatever follows
                 break
         first, second, apart = (np.concatenate(part) for part in zip(*blocks, strict=True))
         self.sums: FloatArray = np.round(filled, 9)

@@ -16,14 +16,43 @@ from .._typing import FloatArray, Json
 from ..augmentation.facts import trained_width
 from ..augmentation.laboratories import check_instrument
 from ..instruments import Instrument, is_same_beam, load_instrument
+from ..instruments.ready import at_wavelength
 from ..io import PatternError
 from .intake import source_of
 
-__all__ = ["corrected", "named_instrument", "too_broad", "width_in_q"]
+__all__ = ["at_the_beam", "corrected", "named_instrument", "too_broad", "width_in_q"]
 
 # Below it also a sizer covers what it states that has seen no resolution; broader than what it was
 # trained with, none does (docs/tables/instruments.md).
 _HARMLESS = 0.0015  # 1/Angstrom
+
+
+def at_the_beam(pattern: xr.DataArray, instrument: Instrument) -> Instrument:
+    """Return the instrument at the wavelength of a pattern, where it has none of its own.
+
+    Parameters
+    ----------
+    pattern : DataArray
+    instrument : Instrument
+
+    Returns
+    -------
+    Instrument
+        An example at the wavelength that the pattern states; any other as it is.
+
+    Raises
+    ------
+    PatternError
+        If it is an example, and the pattern states no wavelength.
+    TypeError
+        If the instrument is none.
+    """
+    check_instrument(instrument)
+    stated = pattern.attrs.get("wavelength")
+    try:
+        return at_wavelength(instrument, None if stated is None else float(stated))
+    except ValueError as error:
+        raise PatternError(source_of(pattern), str(error)) from None
 
 
 def corrected(pattern: xr.DataArray, instrument: Instrument) -> xr.DataArray:
@@ -48,7 +77,7 @@ def corrected(pattern: xr.DataArray, instrument: Instrument) -> xr.DataArray:
     TypeError
         If the instrument is none.
     """
-    check_instrument(instrument)
+    instrument = at_the_beam(pattern, instrument)
     stated = pattern.attrs.get("wavelength")
     source = source_of(pattern)
     if stated is not None and not is_same_beam(float(stated), instrument.wavelength):

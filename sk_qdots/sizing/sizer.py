@@ -33,7 +33,7 @@ from .engines import (
 )
 from .facts import Facts, facts_from_training
 from .files import SizerError, read_sizer, write_sizer
-from .instruments import corrected
+from .instruments import at_the_beam, corrected
 from .intake import Patterns, measured_points, single_patterns, source_of, standardized
 from .parts import SizerParts, digest_of_parts
 from .posterior import Posterior
@@ -342,6 +342,7 @@ class Sizer:
                 "size takes one pattern; for several use size_many, predict or predict_proba"
             )
         if instrument is not None:
+            instrument = at_the_beam(pattern, instrument)
             pattern = corrected(pattern, instrument)
         rows = self._standardized(pattern)
         posteriors = [engine.posterior(rows) for engine in self.engines]

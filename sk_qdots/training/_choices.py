@@ -15,6 +15,7 @@ import xarray as xr
 from ..augmentation import LABORATORIES, Laboratory
 from ..augmentation.laboratories import MIXTURES
 from ..instruments import Instrument, load_instrument
+from ..instruments.ready import at_wavelength
 from ..simulation import Crystal, as_shape, default_q_grid
 from ..simulation.checks import axis_values
 from ..sizing.facts import NAME
@@ -127,6 +128,8 @@ def plan_training(
     """
     dots = _inorganic_crystal(crystal)
     around = _one_instrument(instrument)
+    if around is not None:
+        around = at_wavelength(around, None)
     laboratory, wavelength = _laboratory(
         Laboratory.around(around) if around is not None else instrument
     )

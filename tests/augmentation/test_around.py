@@ -1,5 +1,6 @@
 """Laboratories around an instrument, and what is known of the widths that were drawn."""
 
+import json
 from dataclasses import asdict, replace
 
 import numpy as np
@@ -9,6 +10,7 @@ from sklearn.pipeline import make_pipeline
 import sk_qdots as sq
 from sk_qdots.augmentation import LABORATORIES, InstrumentBroadening, Laboratory
 from sk_qdots.augmentation._experiment import _Draw
+from sk_qdots.augmentation._instrument import resolution
 from sk_qdots.augmentation.facts import augmentation_facts, trained_width
 from sk_qdots.instruments import ANODES, Instrument
 from sk_qdots.simulation import q_from_two_theta
@@ -38,8 +40,8 @@ def test_everything_that_the_instrument_says():
     believed = (first * 1.0 + second * 0.48) / 1.48 / first - 1.0
     assert lab.wavelength_error == pytest.approx((believed, believed))
     assert lab.polarised_share == pytest.approx(np.cos(np.deg2rad(26.6)) ** 2)
-    assert lab.fwhm == pytest.approx((0.85 * 0.09, 1.15 * 0.09), rel=1e-6)
-    assert lab.fwhm_growth == pytest.approx((0.004 / 0.0081,) * 2, rel=1e-6)
+    assert lab.fwhm == (0.85, 1.15) and lab.fwhm_growth == (0.0, 0.0)
+    assert lab.caglioti == (0.004, 0.0, 0.0081)
     assert lab.eta == pytest.approx((0.415, 0.5)) and lab.broadening_share == 1.0
     low, high = q_from_two_theta(np.array([15.0, 100.0]), TUBE.wavelength)
     assert lab.q_min[0] == pytest.approx(low) and lab.q_max[1] == pytest.approx(high)
@@ -67,23 +69,61 @@ def test_the_base_is_chosen_by_the_lines(instrument, base):
     assert capillary.background_share == 0.8
 
 
-@pytest.mark.parametrize("name", ["lab-cu", "lab-mo", "lab-ag", "synchrotron"])
-def test_widths_are_those_of_the_instrument(name):
-    instrument = sq.load_instrument(name)
+VALLEY = Instrument(
+    ANODES["Cu"], (1.0, 0.5), u=0.02, v=-0.02, w=0.0075, two_theta_range=(10.0, 115.0)
+)
+SHAPES = {
+    **{name: sq.load_instrument(name) for name in ("lab-cu", "lab-mo", "lab-ag", "synchrotron")},
+    "valley": VALLEY,
+    "grows from nothing": Instrument((0.56,), u=0.04, two_theta_range=(5.0, 110.0)),
+    "shrinks": Instrument((0.56,), v=-0.004, w=0.01, two_theta_range=(5.0, 110.0)),
+    "shrinks to nothing": Instrument((0.56,), v=-0.01, w=0.01, two_theta_range=(5.0, 89.0)),
+}
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_drawn_widths_are_within_fifteen_per_cent_at_every_angle(name):
+    instrument = SHAPES[name]
     lab = Laboratory.around(instrument)
-    angles = np.linspace(*instrument.two_theta_range, 30)
-    growth = 1.0 + lab.fwhm_growth[0] * np.tan(np.deg2rad(angles / 2.0)) ** 2
-    middle = np.mean(lab.fwhm) * np.sqrt(growth)
-    np.testing.assert_allclose(middle, instrument.fwhm(angles), rtol=0.12)
+    angles = np.linspace(*instrument.two_theta_range, 60)
+    q = q_from_two_theta(angles, lab.wavelength[0])
+    made = sq.RandomExperiment(lab, q=np.linspace(1.0, 6.0, 501))
+    made.fit(np.ones((1, 501)))
+    rngs = [np.random.default_rng(k) for k in range(400)]
+    u, v, w = (p[:, None] for p in _Draw(made._distributions, made._weights, rngs).resolution())
+    drawn = resolution(q, u, v, w, lab.wavelength[0])
+    like = resolution(q, instrument.u, instrument.v, instrument.w, lab.wavelength[0])
+    ratio = drawn / like
+    assert 0.85 <= ratio.min() < 0.86 and 1.14 < ratio.max() <= 1.15
+    np.testing.assert_allclose(ratio, ratio[:, :1].repeat(60, axis=1))  # one factor a pattern
 
 
-def test_widths_that_do_not_begin_or_do_not_grow():
-    growing = Instrument((0.56,), u=0.04)  # nothing at small angles
-    lab = Laboratory.around(growing)
-    told = np.mean(lab.fwhm) * np.sqrt(1.0 + lab.fwhm_growth[0] * np.tan(np.pi / 6) ** 2)
-    assert told == pytest.approx(float(growing.fwhm(60.0)), rel=0.1)
-    shrinking = Laboratory.around(Instrument((0.56,), v=-0.004, w=0.01))
-    assert shrinking.fwhm_growth == (0.0, 0.0) and 0.05 < np.mean(shrinking.fwhm) < 0.1
+def test_no_resolution_beyond_the_angles_where_it_has_a_width(X):
+    short = Instrument((0.56,), v=-0.05, w=0.01, two_theta_range=(5.0, 20.0), axial=0.0)
+    made = sq.RandomExperiment(short, q=X["q"].values).fit(X.values)
+    drawn = made.perturb(X.values, np.random.default_rng(0))
+    assert np.isfinite(drawn).any(axis=1).all()
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"caglioti": (1.0, 2.0)}, "caglioti is .* three numbers"),
+        ({"caglioti": (1.0, 2.0, float("nan"))}, "caglioti is .* three numbers"),
+        ({"caglioti": 3.0}, "caglioti is .* three numbers"),
+        ({"caglioti": (0.0, 0.0, 1.0)}, "fwhm_growth is .* must be"),
+    ],
+)
+def test_shapes_that_cannot_be(given, message):
+    with pytest.raises(ValueError, match=message):
+        Laboratory(**given)
+
+
+def test_the_trained_width_of_a_shape_is_that_of_the_instrument():
+    lab = replace(Laboratory.around(VALLEY), fwhm=(1.0, 1.0))
+    told = json.loads(json.dumps({"laboratory": asdict(lab)}))
+    only_first = VALLEY.replace(wavelengths=ANODES["Cu"][:1], weights=(1.0,))
+    assert trained_width(told, 4.0) == pytest.approx(width_in_q(only_first, 4.0))
 
 
 def test_without_a_resolution_it_is_that_of_the_base():
@@ -126,7 +166,7 @@ def test_a_peak_is_drawn_where_the_instrument_has_it():
     """What is drawn is what the instrument does to a clean pattern, zero and displacement known."""
     q = np.linspace(1.0, 6.0, 5001)
     instrument = TUBE.replace(two_theta_range=(14.0, 95.0), polarisation=0.0, eta_slope=0.0)
-    still = {"zero_shift": (0.0, 0.0), "k_alpha2": (0.48, 0.48), "fwhm": (0.09, 0.09)}
+    still = {"zero_shift": (0.0, 0.0), "k_alpha2": (0.48, 0.48), "fwhm": (1.0, 1.0)}
     lab = replace(Laboratory.around(instrument), **still, background_share=0.0, texture_share=0.0)
     clean = np.exp(-0.5 * ((q - 4.0) / 0.01) ** 2)[None, :] + 0.01
     made = sq.RandomExperiment(

@@ -36,10 +36,22 @@ def test_a_standard_becomes_an_instrument(standard_file, tmp_path, capsys):
     assert picture.read_bytes().startswith(b"\x89PNG")
 
 
+def test_an_example_begins_at_the_wavelength_that_is_given(standard_file, tmp_path):
+    out = tmp_path / "mine.json"
+    arguments = [str(standard_file), "--standard", "CeO2", "--begin", "synchrotron"]
+    assert main(["calibrate", *arguments, "--wavelength", "0.5602", "--out", str(out)]) == 0
+    (line,) = sq.load_instrument(out).wavelengths
+    assert line == pytest.approx(0.56, abs=3e-4)
+
+
 BAD = {
     "another standard": (["--standard", "LaB6", "--wavelength", "0.56"], "this is not LaB6"),
     "no such standard": (["--standard", "diamond", "--wavelength", "0.56"], "must be one of LaB6"),
     "no wavelength": (["--standard", "CeO2"], "--wavelength"),
+    "no wavelength but that of an example": (
+        ["--standard", "CeO2", "--begin", "synchrotron"],
+        "--wavelength",
+    ),
     "another beam": (
         ["--standard", "CeO2", "--wavelength", "0.56", "--begin", "lab-cu"],
         "two wavelengths are given",

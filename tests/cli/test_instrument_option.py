@@ -10,6 +10,7 @@ import pytest
 import sk_qdots as sq
 from sk_qdots.cli import _parser, main
 from sk_qdots.cli._train import _command
+from sk_qdots.cli._words import asked_instrument
 from sk_qdots.instruments import Instrument, remembered_instrument
 
 MINE = Instrument((0.56,), zero=0.05, w=1e-6, name="")
@@ -126,7 +127,53 @@ def test_nobody_s_wavelength_is_taken_from_an_example(capsys, folder):
     status, _, err = size(capsys, file, "--instrument", "synchrotron")
     assert status == 2 and "--wavelength" in err
     assert remembered_instrument(file.parent) is None
-    assert size(capsys, file, "--instrument", "synchrotron", "--wavelength", 0.56)[0] == 0
+    for beam in (("--wavelength", 0.5642), ("--energy", 12.398419843320026 / 0.5642)):
+        status, (record,), _ = size(capsys, file, "--instrument", "synchrotron", *beam)
+        (line,) = record["settings"]["instrument"]["wavelengths"]
+        assert status == 0 and line == pytest.approx(0.5642)
+    # It is remembered at the wavelength that was given, and then needs none.
+    assert remembered_instrument(file.parent).wavelengths == (pytest.approx(0.5642),)
+    status, (again,), _ = size(capsys, file)
+    assert status == 0 and again == record
+
+
+def test_each_file_has_the_example_at_its_own_wavelength(capsys, folder):
+    columns = (folder / "data" / "a.xy").read_text()
+    for name, line in (("a", 0.56), ("b", 0.5642)):
+        (folder / "data" / f"{name}.xy").write_text(f"# wavelength: {line}\n{columns}")
+    files = (folder / "data" / "a.xy", folder / "data" / "b.xy")
+    for options in (("--instrument", "synchrotron"), ()):  # and as it is remembered
+        status, records, _ = size(capsys, *files, *options)
+        told = [r["settings"]["instrument"]["wavelengths"] for r in records]
+        assert status == 0 and told == [[0.56], [0.5642]]
+
+
+def test_an_evaluation_asks_for_the_wavelength_of_an_example(capsys, folder):
+    assert main(["evaluate", "--instrument", "synchrotron", "--out", str(folder / "out")]) == 2
+    err = capsys.readouterr().err
+    assert len(err.splitlines()) == 1 and "synchrotron is an example" in err
+    assert not (folder / "out").exists()
+    asked = _parser().parse_args(
+        ["evaluate", "--instrument", "synchrotron", "--wavelength", "0.5642"]
+    )
+    assert asked_instrument(asked).wavelengths == (0.5642,)
+
+
+def test_what_a_folder_remembers_is_no_pattern(capsys, folder):
+    size(capsys, folder / "data" / "a.xy", "--instrument", folder / "mine.json")
+    everything = sorted((folder / "data").iterdir())
+    assert [path.name for path in everything][-1] == "sk_qdots_instrument.json"
+    status, records, err = size(capsys, *everything)
+    assert status == 0 and [r["verdict"] for r in records] == ["ok", "ok"]
+    assert len(err.splitlines()) == 1 and "which it remembers" in err
+
+
+def test_a_memory_of_a_newer_version_is_not_to_be_deleted(capsys, folder):
+    kept = folder / "data" / "sk_qdots_instrument.json"
+    kept.write_text('{"sk_qdots instrument": 2, "colour": "red"}')
+    status, _, err = size(capsys, folder / "data" / "a.xy")
+    assert status == 2 and len(err.splitlines()) == 1
+    assert "written by a newer sk_qdots; update it" in err and "delete" not in err
 
 
 def test_both_ways_at_once_are_refused(capsys):

@@ -1,5 +1,8 @@
 """One object for what the beam, the optics and the detector do."""
 
+import copy
+import dataclasses
+import json
 import pickle
 
 import numpy as np
@@ -10,6 +13,7 @@ from hypothesis import strategies as st
 from standards import axial_heights, pseudo_voigt
 
 import sk_qdots as sq
+from sk_qdots.instruments.instrument import NewerInstrumentError
 
 TUBE = sq.Instrument(
     wavelengths=(1.54059, 1.54443),
@@ -53,7 +57,22 @@ BAD = {
     "geometry": ["sideways"],
     "two_theta_range": [(10.0,), (90.0, 10.0), (0.0, 200.0)],
     "step": [0.0, -1.0, "fine"],
-    "uncertainties": [{"nothing": 1.0}],
+    "monochromator": [-1.0, 10**400],
+    "uncertainties": [
+        {"nothing": 1.0},
+        {"geometry": 1.0},
+        {"wavelengths": 1.0},
+        {"zero": -0.1},
+        {"zero": float("nan")},
+        {"zero": float("inf")},
+        {"zero": None},
+        {"zero": "0.1"},
+        None,
+        5,
+    ],
+    "notes": [None, 5, (5,), [None]],
+    "name": [None, 5],
+    "source": [None, b"file"],
 }
 
 
@@ -63,7 +82,64 @@ def test_what_cannot_be_is_refused_by_its_name(name, value):
         sq.Instrument(**{name: value})
 
 
-@pytest.mark.parametrize("text", ["", "{}", "[1]", '{"sk_qdots instrument": 2}', "\0", "null"])
+@pytest.mark.parametrize(("name", "value"), [(k, v) for k in BAD for v in (None, 5)])
+def test_json_with_other_values_is_one_line(name, value):
+    if (name, value) in {("two_theta_range", None), ("step", None), ("step", 5), ("w", 5)}:
+        return
+    if (name, value) in {("zero", 5), ("monochromator", 5)}:
+        return
+    values = json.loads(TUBE.to_json()) | {name: value}
+    with pytest.raises(ValueError, match=f"^{name} (is|has)") as caught:
+        sq.Instrument.from_json(json.dumps(values))
+    assert "\n" not in str(caught.value)
+
+
+def test_numbers_of_numpy_are_kept_as_floats():
+    one = sq.Instrument(
+        tuple(np.array([0.5])),
+        step=np.float32(0.25),
+        two_theta_range=np.array([5, 90]),
+        uncertainties={"w": np.float64(0.5)},
+        notes=["one", "two"],
+    )
+    assert type(one.step) is float and one.step == 0.25
+    assert one.notes == ("one", "two") and sq.Instrument(notes="one note").notes == ("one note",)
+    assert sq.Instrument.from_json(one.to_json()) == one
+
+
+def test_uncertainties_do_not_change_and_are_a_dictionary():
+    given = {"zero": 0.001}
+    one = TUBE.replace(uncertainties=given)
+    given["zero"] = 1.0
+    assert one.uncertainties == {"zero": 0.001}
+    for change in (
+        lambda u: u.__setitem__("zero", 1.0),
+        lambda u: u.update(zero=1.0),
+        lambda u: u.pop("zero"),
+        lambda u: u.clear(),
+        lambda u: u.setdefault("w", 1.0),
+        lambda u: u.__ior__({"w": 1.0}),
+    ):
+        with pytest.raises(TypeError, match="does not change"):
+            change(one.uncertainties)
+    assert one.uncertainties == {"zero": 0.001}
+    told = dataclasses.asdict(one)
+    assert told["uncertainties"] == {"zero": 0.001} and sq.Instrument(**told) == one
+    for same in (pickle.loads(pickle.dumps(one)), copy.deepcopy(one), copy.copy(one)):
+        assert same == one and hash(same) == hash(one)
+    assert pickle.loads(pickle.dumps(one.uncertainties)) == one.uncertainties
+
+
+@pytest.mark.parametrize("version", ["2", "3.5"])
+def test_what_a_newer_version_wrote(version):
+    with pytest.raises(NewerInstrumentError, match="by a newer sk_qdots; update it"):
+        sq.Instrument.from_json(f'{{"sk_qdots instrument": {version}, "colour": "red"}}')
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "{}", "[1]", '{"sk_qdots instrument": 0}', "\0", "null", "5", "[" * 10**5, None, 5],
+)
 def test_text_that_is_no_instrument(text):
     with pytest.raises(ValueError, match=r"JSON|no instrument"):
         sq.Instrument.from_json(text)

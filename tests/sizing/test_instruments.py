@@ -7,7 +7,9 @@ import pytest
 import xarray as xr
 
 import sk_qdots as sq
+from sk_qdots.evaluation import evaluate
 from sk_qdots.instruments import Instrument
+from sk_qdots.instruments.ready import at_wavelength, is_example
 from sk_qdots.sizing.instruments import too_broad, width_in_q
 
 MOVED = Instrument((0.5600,), zero=0.08, displacement=-0.03, w=1e-6, name="mine")
@@ -58,6 +60,34 @@ def test_the_calibrated_wavelength_counts(clean):
 def test_another_wavelength_is_refused(clean):
     with pytest.raises(sq.PatternError, match=r"at 0.56 Angstrom, and the instrument lab-mo has"):
         sq.load_sizer("PbS").size(clean, sq.load_instrument("lab-mo"))
+
+
+@pytest.mark.parametrize("name", ["synchrotron", "ideal"])
+def test_an_example_takes_the_wavelength_of_the_pattern(clean, name):
+    sizer, example = sq.load_sizer("PbS"), sq.load_instrument(name)
+    at = clean.assign_attrs(wavelength=0.5642)
+    at = at.assign_coords(q=clean["q"] * 0.56 / 0.5642)
+    told = sizer.size(at, example)
+    assert told.number_diameter == pytest.approx(sizer.size(at).number_diameter, abs=1e-9)
+    assert told.settings["instrument"]["wavelengths"] == [0.5642]
+    assert "replaced" not in told.settings["instrument"]["source"]
+    mute = clean.drop_vars("two_theta").drop_attrs()
+    with pytest.raises(sq.PatternError, match=f"{name} is an example.*--wavelength"):
+        sizer.size(mute, example)
+
+
+def test_an_example_is_one_under_any_name_until_it_has_a_wavelength():
+    example = sq.load_instrument("synchrotron")
+    assert is_example(example.replace(name="mine"))
+    assert is_example(Instrument.from_json(example.to_json()))
+    for stated in (0.56, 0.5642):
+        assert not is_example(at_wavelength(example, stated))
+    assert not is_example(Instrument())
+
+
+def test_an_evaluation_asks_for_the_wavelength_of_an_example(tmp_path):
+    with pytest.raises(ValueError, match="ideal is an example without a wavelength"):
+        evaluate("PbS", tmp_path / "out", instrument=sq.load_instrument("ideal"), quick=True)
 
 
 def test_a_name_is_no_instrument(clean):

@@ -517,10 +517,14 @@ def test_one_instrument_is_told_and_recorded(brief, tmp_path):
 
 def test_instruments_by_file(tmp_path):
     path = tmp_path / "bm26.json"
-    path.write_text(sq.load_instrument("synchrotron").replace(name="").to_json())
+    example = sq.load_instrument("synchrotron")
+    path.write_text(example.to_json())
+    with pytest.raises(ValueError, match="synchrotron is an example without a wavelength"):
+        sq.plan_training("PbS", instrument=path)
+    path.write_text(example.replace(name="", wavelengths=(0.5642,)).to_json())
     for given in (path, str(path)):
         plan = sq.plan_training("PbS", instrument=given)
-        assert plan.instrument == "bm26" and plan.around.wavelengths == (0.56,)
+        assert plan.instrument == "bm26" and plan.around.wavelengths == (0.5642,)
 
 
 def test_rods_without_estimates_have_their_aspect_ratios_too():
