@@ -10,6 +10,7 @@ from ._standard_data import MeasuredStandard
 from ._standard_fit import Refined, StandardFit, StandardProblem
 from .instrument import Instrument
 from .radiation import is_same_beam
+from .ready import at_wavelength
 from .standards import standard_named
 
 __all__ = ["StandardFit", "calibrate_instrument", "fit_standard"]
@@ -129,6 +130,8 @@ def fit_standard(
 def _known_before(pattern: xr.DataArray, instrument: Instrument | None) -> Instrument:
     """Lines of the beam, by the caller or by the pattern."""
     stated = pattern.attrs.get("wavelength")
+    if instrument is not None and stated is not None:
+        instrument = at_wavelength(instrument, stated)
     if instrument is not None:
         if stated is not None and not is_same_beam(stated, instrument.wavelength):
             raise ValueError(
