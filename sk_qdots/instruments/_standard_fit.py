@@ -141,7 +141,7 @@ class StandardProblem:
     ) -> None:
         self.geometry_is_known = geometry_is_known
         self.given = start
-        tube = len(start.wavelengths) > 1 or start.polarisation == 1.0
+        self.is_tube = tube = len(start.wavelengths) > 1 or start.polarisation == 1.0
         self.places: tuple[str, ...] = {
             "auto": ("zero",) if tube else ("zero", "wavelength"),
             "zero": ("zero",),
@@ -214,10 +214,10 @@ class StandardProblem:
         if name == "axial":
             return [instrument.replace(axial=0.01)]
         if name == "displacement" and not self.geometry_is_known:
-            return [
-                instrument.replace(displacement=1e-3, geometry="transmission"),
-                instrument.replace(displacement=1e-3, geometry="reflection"),
-            ]
+            begun = [instrument.replace(displacement=1e-3, geometry="transmission")]
+            if self.is_tube:  # of no other beam do samples stand in reflection
+                begun.append(instrument.replace(displacement=1e-3, geometry="reflection"))
+            return begun
         return [instrument.replace(**{name: 1e-4})]
 
     def _fit(
