@@ -21,8 +21,8 @@ __all__ = ["lines_of", "read_columns"]
 _MAX_LINE = 10_000
 _MAX_NULS = 8  # bytes of value 0 in a text; more are no text
 _ESD_FACTOR = 5.0
-_VARIED = 3.0  # times the low intensities are the high ones where an esd must go with them ...
-_RELATED = 0.2  # ... by their ranks
+_VARIED = 3.0  # times the low intensities are the high ones where an esd must go ...
+_RELATED = -0.3  # ... not against them, by their ranks
 _MAX_HEADER = 5_000  # lines
 _COMMENT = re.compile(r"""\s*([#!%;'"*]|//)""")
 _POINTS = re.compile(r"\s*\[(scan points|data)\]\s*$", re.IGNORECASE)
@@ -140,7 +140,7 @@ def _is_esd(intensity: FloatArray, esd: FloatArray) -> bool:
     It is within a factor of five of the square root of the counts or, where the
     intensities are not counts, of the scatter from point to point. It is not the same
     everywhere nor ever rising or falling, as flags, times and angles are, and where the
-    intensities vary much it goes with them.
+    intensities vary much it does not go against them.
     """
     if not (np.isfinite(esd).all() and (esd >= 0.0).all()):
         return False

@@ -149,7 +149,7 @@ def test_organic_crystals_are_refused(tmp_path):
         sq.plan_training(path)
 
 
-DISORDERED = CDTE.replace("Cd1 Cd 0 0 0 1.2\n", "Cd1 Cd 0 0 0 1.2\nCd2 Cd {0} {0} {0} 1.2\n")
+DISORDERED = CDTE.replace("Cd1 Cd 0 0 0 1.2\n", "Cd1 Cd 0 0 0 1.2\nZn1 Zn {0} {0} {0} 1.2\n")
 
 
 @pytest.mark.parametrize(
