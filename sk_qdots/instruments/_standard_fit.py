@@ -27,13 +27,12 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 import xarray as xr
-from scipy.interpolate import BSpline
 from scipy.ndimage import gaussian_filter1d
 from scipy.optimize import OptimizeResult, least_squares
 from scipy.signal import find_peaks
 from scipy.sparse import csc_matrix, hstack
 
-from .._typing import BoolArray, FloatArray, IntArray
+from .._typing import FloatArray, IntArray
 from ._profile import (
     axial_nodes,
     lorentzian_width,
@@ -42,8 +41,16 @@ from ._profile import (
     with_lorentzian,
 )
 from ._standard_data import MeasuredStandard, width_of_strongest
+from ._standard_lines import (
+    angles_of,
+    kept_lines,
+    lorentz_and_polarisation,
+    points_around,
+    spline_basis,
+)
+from ._standard_parameters import bounds_of, changed, correlation, scale_of, value_of
 from .instrument import Instrument
-from .standards import Lines, Standard, lines_of
+from .standards import Standard, lines_of
 
 __all__ = ["Refined", "StandardFit", "StandardProblem"]
 
@@ -152,10 +159,10 @@ class StandardProblem:
         self.data, self.standard, self.domain = data, standard, domain
         shortest = min(start.wavelengths) / (2.0 * np.sin(np.deg2rad(min(data.x[-1], 179.0)) / 2.0))
         lines = lines_of(standard.crystal, shortest, start.wavelength)
-        angles = _angles(start.wavelength, lines.spacing)
-        nearest = _angles(min(start.wavelengths), lines.spacing)
+        angles = angles_of(start.wavelength, lines.spacing)
+        nearest = angles_of(min(start.wavelengths), lines.spacing)
         inside = (angles > data.x[0]) & (nearest < data.x[-1])
-        self.lines = _kept(lines, inside, _lorentz_and_polarisation(angles, start))
+        self.lines = kept_lines(lines, inside, lorentz_and_polarisation(angles, start))
         if len(self.lines.spacing) < _LEAST_LINES:
             raise ValueError(
                 f"{len(self.lines.spacing)} lines of {standard.crystal.name} lie in "
@@ -166,7 +173,7 @@ class StandardProblem:
         data = data.between(float(first) - _MARGIN, float(last) + _MARGIN)
         self.data = data
         self.smooth_background = data.low_envelope()
-        self.basis = _spline_basis(data.x, _KNOTS)
+        self.basis = spline_basis(data.x, _KNOTS)
         self.start = self._roughly(self.places)
         self.scaled_by = self.start
         self.reached: list[_Reached] = []
@@ -180,7 +187,7 @@ class StandardProblem:
         instrument = self._fit(self.start, ("w", "eta", places[0]))[0]
         names: tuple[str, ...] = ("w", "v", "u", "eta", *places)
         instrument, result = self._fit(instrument, names)
-        if self.may_drop_wavelength and _correlation(result, names) > _CORRELATED:
+        if self.may_drop_wavelength and correlation(result, names) > _CORRELATED:
             names = tuple(name for name in names if name != "wavelength")
             rough = self._roughly(("zero",))
             begin = instrument.replace(wavelengths=rough.wavelengths, zero=rough.zero)
@@ -226,9 +233,9 @@ class StandardProblem:
         """Least squares over some parameters of the instrument."""
         self.scaled_by = start
         self._place(start)
-        scales = np.array([_scale(name, start) for name in names])
-        first = np.array([_value(start, name) for name in names])
-        bounds = np.array([_bounds(name, start) for name in names]).T
+        scales = np.array([scale_of(name, start) for name in names])
+        first = np.array([value_of(start, name) for name in names])
+        bounds = np.array([bounds_of(name, start) for name in names]).T
 
         # In units of usual steps, and around 1, so that differences are taken well.
         def values_of(point: FloatArray) -> dict[str, float]:
@@ -236,7 +243,7 @@ class StandardProblem:
             return dict(zip(names, (float(v) for v in values), strict=True))
 
         def residual(point: FloatArray) -> FloatArray:
-            trial = _changed(start, values_of(point))
+            trial = changed(start, values_of(point))
             return np.full(len(self.data.x), 1e3) if trial is None else self._residual(trial)
 
         result = least_squares(
@@ -248,7 +255,7 @@ class StandardProblem:
             ftol=1e-7,
             max_nfev=most,
         )
-        found = _changed(start, values_of(result.x))
+        found = changed(start, values_of(result.x))
         assert found is not None
         return found, result
 
@@ -257,11 +264,11 @@ class StandardProblem:
         x = self.data.x
         self.reached = []
         for k, wavelength in enumerate(instrument.wavelengths):
-            true = _angles(wavelength, self.lines.spacing)
+            true = angles_of(wavelength, self.lines.spacing)
             seen = np.flatnonzero(np.isfinite(true))
             fwhm = self._profile(instrument, true[seen])[0]
             middle = instrument.read_two_theta(true[seen])
-            line, point = _around(x, middle, _REACH * fwhm)
+            line, point = points_around(x, middle, _REACH * fwhm)
             near = np.abs(x[point] - middle[line]) <= _CORE * fwhm[line] + _NEAR
             self.reached += [
                 _Reached(k, seen, line[near], point[near], core=True),
@@ -275,7 +282,7 @@ class StandardProblem:
         heights, shares = axial_nodes(instrument.axial, _N_HEIGHTS)
         values = []
         for part in self.reached:
-            true = _angles(instrument.wavelengths[part.wavelength], self.lines.spacing)[part.seen]
+            true = angles_of(instrument.wavelengths[part.wavelength], self.lines.spacing)[part.seen]
             fwhm, eta = self._profile(instrument, true)
             centres = instrument.read_two_theta(read_behind_axial(true[:, None], heights))
             share = shares
@@ -346,7 +353,7 @@ class StandardProblem:
         # Nearer is likelier: of equal scores the smaller correction wins.
         best, found = -np.inf, (0.0, 1.0)
         for factor in factors:
-            at = given.read_two_theta(_angles(factor * given.wavelength, spacing))
+            at = given.read_two_theta(angles_of(factor * given.wavelength, spacing))
             scores = np.interp(at[:, None] + shifts, x, seen, left=0.0, right=0.0).T @ strength
             scores *= 1.0 - 0.1 * np.abs(shifts) / _SHIFTS - 0.1 * abs(factor - 1.0) / _MISFIT
             if scores.max() > best:
@@ -385,7 +392,7 @@ class StandardProblem:
         least = max(0.02 * smooth.max(), 6.0 * noise)
         peaks, about = find_peaks(smooth, prominence=least)
         at = [
-            self.start.read_two_theta(_angles(line, self.lines.spacing))
+            self.start.read_two_theta(angles_of(line, self.lines.spacing))
             for line in self.start.wavelengths
         ]
         places = np.concatenate(at)
@@ -404,7 +411,7 @@ class StandardProblem:
             )
         strong = self.lines.strength > 0.1
         expected = self.start.read_two_theta(
-            _angles(self.start.wavelength, self.lines.spacing[strong])
+            angles_of(self.start.wavelength, self.lines.spacing[strong])
         )
         missing = np.abs(expected[:, None] - x[peaks]).min(axis=1) > tolerance + 0.1
         if missing.sum() > _MISSING * len(missing):
@@ -435,7 +442,7 @@ class StandardProblem:
         n_free = len(self.data.x) - len(names) - len(areas) - self.basis.shape[1]
         chi2 = 2.0 * float(result.cost) / max(n_free, 1)
         self._refuse_misfit(chi2, calculated)
-        scales = np.array([_scale(name, self.scaled_by) for name in names])
+        scales = np.array([scale_of(name, self.scaled_by) for name in names])
         widened = max(chi2, 1.0) if self.data.is_counted else chi2
         covariance = np.linalg.pinv(result.jac.T @ result.jac) * widened
         deviations = np.sqrt(np.diag(covariance)) * scales
@@ -451,7 +458,7 @@ class StandardProblem:
                 / np.sum((self.data.y * self.weights) ** 2)
             )
         )
-        angles = _angles(instrument.wavelengths[0], self.lines.spacing)
+        angles = angles_of(instrument.wavelengths[0], self.lines.spacing)
         fwhm = instrument.fwhm(angles)
         notes = [
             f"standard: {self.standard.crystal.name}, {self.standard.certificate}",
@@ -538,100 +545,3 @@ class StandardProblem:
             "standard are not far larger, part of it is the standard's own size; give "
             "domain= (--domain), by its certificate, to leave that out"
         ]
-
-
-def _angles(wavelength: float, spacing: FloatArray) -> FloatArray:
-    """Two-theta of lines, NaN where there is none."""
-    sine = wavelength / (2.0 * spacing)
-    return np.asarray(np.rad2deg(2.0 * np.arcsin(np.where(sine < 1.0, sine, np.nan))))
-
-
-def _around(x: FloatArray, centres: FloatArray, reach: FloatArray) -> tuple[IntArray, IntArray]:
-    """Line and point of every point that lies within the reach of a line."""
-    low, high = np.searchsorted(x, centres - reach), np.searchsorted(x, centres + reach)
-    n_points = high - low
-    line = np.repeat(np.arange(len(centres)), n_points)
-    first = np.cumsum(n_points) - n_points
-    return line, np.arange(n_points.sum()) - first[line] + low[line]
-
-
-def _kept(lines: Lines, which: BoolArray, factor: FloatArray) -> Lines:
-    """Some of the lines, the strongest of which has the strength 1."""
-    indices = tuple(hkl for hkl, kept in zip(lines.indices, which, strict=True) if kept)
-    strength = (lines.strength * factor)[which]
-    return Lines(indices, lines.spacing[which], strength / max(strength, default=1.0))
-
-
-def _lorentz_and_polarisation(two_theta: FloatArray, instrument: Instrument) -> FloatArray:
-    half = np.deg2rad(two_theta) / 2.0
-    lorentz = 1.0 / (np.sin(half) ** 2 * np.cos(half))
-    return np.asarray(lorentz * instrument.polarisation_factor(two_theta))
-
-
-def _spline_basis(x: FloatArray, n_knots: int) -> csc_matrix:
-    inner = np.linspace(x[0], x[-1], n_knots)
-    knots = np.concatenate([[x[0]] * 3, inner, [x[-1]] * 3])
-    return csc_matrix(BSpline.design_matrix(x, knots, 3))
-
-
-def _value(instrument: Instrument, name: str) -> float:
-    """What is searched for: the parameter, but the square of the axial divergence.
-
-    Heights move lines by their squares, so that from none on nothing changes at first.
-    """
-    if name == "wavelength":
-        return instrument.wavelengths[0]
-    value = float(getattr(instrument, name))
-    return value**2 if name == "axial" else value
-
-
-def _scale(name: str, instrument: Instrument) -> float:
-    """A usual step of a parameter."""
-    width = max(float(instrument.fwhm(20.0)), 1e-3)
-    scales: dict[str, float] = {
-        "w": width**2,
-        "v": width**2,
-        "u": width**2,
-        "eta": 1.0,
-        "eta_slope": 0.01,
-        "axial": 0.02**2,
-        "zero": width,
-        "displacement": width,
-        "wavelength": instrument.wavelengths[0] * np.deg2rad(width),
-    }
-    return scales[name]
-
-
-def _bounds(name: str, instrument: Instrument) -> tuple[float, float]:
-    if name == "wavelength":
-        return 0.98 * instrument.wavelengths[0], 1.02 * instrument.wavelengths[0]
-    return {
-        "eta": (0.0, 1.0),
-        "eta_slope": (-0.02, 0.02),
-        "axial": (0.0, 0.15**2),
-        "zero": (-2.0, 2.0),
-        "displacement": (-2.0, 2.0),
-    }.get(name, (-10.0, 10.0))
-
-
-def _changed(instrument: Instrument, values: dict[str, float]) -> Instrument | None:
-    """Return the instrument with these values; None where they cannot be."""
-    if "axial" in values:
-        values = values | {"axial": float(np.sqrt(max(values["axial"], 0.0)))}
-    wavelength = values.pop("wavelength", None)
-    if wavelength is not None:
-        factor = wavelength / instrument.wavelengths[0]
-        lines = tuple(factor * line for line in instrument.wavelengths)
-        instrument = instrument.replace(wavelengths=lines)
-    try:
-        return instrument.replace(**values)
-    except ValueError:
-        return None
-
-
-def _correlation(result: OptimizeResult, names: Sequence[str]) -> float:
-    """How far zero and wavelength stand for each other."""
-    covariance = np.linalg.pinv(result.jac.T @ result.jac)
-    i, j = names.index("zero"), names.index("wavelength")
-    product = float(covariance[i, i] * covariance[j, j])
-    return float(abs(covariance[i, j]) / np.sqrt(max(product, 1e-300)))
