@@ -34,7 +34,7 @@ from .pair_costs import PairMethod, checked_clusters, pair_counting_cost
 from .sites import Species
 from .stacking import Stacking
 
-__all__ = ["DistanceTable", "PairDistances", "distance_table", "stacked_tables"]
+__all__ = ["DistanceTable", "PairDistances", "distance_table", "site_counts", "stacked_tables"]
 
 _FORMAT = "sk_qdots distance table"
 _FORMAT_VERSION = 1
@@ -352,7 +352,7 @@ def distance_table(
     crystal = clusters[0].crystal
     count = listed_pairs if cost.method == "free" else lattice_pairs
     species, kinds = species_of(crystal)
-    counts = _site_counts(clusters, species, kinds, power=1)
+    counts = site_counts(clusters, species, kinds, power=1)
     per_unit = len(crystal.sublattices) / crystal.formula_units
     names = list(clusters[0].dimensions)
     return DistanceTable(
@@ -360,7 +360,7 @@ def distance_table(
         species=species,
         diameters=np.array([cluster.diameter for cluster in clusters]),
         counts=counts,
-        self_counts=_site_counts(clusters, species, kinds, power=2),
+        self_counts=site_counts(clusters, species, kinds, power=2),
         formula_units=counts.sum(axis=1) / per_unit,
         groups=tuple(PairDistances(*group) for group in count(clusters)),
         dimensions={key: np.array([c.dimensions[key] for c in clusters]) for key in names},
@@ -420,7 +420,7 @@ def stacked_tables(
     species, kinds = species_of(layers.fine)
     # Of every three nodes of the fine lattice a sequence takes one.
     counts, self_counts = (
-        np.asarray(_site_counts(fulls, species, kinds, power=power), dtype=np.float64) / 3.0
+        np.asarray(site_counts(fulls, species, kinds, power=power), dtype=np.float64) / 3.0
         for power in (1, 2)
     )
     per_unit = len(layers.fine.sublattices) / layers.fine.formula_units
@@ -438,10 +438,22 @@ def stacked_tables(
     ]
 
 
-def _site_counts(
+def site_counts(
     clusters: Sequence[Cluster], species: Sequence[Species], kinds: Sequence[int], power: int
 ) -> CountArray:
-    """Sites of each species in each cluster; each counts with a power of its node's occupancy."""
+    """Sites of each species in each cluster; each counts with a power of its node's occupancy.
+
+    Parameters
+    ----------
+    clusters : sequence of Cluster
+    species, kinds : sequence
+        Species of the crystal, and the number of each sublattice's among them.
+    power : int
+
+    Returns
+    -------
+    ndarray of shape (n_clusters, n_species)
+    """
     whole = all(cluster.occupancies is None for cluster in clusters)
     counts: CountArray = np.zeros(
         (len(clusters), len(species)), dtype=np.int64 if whole else np.float64
