@@ -21,6 +21,12 @@ def own_sizers(tmp_path_factory, monkeypatch):
     monkeypatch.setenv("SK_QDOTS_SIZERS", str(tmp_path_factory.getbasetemp() / "sizers"))
 
 
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path_factory, monkeypatch):
+    """Keep what a test simulates out of the cache of the user."""
+    monkeypatch.setenv("SK_QDOTS_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
+
+
 @pytest.fixture(scope="session")
 def small_library():
     """Three well separated sizes on a short, coarse grid."""

@@ -18,6 +18,8 @@ MODULES = (
     "model_selection",
     "neural_network",
     "pipeline",
+    "posterior",
+    "posterior.cache",
     "preprocessing",
     "simulation",
     "sizing",

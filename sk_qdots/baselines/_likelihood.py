@@ -16,6 +16,9 @@ logarithm of the likelihood is :math:`-k \chi_j^2 / 2`. Where they are not, they
 integrated out with the prior :math:`1 / k`, and it is
 :math:`-\frac{n}{2} \ln \chi_j^2` with :math:`n` degrees of freedom. The likelihood of
 a size is the mean over its templates.
+
+This is the limit where liquid, resolution and library are those of the measurement.
+:mod:`sk_qdots.posterior` answers where they are not.
 """
 
 from __future__ import annotations
@@ -88,9 +91,15 @@ class LibraryLikelihoodClassifier(ClassifierMixin, BaseEstimator):  # type: igno
     --------
     sk_qdots.AllCNNClassifier : Needs neither the liquid nor the counts.
     sk_qdots.ScherrerRegressor : The width of one peak.
+    sk_qdots.posterior.DebyePosterior : Needs neither the library nor the liquid.
 
     Notes
     -----
+    A pattern holds nothing but a template and the liquids: what a background or a liquid that
+    deviates does counts as size, and the probabilities do not know of it.
+    :class:`sk_qdots.posterior.DebyePosterior` has a place for both, for resolution, texture and
+    misfit, and for any size in between; where all is known, that costs it a little.
+
     NaN means not measured, as everywhere. Points that were interpolated are no counts:
     put ``QStandardizer(coarse="points")`` before it. Templates must lie as densely in
     strain and dispersion as the counts resolve; with the library of the paper's 1292

@@ -4,6 +4,7 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 
 import sk_qdots as sq
+from sk_qdots.posterior import DebyePosterior
 from sk_qdots.utils import all_estimators
 
 INSTANCES = {
@@ -17,6 +18,7 @@ INSTANCES = {
         ),
     ],
     "Background": [sq.Background(random_state=0), sq.Background("silicon", random_state=0)],
+    "DebyePosterior": [DebyePosterior()],
     "InstrumentBroadening": [sq.InstrumentBroadening()],
     "KAlpha2": [sq.KAlpha2(), sq.KAlpha2("Ag"), sq.KAlpha2("Mo")],
     "LibraryLikelihoodClassifier": [

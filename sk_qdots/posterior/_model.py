@@ -1,0 +1,239 @@
+"""Patterns of a series at the points of a measurement, as functions of what is sought.
+
+Sought are the volume average and the dispersion of the diameter, strain, and what else varies in
+the series. The square of the width of the resolution takes the place of the width: a pattern is
+linear in it where it is small.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from copy import copy
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TypedDict, cast
+
+import numpy as np
+
+from .._typing import Float32Array, FloatArray
+from ._bins import Bins
+from ._cluster_patterns import ClusterPatterns
+from ._lognormal import number_mean, number_weights, volume_mean
+
+__all__ = ["EXTRAS", "BinnedSeries", "Ranges"]
+
+EXTRAS = ("strain", "b_iso", "fwhm", "growth_fault", "deformation_fault")
+_STEPS = {"fwhm": 0.02, "growth_fault": 2e-3, "deformation_fault": 2e-3}
+_VOLUME_STEP, _DISPERSION_STEP = 1e-3, 1e-3  # relative; absolute
+_SCAN_STRAIN = 6e-4  # from one strain of the scan to the next
+_SCAN_DIAMETERS, _SCAN_DISPERSIONS = 14, (0.25, 0.7)  # number; where in their range
+_SCAN_FAULTS = (0.0, 0.12, 0.35, 0.65, 0.95)  # where in their range
+_SCAN_WIDTHS = (0.0, 0.6)
+
+
+class Values(TypedDict, total=False):
+    """Arguments of :meth:`MixedPatterns.patterns`."""
+
+    strain: float
+    b_iso: float
+    fwhm: float
+    growth_fault: float
+    deformation_fault: float
+
+
+@dataclass(frozen=True)
+class Ranges:
+    """What is sought, between which ends.
+
+    Parameters
+    ----------
+    diameters, dispersions : tuple of 2 float
+        Lowest and highest number average, in nm, and standard deviation / mean.
+    extras : mapping of str to (float, float)
+        Of the other values; the width of the resolution as its square.
+    """
+
+    diameters: tuple[float, float]
+    dispersions: tuple[float, float]
+    extras: Mapping[str, tuple[float, float]]
+
+    @classmethod
+    def of(
+        cls,
+        series: ClusterPatterns,
+        diameters: tuple[float, float],
+        dispersions: tuple[float, float],
+        fixed: Mapping[str, float],
+    ) -> Ranges:
+        """Ranges of all that varies in a series and is not fixed."""
+        extras = {}
+        for name in EXTRAS:
+            if name in series.bounds and name not in fixed:
+                low, high = series.bounds[name]
+                extras[name] = (low**2, high**2) if name == "fwhm" else (low, high)
+        return cls(
+            diameters,
+            dispersions,
+            {name: ends for name, ends in extras.items() if ends[0] < ends[1]},
+        )
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What is sought, in order."""
+        return ("volume", "dispersion", *self.extras)
+
+    @property
+    def low(self) -> FloatArray:
+        """Lower ends; that of the volume average at the lowest dispersion."""
+        return np.array([0.0, self.dispersions[0], *(a for a, _ in self.extras.values())])
+
+    @property
+    def high(self) -> FloatArray:
+        """Upper ends."""
+        return np.array([np.inf, self.dispersions[1], *(b for _, b in self.extras.values())])
+
+    @property
+    def centres(self) -> FloatArray:
+        """Prior means of the extras."""
+        return np.array([0.0 if n == "b_iso" else 0.5 * sum(e) for n, e in self.extras.items()])
+
+    @property
+    def precisions(self) -> FloatArray:
+        """Prior precisions of the extras: weak, but of displacements."""
+        found = []
+        for name, (low, high) in self.extras.items():
+            width = 0.5 * max(abs(low), abs(high)) if name == "b_iso" else high - low
+            found.append(1.0 / width**2)
+        return np.array(found)
+
+    def clipped(self, place: FloatArray) -> FloatArray:
+        """A place inside the ranges."""
+        found = np.clip(place, self.low, self.high)
+        ends = volume_mean(np.array(self.diameters), found[1:2])
+        found[0] = np.clip(place[0], *ends)
+        return np.asarray(found)
+
+
+class BinnedSeries:
+    """Patterns of a series in the bins of a measurement.
+
+    Parameters
+    ----------
+    series : ClusterPatterns
+    bins : Bins
+        On the grid of the series.
+    ranges : Ranges
+    fixed : mapping of str to float
+        Values that are not sought.
+    """
+
+    def __init__(
+        self, series: ClusterPatterns, bins: Bins, ranges: Ranges, fixed: Mapping[str, float]
+    ) -> None:
+        self.series, self.bins, self.ranges, self.fixed = series, bins, ranges, dict(fixed)
+        self.factor: FloatArray | None = None
+
+    def multiplied(self, factor: FloatArray | None) -> BinnedSeries:
+        """The same patterns, (n_bins) times a factor: what texture makes of them."""
+        other = copy(self)
+        other.factor = factor
+        return other
+
+    def _binned(self, curves: FloatArray) -> FloatArray:
+        found = self.bins.of_model(curves)
+        return found if self.factor is None else found * self.factor
+
+    def values(self, extras: FloatArray) -> Values:
+        """Arguments for the series of values of the extras."""
+        found = dict(self.fixed)
+        for name, value in zip(self.ranges.extras, extras.tolist(), strict=True):
+            found[name] = max(value, 0.0) ** 0.5 if name == "fwhm" else value
+        return cast("Values", found)
+
+    def curves(self, place: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Pattern of mean 1 at a place, and its derivatives by all that is sought.
+
+        Returns
+        -------
+        curve : ndarray of shape (n_bins,)
+        derivatives : ndarray of shape (n_sought, n_bins)
+        """
+        volume, dispersion = place[:2]
+        steps = (_VOLUME_STEP * volume, _DISPERSION_STEP)
+        moments = np.array(
+            [[volume, dispersion], [volume + steps[0], dispersion], [volume, dispersion + steps[1]]]
+        )
+        weights = self.populations(moments[:, 0], moments[:, 1])
+        values = self.values(place[2:])
+        patterns, strain, b_iso = self.series.mix(weights).with_slopes(**values)
+        rows = [patterns]
+        mixed = self.series.mix(weights[:1]) if len(self.ranges.extras) > 2 else None
+        scales: list[float] = []
+        for k, (name, (low, high)) in enumerate(self.ranges.extras.items()):
+            if name in ("strain", "b_iso"):
+                rows.append((strain if name == "strain" else b_iso)[None])
+                scales.append(0.0)
+                continue
+            step = _STEPS[name] * (high - low) if name == "fwhm" else _STEPS[name]
+            moved = place[2:].copy()
+            step = step if moved[k] + step <= high else -step
+            moved[k] += step
+            mixed = self.series.mix(weights[:1]) if mixed is None else mixed
+            rows.append(mixed.patterns(**self.values(moved)))
+            scales.append(step)
+        binned = self._binned(np.concatenate(rows))
+        binned /= binned[0].mean()
+        curve = binned[0]
+        derivatives = binned[1:]
+        derivatives[:2] -= curve
+        derivatives[:2] /= np.array(steps)[:, None]
+        for k, step in enumerate(scales):
+            if step:
+                derivatives[2 + k] = (derivatives[2 + k] - curve) / step
+        return curve, derivatives
+
+    def at_points(self, place: FloatArray) -> FloatArray:
+        """Pattern at the points of the measurement, scaled as the curve in its bins."""
+        weights = self.populations(place[:1], place[1:2])
+        pattern = self.series.mix(weights).patterns(**self.values(place[2:]))
+        binned = self.bins.of_model(pattern)[0]
+        return np.asarray(np.interp(self.bins.points, self.series.q, pattern[0]) / binned.mean())
+
+    def populations(self, volume: FloatArray, dispersion: FloatArray) -> FloatArray:
+        """Number fractions of the particles in populations."""
+        return number_weights(self.series.diameters, number_mean(volume, dispersion), dispersion)
+
+    def particles(self, extras: FloatArray) -> FloatArray:
+        """Patterns of every particle, (n_particles, n_bins), each by its number of formula units.
+
+        So that number fractions weigh them. Of mean 1 for the largest.
+        """
+        found = self._binned(self.series.particles().patterns(**self.values(extras)))
+        found *= self.series.formula_units[:, None]
+        return np.asarray(found / found.mean(axis=1).max())
+
+    @cached_property
+    def scan(self) -> tuple[FloatArray, Float32Array]:
+        """Places all over the ranges, (n_places, n_sought), and their patterns of mean 1."""
+        ranges = self.ranges
+        volumes = np.geomspace(*ranges.diameters, _SCAN_DIAMETERS)
+        low, high = ranges.dispersions
+        dispersions = np.array([low + t * (high - low) for t in _SCAN_DISPERSIONS])
+        sizes = np.stack([a.ravel() for a in np.meshgrid(volumes, dispersions, indexing="ij")])
+        mixed = self.series.mix(self.populations(*sizes))
+        axes = [self._scan_axis(name) for name in ranges.extras]
+        places, patterns = [], []
+        for extras in np.stack([a.ravel() for a in np.meshgrid(*axes, indexing="ij")], axis=1):
+            rows = self.bins.of_model(mixed.patterns(**self.values(extras)))
+            patterns.append((rows / rows.mean(axis=1, keepdims=True)).astype(np.float32))
+            places.append(np.concatenate([sizes.T, np.tile(extras, (sizes.shape[1], 1))], axis=1))
+        return np.concatenate(places), np.concatenate(patterns)
+
+    def _scan_axis(self, name: str) -> FloatArray:
+        low, high = self.ranges.extras[name]
+        if name == "strain":
+            return np.linspace(low, high, int(np.ceil((high - low) / _SCAN_STRAIN)) + 1)
+        if name == "b_iso":
+            return np.zeros(1)
+        shares = np.array(_SCAN_WIDTHS if name == "fwhm" else _SCAN_FAULTS)
+        return np.asarray(low + (high - low) * shares)

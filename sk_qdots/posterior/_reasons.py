@@ -1,0 +1,105 @@
+"""Reasons for caution: each a sentence that says what to do."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from .._typing import FloatArray
+from ._analysis import Analysis
+from ._density import Component
+from ._lognormal import number_mean
+from ._models import Model
+from .result import DebyeFit
+
+__all__ = ["reasons"]
+
+_LIKELY = 0.05  # probability from which a model counts
+_APART = 1.645  # standard deviations: the 90 % intervals of two models do not meet
+_POOR_FIT = 2.0  # reduced chi-square ...
+_WIDENED = 2.0  # ... with errors so many times those of noise alone
+_EDGE = 0.01  # of the range, from its end
+_HARDLY = 0.5  # width of the interval, of the diameter
+
+
+def reasons(
+    draws: dict[str, FloatArray], found: Sequence[tuple[Model, Analysis]], fit: DebyeFit
+) -> Iterator[str]:
+    """Yield reasons for caution.
+
+    Parameters
+    ----------
+    draws : dict of str to ndarray
+    found : sequence of (Model, Analysis)
+        The models that count.
+    fit : DebyeFit
+        The best.
+    """
+    best, analysis = max(found, key=lambda one: one[1].evidence)
+    yield from _models_apart(found)
+    if fit.chi2 > _POOR_FIT and fit.widened > _WIDENED:
+        yield (
+            f"what the model leaves is {fit.chi2:.2g} times the noise, and errors are "
+            f"{fit.widened:.2g} times as wide for it: look at the fit for what is missing, such as "
+            "faults, another shape, texture or a second phase"
+        )
+    if analysis.scales.texture > 0.0:
+        yield (
+            "the reflections are not as strong as in a powder without texture, and their strengths "
+            "were left free: turn the sample, or check that it is this crystal"
+        )
+    sizes = draws["diameter"]
+    low, high = np.quantile(sizes, [0.05, 0.95])
+    first, last = best.series.ranges.diameters
+    room = _EDGE * (last - first)
+    if low < first + room or high > last - room:
+        end, side = (first, "smallest") if low < first + room else (last, "largest")
+        yield (
+            f"the interval reaches the {side} diameter that was looked for, {end:g} nm: widen the "
+            "range of diameters"
+        )
+    if high - low > _HARDLY * float(np.mean(sizes)):
+        yield (
+            f"the pattern hardly tells the size ({low:.2g} to {high:.2g} nm): count longer, or "
+            "measure a wider range"
+        )
+
+
+def _models_apart(found: Sequence[tuple[Model, Analysis]]) -> Iterator[str]:
+    """Two models that are both likely and whose sizes differ by more than the error of each."""
+    parts: dict[str, list[Component]] = {}
+    for model, analysis in found:
+        for one in analysis.components:
+            name = ", ".join(word for word in (model.label, one.node.label) if word)
+            parts.setdefault(name, []).append(one)
+    logs = {
+        name: float(np.logaddexp.reduce([c.log_evidence for c in part]))
+        for name, part in parts.items()
+    }
+    if not logs:
+        return
+    most = max(logs.values())
+    total = sum(np.exp(value - most) for value in logs.values())
+    likely = [n for n, value in logs.items() if np.exp(value - most) / total > _LIKELY]
+    moments = {name: _moments(parts[name]) for name in likely}
+    for first, other in itertools.combinations(likely, 2):
+        (a, error_a), (b, error_b) = moments[first], moments[other]
+        if abs(a - b) > _APART * max(error_a, error_b) and abs(a - b) > 0.02 * max(a, b):
+            yield (
+                f"two models fit, and their sizes differ: {a:.3g} nm ({first}) and {b:.3g} nm "
+                f"({other}); the interval holds both: say which it is, with an instrument or a "
+                "shape"
+            )
+            return
+
+
+def _moments(components: Sequence[Component]) -> tuple[float, float]:
+    """Mean and deviation of the number average."""
+    sizes = np.concatenate([number_mean(c.volumes, c.dispersions) for c in components])
+    logs = np.concatenate([c.log_weights for c in components])
+    shares = np.exp(logs - logs.max())
+    shares /= shares.sum()
+    mean = float(shares @ sizes)
+    return mean, float(np.sqrt(shares @ (sizes - mean) ** 2))

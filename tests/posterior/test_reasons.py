@@ -1,0 +1,69 @@
+"""Reasons for caution, each where there is one and nowhere else."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from sk_qdots.posterior._reasons import reasons
+
+DRAWS = {"diameter": np.linspace(3.4, 3.6, 200)}
+
+
+def model(label="sphere", size=3.5, log=0.0, spread=0.05, texture=0.0):
+    """A model of one component, a normal size."""
+    volumes = size + spread * np.linspace(-3.0, 3.0, 61)
+    component = SimpleNamespace(
+        node=SimpleNamespace(label=""),
+        volumes=volumes,
+        dispersions=np.zeros(61),
+        log_weights=log - 0.5 * ((volumes - size) / spread) ** 2,
+        log_evidence=log,
+    )
+    analysis = SimpleNamespace(
+        evidence=log, scales=SimpleNamespace(texture=texture), components=[component]
+    )
+    ranges = SimpleNamespace(diameters=(2.0, 5.0))
+    return SimpleNamespace(label=label, series=SimpleNamespace(ranges=ranges)), analysis
+
+
+def said(*models, draws=DRAWS, chi2=1.0, widened=1.0):
+    fit = SimpleNamespace(chi2=chi2, widened=widened)
+    return list(reasons(draws, models or [model()], fit))
+
+
+def test_nothing_is_said_where_all_is_well():
+    assert said() == [] == said(model(), model("cube", 3.52, -1.0))
+
+
+def test_two_models_whose_sizes_differ():
+    (told,) = said(model(), model("cube", 4.0, -1.0))
+    assert "3.5 nm (sphere) and 4 nm (cube)" in told
+    assert said(model(), model("cube", 4.0, -6.0)) == []  # hardly likely
+    assert said(model(), model("cube", 4.0, -1.0, spread=0.5)) == []  # within its error
+
+
+@pytest.mark.parametrize(
+    ("chi2", "widened", "n"), [(5.0, 4.0, 1), (5.0, 1.0, 0), (1.5, 4.0, 0), (np.nan, 4.0, 0)]
+)
+def test_a_poor_fit_that_widens(chi2, widened, n):
+    told = said(chi2=chi2, widened=widened)
+    assert len(told) == n and all("5 times the noise" in one for one in told)
+
+
+def test_texture_that_was_found():
+    (told,) = said(model(texture=0.1))
+    assert "turn the sample" in told
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "end"), [(2.0, 2.3, "smallest diameter"), (4.7, 5.0, "largest diameter")]
+)
+def test_an_end_of_the_range(low, high, end):
+    (told,) = said(draws={"diameter": np.linspace(low, high, 200)})
+    assert end in told and "widen the range of diameters" in told
+
+
+def test_an_interval_as_wide_as_its_size():
+    (told,) = said(draws={"diameter": np.linspace(2.1, 4.9, 200)})
+    assert "hardly tells the size (2.2 to 4.8 nm)" in told
