@@ -25,7 +25,7 @@ from .neural_network import AllCNN, AllCNNClassifier, AllCNNRegressor
 from .pipeline import SizingPipeline, make_sizing_pipeline
 from .preprocessing import QStandardizer, subtract_blank
 from .simulation import Crystal, default_q_grid, simulate_library
-from .sizing import Sizer, SizerError, Sizing, load_sizer
+from .sizing import Sizer, SizerError, Sizing, load_sizer, make_sizer
 from .solvents import load_solvent, read_solvent
 from .training import TrainingPlan, plan_training, train_sizer
 
@@ -68,6 +68,7 @@ __all__ = [
     "load_instrument",
     "load_sizer",
     "load_solvent",
+    "make_sizer",
     "make_sizing_pipeline",
     "model_selection",
     "plan_training",

@@ -1,9 +1,11 @@
 from .answer import Sizing
-from .engines import ClassifierEngine, Engine, NetworkEngine
+from .engines import ClassifierEngine, Engine, NetworkEngine, PatternEngine
 from .estimators import allowed_estimators
 from .facts import Facts
 from .files import SizerError
+from .making import make_sizer
 from .posterior import Posterior
+from .posterior_engine import PosteriorEngine
 from .reference import Match, ReferencePatterns
 from .sizer import Sizer, load_sizer
 
@@ -13,11 +15,14 @@ __all__ = [
     "Facts",
     "Match",
     "NetworkEngine",
+    "PatternEngine",
     "Posterior",
+    "PosteriorEngine",
     "ReferencePatterns",
     "Sizer",
     "SizerError",
     "Sizing",
     "allowed_estimators",
     "load_sizer",
+    "make_sizer",
 ]

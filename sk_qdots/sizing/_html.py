@@ -42,6 +42,7 @@ def sizing_card(told: JsonObject, match: Match | None) -> str:
         lengths |= {name: _length(value) for name, value in dimensions.items()}
     lengths["class"] = f"{told['diameter']:g} nm (p = {told['probability']:.2f})"
     lengths["agreement"] = "" if agreement is None else f"{agreement:.2f} of 1"
+    lengths["fit"] = _quality(told["fit"])
     coverage = told["coverage"]
     return (
         _environment()
@@ -106,6 +107,15 @@ def _percent(told: JsonObject, name: str) -> str:
     deviation = deviations[name]
     assert isinstance(deviation, int | float)
     return f"{100.0 * value:.2f} ± {100.0 * deviation:.2f} %"
+
+
+def _quality(fit: Json) -> str:
+    if not isinstance(fit, dict):
+        return ""
+    r_wp, chi2 = fit["r_wp"], fit["chi2"]
+    assert isinstance(r_wp, int | float)
+    said = f"R_wp = {100.0 * r_wp:.2g} %"
+    return f"{said}, reduced chi-square {chi2:.3g}" if isinstance(chi2, int | float) else said
 
 
 def _picture(match: Match) -> dict[str, object]:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Literal
 import xarray as xr
 
 from .._typing import Json, JsonObject
+from ..posterior import DebyeFit, PatternPosterior
 
 if TYPE_CHECKING:
     from .reference import Match
@@ -40,6 +41,7 @@ _UNITS = {
     "dispersion": "1 (standard deviation / mean)",
     "strain": "1 ((a - a_bulk) / a_bulk)",
     "uncertainties": "standard deviations, in the unit of what they are of",
+    "fit": "parameters: diameters in nm, b_iso in Angstrom^2, fwhm in degrees, others fractions",
 }
 
 
@@ -103,17 +105,24 @@ class Sizing:
         What it takes to repeat it: of the pattern (file, axis, wavelength) and the sizer.
     match : Match, optional
         Curves of the pattern and of the simulated one; None where there is none.
+    fit : DebyeFit, optional
+        The best fit with its parameters, their covariance and the curves, where the engine fits
+        the pattern as it was measured.
+    posterior : PatternPosterior, optional
+        Of such an engine: draws of everything, the models that were compared, the sizes that the
+        range tells at all, and the distribution where it was asked for without a form.
 
     See Also
     --------
     Sizer.size : Makes one.
     sk_qdots.inspection.SizingDisplay : Draws one.
+    sk_qdots.inspection.FitDisplay : Draws one with a fit.
 
     Notes
     -----
-    The intervals come from the normal distribution that a regressor states, or from the
-    probabilities of the classes. They know nothing of what the simulation lacks: look at
-    ``verdict`` and ``agreement``.
+    The intervals come from the normal distribution that a regressor states, from the
+    probabilities of the classes, or from the draws of a posterior. They know nothing of what the
+    simulation lacks: look at ``verdict`` and ``agreement``.
 
     Examples
     --------
@@ -150,6 +159,8 @@ class Sizing:
     engine: str = ""
     settings: Mapping[str, Json] = field(default_factory=dict, repr=False)
     match: Match | None = field(default=None, repr=False)
+    fit: DebyeFit | None = field(default=None, repr=False)
+    posterior: PatternPosterior | None = field(default=None, repr=False)
 
     def to_dict(self) -> JsonObject:
         """Everything but the curves, as JSON can hold it.
@@ -201,6 +212,7 @@ class Sizing:
             },
             "agreement": _finite(self.agreement),
             "q_range": list(self.q_range),
+            "fit": None if self.fit is None else self.fit.to_dict(),
             "model": self.model,
             "engine": self.engine,
             "coverage": COVERAGE,

@@ -19,7 +19,7 @@ from .instruments import too_broad
 from .intake import source_of
 from .posterior import Posterior
 from .reference import Match
-from .verdicts import cautions
+from .verdicts import cautions, cautions_of_ranges
 
 __all__ = ["Seen", "answer"]
 
@@ -73,12 +73,15 @@ def answer(seen: Seen, facts: Facts, digest: str) -> Sizing:
     Sizing
     """
     posterior, k = seen.posteriors[0], seen.row
+    detail = posterior.details[k] if posterior.details else None
     probabilities, diameters = posterior.probabilities[k], posterior.classes / 1000.0
     best, second = np.argsort(probabilities)[::-1][:2]
     agreement = float("nan") if seen.match is None else seen.match.agreement
     witnesses = list(zip(seen.engines[1:], seen.posteriors[1:], strict=True))
     reasons = cautions(posterior, k, witnesses, facts.dispersions, agreement)
-    if seen.instrument is not None:
+    if detail is not None:
+        reasons += cautions_of_ranges(detail, facts.simulation) + detail.reasons
+    elif seen.instrument is not None:
         reasons += too_broad(seen.instrument, facts.augmentation, seen.measured)
     return Sizing(
         diameter=float(diameters[best]),
@@ -101,6 +104,8 @@ def answer(seen: Seen, facts: Facts, digest: str) -> Sizing:
         engine=seen.engines[0],
         settings=_settings(seen, facts, digest),
         match=seen.match,
+        fit=None if detail is None else detail.fit,
+        posterior=detail,
         **_estimates(posterior, k),
     )
 
@@ -121,6 +126,7 @@ def _settings(seen: Seen, facts: Facts, digest: str) -> JsonObject:
             "crystal": str(facts.simulation.get("crystal", "unknown")),
             "trained": str(facts.training.get("date", "")),
             "arrays_sha256": digest,
+            **({} if facts.training else {"made_of": facts.simulation}),
         },
     }
 
@@ -154,7 +160,9 @@ def _estimates(posterior: Posterior, k: int) -> dict[str, Any]:
     deviations["expected_diameter"] = float(posterior.expected_deviation()[k])
     if "volume_diameter" in means:
         found["volume_interval"] = _ends(posterior, "volume_diameter", k)
-    if "dispersion" in means:
+    if "surface_diameter" in means:
+        found["surface_diameter"] = means["surface_diameter"]
+    elif "dispersion" in means:
         surface, deviation = _surface_diameter(means, deviations, number)
         found["surface_diameter"], deviations["surface_diameter"] = surface, deviation
     return {**found, "uncertainties": deviations}

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
 import numpy as np
+import xarray as xr
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.pipeline import Pipeline
 from sklearn.utils import get_tags
@@ -18,6 +19,7 @@ from sklearn.utils import get_tags
 from .._typing import FloatArray, IntArray, RealArray
 from .._validation import check_is_fitted
 from ..augmentation import AugmentedClassifier
+from ..instruments import Instrument
 from ..neural_network import AllCNNClassifier, AllCNNRegressor
 from ..preprocessing import QStandardizer
 from .posterior import QUANTITIES, Posterior
@@ -26,6 +28,7 @@ __all__ = [
     "ClassifierEngine",
     "Engine",
     "NetworkEngine",
+    "PatternEngine",
     "engine_from_steps",
     "fitted_steps",
     "steps_of_engine",
@@ -95,6 +98,39 @@ class Engine(Protocol):
         -------
         Posterior
             With the probabilities of :meth:`predict_proba`.
+        """
+
+
+@runtime_checkable
+class PatternEngine(Engine, Protocol):
+    """An engine that uses a pattern as it was measured, where one pattern is sized.
+
+    See Also
+    --------
+    PosteriorEngine : The one that is in the package.
+
+    Examples
+    --------
+    >>> import sk_qdots as sq
+    >>> from sk_qdots.sizing import PatternEngine
+    >>> isinstance(sq.load_sizer("PbS").engines[0], PatternEngine)
+    False
+    """
+
+    def posterior_of(self, pattern: xr.DataArray, instrument: Instrument | None) -> Posterior:
+        """Everything that it can say of one pattern.
+
+        Parameters
+        ----------
+        pattern : DataArray
+            On its own axis, with ``esd`` where that is known.
+        instrument : Instrument or None
+            That it was measured with, where that is known.
+
+        Returns
+        -------
+        Posterior
+            Of one pattern.
         """
 
 

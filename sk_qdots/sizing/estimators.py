@@ -16,9 +16,7 @@ from importlib import import_module
 import numpy as np
 import numpy.typing as npt
 from sklearn.base import BaseEstimator
-from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import Pipeline
-from sklearn.preprocessing import LabelBinarizer
 
 from .._typing import FloatArray, IntArray, Json, JsonObject
 from ..neural_network.saved import checked_array, checked_object
@@ -208,7 +206,9 @@ def classifier_from_section(
     built[0][1].n_features_in_ = n_points
     last = built[-1][1]
     last.classes_ = classes
-    if isinstance(last, MLPClassifier):  # whose predict asks for it
+    if type(last).__name__ == "MLPClassifier":  # whose predict asks for it
+        from sklearn.preprocessing import LabelBinarizer
+
         last._label_binarizer = LabelBinarizer().fit(classes)
     classifier = last if len(built) == 1 else Pipeline(built)
     _check_answers(built, n_points, len(classes))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 import xarray as xr
@@ -43,6 +44,9 @@ class Facts:
         Class and parameters of the augmenter.
     dispersions : tuple of 2 float or None
         Smallest and largest that it was trained on, where that is known.
+    reflections : tuple of float
+        Of the crystal, in 1/Angstrom, for a sizer that needs any two of them, whatever the
+        range; ``required_range`` is then that of the first two.
 
     Examples
     --------
@@ -59,6 +63,7 @@ class Facts:
     training: JsonObject = field(default_factory=dict)
     augmentation: JsonObject | None = None
     dispersions: tuple[float, float] | None = None
+    reflections: tuple[float, ...] = ()
 
     def to_dict(self) -> JsonObject:
         """What the manifest holds of it.
@@ -75,6 +80,7 @@ class Facts:
             "simulation": self.simulation,
             "augmentation": self.augmentation,
             "training": self.training,
+            **({"reflections": list(self.reflections)} if self.reflections else {}),
         }
 
 
@@ -165,8 +171,26 @@ def facts_from_manifest(manifest: Mapping[str, Json], q: FloatArray) -> Facts:
     strain = checked_number(manifest.get("largest_strain", _LARGEST_STRAIN))
     if not 0.0 < strain <= 0.2:
         raise ValueError("largest_strain is not valid")
-    dispersions = _trained_dispersions(training)
-    return Facts(name, (start, end), step, strain, simulation, training, augmentation, dispersions)
+    return Facts(
+        name,
+        (start, end),
+        step,
+        strain,
+        simulation,
+        training,
+        augmentation,
+        _trained_dispersions(training),
+        _checked_reflections(manifest.get("reflections", [])),
+    )
+
+
+def _checked_reflections(given: Json) -> tuple[float, ...]:
+    if not isinstance(given, list):
+        raise TypeError("the reflections must be a list")
+    places = tuple(checked_number(value) for value in given)
+    if len(places) == 1 or any(not 0.0 < a < b for a, b in pairwise(places)):
+        raise ValueError("the reflections must be two or more positive numbers that ascend")
+    return places
 
 
 def check_printable(value: Json) -> None:

@@ -14,6 +14,7 @@ from ..preprocessing import QStandardizer
 from ..preprocessing.patterns import check_is_pattern, q_of, rows_of
 from .engines import Engine
 from .facts import Facts
+from .reflections import check_reflections
 from .verdicts import check_measured, check_net, check_range, check_row, check_step
 
 __all__ = ["Patterns", "measured_points", "single_patterns", "source_of", "standardized"]
@@ -44,6 +45,9 @@ def standardized(
         If a pattern has no axis, holds no intensity, does not cover the range, or is too coarse.
     """
     needs = (facts.required_range, facts.coarsest_step, facts.name)
+    seen = facts.reflections
+    if seen:
+        needs = ((seen[0], seen[-1]), facts.coarsest_step, facts.name)
     sources = _sources(patterns)
     try:
         _check_before(patterns, sources, needs)
@@ -58,7 +62,11 @@ def standardized(
     for k, mask in enumerate(np.packbits(measured, axis=1)):
         check_row(rows[k], sources[k])
         if (key := mask.tobytes()) not in checked:
-            check_range(standardizer.q_[measured[k]], *needs, sources[k])
+            q = standardizer.q_[measured[k]]
+            if seen:
+                check_reflections(q, seen, facts.coarsest_step, facts.name, sources[k])
+            else:
+                check_range(q, *needs, sources[k])
             if not takes_nan:
                 check_measured(measured[k], engines, sources[k])
             checked.add(key)

@@ -22,6 +22,7 @@ import numpy.typing as npt
 from .._typing import IntArray, Json, JsonObject
 from ..neural_network.saved import (
     checked_array,
+    checked_object,
     classifier_from_section,
     network_arrays,
     network_section,
@@ -32,6 +33,8 @@ from . import estimators
 from .engines import ClassifierEngine, Engine, NetworkEngine
 from .facts import Facts, facts_from_manifest
 from .posterior import QUANTITIES
+from .posterior_engine import PosteriorEngine, engine_from_recipe
+from .recipe_sections import recipe_arrays, recipe_from_section, recipe_section
 from .reference import ReferencePatterns
 
 __all__ = [
@@ -107,6 +110,8 @@ def arrays_of_parts(parts: SizerParts) -> dict[str, npt.NDArray[np.generic]]:
                 arrays[f"{prefix}{_REGRESSOR}target_scale"] = regressor.scale_
         elif isinstance(engine, ClassifierEngine):
             arrays |= estimators.estimator_arrays(engine.classifier, prefix)
+        elif isinstance(engine, PosteriorEngine) and engine.recipe is not None:
+            arrays |= recipe_arrays(engine.recipe, prefix)
         else:
             raise TypeError(f"an engine of the class {type(engine).__name__} cannot be stored")
     if parts.standardizer.input_q is not None:
@@ -180,6 +185,10 @@ def _engine_section(engine: Engine) -> JsonObject:
     if isinstance(engine, ClassifierEngine):
         section = estimators.estimator_section(engine.classifier)
         return {"kind": "scikit-learn", "classes": engine.classes_.tolist(), **section}
+    if isinstance(engine, PosteriorEngine) and engine.recipe is not None:
+        targets: list[Json] = [*engine.targets]
+        recipe = recipe_section(engine.recipe)
+        return {"kind": "debye-posterior", "targets": targets, "recipe": recipe}
     raise TypeError(f"an engine of the class {type(engine).__name__} cannot be stored")
 
 
@@ -209,6 +218,9 @@ def _engine(section: Json, arrays: Arrays, prefix: str, n_points: int) -> Engine
         return ClassifierEngine(
             estimators.classifier_from_section(section, arrays, prefix, n_points, classes)
         )
+    if kind == "debye-posterior":
+        recipe = checked_object(section["recipe"], "the recipe")
+        return engine_from_recipe(recipe_from_section(recipe, arrays, prefix))
     raise ValueError(f"{kind!r} is no kind of engine")
 
 

@@ -3,18 +3,21 @@ r"""What an engine says of patterns: probabilities of classes, and estimates.
 An engine returns a probability :math:`p_j` of every class :math:`D_j` and, where it can, the mean
 and standard deviation of dispersion, strain and other quantities. From probabilities alone the
 mean diameter is :math:`\sum_j p_j D_j`; an interval takes each class as a uniform distribution over
-what is nearer to it than to its neighbours.
+what is nearer to it than to its neighbours. From draws everything is counted: the intervals are
+their quantiles, and each draw is shared by the two classes around it, so that the mean of the
+classes is that of the draws.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 from scipy.special import ndtri
 
 from .._typing import FloatArray, IntArray
+from ..posterior import PatternPosterior
 
 __all__ = ["QUANTITIES", "Posterior"]
 
@@ -26,6 +29,7 @@ QUANTITIES = (
     "width",
     "length",
     "thickness",
+    "surface_diameter",
 )
 """What an engine may estimate: diameters and lengths in nm, the others as fractions."""
 
@@ -46,6 +50,9 @@ class Posterior:
         Mean and standard deviation of what else is estimated, by the names of
         ``QUANTITIES``; of ``"diameter"``, where the number average is estimated
         besides the classes, in nm.
+    details : sequence of PatternPosterior
+        One a pattern, where the engine draws what it does not know; intervals are then the
+        quantiles of the draws.
 
     Examples
     --------
@@ -60,6 +67,7 @@ class Posterior:
     probabilities: FloatArray
     means: Mapping[str, FloatArray] = field(default_factory=dict)
     deviations: Mapping[str, FloatArray] = field(default_factory=dict)
+    details: Sequence[PatternPosterior] = ()
 
     def __post_init__(self) -> None:
         n = len(self.classes)
@@ -80,6 +88,53 @@ class Posterior:
         for values in (*self.means.values(), *self.deviations.values()):
             if np.shape(values) != (len(self.probabilities),) or not np.isfinite(values).all():
                 raise ValueError("a mean and a deviation must be one finite number a pattern")
+        if self.details and len(self.details) != len(self.probabilities):
+            raise ValueError(
+                f"details are of {len(self.details)} patterns and the probabilities of "
+                f"{len(self.probabilities)}"
+            )
+
+    @classmethod
+    def from_draws(cls, classes: IntArray, details: Sequence[PatternPosterior]) -> Posterior:
+        """Count draws.
+
+        Parameters
+        ----------
+        classes : ndarray of shape (n_classes,) of int
+            Diameters in picometres, ascending.
+        details : sequence of PatternPosterior
+            One a pattern, with draws of ``"diameter"``. A draw beyond the outermost class counts
+            for it.
+
+        Returns
+        -------
+        Posterior
+
+        Raises
+        ------
+        ValueError
+            If a draw is not finite, or a pattern lacks one.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from sk_qdots.posterior import PatternPosterior
+        >>> from sk_qdots.sizing import Posterior
+        >>> draws = {"diameter": np.array([2.2, 2.6])}
+        >>> found = Posterior.from_draws(np.array([2000, 3000]), [PatternPosterior(draws)])
+        >>> found.probabilities.round(2).tolist(), found.expected_diameter().round(2).tolist()
+        ([[0.6, 0.4]], [2.4])
+        """
+        names = [name for name in QUANTITIES if all(name in one.draws for one in details)]
+        if "diameter" not in names:
+            raise ValueError("the draws lack the diameter")
+        return cls(
+            classes,
+            np.array([_shared(classes, one.draws["diameter"]) for one in details]),
+            {name: np.array([one.mean(name) for one in details]) for name in names},
+            {name: np.array([one.deviation(name) for one in details]) for name in names},
+            tuple(details),
+        )
 
     def expected_diameter(self) -> FloatArray:
         """Mean of the classes weighted by their probabilities, in nm.
@@ -126,14 +181,16 @@ class Posterior:
         Returns
         -------
         ndarray of shape (n_samples, 2)
-            From a normal distribution where the quantity was estimated; lengths and
-            dispersions do not fall below zero.
+            Quantiles of the draws where there are any, else from a normal distribution where the
+            quantity was estimated; lengths and dispersions do not fall below zero.
 
         Raises
         ------
         KeyError
             If the engine does not estimate it.
         """
+        if self.details:
+            return np.array([one.interval(name, coverage) for one in self.details])
         if name == "diameter" and name not in self.means:
             return self._interval_of_classes(coverage)
         reach = float(ndtri(0.5 + 0.5 * coverage)) * self.deviations[name]
@@ -149,3 +206,15 @@ class Posterior:
         below = np.zeros((len(self.probabilities), len(edges)))
         np.cumsum(self.probabilities, axis=1, out=below[:, 1:])
         return np.array([np.interp(shares, row / row[-1], edges) for row in below]).reshape(-1, 2)
+
+
+def _shared(classes: IntArray, diameters: FloatArray) -> FloatArray:
+    """Share of each class, each draw split between the two that it lies between."""
+    places = np.interp(diameters, classes / 1000.0, np.arange(len(classes), dtype=np.float64))
+    if not np.isfinite(places).all():
+        raise ValueError("a draw of the diameter is not finite")
+    below = np.minimum(places.astype(np.int64), len(classes) - 2)
+    above = places - below
+    n = len(classes)
+    counted = np.bincount(below, 1.0 - above, n) + np.bincount(below + 1, above, n)
+    return np.asarray(counted / len(places))

@@ -26,7 +26,7 @@ from .._typing import FloatArray, IntArray, RealArray
 from ..preprocessing import QStandardizer
 from ..preprocessing.resampling import resample
 
-__all__ = ["Match", "ReferencePatterns"]
+__all__ = ["Match", "ReferencePatterns", "share_explained", "smooth_basis"]
 
 N_POINTS = 1251  # every fourth point of the standard grid resolves the sharpest peaks
 _STRAINS = np.linspace(-0.04, 0.04, 161)  # far beyond any dot: to recognise a wrong wavelength
@@ -37,6 +37,7 @@ _Q_THAT_COUNTS = 8.0  # 1/Angstrom; beyond it peaks are low and broad, and count
 _PART_OF_WIDTH = 0.4
 _LARGEST_STRIDE = 5
 _N_PEAKS = 3  # of the coarse scan that are looked at closely
+_LEAST_STRUCTURE = 1e-8  # of the squares of a pattern
 _SMOOTH = 15  # points over which the counting error is averaged
 _MAD_TO_SIGMA = 1.4826
 
@@ -161,7 +162,7 @@ class ReferencePatterns:
         level = uniform_filter1d(measured, _SMOOTH, mode="nearest")
         floor = (1.0 if subtracted else 0.01) * abs(measured.mean())
         sigma = np.sqrt(np.maximum(level, floor))
-        smooth = _smooth_basis(x) / sigma[:, None]
+        smooth = smooth_basis(x) / sigma[:, None]
         orthonormal, triangle = np.linalg.qr(smooth)
         target = measured / sigma
         structure = target - orthonormal @ (orthonormal.T @ target)
@@ -175,12 +176,6 @@ class ReferencePatterns:
         simulated = scan.stretched(np.array([best]))[0, :, i] / sigma
         weights = np.linalg.solve(triangle, orthonormal.T @ (target - scale * simulated))
         background = (smooth @ weights) * sigma
-        # Second differences see the noise and nothing of the pattern.
-        spread = _MAD_TO_SIGMA * np.median(np.abs(np.diff(target, 2)))
-        noise = spread**2 / 6.0 * len(target)
-        total = structure @ structure - noise
-        # Structure within the noise proves nothing.
-        agreement = explained[i, 0] / total if total > 0.02 * noise else 0.0
         return Match(
             q=x,
             measured=measured,
@@ -188,7 +183,7 @@ class ReferencePatterns:
             background=background,
             dispersion=float(self.dispersions[i]),
             strain=float(_STRAINS[best]),
-            agreement=float(min(agreement, 1.0)),
+            agreement=share_explained(float(explained[i, 0]), structure, target),
         )
 
     def _splines(self, place: int) -> BSpline:
@@ -242,7 +237,22 @@ def _stride(diameter: int, q_max: float) -> int:
     return int(np.clip(_PART_OF_WIDTH * width / step, 1, _LARGEST_STRIDE))
 
 
-def _smooth_basis(x: FloatArray) -> FloatArray:
+def noise_of(target: FloatArray) -> float:
+    """Expected sum of squares of the noise: second differences see nothing of the pattern."""
+    spread = _MAD_TO_SIGMA * float(np.median(np.abs(np.diff(target, 2))))
+    return spread**2 / 6.0 * len(target)
+
+
+def share_explained(explained: float, structure: FloatArray, target: FloatArray) -> float:
+    """The agreement: what is explained of the squares of a pattern's structure, without noise."""
+    noise = noise_of(target)
+    total = float(structure @ structure) - noise
+    # Structure within the noise proves nothing, and where there is no noise, within rounding.
+    least = max(0.02 * noise, _LEAST_STRUCTURE * float(target @ target))
+    return min(explained / total, 1.0) if total > least else 0.0
+
+
+def smooth_basis(x: FloatArray) -> FloatArray:
     """Cubic splines on the knots, those that have points under them."""
     knots = np.concatenate([[_KNOTS[0]] * 3, _KNOTS, [_KNOTS[-1]] * 3])
     basis = BSpline.design_matrix(np.clip(x, _KNOTS[0], _KNOTS[-1]), knots, 3).toarray()

@@ -159,7 +159,8 @@ def sizer_facts(folder: str | Path) -> SizerFacts:
         classes = [int(c) for c in manifest["classes"]]
         settings = training.get("settings", {})
         augmentation = manifest["augmentation"] or {}
-        laboratory = settings.get("instrument", augmentation.get("laboratory", "unknown"))
+        laboratory = settings.get("instrument", augmentation.get("laboratory"))
+        instrument = str(laboratory or simulation.get("instrument") or "unknown")
         wavelength = simulation.get("wavelength")
         beam = "" if wavelength is None else f", {float(wavelength):g} A"
         low, high = (float(v) for v in manifest["required_range"])
@@ -170,7 +171,7 @@ def sizer_facts(folder: str | Path) -> SizerFacts:
             crystal=str(simulation.get("crystal", "unknown")),
             diameters=(min(classes) / 1000.0, max(classes) / 1000.0),
             step=min(b - a for a, b in pairwise(classes)) / 1000.0,
-            instrument=f"{laboratory}{beam}",
+            instrument=f"{instrument}{beam}",
             q_range=(low, high),
             estimates=_estimates(manifest),
             scores={str(k): v for k, v in scores.items() if isinstance(v, dict)},
@@ -188,4 +189,5 @@ def sizer_facts(folder: str | Path) -> SizerFacts:
 def _estimates(manifest: Mapping[str, Any]) -> tuple[str, ...]:
     """What the first engine estimates; that of format 3 is the manifest itself."""
     first = manifest.get("engines", [manifest])[0]
-    return tuple(str(target) for target in first.get("regressor", {}).get("targets", ()))
+    targets = first.get("targets", first.get("regressor", {}).get("targets", ()))
+    return tuple(str(target) for target in targets)

@@ -27,16 +27,19 @@ from .answering import Seen, answer
 from .engines import (
     Engine,
     NetworkEngine,
+    PatternEngine,
     engine_from_steps,
     fitted_steps,
     steps_of_engine,
 )
 from .facts import Facts, facts_from_training
 from .files import SizerError, read_sizer, write_sizer
+from .fits import match_of_fit
 from .instruments import at_the_beam, corrected
 from .intake import Patterns, measured_points, single_patterns, source_of, standardized
 from .parts import SizerParts, digest_of_parts
 from .posterior import Posterior
+from .posterior_engine import PosteriorEngine
 from .reference import Match, ReferencePatterns
 from .registry import known_sizers
 from .verdicts import check_match
@@ -103,6 +106,8 @@ class Sizer:
         Of a pattern that is not refused, fraction.
     dispersions : tuple of 2 float or None
         Smallest and largest that it was trained on, where that is known.
+    reflections : tuple of float
+        Of the crystal, in 1/Angstrom, where any two of them will do as a range.
 
     Raises
     ------
@@ -181,6 +186,7 @@ class Sizer:
         self.augmentation = facts.augmentation
         self.required_range, self.coarsest_step = facts.required_range, facts.coarsest_step
         self.largest_strain = facts.largest_strain
+        self.reflections = facts.reflections
         self.dispersions = facts.dispersions
         if self.dispersions is None and self.reference is not None:
             known = self.reference.dispersions.tolist()
@@ -203,6 +209,12 @@ class Sizer:
         return first.regressor if isinstance(first, NetworkEngine) else None
 
     @property
+    def instrument(self) -> Instrument | None:
+        """That patterns are taken to be measured with, where it was made for one."""
+        found = getattr(self.engines[0], "instrument", None)
+        return found if isinstance(found, Instrument) else None
+
+    @property
     def targets(self) -> tuple[str, ...]:
         """What it estimates."""
         return tuple(getattr(self.engines[0], "targets", ()))
@@ -219,6 +231,7 @@ class Sizer:
             training=self.training,
             augmentation=self.augmentation,
             dispersions=self.dispersions,
+            reflections=self.reflections,
         )
 
     def with_training(self, training: Mapping[str, Json]) -> Sizer:
@@ -300,10 +313,11 @@ class Sizer:
         pattern : DataArray
             One pattern, such as :func:`sk_qdots.read_pattern` returns.
         instrument : Instrument, optional
-            That it was measured with. Zero and displacement are taken away and the
-            calibrated wavelength counts; ``settings`` of the answer record it; it comes with
-            caution where the resolution is broader than those that the sizer was trained
-            with.
+            That it was measured with; that of the sizer by default, where it was made for one.
+            Zero and displacement are taken away and the calibrated wavelength counts;
+            ``settings`` of the answer record it. The Debye posterior is fitted with its
+            resolution; of a trained sizer the answer comes with caution where the resolution is
+            broader than those that it was trained with.
 
         Returns
         -------
@@ -341,11 +355,17 @@ class Sizer:
             raise ValueError(
                 "size takes one pattern; for several use size_many, predict or predict_proba"
             )
+        instrument = self.instrument if instrument is None else instrument
         if instrument is not None:
             instrument = at_the_beam(pattern, instrument)
             pattern = corrected(pattern, instrument)
         rows = self._standardized(pattern)
-        posteriors = [engine.posterior(rows) for engine in self.engines]
+        posteriors = [
+            engine.posterior_of(pattern, instrument)
+            if isinstance(engine, PatternEngine)
+            else engine.posterior(rows)
+            for engine in self.engines
+        ]
         return self._answer(rows, posteriors, 0, pattern, instrument)
 
     def size_many(
@@ -381,6 +401,8 @@ class Sizer:
         ['no intensity; no measured point is above zero', 4.5]
         """
         items = list(single_patterns(patterns))
+        if any(isinstance(engine, PatternEngine) for engine in self.engines):
+            return [self._size_or_refusal(item) for item in items]
         if not items:
             return []
         try:
@@ -519,11 +541,14 @@ class Sizer:
         low, high = self.classes_.min() / 1000.0, self.classes_.max() / 1000.0
         start, end = self.required_range
         step = f"step {self.coarsest_step:.2g} or less"
+        needs = f"Q = {start:.3g} to {end:.3g} 1/Angstrom"
+        if self.reflections:
+            needs = f"two reflections, such as those at Q = {start:.3g} and {end:.3g} 1/Angstrom"
         estimates = [name.replace("_", " ") for name in self.targets if name != "diameter"]
         facts = {
             "material": str(self.simulation.get("crystal", "unknown")),
             "sizes": f"{low:g} to {high:g} nm, {len(self.classes_)} classes",
-            "needs": f"Q = {start:.3g} to {end:.3g} 1/Angstrom, {step}",
+            "needs": f"{needs}, {step}",
             "estimates": ", ".join(estimates) or "the class alone",
             "engines": ", ".join(engine.name for engine in self.engines),
             "trained": str(self.training.get("date", "")),
@@ -552,10 +577,8 @@ class Sizer:
         PatternError
             If it does not look like the crystal.
         """
-        match = None
-        if self.reference is not None:
-            best = int(self.classes_[posteriors[0].probabilities[k].argmax()])
-            match = self.match(pattern, best)
+        match = self._match(posteriors[0], k, pattern)
+        if match is not None:
             crystal = str(self.simulation.get("crystal", self.name))
             beam = pattern.attrs.get("wavelength")
             check_match(match, crystal, self.largest_strain, beam, source_of(pattern))
@@ -570,8 +593,20 @@ class Sizer:
         )
         return answer(seen, self.facts, self._digest)
 
+    def _match(self, posterior: Posterior, k: int, pattern: xr.DataArray) -> Match | None:
+        """The fit of a pattern, or else the simulated pattern of its most probable class."""
+        fit = posterior.details[k].fit if posterior.details else None
+        if fit is not None:
+            return match_of_fit(fit)
+        if self.reference is None:
+            return None
+        return self.match(pattern, int(self.classes_[posterior.probabilities[k].argmax()]))
+
     @cached_property
     def _digest(self) -> str:
+        first = self.engines[0]
+        if isinstance(first, PosteriorEngine):
+            return first.digest
         return digest_of_parts(
             SizerParts(self.standardizer, self.engines, self.reference, self.facts)
         )
@@ -625,6 +660,9 @@ def load_sizer(name: str | Path) -> Sizer:
         )
     parts = read_sizer(folder)
     first, *witnesses = parts.engines
+    if isinstance(first, PosteriorEngine):
+        pair = (parts.standardizer, first)
+        return Sizer(pair, parts.reference, witnesses=witnesses, facts=parts.facts)
     network = first if isinstance(first, NetworkEngine) else None
     return Sizer(
         SizingPipeline.from_fitted(

@@ -8,19 +8,21 @@ unexplained.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import combinations
 
 import numpy as np
 
-from .._typing import BoolArray, FloatArray, IntArray, RealArray
+from .._typing import BoolArray, FloatArray, IntArray, Json, RealArray
 from ..io import PatternError
+from ..posterior import PatternPosterior
 from .engines import Engine
 from .posterior import Posterior
 from .reference import Match
 
 __all__ = [
     "cautions",
+    "cautions_of_ranges",
     "check_match",
     "check_measured",
     "check_net",
@@ -38,6 +40,7 @@ _POOR_AGREEMENT = 0.5  # below it a pattern is refused
 _GOOD_AGREEMENT = 0.9  # below it an answer comes with caution
 _DISAGREEMENT = 0.4  # nm, that two diameters of one pattern may differ by ...
 _DEVIATIONS = 3.0  # ... or this many of their standard deviations
+_CROWDED = 0.1  # of a range, next to its end, that may not hold half of the draws
 _BEYOND = 1.645  # standard deviations: the 90 % interval of a dispersion misses the trained ones
 
 
@@ -164,14 +167,45 @@ def cautions(
     )
 
 
+def cautions_of_ranges(detail: PatternPosterior, asked: Mapping[str, Json]) -> tuple[str, ...]:
+    """Reasons to doubt draws that crowd at the end of what was asked for.
+
+    Parameters
+    ----------
+    detail : PatternPosterior
+    asked : mapping
+        ``dispersions`` and ``strains``, lowest and highest of each.
+
+    Returns
+    -------
+    tuple of str
+    """
+    reasons = []
+    for name, both_ends in (("dispersion", False), ("strain", True)):
+        ends = asked.get(f"{name}s")
+        if name not in detail.draws or not isinstance(ends, list) or len(ends) != 2:
+            continue
+        low, high = (float(end) for end in ends if isinstance(end, int | float))
+        middle, room = float(np.median(detail.draws[name])), _CROWDED * (high - low)
+        if middle > high - room or (both_ends and middle < low + room):
+            reasons.append(
+                f"the {name}, {middle:.2g}, lies at the end of those that were asked for, "
+                f"{low:g} to {high:g}: give {name}s= a wider range"
+            )
+    return tuple(reasons)
+
+
 def _disagreements(
     posterior: Posterior, row: int, witnesses: Sequence[tuple[str, Posterior]]
 ) -> list[str]:
     """Diameters of one pattern that contradict each other."""
     expected = float(posterior.expected_diameter()[row])
-    estimates = [("classes", expected, 0.0)]
-    if "diameter" in posterior.means:
-        estimates.append(("regressor", *_number_diameter(posterior, row)))
+    if posterior.details:
+        estimates = [("posterior", *_number_diameter(posterior, row))]
+    else:
+        estimates = [("classes", expected, 0.0)]
+        if "diameter" in posterior.means:
+            estimates.append(("regressor", *_number_diameter(posterior, row)))
     estimates += [(name, *_number_diameter(other, row)) for name, other in witnesses]
     disagree = any(
         abs(one - other) > max(_DISAGREEMENT, _DEVIATIONS * float(np.hypot(s1, s2)))

@@ -55,7 +55,7 @@ def all_estimators(
     >>> import sk_qdots as sq
     >>> from sk_qdots.utils import all_estimators
     >>> [name for name, _ in all_estimators("regressor")]
-    ['AllCNNRegressor', 'ScherrerRegressor']
+    ['AllCNNRegressor', 'DebyePosterior', 'ScherrerRegressor']
     >>> dict(all_estimators())["QStandardizer"] is sq.QStandardizer
     True
     """
