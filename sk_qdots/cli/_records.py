@@ -52,6 +52,8 @@ COLUMNS = (
     "verdict",
     "reasons",
     "engine",
+    "r_wp",
+    "chi2",
 )
 _UNITS = {  # of what does not say it in its name
     "dispersion": "1 (standard deviation / mean)",
@@ -60,6 +62,8 @@ _UNITS = {  # of what does not say it in its name
     "q_min": "1/Angstrom",
     "q_max": "1/Angstrom",
     "wavelength": "Angstrom",
+    "r_wp": "1",
+    "fit": "parameters: diameters in nm, b_iso in Angstrom^2, fwhm in degrees, others fractions",
     "uncertainties": "standard deviations; of diameters and lengths in nm",
 }
 
@@ -122,6 +126,9 @@ def sizing_record(sizing: Sizing) -> JsonObject:
         "wavelength": said.get("wavelength"),
         "model": sizing.model,
         "engine": sizing.engine,
+        "r_wp": None if sizing.fit is None else _rounded(sizing.fit.r_wp),
+        "chi2": None if sizing.fit is None else _rounded(sizing.fit.to_dict()["chi2"]),
+        "fit": told["fit"],
         "uncertainties": {name: _rounded(value) for name, value in deviations.items()},
         "schema": "sk_qdots.record/1",
         "coverage": told["coverage"],

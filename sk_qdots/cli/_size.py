@@ -9,9 +9,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from ._fits import Fits
 from ._instruments import Instruments
 from ._pictures import new_picture, picture_problem, write_picture
 from ._records import WRITERS, more_columns, refusal_record, sizing_record
+from ._sizers import Sizers, add_sizers
 from ._words import BAD_INPUT, Commands, add_instrument, asked_instrument, complain, number
 
 if TYPE_CHECKING:
@@ -35,7 +37,8 @@ def add_size(commands: Commands) -> None:
         ".asc, .mdi, .cpi, DBWS, powder CIF, .xlsx, NeXus and other HDF5. Told are the number "
         "average of the diameter and the volume average in nm, each with its 90 % interval, and a "
         "verdict: ok, caution with the reasons, or refused with the reason.",
-        epilog="Example: sk-qdots size sample.xye --wavelength 0.5642 --plot sample.png. "
+        epilog="Examples: sk-qdots size sample.xye --wavelength 0.5642 --plot sample.png; with any "
+        "crystal sk-qdots size sample.xye --wavelength 0.5642 --cif mine.cif --out fit.csv. "
         "Status: 0, or 2 where a pattern was refused.",
     )
     size.add_argument("files", nargs="+", metavar="FILE", help="measured pattern")
@@ -83,9 +86,7 @@ def add_size(commands: Commands) -> None:
         action="store_true",
         help="do not use the instrument that the folder remembers",
     )
-    size.add_argument(
-        "--model", default="PbS", metavar="NAME|PATH", help="sizer to use (default: PbS)"
-    )
+    add_sizers(size)
     size.add_argument(
         "--format",
         choices=tuple(WRITERS),
@@ -102,7 +103,15 @@ def add_size(commands: Commands) -> None:
     size.add_argument(
         "--plot",
         metavar="OUT.png",
-        help="draw each pattern with its simulation, all in one picture",
+        help="draw each pattern with its simulation, or with its fit and the residual, all in one "
+        "picture",
+    )
+    size.add_argument(
+        "--out",
+        metavar="FIT.csv",
+        help="with --crystal or --cif: write the fit (measured, esd, calculated, background, "
+        "difference); of several patterns each into a file of its own, whose name ends with that "
+        "of the pattern: FIT_sample.csv",
     )
     size.add_argument(
         "--subtracted",
@@ -132,41 +141,47 @@ def _size(options: argparse.Namespace) -> int:
     gc.disable()  # imports make no garbage, and looking for it takes a tenth of the start
     from ..instruments.files import FILE_OF_A_FOLDER
     from ..io import PatternError
-    from ..sizing import SizerError, load_sizer
     from ..sizing.instruments import corrected
 
-    gc.enable()
     try:
-        sizer = load_sizer(options.model)
+        sizers = Sizers(options)
         instruments = Instruments(asked_instrument(options), is_ignored=options.no_instrument)
-    except (SizerError, ValueError) as error:
+        # A pattern of the shell (folder/*) names it along with the measurements.
+        files = [path for path in options.files if Path(path).name != FILE_OF_A_FOLDER]
+        fits = Fits(options.out, files, are_made=sizers.fits)
+    except ValueError as error:
         complain(str(error))
         return BAD_INPUT
-    # A pattern of the shell (folder/*) names it along with the measurements.
-    files = [path for path in options.files if Path(path).name != FILE_OF_A_FOLDER]
-    sized: list[tuple[xr.DataArray, Sizing]] = []
+    finally:
+        gc.enable()
+    sized: list[tuple[Sizer, xr.DataArray, Sizing]] = []
     status = 0
-    columns = more_columns(sizer.targets) if options.verbose else []
+    columns = more_columns(sizers.targets) if options.verbose else []
     with WRITERS[options.format](files, sys.stdout, columns) as writer:
         for path in files:
             try:
                 instrument = instruments.of(path)
                 pattern = _read(path, options, instrument)
+                sizer = sizers.of(pattern, instrument)
                 sizing = sizer.size(pattern, instrument)
             except ValueError as error:
                 reason = error.reason if isinstance(error, PatternError) else str(error)
                 complain(f"{path}: {reason}")
-                writer.write(refusal_record(path, sizer.name, reason))
+                writer.write(refusal_record(path, sizers.name, reason))
                 status = BAD_INPUT
                 continue
             instruments.remember(path)
             if instrument is not None and options.plot:
                 pattern = corrected(pattern, instrument)
-            sized.append((pattern, sizing))
+            sized.append((sizer, pattern, sizing))
             writer.write(sizing_record(sizing))
+            problem = fits.write(path, sizing)
+            if problem:
+                complain(problem)
+                status = BAD_INPUT
     if options.plot and sized:
         sys.stdout.flush()  # the sizes first: drawing takes a moment and may fail
-        problem = _plot(sizer, sized, options.plot)
+        problem = _plot(sized, options.plot)
         if problem:
             complain(f"{options.plot}: {problem}")
             status = BAD_INPUT
@@ -204,20 +219,23 @@ def _read(path: str, options: argparse.Namespace, instrument: Instrument | None)
         return read(beam)
 
 
-def _plot(sizer: Sizer, sized: Sequence[tuple[xr.DataArray, Sizing]], path: str) -> str | None:
+def _plot(sized: Sequence[tuple[Sizer, xr.DataArray, Sizing]], path: str) -> str | None:
     """Write one picture with a panel for each pattern; return what went wrong."""
     if len(sized) > _MAX_PANELS:
         return f"{len(sized)} patterns; a picture holds {_MAX_PANELS}: plot fewer at a time"
-    from ..inspection import SizingDisplay
+    from ..inspection import FitDisplay, SizingDisplay
 
     problem = picture_problem(path)
     if problem:
         return problem
     figure = new_picture(8.0, 4.2 * len(sized))
-    panels = figure.subplots(len(sized), squeeze=False)[:, 0]
+    panels = figure.subfigures(len(sized), squeeze=False)[:, 0]
     try:
-        for ax, (pattern, sizing) in zip(panels, sized, strict=True):
-            SizingDisplay.from_estimator(sizer, pattern, sizing).plot(ax)
+        for panel, (sizer, pattern, sizing) in zip(panels, sized, strict=True):
+            if sizing.fit is not None:
+                FitDisplay(sizing, sizer.reflections).plot(panel)
+            else:
+                SizingDisplay.from_estimator(sizer, pattern, sizing).plot(panel.subplots())
     except ValueError as error:
         return str(error)
     return write_picture(figure, path)

@@ -1,5 +1,7 @@
 from ._activation import ClassActivationDisplay, class_activation
 from ._answers import DiameterDisplay, ErrorDistributionDisplay, SizeConfusionDisplay
+from ._distribution import DistributionDisplay
+from ._fit import FitDisplay
 from ._patterns import (
     ClarkDistanceDisplay,
     LibraryDisplay,
@@ -15,7 +17,9 @@ __all__ = [
     "ClarkDistanceDisplay",
     "ClassActivationDisplay",
     "DiameterDisplay",
+    "DistributionDisplay",
     "ErrorDistributionDisplay",
+    "FitDisplay",
     "LibraryDisplay",
     "PerturbedPatternsDisplay",
     "RobustnessDisplay",
