@@ -143,3 +143,134 @@ def test_faults_need_the_measured_patterns(tools, tmp_path):
 
     with pytest.raises(SystemExit, match="say with --data where they are"):
         tools(fit_faults, "--data", tmp_path)
+
+
+def test_worlds_are_what_they_say(tools):
+    import posterior_worlds as worlds
+
+    series = worlds.lattice_series("PbS", largest=6.0)
+    told = {"diameters": [3.3], "dispersions": [0.12], "strains": [0.0031]}
+    expected = sq.simulate_library("PbS", **told)["intensity"].values.ravel()
+    weights = series.weights(*(np.array(told[name]) for name in ("diameters", "dispersions")))
+    strain = np.array(told["strains"])
+    found, diffuse = series.intensity(weights, strain)
+    np.testing.assert_allclose(found[0], expected, rtol=2e-3)  # particles to 6 nm alone
+    assert (diffuse < found).mean() > 0.5 and diffuse[0, -1] / found[0, -1] == pytest.approx(1, 0.1)
+    twice = {"Pb": np.ones((1, len(series.q))), "S": np.ones((1, len(series.q)))}
+    doubled, _ = series.intensity(weights, strain, twice)
+    incoherent = (4.0 * found - doubled) / 3.0  # is not of the form factors
+    assert incoherent.min() > 0.0 and np.ptp(incoherent / found) > 0.01
+
+    names = [name for row in worlds.ROWS.values() for name in row]
+    assert len(names) == len(set(names))
+    told, not_told = (worlds.ROWS[5][f"resolution 0.1°, {t}"](4, 0) for t in ("told", "not told"))
+    np.testing.assert_array_equal(told.X, not_told.X)
+    assert told.settings["instrument"].fwhm(10.0) == pytest.approx(0.1)
+    assert not not_told.settings
+    coarse = worlds.ROWS[4]["251 points"](4, 0)
+    assert (coarse.X.notnull().sum("q") == 251).all()
+    counts = coarse.X.values * coarse.truth["scale"][:, None]
+    np.testing.assert_allclose(counts[:, ::20], np.rint(counts[:, ::20]), atol=1e-6)
+
+
+def test_reflections_are_as_high_as_a_texture_has_them(tools):
+    import posterior_worlds as worlds
+
+    lengths, power = worlds.reflections("PbS", 4.0)
+    places = [worlds.q_of_reflection("PbS", hkl) for hkl in ((1, 1, 1), (2, 0, 0), (2, 2, 0))]
+    np.testing.assert_allclose(lengths[:3], places, atol=1e-4)
+    q = np.linspace(1.5, 3.3, 500)
+    total = sum(p / (1 + ((q - x) / 0.02) ** 2) for x, p in zip(lengths, power, strict=True))
+    truth = {"diameter": np.array([10.0]), "strain": np.array([0.0])}
+    factors = np.where(np.arange(len(lengths)) == 2, 7.0, 1.0)[None]
+    seen = worlds.textured(
+        10.0 + total[None], np.full((1, len(q)), 10.0), q, truth, lengths, power, factors
+    )
+    risen = (seen[0] - 10.0) / total
+    np.testing.assert_allclose(np.interp(places, q, risen), [1.0, 1.0, 7.0], atol=0.02)
+
+
+class _Told:
+    """A posterior that answers what a pattern is filled with, and a tenth of a nanometre."""
+
+    def __init__(self, off=0.1):
+        self.off = off
+
+    def fit(self, crystal):
+        return self
+
+    def posterior(self, X):
+        from sk_qdots.posterior import PatternPosterior
+
+        return [
+            PatternPosterior(
+                {"diameter": row + self.off + np.linspace(-0.2, 0.2, 1001)},
+                {"sphere": 0.75, "cube": 0.25},
+                ("agreement is 0.91",),
+            )
+            for row in X.values[:, 0]
+        ]
+
+
+def test_a_posterior_is_judged_by_the_truth(tools, tmp_path, monkeypatch):
+    import check_posterior
+    import posterior_worlds as worlds
+
+    def flat(n, seed, *, name, **settings):
+        truth = {"diameter": np.resize([2.0, 4.0, 6.5], n)}
+        if settings.pop("shell", False):
+            truth["core"] = truth["diameter"] - 0.6
+        values = np.repeat(truth["diameter"][:, None], 3, axis=1)
+        return worlds.World(worlds._patterns(values, np.arange(1.0, 4.0)), truth, name, **settings)
+
+    rows = {
+        1: {"standard cells": partial(flat, name="standard cells")},
+        2: {"c = 15 %, k = 3": partial(flat, name="off", settings={"off": 0.3})},
+        9: {"cube": partial(flat, name="cube", shell=True)},
+    }
+    monkeypatch.setattr(check_posterior, "ROWS", rows)
+    monkeypatch.setattr(check_posterior, "DebyePosterior", _Told)
+    table = tmp_path / "posterior.md"
+    tools(check_posterior, "--out", table, "--patterns", 6, "--rows", 1, 2, 9, "--data", tmp_path)
+    text = table.read_text(encoding="utf-8")
+    told = {
+        line.split("|")[2].strip(): [cell.strip() for cell in line.split("|")[3:10]]
+        for line in text.splitlines()
+        if line.startswith("|")
+    }
+    assert told["standard cells"] == ["6", "1.000", "1.000", "1.000", "0.100", "+0.100", "1.000"]
+    assert told["off"] == ["6", "0.000", "0.000", "1.000", "0.300", "+0.300", "0.000"]
+    assert (
+        "cube: the truth is the diameter of core and shell; of the core alone, error 0.700" in text
+    )
+    assert "mean probabilities: sphere 0.75, cube 0.25" in text
+    assert "1.00 of them say “agreement is …”" in text
+    assert "- falls short: standard cells: covered 1.000, wanted 0.87 to 0.94" in text
+    assert "2 of 3 of what is wanted holds" in text
+
+
+def test_a_posterior_without_training_sizes_dots_in_liquids(tools, tmp_path, monkeypatch):
+    import check_posterior
+    import posterior_worlds as worlds
+
+    told = {1: {"standard cells": worlds.ROWS[1]["standard cells"]}}
+    monkeypatch.setattr(check_posterior, "ROWS", told)
+    table = tmp_path / "posterior.md"
+    options = ("--rows", 1, "--patterns", 11, "--figures", tmp_path / "fits", "--data", tmp_path)
+    tools(check_posterior, "--out", table, *options)
+    cells = table.read_text(encoding="utf-8").splitlines()[2].split("|")
+    right, error = float(cells[4]), float(cells[7])
+    assert right > 0.8 and error < 0.1
+    assert [path.name for path in (tmp_path / "fits").iterdir()] == ["1_standard_cells.png"]
+
+
+def test_names_of_measured_patterns_are_read(tools, tmp_path):
+    import check_posterior
+
+    folder = tmp_path / "debussy_patterns"
+    folder.mkdir()
+    name = "PbS_Str1.0021_SD5_Avg6.50_SolvTOL_Conc37_noisy30.00.cal"
+    np.savetxt(folder / name, np.ones(5004))
+    np.savetxt(folder / "other.cal", np.ones(5004))
+    (found,) = check_posterior.measured_patterns(tmp_path)
+    assert found.diameter == 6.5 and found.truth == "6.5, dispersion 0.05, strain +0.0021"

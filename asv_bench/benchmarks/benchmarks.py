@@ -12,6 +12,7 @@ import xarray as xr
 import sk_qdots as sq
 from sk_qdots.augmentation import LABORATORIES
 from sk_qdots.model_selection import measured_samples, robustness_conditions
+from sk_qdots.posterior import DebyePosterior
 from sk_qdots.simulation import (
     Crystal,
     FreeAtoms,
@@ -297,6 +298,43 @@ class Likelihood:
 
     def peakmem_predict(self, patterns):
         self.limit.predict(self.X)
+
+
+class FirstPosterior:
+    """The first answer for a crystal: simulated, and one pattern sized without training."""
+
+    params = ("PbS", "CeO2", "TiO2 anatase")
+    param_names = ("crystal",)
+    number, timeout = 1, 600
+
+    def setup(self, crystal):
+        self.X = measured_samples([4000], 1, crystal=crystal, qd_fractions=[0.37])[0]
+
+    def time_first_answer(self, crystal):
+        DebyePosterior().fit(crystal).posterior(self.X)
+
+    def peakmem_first_answer(self, crystal):
+        DebyePosterior().fit(crystal).posterior(self.X)
+
+
+class Posterior:
+    """Patterns in liquids that are not among those known, sized without training."""
+
+    params = (1, 1000)
+    param_names = ("patterns",)
+    number, repeat, timeout = 1, (1, 3, 60.0), 1200
+
+    def setup(self, patterns):
+        classes = np.arange(2000, 10_500, 500)
+        self.X = measured_samples(classes, patterns, solvents=["toluene-opls", "chlorobenzene"])[0]
+        self.posterior = DebyePosterior().fit("PbS")
+        self.posterior.posterior(self.X[:1])
+
+    def time_posterior(self, patterns):
+        self.posterior.posterior(self.X)
+
+    def peakmem_posterior(self, patterns):
+        self.posterior.posterior(self.X)
 
 
 class Report:
