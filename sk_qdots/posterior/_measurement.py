@@ -70,7 +70,7 @@ def sized(
         model = replace(model, series=model_of(analysis))
     else:
         draws = drawn(components, is_linear, ranges, n_draws, rng)
-        _widen(draws, analysis.size_error, rng)
+    _widen(draws, analysis.size_error, rng)
     fit = _fit(observed, model, analysis, draws, curves_of)
     size = float(np.mean(draws["volume_diameter"]))
     if (told := outside(size, analysis.trust_range, model.bins.points)) is not None:

@@ -379,6 +379,7 @@ class _FreeRun(_Run):
             cell_logs=np.empty(0),
             modes=[mode],
             evidence=float(np.logaddexp.reduce(logs)),
+            size_error=self.size_error,
             chi2=self.chi2,
             misfit=self.misfit,
             widened=self._widened(mode, solved),
