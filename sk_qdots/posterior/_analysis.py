@@ -196,16 +196,16 @@ class _Run:
         self.system = self._system()
 
     def done(self) -> Analysis:
-        scales = Scales(_FIRST_BACKGROUND)
-        solved = self._solved(scales)
+        solved = self._solved(Scales(_FIRST_BACKGROUND))
         modes = [
             refined(solved, self.model, s, least_gain=_COARSE)
             for s in starts(solved, self.model, _N_STARTS)
         ]
         mode = min(modes, key=lambda m: m.square)
-        mode = self._renewed(mode, solved, Scales(_SECOND_BACKGROUND))
-        solved = self._solved(Scales(_SECOND_BACKGROUND))
-        mode = self._best_of(solved, mode, Scales(_SECOND_BACKGROUND))
+        self._renew(mode, solved)
+        scales = Scales(_SECOND_BACKGROUND)
+        solved = self._solved(scales)
+        mode = self._best_of(solved, mode, scales)
         self._note(mode, solved)
         self.reference = mode
         self.system = self._system()
@@ -300,13 +300,12 @@ class _Run:
         cell = np.floor((q - q[0]) / _MISFIT_LENGTH).astype(np.int64)
         return np.asarray(np.unique(cell, return_inverse=True)[1])
 
-    def _renewed(self, mode: Mode, solved: Solved, scales: Scales) -> Mode:
+    def _renew(self, mode: Mode, solved: Solved) -> None:
+        """Weigh the pattern by a first fit, whose residual is more than noise."""
         self._note(mode, solved)
-        if not self.observed.is_level_known or self.chi2 > _CLOSE[1]:
-            # Not yet the best place: what is left is more than noise.
+        if self.chi2 > _CLOSE[1]:  # and not NaN: the level is then that of the fit already
             self.level = max(self.level, self.chi2 * self.observed.level)
         self.system = self._system()
-        return mode
 
     def _best_of(self, solved: Solved, mode: Mode, scales: Scales) -> Mode:
         """The best place among all sizes at the extras of one."""
