@@ -18,7 +18,8 @@ __all__ = ["reasons"]
 
 _LIKELY = 0.05  # probability from which a model counts
 _APART = 1.645  # standard deviations: the 90 % intervals of two models do not meet
-_POOR_FIT = 2.0  # reduced chi-square ...
+# Four deviations of a chi-square of 1000 bins from 1.
+_POOR_FIT = 1.2  # reduced chi-square ...
 _WIDENED = 2.0  # ... with errors so many times those of noise alone
 _EDGE = 0.01  # of the range, from its end
 _HARDLY = 0.5  # width of the interval, of the diameter
@@ -43,7 +44,7 @@ def reasons(
         yield (
             f"what the model leaves is {fit.chi2:.2g} times the noise, and errors are "
             f"{fit.widened:.2g} times as wide for it: look at the fit for what is missing, such as "
-            "faults, another shape, texture or a second phase"
+            "faults, another shape, two sizes, texture or a second phase"
         )
     if analysis.scales.texture > 0.0:
         yield (
