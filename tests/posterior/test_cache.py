@@ -10,38 +10,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 import xarray as xr
+from cache_processes import Maker, die_while_writing, keep_and_remove, same
 
 import sk_qdots as sq
 from sk_qdots.posterior import cache
 from sk_qdots.posterior.cache import cache_folder, fingerprint, kept_arrays
 from sk_qdots.simulation import Stacking
 
-ARRAYS = {"patterns": np.arange(600.0).reshape(20, 30), "q": np.linspace(1.0, 2.0, 30)}
-
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path, monkeypatch):
     monkeypatch.setenv("SK_QDOTS_CACHE", str(tmp_path / "cache"))
     return tmp_path / "cache"
-
-
-class Maker:
-    """Counts how often arrays are made."""
-
-    def __init__(self, arrays=ARRAYS):
-        self.arrays, self.n_made = arrays, 0
-
-    def __call__(self):
-        self.n_made += 1
-        return self.arrays
-
-
-def same(found):
-    assert list(found) == list(ARRAYS)
-    for name, array in ARRAYS.items():
-        np.testing.assert_array_equal(found[name], array)
-        assert found[name].dtype == array.dtype
-    return True
 
 
 def test_arrays_are_made_once(folder):
@@ -168,20 +148,12 @@ def test_files_that_were_never_finished_go(folder):
     assert not old.exists() and new.exists()
 
 
-def _keep(folder, key, start, results):
-    os.environ["SK_QDOTS_CACHE"] = str(folder)
-    start.wait()
-    good = 0
-    for k in range(20):
-        good += same(kept_arrays(f"{key}{k}", Maker()))
-        (folder / f"{key}{(k + 7) % 20}.npz").unlink(missing_ok=True)
-    results.put(good)
-
-
 def test_processes_at_once_do_not_disturb_each_other(folder):
     spawn = multiprocessing.get_context("spawn")
     start, results = spawn.Barrier(2), spawn.Queue()
-    workers = [spawn.Process(target=_keep, args=(folder, "k", start, results)) for _ in range(2)]
+    workers = [
+        spawn.Process(target=keep_and_remove, args=(folder, "k", start, results)) for _ in range(2)
+    ]
     for worker in workers:
         worker.start()
     assert [results.get(timeout=120) for _ in workers] == [20, 20]
@@ -190,19 +162,9 @@ def test_processes_at_once_do_not_disturb_each_other(folder):
     assert not [file for file in folder.iterdir() if file.suffix == ".part"]
 
 
-def _die_while_writing(folder):
-    os.environ["SK_QDOTS_CACHE"] = str(folder)
-
-    def killed(self, target):
-        os._exit(9)
-
-    Path.replace = killed
-    kept_arrays("one", Maker())
-
-
 def test_a_kill_in_the_middle_leaves_nothing_that_is_read(folder):
     spawn = multiprocessing.get_context("spawn")
-    worker = spawn.Process(target=_die_while_writing, args=(folder,))
+    worker = spawn.Process(target=die_while_writing, args=(folder,))
     worker.start()
     worker.join(timeout=120)
     assert worker.exitcode == 9 and [f.suffix for f in folder.iterdir()] == [".part"]
