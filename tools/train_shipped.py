@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -71,8 +72,13 @@ SETTINGS: dict[str, dict[str, Any]] = {
         "mixed_share": 0.08,
         "n_patterns": 24_000,
         "solvents": ("carbon-black",),
-        "instrument": "supported",
-        "experiment": {"q_min": (0.99, 1.6), "q_max": (5.2, 15.0)},
+        "instrument": "world",
+        "experiment": {
+            "qd_fraction": (0.2, 0.98),
+            "dry_share": 0.2,
+            "q_min": (0.99, 1.6),
+            "q_max": (5.2, 15.0),
+        },
         "epochs": 200,
     },
 }
@@ -91,10 +97,13 @@ def main() -> None:
     parser.add_argument("--checkpoint", type=Path, help="folder (default: train_NAME.checkpoint)")
     parser.add_argument("--precision", choices=("float32", "bfloat16"), default="bfloat16")
     parser.add_argument("--workers", type=int, default=1, help="processes that draw batches")
+    parser.add_argument("--epochs", type=int, help="of the first network (default: as planned)")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--plan", action="store_true", help="say what would be done, only")
     arguments = parser.parse_args()
     plan = plan_of(arguments.name)
+    if arguments.epochs is not None:
+        plan = replace(plan, epochs=arguments.epochs)
     if arguments.plan:
         print(plan)
         print(plan.duration(precision=arguments.precision, n_workers=arguments.workers))
@@ -109,7 +118,7 @@ def main() -> None:
             n_workers=arguments.workers,
             random_state=arguments.seed,
             command=f"python tools/train_shipped.py {plan.name} --seed {arguments.seed} "
-            f"--precision {arguments.precision}",
+            f"--precision {arguments.precision} --epochs {plan.epochs}",
         )
     except KeyboardInterrupt:
         raise SystemExit(f"\ninterrupted; the same command goes on from {checkpoint}") from None

@@ -150,7 +150,7 @@ def slow_errors(normal: FloatArray, deviation: FloatArray, q: FloatArray) -> Flo
 
 
 def ligand_halos(uniform: FloatArray, q: FloatArray) -> Float32Array:
-    """What the chains of ligands scatter, one curve a row of uniform deviates, of shape (n_rows, 3).
+    """What chains of ligands scatter, one curve a row of uniform deviates, of shape (n_rows, 3).
 
     A broad peak for the distance of neighbouring chains, and a broader one for those within a
     chain, as liquid alkanes have them.

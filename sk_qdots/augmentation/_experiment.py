@@ -12,7 +12,7 @@ import numpy.typing as npt
 import xarray as xr
 
 from .._typing import Float32Array, FloatArray, RealArray
-from .._validation import Interval, StrOptions
+from .._validation import Interval, Options, StrOptions
 from ..instruments import Instrument
 from ..instruments.resolution import IDEAL_WIDTH, log_widths, resolution, told_places
 from ..preprocessing.patterns import area
@@ -142,7 +142,7 @@ class RandomExperiment(Augmenter):
         "coarsening": [tuple, None],
         "fine_share": [Interval(Real, 0.0, 1.0, closed="both"), None],
         "coarse": [StrOptions(set(_SPLINED))],
-        "n_told": [Interval(Integral, 0, None, closed="left")],
+        "n_told": [Interval(Integral, 2, None, closed="left"), Options(Integral, {0})],
         "told_share": [Interval(Real, 0.0, 1.0, closed="both")],
         "q": ["array-like", None],
         "random_state": ["random_state"],
@@ -301,15 +301,17 @@ class RandomExperiment(Augmenter):
         return result
 
     def _told(self, draw: Draw, rngs: Generators) -> FloatArray:
-        """Logarithms of the widths, in a share of the rows."""
+        """Logarithms of the widths and the Lorentzian share, in a share of the rows."""
         places = told_places(self.q_, int(self.n_told))
         u, v, w = (parameter[:, None] for parameter in draw.resolution())
         wavelength = draw.wavelength[:, None]
         widths = resolution(places, u, v, w, wavelength, is_clipped=True)
         uniform, error = told_errors(rngs)
-        told = log_widths(widths * np.exp(error)[:, None])
-        told[~draw.broadened] = np.log(IDEAL_WIDTH)
-        told[np.isnan(widths) | (uniform >= self.told_share)[:, None]] = np.nan
+        told = np.column_stack([log_widths(widths * np.exp(error)[:, None]), draw.eta])
+        told[~draw.broadened, :-1] = np.log(IDEAL_WIDTH)
+        told[~draw.broadened, -1] = 0.0
+        told[:, :-1][np.isnan(widths)] = np.nan
+        told[uniform >= self.told_share] = np.nan
         return told
 
     def _textured(self, X: RealArray, draw: Draw) -> RealArray:

@@ -8,7 +8,8 @@ A full width :math:`\Gamma` of two-theta is, at :math:`Q = 4\pi \sin\theta / \la
     \Gamma^2 = U \tan^2\theta + V \tan\theta + W,
 
 after Caglioti, Paoletti and Ricci [1]_. A network is told a resolution by the natural logarithms
-of :math:`\Gamma_Q` in 1/Angstrom at a few places of its grid.
+of :math:`\Gamma_Q` in 1/Angstrom at a few places of its grid, and by the Lorentzian share of the
+profile, whose tails damp far pairs much more than those of a Gaussian of the same width.
 
 References
 ----------
@@ -23,7 +24,14 @@ import numpy.typing as npt
 from .._typing import FloatArray
 from .instrument import Instrument
 
-__all__ = ["IDEAL_WIDTH", "log_widths", "resolution", "told_places", "width_in_q"]
+__all__ = [
+    "IDEAL_WIDTH",
+    "log_widths",
+    "resolution",
+    "told_numbers",
+    "told_places",
+    "width_in_q",
+]
 
 IDEAL_WIDTH = 1e-4  # 1/Angstrom, which a resolution is told as that broadens nothing
 
@@ -110,6 +118,30 @@ def log_widths(widths: FloatArray) -> FloatArray:
     return np.asarray(np.log(np.maximum(widths, IDEAL_WIDTH)))
 
 
+def told_numbers(instrument: Instrument, q: FloatArray, n_told: int) -> FloatArray:
+    """What a network is told of an instrument.
+
+    Parameters
+    ----------
+    instrument : Instrument
+    q : ndarray of shape (n_q,)
+        The grid, in 1/Angstrom.
+    n_told : int
+        Two or more.
+
+    Returns
+    -------
+    ndarray of shape (n_told,)
+        Logarithms of the widths at :func:`told_places`, NaN beyond 4 pi / wavelength, and the mean
+        Lorentzian share there.
+    """
+    places = told_places(q, n_told)
+    widths = width_in_q(instrument, places)
+    sine = places[np.isfinite(widths)] * instrument.wavelength / (4.0 * np.pi)
+    share = instrument.lorentzian_share(np.rad2deg(2.0 * np.arcsin(sine)))
+    return np.append(log_widths(widths), np.clip(np.mean(share), 0.0, 1.0))
+
+
 def told_places(q: FloatArray, n_told: int) -> FloatArray:
     """Where a network is told the widths.
 
@@ -118,13 +150,14 @@ def told_places(q: FloatArray, n_told: int) -> FloatArray:
     q : ndarray of shape (n_q,)
         The grid, in 1/Angstrom.
     n_told : int
+        Numbers that are told, of which the last is none of a place.
 
     Returns
     -------
-    ndarray of shape (n_told,)
+    ndarray of shape (n_told - 1,)
         From the first to the last point of the grid, evenly, in 1/Angstrom.
     """
-    return np.linspace(q[0], q[-1], n_told)
+    return np.linspace(q[0], q[-1], n_told - 1)
 
 
 def _on_q(degrees: FloatArray, sine: FloatArray, wavelength: float | FloatArray) -> FloatArray:

@@ -200,7 +200,7 @@ def plan_training(
         else:
             as_shape(one)  # refuses what it does not know
     if shapes and is_multiply_twinned(shapes[0]):
-        raise ValueError(f"shape begins with {shapes[0]!r}; give one that is a single crystal first")
+        raise ValueError(f"shape begins with {shapes[0]!r}; begin with a single crystal")
     if not shapes or len(set(shapes)) < len(shapes):
         named = ", ".join(shapes) or "empty"
         raise ValueError(f"shape is {named}; give one, or several different ones")

@@ -213,7 +213,7 @@ def train_regressor(
 def labels_of(X: xr.DataArray, plan: TrainingPlan) -> FloatArray:
     """Number averages in picometres, those beyond the classes in the last one."""
     labels = plan.labels
-    return np.clip(1000.0 * X.coords["diameter"].values, labels[0], labels[-1])
+    return np.asarray(np.clip(1000.0 * X.coords["diameter"].values, labels[0], labels[-1]))
 
 
 def targets_of(X: xr.DataArray, plan: TrainingPlan) -> FloatArray:

@@ -153,7 +153,7 @@ class TrainingPlan:
     estimates: bool
     changes: Changes = field(default_factory=Changes)
     size: str = "small"
-    n_told: int = 4
+    n_told: int = 5
     around: Instrument | None = None
 
     @property
@@ -334,7 +334,9 @@ class TrainingPlan:
     @cached_property
     def demanded(self) -> tuple[float, float]:
         """Range in 1/Angstrom that a pattern must cover to be sized."""
-        return trained_limits(self.experiment().fit(np.ones((1, len(self.q)))), self.q)[0]
+        return trained_limits(
+            self.experiment().fit(np.ones((1, len(self.q) + self.n_told))), self.q
+        )[0]
 
     def experiment(self, **changes: Unpack[Changes]) -> RandomExperiment:
         """What is done to every batch.

@@ -95,7 +95,14 @@ def draw_populations(
             kept.append(one)
     columns = np.array(kept).T
     return Populations(
-        columns[0:2].T, columns[2:4].T, *columns[4:8], columns[8].astype(np.int64), columns[9]
+        sizes=columns[0:2].T,
+        dispersions=columns[2:4].T,
+        second_share=columns[4],
+        strain=columns[5],
+        b_iso=columns[6],
+        growth_fault=columns[7],
+        body=columns[8].astype(np.int64),
+        body_share=columns[9],
     )
 
 
@@ -279,13 +286,12 @@ def _pattern(
         one = series[number]
         weights = _weights(populations, k, one.diameters)
         units = float(weights @ one.formula_units)
-        bounds = one.bounds
-        values = {
-            name: float(getattr(populations, name)[k])
+        strain, b_iso, fault = (
+            float(getattr(populations, name)[k]) if name in one.bounds else 0.0
             for name in ("strain", "b_iso", "growth_fault")
-            if name in bounds
-        }
-        pattern += part * one.mix(weights).patterns(**values)[0]
+        )
+        mixed = one.mix(weights)
+        pattern += part * mixed.patterns(strain=strain, b_iso=b_iso, growth_fault=fault)[0]
         powers = one.diameters[:, None] ** np.arange(5)
         sums += part / units * (weights @ powers)
     return pattern, moments(sums)
