@@ -146,7 +146,7 @@ class Texture:
         # Reflections at the same place and angle count together.
         keys = np.round(np.column_stack([lengths, cosine**2]), 6)
         keys, group = np.unique(keys, axis=0, return_inverse=True)
-        power = np.bincount(group.ravel(), weights=power)
+        power = np.bincount(group.ravel(), weights=power).astype(np.float64)
         lengths, self._squared_cosine = keys.T
         self._reflection_shares = np.empty((len(self._coarse_q), len(keys)), dtype=np.float32)
         for row, at in zip(self._reflection_shares, self._coarse_q, strict=True):
@@ -173,7 +173,7 @@ class FreeFactors:
             as_crystal(crystal), float(q[-1]) + _MARGIN_WIDTHS * _WIDTHS[-1]
         )
         lengths, group = np.unique(np.round(lengths, 6), return_inverse=True)
-        power = np.bincount(group.ravel(), weights=power)
+        power = np.bincount(group.ravel(), weights=power).astype(np.float64)
         begun, starts = -np.inf, np.zeros(len(lengths), dtype=bool)
         for k, length in enumerate(lengths):
             if length - begun > _GROUP_WIDTH:

@@ -117,7 +117,7 @@ class Encoding:
                 share = 2.0 * told[:, -1:] - 1.0
                 encoded[:, :, k] = np.nan_to_num(share)
             elif channel == "is told":
-                encoded[:, :, k] = np.isfinite(told).any(axis=1)[:, None]
+                encoded[:, :, k] = np.isfinite(told[:, -1:])
             else:
                 encoded[:, :, k] = measured
         return encoded

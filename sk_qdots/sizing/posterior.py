@@ -188,7 +188,8 @@ class Posterior:
         -------
         ndarray of shape (n_samples, 2)
             Quantiles of the draws or of the mixture where there are any, else from a normal
-            distribution where the quantity was estimated; lengths and dispersions do not fall below zero.
+            distribution where the quantity was estimated; lengths and dispersions do not fall
+            below zero.
 
         Raises
         ------

@@ -203,6 +203,16 @@ class Sizer:
         return self.engines[0].classes_
 
     @property
+    def inner_classes(self) -> IntArray:
+        """Classes without those that stand for all that is smaller or larger, in picometres."""
+        settings = self.training.get("settings")
+        told = settings.get("diameters") if isinstance(settings, dict) else None
+        if not isinstance(told, list):
+            return self.classes_
+        inner = [round(1000.0 * d) for d in told if isinstance(d, int | float)]
+        return np.asarray(self.classes_[np.isin(self.classes_, inner)])
+
+    @property
     def q_(self) -> FloatArray:
         """The standard grid, in 1/Angstrom."""
         return np.asarray(self.standardizer.q_)
