@@ -13,6 +13,8 @@ __all__ = ["model_card"]
 _TARGET_NAMES = {
     "diameter": "number average of the diameter, nm",
     "volume_diameter": "volume average of the diameter, nm",
+    "surface_diameter": "volume-to-surface average of the diameter, nm",
+    "growth_fault": "probability of a growth fault",
     "dispersion": "dispersion (standard deviation / mean)",
     "strain": "strain",
     "width": "width, nm",
@@ -55,7 +57,10 @@ def model_card(sizer: Sizer) -> str:
     ratios = listed(settings["aspect_ratios"])
     shapes = ", ".join(settings["shapes"]) + (f" of aspect ratio {ratios}" if ratios else "")
     liquids = ", ".join(settings["solvents"]) or "none (dry)"
-    b_iso = listed(settings["b_iso"]) or "the crystal's own"
+    b_iso = settings["b_iso"]
+    displaced = f", changed by {_range(b_iso)} Angstrom^2" if b_iso else ""
+    stacking = settings["stacking"]
+    faulted = f" growth faults {_range(stacking)};" if stacking else ""
     return f"""# Model card: {sizer.name}
 
 Diameter of {sizer.simulation["crystal"]} nanocrystals, {low:g} to {high:g} nm in
@@ -64,11 +69,14 @@ Diameter of {sizer.simulation["crystal"]} nanocrystals, {low:g} to {high:g} nm i
 **Made by** `{facts["command"]}` on {facts["date"]} ({facts["minutes"]:g} minutes,
 {facts["machine"]}; seed {facts["seed"]}; {versions}).
 
-**Trained on** {facts["n_patterns"]} simulated patterns: {shapes}; lognormal dispersions
-{listed(settings["dispersions"])}; strains {_range(settings["strains"])}; B in Angstrom^2: {b_iso};
-wavelength {settings["wavelength"]:g} Angstrom. Every batch is measured afresh by
-`RandomExperiment` (instrument: {settings["instrument"]}{_around(settings)}); liquids or supports:
-{liquids}. No measured pattern was used.
+**Trained on** {facts["n_patterns"]} simulated patterns: {shapes};{faulted} number averages
+{_range(settings["span"])} nm, {100 * settings["mixed_share"]:g} % of the patterns of two sizes;
+lognormal dispersions {_range(settings["dispersions"])}; strains {_range(settings["strains"])};
+displacement parameters of the crystal{displaced}; wavelength {settings["wavelength"]:g} Angstrom.
+Every batch is measured afresh by `RandomExperiment` (instrument:
+{settings["instrument"]}{_around(settings)}); liquids or supports: {liquids}. The resolution of the
+instrument is told to the networks where it is known, and was in half of the patterns. No measured
+pattern was used.
 
 **Needs** a pattern from {start:g} to {end:g} 1/Angstrom or more with a step of
 {sizer.coarsest_step:.3f} 1/Angstrom or less, as counted.

@@ -17,7 +17,10 @@ class Settings(TypedDict):
     strains: list[float]
     shapes: list[str]
     aspect_ratios: list[float]
-    b_iso: list[float]  # Angstrom^2
+    b_iso: list[float] | None  # Angstrom^2
+    stacking: list[float] | None
+    span: list[float]  # nm
+    mixed_share: float
     solvents: list[str]
     instrument: str
     wavelength: float  # Angstrom

@@ -10,11 +10,10 @@ from sklearn.pipeline import make_pipeline
 import sk_qdots as sq
 from sk_qdots.augmentation import LABORATORIES, InstrumentBroadening, Laboratory
 from sk_qdots.augmentation._draws import Draw
-from sk_qdots.instruments.resolution import resolution
 from sk_qdots.augmentation.facts import augmentation_facts, trained_width
 from sk_qdots.instruments import ANODES, Instrument
+from sk_qdots.instruments.resolution import resolution, width_in_q
 from sk_qdots.simulation import q_from_two_theta
-from sk_qdots.instruments.resolution import width_in_q
 
 TUBE = Instrument(
     ANODES["Cu"],

@@ -16,7 +16,7 @@ from sk_qdots.simulation import Sublattice
 from sk_qdots.sizing import files
 from sk_qdots.sizing.instruments import too_broad
 from sk_qdots.sizing.posterior import QUANTITIES as TARGETS
-from sk_qdots.training import _train
+from sk_qdots.training import _train, samples
 from sk_qdots.training import plan as plan_module
 
 CDTE = """data_CdTe
@@ -87,7 +87,7 @@ def cif(tmp_path):
 @pytest.fixture
 def brief(monkeypatch):
     """A training of seconds: what is tested is that everything comes together."""
-    monkeypatch.setattr(_train, "_STEPS_PER_EPOCH", 6)
+    monkeypatch.setattr(_train, "STEPS_PER_EPOCH", 6)
     monkeypatch.setattr(_train, "_N_TEST", 60)
     return {
         "diameters": [2.0, 4.0, 6.0],
@@ -95,6 +95,7 @@ def brief(monkeypatch):
         "strains": [-0.002, 0.002],
         "solvents": ["hexane", "toluene"],
         "epochs": 2,
+        "n_patterns": 200,
     }
 
 
@@ -103,13 +104,132 @@ def test_step_is_what_the_particles_resolve(cif):
         plan = sq.plan_training(crystal)
         assert plan.step / 1000 >= plan_module.particle_step(plan.crystal)
         assert plan.classes[0] == 2000 and plan.classes[-1] <= 8000
-        assert f"{plan.step / 1000:g} nm" in str(plan) and "minutes" in str(plan)
+        assert f"{plan.step / 1000:g} nm" in str(plan) and "will demand" in str(plan)
 
 
-def test_simulated_sizes_lie_around_the_classes():
+def test_what_lies_beyond_the_classes_has_classes_of_its_own():
     plan = sq.plan_training("PbS", diameters=[2.0, 2.5, 3.0])
-    assert set(np.array(plan.classes) / 1000) < set(plan.diameters)
-    assert plan.diameters[-1] == pytest.approx(3.25, abs=0.01)
+    assert plan.span == (1.75, 3.25) and plan.labels.tolist() == [2000, 2500, 3000]
+    wide = sq.plan_training("PbS", diameters=[2.0, 2.5, 3.0], span=(1.0, 6.0))
+    assert wide.labels.tolist() == [1500, 2000, 2500, 3000, 3500]
+    with pytest.raises(ValueError, match="must hold the diameters of all classes"):
+        sq.plan_training("PbS", diameters=[2.0, 2.5, 3.0], span=(2.2, 6.0))
+    with pytest.raises(ValueError, match="the smallest particle of PbS"):
+        sq.plan_training("PbS", diameters=[2.0, 2.5, 3.0], span=(0.1, 6.0))
+
+
+def test_populations_are_drawn_within_what_was_asked_for():
+    plan = sq.plan_training(
+        "PbS",
+        diameters=[2.0, 3.0, 4.0],
+        dispersions=(0.1, 0.4),
+        strains=(-0.002, 0.003),
+        span=(1.5, 8.0),
+        shape=["sphere", "cube"],
+        mixed_share=0.3,
+        b_iso=(-0.1, 0.2),
+        instrument="ideal",
+    )
+    drawn = samples.draw_populations(plan, 400, np.random.default_rng(0))
+    again = samples.draw_populations(plan, 400, np.random.default_rng(0))
+    assert all(np.array_equal(getattr(drawn, k), getattr(again, k)) for k in vars(drawn))
+    assert drawn.sizes.min() >= 1.5 and drawn.sizes.max() <= 8.0
+    assert drawn.dispersions.min() >= 0.1 and drawn.dispersions.max() <= 0.4
+    assert drawn.strain.min() >= -0.002 and drawn.strain.max() <= 0.003
+    assert drawn.b_iso.min() >= -0.1 and drawn.b_iso.max() <= 0.2
+    assert 0.2 < np.mean(drawn.second_share > 0) < 0.4
+    assert 0.2 < np.mean(drawn.body_share > 0) < 0.6 and set(drawn.body) == {0, 1}
+    inside = (drawn.sizes[:, 0] > 1.5) & (drawn.sizes[:, 0] < 4.5)
+    assert 0.75 < inside.mean() < 0.95
+
+
+def test_patterns_are_those_of_the_library():
+    plan = sq.plan_training(
+        "PbS", diameters=[2.0, 4.0], strains=(-0.003, 0.003), instrument="ideal", n_patterns=100
+    )
+    series = samples.simulated_series(plan)
+    drawn = samples.draw_populations(plan, 6, np.random.default_rng(1))
+    X = samples.patterns_of(drawn, series)
+    one = samples.patterns_of(drawn, series, n_jobs=1)
+    xr.testing.assert_identical(X, one)
+    for k in range(6):
+        library = sq.simulate_library(
+            "PbS",
+            diameters=[drawn.sizes[k, 0]],
+            dispersions=[drawn.dispersions[k, 0]],
+            strains=[drawn.strain[k]],
+        )
+        expected = sq.library_samples(library)[0][0]
+        np.testing.assert_allclose(X[k], expected, atol=2e-3 * float(expected.max()))
+
+
+def test_moments_are_those_of_two_populations():
+    plan = sq.plan_training("PbS", diameters=[2.0, 3.0, 4.0], span=(1.5, 9.0), mixed_share=0.9)
+    series = samples.simulated_series(plan)
+    drawn = samples.draw_populations(plan, 200, np.random.default_rng(2))
+    X = samples.patterns_of(drawn, series)
+    s, m = drawn.dispersions, drawn.sizes
+    powers = np.stack([m**k * (1 + s**2) ** (k * (k - 1) / 2) for k in range(5)])
+    shares = np.stack([1 - drawn.second_share, drawn.second_share], axis=1)
+    sums = (powers * shares / powers[3]).sum(axis=2)
+    number, surface, volume, dispersion = samples.moments(sums.T).T
+    fine = (s * m > 0.3).all(axis=1)  # populations broader than the particles are apart
+    for name, expected in (
+        ("diameter", number),
+        ("surface_diameter", surface),
+        ("volume_diameter", volume),
+    ):
+        np.testing.assert_allclose(X[name][fine], expected[fine], rtol=0.03)
+    np.testing.assert_allclose(X["dispersion"][fine], dispersion[fine], atol=0.03)
+
+
+def test_faults_are_drawn_and_told(brief):
+    plan = sq.plan_training("CdSe zinc blende", stacking=True, **brief)
+    assert plan.stacking == (0.0, 1.0) and "growth_fault" in plan.targets
+    drawn = samples.draw_populations(plan, 300, np.random.default_rng(0))
+    assert 0.05 < np.mean(drawn.growth_fault == 0.0) < 0.3 and drawn.growth_fault.max() > 0.9
+    sizer = sq.train_sizer(plan, progress=False)
+    library = sq.simulate_library(
+        "CdSe zinc blende", diameters=[4.0], dispersions=[0.15], strains=[0.0], growth_faults=[0.3]
+    )
+    found = sizer.estimate(sq.library_samples(library)[0])
+    assert "growth_fault" in found and "growth_fault" in sizer.training["scores"]["estimates"]
+    assert "growth faults 0 to 1" in training.model_card(sizer)
+    with pytest.raises(ValueError, match="close-packed"):
+        sq.plan_training("PbS", stacking=True)
+    with pytest.raises(ValueError, match="give sphere first"):
+        sq.plan_training("Pt", stacking=True, shape=["cube", "sphere"])
+
+
+def test_twinned_particles_are_drawn_beside_single_crystals():
+    plan = sq.plan_training("Pt", shape=["sphere", "decahedron"], diameters=[2.0, 3.0])
+    series = samples.simulated_series(plan)
+    X = samples.patterns_of(samples.draw_populations(plan, 40, np.random.default_rng(0)), series)
+    assert set(X["body"].values) == {0, 1} and np.isfinite(X).all()
+    with pytest.raises(ValueError, match="begin with a single crystal"):
+        sq.plan_training("Pt", shape=["decahedron"])
+    with pytest.raises(ValueError, match="decahedron"):
+        sq.plan_training("PbS", shape=["sphere", "decahedron"])
+
+
+def test_texture_is_drawn_where_it_is_asked_for():
+    plan = sq.plan_training("PbS", instrument="synchrotron", texture=True)
+    assert plan.laboratory.march[0] == 0.35 and plan.laboratory.factors[1] == 8.0
+    with pytest.raises(ValueError, match="texture is of one kind of laboratory"):
+        sq.plan_training("PbS", instrument="world", texture=True)
+
+
+def test_a_laboratory_sizer_takes_20_to_60_degrees():
+    plan = sq.plan_training("PbS", instrument="lab-cu")
+    low, high = sq.simulation.q_from_two_theta(np.array([20.0, 60.0]), 1.5406)
+    assert plan.demanded[0] >= low and plan.demanded[1] <= high
+    assert "degrees at 1.541 Angstrom" in str(plan)
+
+
+def test_the_duration_is_timed(brief):
+    plan = sq.plan_training("PbS", **brief)
+    told = plan.duration(n_workers=0)
+    assert "as timed here: 2 epochs of" in told and "1 epochs of" in told
 
 
 @pytest.mark.parametrize(
@@ -193,8 +313,11 @@ def test_carbides_and_carbonates_and_diamond_are_not_molecules():
         ({"dispersions": [0.1, 0.1]}, "dispersions holds the same value more than once"),
         ({"dispersions": [10.0]}, r"dispersions holds 10\.0.*not percent"),
         ({"dispersions": ["x"]}, "must hold numbers"),
-        ({"b_iso": -3}, r"b_iso holds -3\.0"),
-        ({"b_iso": float("nan")}, "b_iso holds nan"),
+        ({"b_iso": -3}, r"b_iso is -3; give the lowest and the highest"),
+        ({"b_iso": [float("nan"), 1.0]}, "b_iso is"),
+        ({"mixed_share": 1.5}, "share of the patterns"),
+        ({"n_patterns": 3}, "100 or more"),
+        ({"size": "huge"}, "choose from small, large"),
         ({"shape": "banana"}, "banana"),
         ({"shape": ["sphere", "sphere"]}, "several different ones"),
         ({"shape": []}, "shape is empty"),
@@ -213,8 +336,8 @@ def test_negative_numbers_are_refused_by_the_parser(option, capsys):
 
 
 def test_populations_that_no_particles_make_are_refused():
-    with pytest.raises(ValueError, match=r"makes none of the dispersions 0\.05 at every size"):
-        sq.plan_training("PbS", diameters=[1.1, 1.65, 2.2], dispersions=[0.05])
+    with pytest.raises(ValueError, match=r"makes none of the dispersions 0\.02, 0\.02 at every"):
+        sq.plan_training("PbS", diameters=[1.1, 1.65, 2.2], dispersions=[0.02])
 
 
 def test_one_blank_of_the_user_is_enough():
@@ -228,9 +351,6 @@ def test_particles_of_large_cells_are_cut_by_atoms():
     plan = sq.plan_training("CsPbBr3 orthorhombic")
     assert plan.crystal.node_diameter > 1.0 and plan.step == 500
     assert "grow by 0.5 nm" in str(plan)
-    small = sq.plan_training("CsPbBr3 orthorhombic", diameters=[2.0, 3.0], dispersions=[0.2])
-    table = small.series()[0]
-    assert np.allclose(np.diff(table.diameters), 0.5, atol=0.2)
 
 
 def test_cost_is_told_and_what_does_not_fit_is_refused(tmp_path, monkeypatch, capsys):
@@ -248,7 +368,7 @@ def test_cost_is_told_and_what_does_not_fit_is_refused(tmp_path, monkeypatch, ca
     assert minutes > 0.05 and memory > 3e6
     assert "27 atoms" in str(plan) and "simulation   about" in str(plan)
     monkeypatch.setattr(plan_module, "_memory", lambda: 1e6)
-    command = ["train", "--cif", str(path), "--diameters", "2:3:1", "--dispersions", "0.2"]
+    command = ["train", "--cif", str(path), "--diameters", "2:3:1", "--dispersions", "0.1:0.2"]
     assert main([*command, "--out", str(tmp_path / "out")]) == 2
     told = capsys.readouterr()
     assert "simulation   about" in told.out
@@ -276,8 +396,8 @@ def test_the_cost_of_a_cell_of_500_atoms_is_told_from_a_few(monkeypatch):
 
 
 def test_patterns_count_in_the_memory():
-    few = sq.plan_training("PbS", diameters=[2.0, 3.0], strains=[0.0])
-    many = sq.plan_training("PbS", diameters=[2.0, 3.0], b_iso=np.linspace(0.5, 2.0, 50))
+    few = sq.plan_training("PbS", diameters=[2.0, 3.0], n_patterns=100)
+    many = sq.plan_training("PbS", diameters=[2.0, 3.0], n_patterns=50_000)
     patterns = (many.n_patterns - few.n_patterns) * len(few.q) * 4.0
     assert many.simulation_cost[1] - few.simulation_cost[1] > 2.5 * patterns
 
@@ -285,7 +405,7 @@ def test_patterns_count_in_the_memory():
 def test_sizer_of_a_cif_is_saved_and_sizes(cif, brief, tmp_path):
     sizer = sq.train_sizer(cif, progress=False, **brief)
     assert sizer.classes_.tolist() == [2000, 4000, 6000]
-    assert sizer.targets == TARGETS[:4]
+    assert sizer.targets == (*TARGETS[:4], "surface_diameter")
     scores = sizer.training["scores"]
     assert set(scores["by size"]) == {"2", "4", "6"} and scores["n_test"] == 60
     sizer.save(tmp_path / "CdTe")
@@ -357,14 +477,6 @@ def test_dimensions_have_the_volume_of_the_sphere():
     assert width**2 * thickness == pytest.approx(np.pi / 6 * 125.0)
     body = rods.bodies[rods.aspect_ratios.index(3.0)]
     assert body.length / body.width == 3.0
-
-
-def test_displacements_are_simulated_one_after_the_other(brief):
-    plan = sq.plan_training("Pt", b_iso=[0.3, 0.8], **brief)
-    assert plan.n_patterns == 2 * sq.plan_training("Pt", **brief).n_patterns
-    X, y = _train.samples_of(plan, plan.series(), plan.diameters, plan.dispersions, plan.strains)
-    assert len(X) == len(y) == plan.n_patterns
-    assert "B/A^2        0.3, 0.8" in str(plan)
 
 
 def test_aspect_ratios_belong_to_one_shape():
@@ -479,8 +591,10 @@ def test_a_name_that_cannot_be_saved_is_refused_before_training():
 
 
 def test_the_recorded_command_is_understood_again():
-    words = ["train", "--crystal", "Pt", "--strains=-0.01:0.005:0.0015", "--classes-only"]
+    words = ["train", "--crystal", "Pt", "--strains=-0.01:0.005", "--classes-only"]
+    words += ["--stacking", "0:0.4", "--texture", "--mixed", "0.1", "--patterns", "500"]
     words += ["--instrument", "wavelength=0.5169", "--solvents", "carbon-black", "toluene"]
+    words += ["--span", "1:9", "--size", "large", "--b-iso=-0.1:0.2"]
     once = _parser().parse_args(words)
     again = _parser().parse_args(shlex.split(_command(once))[1:])
     assert vars(again) == vars(once)
@@ -543,7 +657,7 @@ def test_bad_ranges_are_refused(text, capsys):
 def saved(tmp_path_factory):
     folder = tmp_path_factory.mktemp("saved") / "PbS"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_train, "_STEPS_PER_EPOCH", 2)
+        patch.setattr(_train, "STEPS_PER_EPOCH", 2)
         patch.setattr(_train, "_N_TEST", 12)
         sizer = sq.train_sizer(
             "PbS",
@@ -552,6 +666,7 @@ def saved(tmp_path_factory):
             strains=[-0.002, 0.002],
             solvents="dry",
             epochs=1,
+            n_patterns=200,
             progress=False,
         )
     sizer.save(folder)
@@ -561,14 +676,20 @@ def saved(tmp_path_factory):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda m: m["regressor"].update(targets=["diameter"]), "array regressor_weight5"),
-        (lambda m: m["regressor"].update(targets=["size", 3, 4, 5]), "each once"),
-        (lambda m: m["regressor"].update(targets=["a b"] * 4), "each once"),
-        (lambda m: m["regressor"].update(targets=[["diameter"]] * 4), "each once"),
-        (lambda m: m["regressor"].update(level=-1.0), "level and scale"),
-        (lambda m: m["regressor"].update(parameters={}), "damaged"),
-        (lambda m: m["regressor"]["parameters"].update(n_filters=10**5), "values for one pattern"),
-        (lambda m: m.update(regressor=None), "damaged"),
+        (
+            lambda m: m["engines"][0]["regressor"].update(targets=["diameter"]),
+            "array engine0_regressor_weight5",
+        ),
+        (lambda m: m["engines"][0]["regressor"].update(targets=["size", 3, 4, 5, 6]), "each once"),
+        (lambda m: m["engines"][0]["regressor"].update(targets=["a b"] * 5), "each once"),
+        (lambda m: m["engines"][0]["regressor"].update(targets=[["diameter"]] * 5), "each once"),
+        (lambda m: m["engines"][0]["regressor"].update(level=-1.0), "level and scale"),
+        (lambda m: m["engines"][0]["regressor"].update(parameters={}), "damaged"),
+        (
+            lambda m: m["engines"][0]["regressor"]["parameters"].update(n_filters=10**5),
+            "values for one pattern",
+        ),
+        (lambda m: m["engines"][0].update(regressor=None), "damaged"),
     ],
 )
 def test_altered_regressors_are_refused(saved, tmp_path, change, message):
@@ -585,7 +706,7 @@ def test_altered_regressors_are_refused(saved, tmp_path, change, message):
 def test_loaded_regressor_answers_as_the_saved_one(saved):
     first, second = sq.load_sizer(saved), sq.load_sizer(saved)
     X = np.full((2, 5004), 70.0) + np.cos(np.arange(5004) / 40.0)
-    assert first.targets == TARGETS[:4]
+    assert first.targets == (*TARGETS[:4], "surface_diameter")
     xr.testing.assert_identical(first.estimate(X), second.estimate(X))
     assert (first.estimate(X).dispersion_std > 0).all()
 
@@ -594,7 +715,7 @@ def test_sizer_refuses_a_regressor_that_does_not_fit(saved):
     sizer = sq.load_sizer(saved)
     with pytest.raises(ValueError, match="targets are given without a regressor"):
         sq.Sizer(sizer.pipeline, targets=["diameter"])
-    with pytest.raises(ValueError, match="name each of the regressor's 4 targets"):
+    with pytest.raises(ValueError, match="name each of the regressor's 5 targets"):
         sq.Sizer(sizer.pipeline, regressor=sizer.regressor, targets=["diameter"])
     with pytest.raises(ValueError, match="regressor is not fitted"):
         sq.Sizer(sizer.pipeline, regressor=sq.AllCNNRegressor(), targets=["diameter"])
