@@ -24,10 +24,10 @@ from threadpoolctl import ThreadpoolController
 from .._typing import Float32Array, FloatArray, RealArray
 from .._validation import Interval, StrOptions, check_is_fitted, check_random_state, validate_data
 from ..augmentation.base import Transformer
-from ._encoding import Encoding
+from ._encoding import Encoding, split_told
 from ._plan import Plan
 from ._preparation import Strata, axis_of, fitted_augmenter, fitted_encoding, set_aside
-from ._presets import PRESETS, Architecture
+from ._presets import PRESETS, TOLD_CHANNELS, Architecture
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -80,6 +80,7 @@ class AllCNNEstimator(BaseEstimator):  # type: ignore[misc]
         "n_threads": [Interval(Integral, 1, None, closed="left")],
         "verbose": ["boolean"],
         "random_state": ["random_state"],
+        "n_told": [Interval(Integral, 0, None, closed="left")],
     }
 
     def __init__(
@@ -109,6 +110,7 @@ class AllCNNEstimator(BaseEstimator):  # type: ignore[misc]
         n_threads: int = 1,
         verbose: bool = False,
         random_state: int | np.random.RandomState | None = None,
+        n_told: int = 0,
     ) -> None:
         self.preset = preset
         self.n_filters = n_filters
@@ -135,6 +137,7 @@ class AllCNNEstimator(BaseEstimator):  # type: ignore[misc]
         self.n_threads = n_threads
         self.verbose = verbose
         self.random_state = random_state
+        self.n_told = n_told
 
     def _train(
         self,
@@ -143,6 +146,7 @@ class AllCNNEstimator(BaseEstimator):  # type: ignore[misc]
         prepare: Callable[[npt.NDArray[np.generic], bool], tuple[Float32Array, Strata]],
         loss: str,
         n_outputs: Callable[[Float32Array], int],
+        n_components: int = 1,
         **checks: bool,
     ) -> None:
         """Train the network.
@@ -155,9 +159,11 @@ class AllCNNEstimator(BaseEstimator):  # type: ignore[misc]
             Turns validated labels into targets and strata, of shapes (n_samples,
             n_targets) and (n_samples,); is told whether a training goes on.
         loss : str
-            Of ``_training.LOSSES``.
+            Of ``_losses.LOSSES``.
         n_outputs : callable
             Outputs of the network for given targets.
+        n_components : int, default=1
+            Of a mixture.
         **checks
             Of ``validate_data``.
         """
@@ -171,7 +177,7 @@ class AllCNNEstimator(BaseEstimator):  # type: ignore[misc]
             # What an interrupted training leaves must not answer with half of the old network.
             for name in ("layers_", "net_", "history_"):
                 self.__dict__.pop(name, None)
-        axis = axis_of(X)
+        axis = axis_of(X, self.n_told)
         patterns, labels = validate_data(
             self,
             X,
@@ -182,11 +188,16 @@ class AllCNNEstimator(BaseEstimator):  # type: ignore[misc]
             ensure_all_finite="allow-nan",
             **checks,
         )
+        if patterns.shape[1] <= self.n_told:
+            raise ValueError(
+                f"X has n_features = {patterns.shape[1]} and n_told is {self.n_told}: the points "
+                "of the pattern must stand before the told columns"
+            )
         if goes_on:
             self._check_can_go_on(architecture)
         targets, strata = prepare(labels, goes_on)
         seed = self._seed()
-        augmenter = fitted_augmenter(self.augmenter, patterns, axis, seed)
+        augmenter = fitted_augmenter(self.augmenter, patterns, self.n_told, axis, seed)
         train_rows, valid_rows = np.arange(len(patterns)), None
         if self.early_stopping:
             train_rows, valid_rows = set_aside(np.rint(strata), self.validation_fraction, seed)
@@ -200,11 +211,13 @@ class AllCNNEstimator(BaseEstimator):  # type: ignore[misc]
             encoding = self.encoding_
         else:
             with fixed_threads(self.n_threads):
-                encoding = fitted_encoding(patterns, strata, augmenter, seed)
+                encoding = fitted_encoding(patterns, self.n_told, strata, augmenter, seed)
         plan = Plan(
             architecture=architecture,
+            n_told=self.n_told,
             n_outputs=n_outputs(targets),
             loss=loss,
+            n_components=n_components,
             lr=self.lr,
             weight_decay=self.weight_decay,
             schedule=self.schedule,
@@ -242,7 +255,8 @@ class AllCNNEstimator(BaseEstimator):  # type: ignore[misc]
         patterns: Float32Array = validate_data(
             self, X, reset=False, dtype=np.float32, ensure_all_finite="allow-nan"
         )
-        if not np.isfinite(patterns).any(axis=1).all():
+        points, _ = split_told(patterns, self.encoding_.n_told)
+        if not np.isfinite(points).any(axis=1).all():
             raise ValueError("X holds a pattern without a measured point: every value is NaN")
         outputs = np.empty((len(patterns), self.layers_[-1][0].shape[1]))
         # Row by row, and on one thread: a product of several rows may round each by its place
@@ -263,11 +277,11 @@ class AllCNNEstimator(BaseEstimator):  # type: ignore[misc]
         Parameters
         ----------
         X : ndarray of shape (n_samples, n_features)
-            NaN means not measured.
+            NaN means not measured; the last ``n_told`` columns tell the resolution.
 
         Returns
         -------
-        ndarray of shape (n_samples, n_features, n_channels), float32
+        ndarray of shape (n_samples, n_points, n_channels), float32
         """
         check_is_fitted(self, "encoding_")
         return self.encoding_(X, self.architecture_.channels)
@@ -292,7 +306,15 @@ class AllCNNEstimator(BaseEstimator):  # type: ignore[misc]
     def _architecture(self) -> Architecture:
         given = {name: getattr(self, name) for name in _ARCHITECTURE}
         chosen = {name: _without_numpy(value) for name, value in given.items() if value is not None}
-        return replace(PRESETS[self.preset], **chosen)
+        architecture = replace(PRESETS[self.preset], **chosen)
+        if self.n_told and self.channels is None:
+            return replace(architecture, channels=(*architecture.channels, *TOLD_CHANNELS))
+        if not self.n_told and set(TOLD_CHANNELS) & set(architecture.channels):
+            raise ValueError(
+                f"channels is {architecture.channels} and n_told is 0: nothing is told; say how "
+                "many columns behind the points tell the resolution"
+            )
+        return architecture
 
     def _check_can_go_on(self, architecture: Architecture) -> None:
         if not hasattr(self, "net_"):
@@ -300,7 +322,7 @@ class AllCNNEstimator(BaseEstimator):  # type: ignore[misc]
                 "warm_start needs a network that was trained here; one that was loaded from a "
                 "file predicts only"
             )
-        if architecture != self.architecture_:
+        if architecture != self.architecture_ or self.n_told != self.encoding_.n_told:
             raise ValueError(
                 "warm_start needs the architecture of the last fit; set warm_start=False to train "
                 "afresh"

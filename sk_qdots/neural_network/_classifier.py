@@ -42,7 +42,8 @@ class AllCNNClassifier(ClassifierMixin, AllCNNEstimator):  # type: ignore[misc]
         What the network sees at each point, instead of the preset's: of
         ``"deviation"`` from the mean training pattern, ``"residual"``, that deviation
         without what varies within a class, the ``"pattern"`` itself, the ``"mask"``
-        of measured points.
+        of measured points; with ``n_told`` what is ``"told"``, and whether it
+        ``"is told"``, which the presets then have besides.
     batch_norm : bool, optional
         Whether to use batch normalisation, instead of the preset's.
     n_linear : int, optional
@@ -101,6 +102,10 @@ class AllCNNClassifier(ClassifierMixin, AllCNNEstimator):  # type: ignore[misc]
         Whether to show a progress bar.
     random_state : int, RandomState instance or None, default=None
         Seed of the weights, the batches and the augmentation.
+    n_told : int, default=0
+        Last columns of X that are no points of the pattern: they tell the resolution of the
+        instrument, as ``QStandardizer(n_told=...)`` writes it. NaN in all of them means that it
+        is not known.
 
     Attributes
     ----------
@@ -121,7 +126,7 @@ class AllCNNClassifier(ClassifierMixin, AllCNNEstimator):  # type: ignore[misc]
     layers_ : list of tuple of ndarray
         Folded weights and biases that ``predict_proba`` uses.
     n_features_in_ : int
-        Number of points of a pattern.
+        Number of columns: points of a pattern, and what is told.
 
     See Also
     --------
@@ -178,6 +183,7 @@ class AllCNNClassifier(ClassifierMixin, AllCNNEstimator):  # type: ignore[misc]
         n_threads: int = 1,
         verbose: bool = False,
         random_state: int | np.random.RandomState | None = None,
+        n_told: int = 0,
     ) -> None:
         super().__init__(
             preset=preset,
@@ -205,6 +211,7 @@ class AllCNNClassifier(ClassifierMixin, AllCNNEstimator):  # type: ignore[misc]
             n_threads=n_threads,
             verbose=verbose,
             random_state=random_state,
+            n_told=n_told,
         )
         self.classes = classes
 

@@ -10,6 +10,10 @@ varies within a class (liquid, concentration, strain, dispersion) has the covari
 is small along :math:`B` and keeps everything else: a matched filter would be a
 scalar product with it. Where points were not measured, all sums go over the
 measured ones, which is the same formula for the covariance of those points alone.
+
+Behind its points a row may tell the resolution of the instrument: logarithms of widths at a
+few places that are evenly spread over the points, NaN where they are not known. They are
+interpolated over the points, and stand beside them as channels of their own.
 """
 
 from __future__ import annotations
@@ -23,7 +27,7 @@ import numpy.typing as npt
 
 from .._typing import BoolArray, Float32Array, FloatArray, RealArray
 
-__all__ = ["N_NODES", "N_NUISANCES", "Encoding", "fit_encoding"]
+__all__ = ["N_NODES", "N_NUISANCES", "Encoding", "fit_encoding", "split_told"]
 
 N_NUISANCES = 32
 N_NODES = 1251  # at most, on which the covariance is taken
@@ -49,6 +53,10 @@ class Encoding:
         Counting noise of the training patterns in units of ``noise``.
     scale : tuple of 2 float
         Root mean square of the deviations in units of ``noise``, and of the patterns.
+    n_told : int, default=0
+        Columns behind the points that tell the resolution.
+    told_scale : tuple of 2 float, default=(0.0, 1.0)
+        Mean and standard deviation of what the training patterns tell.
     """
 
     mean: Float32Array
@@ -56,13 +64,20 @@ class Encoding:
     nuisance: Float32Array
     level: float
     scale: tuple[float, float]
+    n_told: int = 0
+    told_scale: tuple[float, float] = (0.0, 1.0)
+
+    @property
+    def n_points(self) -> int:
+        """Points of a pattern."""
+        return len(self.mean)
 
     def __call__(self, X: RealArray, channels: Sequence[str]) -> Float32Array:
         """Encode patterns.
 
         Parameters
         ----------
-        X : ndarray of shape (n_samples, n_features)
+        X : ndarray of shape (n_samples, n_points + n_told)
             Patterns of one area, as the standardiser gives them. NaN means not
             measured. Such a point gets the value of the mean pattern, between the
             points of a coarse pattern the deviation is interpolated, and the scale of
@@ -72,8 +87,9 @@ class Encoding:
 
         Returns
         -------
-        ndarray of shape (n_samples, n_features, n_channels), float32
+        ndarray of shape (n_samples, n_points, n_channels), float32
         """
+        X, told = split_told(X, self.n_told)
         measured: BoolArray = np.asarray(np.isfinite(X))
         whole = np.asarray(measured.all(axis=1))
         values = X.astype(np.float32)
@@ -95,6 +111,10 @@ class Encoding:
                 encoded[:, :, k] = self._residual(deviation, measured, whole)
             elif channel == "pattern":
                 np.multiply(values, np.float32(1.0 / self.scale[1]), out=encoded[:, :, k])
+            elif channel == "told":
+                encoded[:, :, k] = self._told(told)
+            elif channel == "is told":
+                encoded[:, :, k] = np.isfinite(told).any(axis=1, keepdims=True)
             else:
                 encoded[:, :, k] = measured
         return encoded
@@ -120,6 +140,25 @@ class Encoding:
             z[rows] *= measured[rows]
         return np.asarray(z)
 
+    def _told(self, told: RealArray) -> Float32Array:
+        """What is told, at every point, in units of what the training patterns tell."""
+        centre, width = self.told_scale
+        standard = (told.astype(np.float64) - centre) / width
+        known = np.isfinite(standard)
+        standard[~known.any(axis=1)] = 0.0
+        places = np.arange(self.n_told)
+        for row in np.flatnonzero(known.any(axis=1) & ~known.all(axis=1)):
+            seen = known[row]
+            standard[row] = np.interp(places, places[seen], standard[row, seen])
+        return np.asarray(standard.astype(np.float32) @ self._shares_of_told)
+
+    @cached_property
+    def _shares_of_told(self) -> Float32Array:
+        """What each told number counts at every point: straight lines between the places."""
+        between = np.linspace(0.0, self.n_told - 1.0, self.n_points)
+        shares = [np.interp(between, np.arange(self.n_told), one) for one in np.eye(self.n_told)]
+        return np.array(shares, dtype=np.float32).reshape(self.n_told, self.n_points)
+
     @cached_property
     def _nuisance_columns(self) -> Float32Array:
         """The nuisances at every point."""
@@ -143,8 +182,25 @@ class Encoding:
         return np.asarray((nodes[:, :, None] * nodes[:, None, :]).reshape(len(nodes), -1))
 
     def __getstate__(self) -> dict[str, object]:
-        fields = ("mean", "noise", "nuisance", "level", "scale")
+        fields = ("mean", "noise", "nuisance", "level", "scale", "n_told", "told_scale")
         return {name: self.__dict__[name] for name in fields}
+
+
+def split_told(X: RealArray, n_told: int) -> tuple[RealArray, RealArray]:
+    """The points of rows, and what stands behind them.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, n_points + n_told)
+    n_told : int
+
+    Returns
+    -------
+    points : ndarray of shape (n_samples, n_points)
+    told : ndarray of shape (n_samples, n_told)
+    """
+    n_points = X.shape[1] - n_told
+    return X[:, :n_points], X[:, n_points:]
 
 
 def _with_coarse_steps_joined(
@@ -168,20 +224,23 @@ def _with_coarse_steps_joined(
     return joined
 
 
-def fit_encoding(X: RealArray, y: npt.NDArray[np.generic]) -> Encoding:
+def fit_encoding(X: RealArray, y: npt.NDArray[np.generic], n_told: int = 0) -> Encoding:
     """Learn the encoding from training patterns.
 
     Parameters
     ----------
-    X : ndarray of shape (n_samples, n_features)
+    X : ndarray of shape (n_samples, n_points + n_told)
         Patterns as the network will get them; NaN means not measured.
     y : ndarray of shape (n_samples,)
         Their classes.
+    n_told : int, default=0
+        Columns behind the points that tell the resolution.
 
     Returns
     -------
     Encoding
     """
+    X, told = split_told(X, n_told)
     measured = np.isfinite(X)
     counts = np.maximum(measured.sum(axis=0), 1)
     mean = np.where(measured, X, 0.0).sum(axis=0, dtype=np.float64) / counts
@@ -195,8 +254,22 @@ def fit_encoding(X: RealArray, y: npt.NDArray[np.generic]) -> Encoding:
     scale = (float(rms[0]) or 1.0, float(rms[1]) or 1.0)
     nuisance, level = _nuisances(deviation, measured, y)
     return Encoding(
-        mean.astype(np.float32), noise.astype(np.float32), nuisance, level or scale[0], scale
+        mean.astype(np.float32),
+        noise.astype(np.float32),
+        nuisance,
+        level or scale[0],
+        scale,
+        n_told,
+        _told_scale(told),
     )
+
+
+def _told_scale(told: RealArray) -> tuple[float, float]:
+    """Mean and standard deviation of all that is told."""
+    known = told[np.isfinite(told)].astype(np.float64)
+    if not known.size:
+        return 0.0, 1.0
+    return float(known.mean()), float(known.std()) or 1.0
 
 
 def _nuisances(

@@ -22,8 +22,10 @@ class Plan:
     """How to train; the parameters of :class:`AllCNNClassifier` of the same names."""
 
     architecture: Architecture
+    n_told: int
     n_outputs: int
     loss: str  # a key of LOSSES
+    n_components: int  # of a mixture
     lr: float
     weight_decay: float
     schedule: str

@@ -34,10 +34,15 @@ Strata: TypeAlias = FloatArray | npt.NDArray[np.intp]  # positions among classes
 _REFERENCE_ROWS = 8192  # augmented rows that the encoding is learnt from
 
 
-def axis_of(X: xr.DataArray | npt.ArrayLike) -> FloatArray | None:
-    """The Q axis that patterns bring, if they do."""
+def axis_of(X: xr.DataArray | npt.ArrayLike, n_told: int) -> FloatArray | None:
+    """The Q axis that patterns bring, if they do; rows with told columns cannot."""
     if not isinstance(X, xr.DataArray) or "q" not in X.dims or X.ndim != 2:
         return None
+    if n_told:
+        raise ValueError(
+            f"X brings a Q axis and n_told is {n_told}, whose columns have none: give the rows "
+            "that the standardiser returns, X.to_numpy(), and the augmenter its grid (q=...)"
+        )
     if X.dims[1] != "q":
         raise ValueError(f"X has the dimensions {X.dims}; transpose it, so that q is the last")
     return q_of(X) if "q" in X.coords else None
@@ -68,12 +73,18 @@ def class_positions(
 
 
 def fitted_augmenter(
-    given: Transformer | None, X: Float32Array, axis: FloatArray | None, seed: int
+    given: Transformer | None, X: Float32Array, n_told: int, axis: FloatArray | None, seed: int
 ) -> Transformer | None:
     """A seeded and fitted clone of an augmenter, on the axis that the patterns bring."""
     if given is None:
         return None
     check_augmenter(given)
+    for step in transformers_of(given):
+        if (found := getattr(step, "n_told", 0)) != n_told:
+            raise ValueError(
+                f"the augmenter {type(step).__name__} draws {found} told columns and the network "
+                f"has n_told={n_told}: give both the same, such as RandomExperiment(n_told=...)"
+            )
     augmenter: Transformer = clone(given)
     rng = np.random.default_rng([seed, 4])
     for name, value in sorted(augmenter.get_params(deep=True).items()):
@@ -82,9 +93,10 @@ def fitted_augmenter(
     if axis is not None:
         return augmenter.fit(xr.DataArray(X, dims=("sample", "q"), coords={"q": axis}))
     for step in transformers_of(augmenter):
-        if getattr(step, "q", True) is None and X.shape[1] != len(default_q_grid()):
+        n_points = X.shape[1] - n_told
+        if getattr(step, "q", True) is None and n_points != len(default_q_grid()):
             raise ValueError(
-                f"the patterns have {X.shape[1]} points, not those of default_q_grid(): give "
+                f"the patterns have {n_points} points, not those of default_q_grid(): give "
                 f"the augmenter its grid, {type(step).__name__}(q=...)"
             )
     return augmenter.fit(X)
@@ -115,13 +127,13 @@ def set_aside(strata: FloatArray, share: float, seed: int) -> tuple[IntArray, In
 
 
 def fitted_encoding(
-    X: Float32Array, strata: Strata, augmenter: Transformer | None, seed: int
+    X: Float32Array, n_told: int, strata: Strata, augmenter: Transformer | None, seed: int
 ) -> Encoding:
     """The encoding of patterns as the network will get them."""
     rng = np.random.default_rng([seed, 3])
     if augmenter is None:
         rows = rng.permutation(len(X))[:_REFERENCE_ROWS]
-        return fit_encoding(X[rows], strata[rows])
+        return fit_encoding(X[rows], strata[rows], n_told)
     rows = rng.choice(len(X), min(_REFERENCE_ROWS, 4 * len(X)))
     drawn = perturb(augmenter, X[rows], rng)
     if drawn.shape != (len(rows), X.shape[1]):
@@ -129,4 +141,4 @@ def fitted_encoding(
             f"augmenter turns patterns of {X.shape[1]} points into {drawn.shape[1]}; it must keep "
             "the grid"
         )
-    return fit_encoding(drawn, strata[rows])
+    return fit_encoding(drawn, strata[rows], n_told)

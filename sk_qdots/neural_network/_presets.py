@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from numbers import Integral
 
-__all__ = ["CHANNELS", "PRESETS", "Architecture"]
+__all__ = ["CHANNELS", "LOG_VARIANCES", "PRESETS", "TOLD_CHANNELS", "Architecture"]
 
-CHANNELS = ("deviation", "residual", "pattern", "mask")
+TOLD_CHANNELS = ("told", "is told")
+CHANNELS = ("deviation", "residual", "pattern", "mask", *TOLD_CHANNELS)
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,8 @@ class Architecture:
     channels : tuple of str
         What the network sees at each point: ``"deviation"`` from the mean training
         pattern, ``"residual"``, that deviation without what varies within a class,
-        the ``"pattern"`` itself, the ``"mask"`` of measured points.
+        the ``"pattern"`` itself, the ``"mask"`` of measured points, the resolution that is
+        ``"told"`` and whether it ``"is told"``.
     batch_norm : bool
         Whether each convolution is followed by batch normalisation.
     n_linear : int

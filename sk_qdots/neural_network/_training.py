@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from skorch import NeuralNet, NeuralNetClassifier, NeuralNetRegressor
+from skorch import NeuralNet
 from skorch.callbacks import Callback
 from skorch.helper import predefined_split
 from threadpoolctl import threadpool_limits
@@ -27,43 +27,15 @@ from ..augmentation import perturb
 from ..augmentation.base import Transformer
 from ._checkpoint import Checkpoint
 from ._encoding import Encoding
+from ._losses import LOSSES, spread_components
 from ._module import AllCNN, arguments
 from ._plan import Plan, Samples, Training
-from ._presets import LOG_VARIANCES
 
-__all__ = ["LOSSES", "fixed_threads", "train"]
+__all__ = ["fixed_threads", "train"]
 
 _WARM_UP = 0.2  # of a one-cycle schedule
 _START_RATE = 1 / 25  # of the peak learning rate
 _END_RATE = 1e-4
-
-
-class GaussianLoss(torch.nn.Module):
-    """Negative log-likelihood of targets, given their means and the logarithms of variances."""
-
-    def forward(self, output: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-        """Mean over patterns and targets.
-
-        Parameters
-        ----------
-        output : Tensor of shape (n_samples, 2 x n_targets)
-        targets : Tensor of shape (n_samples, n_targets)
-
-        Returns
-        -------
-        Tensor
-        """
-        mean, logarithm = output.chunk(2, dim=1)
-        logarithm = logarithm.clamp(*LOG_VARIANCES)
-        loss: torch.Tensor = 0.5 * (logarithm + (targets - mean) ** 2 * torch.exp(-logarithm))
-        return loss.mean()
-
-
-# Loss, and the skorch net that goes with it.
-LOSSES: dict[str, tuple[type[torch.nn.Module], type[NeuralNet]]] = {
-    "cross-entropy": (torch.nn.CrossEntropyLoss, NeuralNetClassifier),
-    "gaussian": (GaussianLoss, NeuralNetRegressor),
-}
 
 
 class _Batches(torch.utils.data.Dataset[tuple[torch.Tensor, torch.Tensor]]):
@@ -273,10 +245,13 @@ def _initialized(net: NeuralNet, seed: int) -> NeuralNet:
         return net.initialize()
 
 
-def _classifier_arguments(plan: Plan) -> dict[str, IntArray | None]:
-    if plan.loss != "cross-entropy":
-        return {}
-    return {"classes": np.arange(plan.n_outputs), "callbacks__valid_acc": None}
+def _arguments_of_loss(plan: Plan) -> dict[str, IntArray | int | None]:
+    """What the loss, and the net that goes with it, ask for."""
+    if plan.loss == "cross-entropy":
+        return {"classes": np.arange(plan.n_outputs), "callbacks__valid_acc": None}
+    if plan.loss == "mixture":
+        return {"criterion__n_components": plan.n_components}
+    return {}
 
 
 def train(
@@ -342,7 +317,7 @@ def train(
         module__precision=plan.precision,
         **{
             f"module__{name}": value
-            for name, value in arguments(plan.architecture, train_set[0].shape[1]).items()
+            for name, value in arguments(plan.architecture, encoding.n_points).items()
         },
         criterion=criterion,
         optimizer=torch.optim.AdamW,
@@ -358,9 +333,11 @@ def train(
         callbacks__print_log=None,
         device=device,
         verbose=0,
-        **_classifier_arguments(plan),
+        **_arguments_of_loss(plan),
     )
     training = Training(_initialized(net, plan.seed))
+    if plan.loss == "mixture":
+        spread_components(net.module_.output, plan.n_components, plan.seed)
     if weights is not None:
         net.module_.load_state_dict(weights)
     keeper = None

@@ -17,6 +17,7 @@ import numpy.typing as npt
 from .._typing import Json, JsonObject
 from ._classifier import AllCNNClassifier
 from ._encoding import N_NODES, N_NUISANCES, Encoding
+from ._mixture import n_components_of, n_mixture_outputs
 from ._regressor import AllCNNRegressor
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "checked_number",
     "checked_object",
     "classifier_from_section",
+    "is_plain",
     "network_arrays",
     "network_section",
     "regressor_from_section",
@@ -35,6 +37,9 @@ Network = AllCNNClassifier | AllCNNRegressor
 _MAX_ACTIVATIONS = 2**21  # of a layer, for one pattern
 _LARGEST_NUISANCE = 1e6  # of the counting noise; larger ones make the matrices singular
 _LARGEST_TARGET = 1e6  # nm; mean and scale of what is estimated
+_MAX_TOLD = 1000
+_MAX_COMPONENTS = 1000
+_LARGEST_TOLD = 1e6
 _PARAMETERS = (
     "preset",
     "n_filters",
@@ -54,6 +59,7 @@ _PARAMETERS = (
     "validation_fraction",
     "n_iter_no_change",
 )
+_LATER_PARAMETERS = {"n_told": 0, "n_components": 1}  # written where they are no defaults
 _TUPLES = ("n_filters", "kernel_sizes", "channels")
 
 
@@ -71,14 +77,41 @@ def network_section(network: Network, name: str) -> JsonObject:
     -------
     dict
         The parameters, with the layers as they are (what a preset's name means may change),
-        and ``level`` and ``scale`` of the encoding.
+        and ``level`` and ``scale`` of the encoding, with told columns also ``told_scale``.
     """
     parameters = {p: getattr(network.architecture_, p, getattr(network, p)) for p in _PARAMETERS}
-    return {
-        name: parameters,
-        "level": network.encoding_.level,
-        "scale": list(network.encoding_.scale),
+    encoding = network.encoding_
+    section: JsonObject = {
+        name: {**parameters, **_later_parameters(network)},
+        "level": encoding.level,
+        "scale": list(encoding.scale),
     }
+    if encoding.n_told:
+        section["told_scale"] = list(encoding.told_scale)
+    return section
+
+
+def is_plain(network: Network) -> bool:
+    """Whether release 0.1.0 could read a fitted network: one without told columns or mixture.
+
+    Parameters
+    ----------
+    network : AllCNNClassifier or AllCNNRegressor
+        Fitted.
+
+    Returns
+    -------
+    bool
+    """
+    return not _later_parameters(network)
+
+
+def _later_parameters(network: Network) -> dict[str, int]:
+    """Those of a fitted network that are no defaults."""
+    found = {"n_told": network.encoding_.n_told}
+    if isinstance(network, AllCNNRegressor):
+        found["n_components"] = n_components_of(len(network.layers_[-1][1]), len(network.mean_))
+    return {name: value for name, value in found.items() if value != _LATER_PARAMETERS[name]}
 
 
 def network_arrays(network: Network, prefix: str = "") -> dict[str, npt.NDArray[np.generic]]:
@@ -121,7 +154,7 @@ def classifier_from_section(
     prefix : str
         How the names of its arrays begin.
     n_points : int
-        Of its patterns.
+        Of its patterns, told columns left out.
     classes : ndarray of shape (n_classes,) of int
         In picometres.
 
@@ -156,7 +189,7 @@ def regressor_from_section(
     prefix : str
         How the names of its arrays begin.
     n_points : int
-        Of its patterns.
+        Of its patterns, told columns left out.
     n_targets : int
 
     Returns
@@ -169,7 +202,8 @@ def regressor_from_section(
         As :func:`classifier_from_section`.
     """
     regressor = AllCNNRegressor(**_checked_parameters(section["parameters"]))
-    _fill(regressor, section, arrays, prefix, n_points, 2 * n_targets)
+    n_outputs = n_mixture_outputs(_checked_components(regressor), n_targets)
+    _fill(regressor, section, arrays, prefix, n_points, n_outputs)
     regressor.mean_ = checked_array(arrays, f"{prefix}target_mean", (n_targets,))
     regressor.scale_ = checked_array(arrays, f"{prefix}target_scale", (n_targets,))
     if regressor.scale_.min() <= 0:
@@ -264,6 +298,7 @@ def _checked_parameters(section: Json) -> dict[str, Any]:
     """Parameters of a network, lists as the tuples that they were."""
     said = checked_object(section, "the parameters of a network")
     parameters: dict[str, Any] = {p: said[p] for p in _PARAMETERS}
+    parameters |= {p: said[p] for p in _LATER_PARAMETERS if p in said}
     for name in _TUPLES:
         value = parameters[name]
         if isinstance(value, list):
@@ -271,6 +306,13 @@ def _checked_parameters(section: Json) -> dict[str, Any]:
                 raise ValueError(f"{name} must be a list of numbers or names")
             parameters[name] = tuple(value)
     return parameters
+
+
+def _checked_components(regressor: AllCNNRegressor) -> int:
+    regressor._validate_params()
+    if regressor.n_components > _MAX_COMPONENTS:
+        raise ValueError(f"n_components is {regressor.n_components}; {_MAX_COMPONENTS} at most")
+    return regressor.n_components
 
 
 def _fill(
@@ -283,6 +325,8 @@ def _fill(
 ) -> None:
     """Give a network its layers and its encoding, and ask it once."""
     network._validate_params()
+    if network.n_told > _MAX_TOLD:
+        raise ValueError(f"n_told is {network.n_told}; {_MAX_TOLD} at most")
     architecture = network._architecture()
     widths = (len(architecture.channels), *architecture.widths)
     lengths = architecture.lengths(n_points)
@@ -301,16 +345,15 @@ def _fill(
     folded.append((weight, checked_array(arrays, f"{prefix}bias{last}", (n_outputs,))))
     network.architecture_ = architecture
     network.layers_ = folded
-    network.encoding_ = _encoding(section, arrays, prefix, n_points)
-    network.n_features_in_ = n_points
+    network.encoding_ = _encoding(section, arrays, prefix, n_points, network.n_told)
+    network.n_features_in_ = n_points + network.n_told
     _check_answers(network)
 
 
-def _encoding(section: Mapping[str, Json], arrays: Arrays, prefix: str, n_points: int) -> Encoding:
-    scale = section["scale"]
-    if not isinstance(scale, list) or len(scale) != 2:
-        raise ValueError("level and scale must be positive and finite")
-    level, first, second = (checked_number(v) for v in (section["level"], *scale))
+def _encoding(
+    section: Mapping[str, Json], arrays: Arrays, prefix: str, n_points: int, n_told: int
+) -> Encoding:
+    level, (first, second) = checked_number(section["level"]), _pair(section, "scale")
     if not all(0 < value < math.inf for value in (level, first, second)):
         raise ValueError("level and scale must be positive and finite")
     noise = checked_array(arrays, f"{prefix}noise", (n_points,))
@@ -322,12 +365,25 @@ def _encoding(section: Mapping[str, Json], arrays: Arrays, prefix: str, n_points
     if np.abs(nuisance).max(initial=0.0) > _LARGEST_NUISANCE:
         raise ValueError(f"array {prefix}nuisance holds extreme values")
     mean = checked_array(arrays, f"{prefix}mean", (n_points,))
-    return Encoding(mean, noise, nuisance, level, (first, second))
+    told = _pair(section, "told_scale") if n_told else (0.0, 1.0)
+    if not (abs(told[0]) < _LARGEST_TOLD and 0 < told[1] < _LARGEST_TOLD):
+        raise ValueError("told_scale holds extreme values")
+    return Encoding(mean, noise, nuisance, level, (first, second), n_told, told)
+
+
+def _pair(section: Mapping[str, Json], name: str) -> tuple[float, float]:
+    values = section[name]
+    if not isinstance(values, list) or len(values) != 2:
+        raise ValueError(f"{name} must be two numbers")
+    return checked_number(values[0]), checked_number(values[1])
 
 
 def _check_answers(network: Network) -> None:
     """A pattern unlike the mean one, whole and in part, must have an answer."""
-    mean = network.encoding_.mean
+    encoding = network.encoding_
+    mean = encoding.mean
     patterns = np.tile(mean * (1.0 + 0.3 * np.cos(np.arange(len(mean)) / 30.0)), (2, 1))
     patterns[1, len(mean) // 2 :] = np.nan
-    network._outputs(patterns)
+    told = np.full((2, encoding.n_told), encoding.told_scale[0])
+    told[1] = np.nan
+    network._outputs(np.hstack([patterns, told]))
