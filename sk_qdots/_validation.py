@@ -6,11 +6,12 @@ from collections.abc import Callable
 from typing import TypeVar, cast
 
 from sklearn.base import _fit_context
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._param_validation import Interval, Options, StrOptions
 from sklearn.utils.validation import check_is_fitted, check_random_state, validate_data
 
 __all__ = [
     "Interval",
+    "Options",
     "StrOptions",
     "check_is_fitted",
     "check_random_state",

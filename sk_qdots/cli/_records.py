@@ -31,6 +31,7 @@ COLUMNS = (
     "volume_diameter_nm",
     "dispersion",
     "strain",
+    "growth_fault",
     "width_nm",
     "length_nm",
     "thickness_nm",
@@ -46,6 +47,7 @@ COLUMNS = (
     "expected_diameter_std_nm",
     "dispersion_std",
     "strain_std",
+    "growth_fault_std",
     "width_std_nm",
     "length_std_nm",
     "thickness_std_nm",
@@ -55,9 +57,11 @@ COLUMNS = (
     "r_wp",
     "chi2",
 )
+_FRACTIONS = ("dispersion", "strain", "growth_fault")
 _UNITS = {  # of what does not say it in its name
     "dispersion": "1 (standard deviation / mean)",
     "strain": "1 ((a - a_bulk) / a_bulk)",
+    "growth_fault": "1 (probability that a layer is hexagonal)",
     "probabilities": "by diameter in nm",
     "q_min": "1/Angstrom",
     "q_max": "1/Angstrom",
@@ -94,6 +98,7 @@ def sizing_record(sizing: Sizing) -> JsonObject:
         "expected_diameter": sizing.expected_diameter,
         "dispersion": sizing.dispersion,
         "strain": sizing.strain,
+        "growth_fault": sizing.growth_fault,
         **{name: sizing.dimensions.get(name) for name in ("width", "length", "thickness")},
     }
     intervals = {"number_diameter": sizing.interval, "volume_diameter": sizing.volume_interval}
@@ -103,7 +108,7 @@ def sizing_record(sizing: Sizing) -> JsonObject:
         "reasons": list(sizing.reasons),
     }
     for name, value in values.items():
-        unit = "" if name in ("dispersion", "strain") else "_nm"
+        unit = "" if name in _FRACTIONS else "_nm"
         record[f"{name}{unit}"] = _rounded(value)
         record[f"{name}_std{unit}"] = None if value is None else _rounded(deviations[name])
         if name in intervals:

@@ -14,6 +14,7 @@ from ._words import (
     add_crystal,
     asked_crystal,
     complain,
+    low_high,
     natural,
     number,
     numbers,
@@ -46,19 +47,37 @@ def add_train(commands: Commands) -> None:
     )
     train.add_argument(
         "--dispersions",
-        type=numbers,
-        metavar="FIRST:LAST:STEP",
-        help="standard deviation / mean of the diameters (default: 0.05:0.2:0.03)",
+        type=low_high,
+        metavar="LOW:HIGH",
+        help="standard deviation / mean of the diameters (default: 0.05:0.2)",
     )
     train.add_argument(
         "--strains",
-        type=numbers,
-        metavar="FIRST:LAST:STEP",
-        help="relative change of the lattice (default: -0.005:0.005:0.001); with an equals sign "
-        "where it begins with a minus: --strains=-0.01:0.01:0.002",
+        type=low_high,
+        metavar="LOW:HIGH",
+        help="relative change of the lattice (default: -0.005:0.005); with an equals sign where it "
+        "begins with a minus: --strains=-0.01:0.01",
     )
     train.add_argument(
-        "--shape", nargs="+", default=["sphere"], metavar="NAME", help="one or several shapes"
+        "--span",
+        type=low_high,
+        metavar="LOW:HIGH",
+        help="diameters in nm that are drawn, beyond the classes too (default: half a class more)",
+    )
+    train.add_argument(
+        "--mixed",
+        type=number,
+        dest="mixed_share",
+        metavar="SHARE",
+        help="share of the patterns that are of two sizes, 0 to 1 (default: 0)",
+    )
+    train.add_argument(
+        "--shape",
+        nargs="+",
+        default=["sphere"],
+        metavar="NAME",
+        help="one or several shapes, drawn half of the time as the first; of fcc metals also "
+        "decahedron and icosahedron",
     )
     train.add_argument(
         "--aspect-ratios",
@@ -68,9 +87,34 @@ def add_train(commands: Commands) -> None:
     )
     train.add_argument(
         "--b-iso",
-        type=numbers,
-        metavar="FIRST:LAST:STEP",
-        help="displacement parameters of all atoms in Angstrom^2 (default: the crystal's own)",
+        type=low_high,
+        metavar="LOW:HIGH",
+        help="change of the displacement parameters of all atoms in Angstrom^2 (default: none)",
+    )
+    train.add_argument(
+        "--stacking",
+        nargs="?",
+        const=True,
+        default=False,
+        type=low_high,
+        metavar="LOW:HIGH",
+        help="draw stacking faults, and estimate their probability (0:1, cubic to hexagonal, where "
+        "no numbers follow)",
+    )
+    train.add_argument(
+        "--texture",
+        action="store_true",
+        help="draw the strong texture of dots that lie on a plate",
+    )
+    train.add_argument(
+        "--patterns",
+        type=natural,
+        dest="n_patterns",
+        metavar="N",
+        help="that are simulated (default: 12000)",
+    )
+    train.add_argument(
+        "--size", choices=("small", "large"), default="small", help="of the networks"
     )
     train.add_argument(
         "--solvents",
@@ -128,13 +172,17 @@ _SETTINGS = (  # go to plan_training where they were given
     "diameters",
     "dispersions",
     "strains",
+    "span",
+    "mixed_share",
+    "n_patterns",
     "aspect_ratios",
     "b_iso",
     "solvents",
     "epochs",
     "name",
 )
-_RECORDED = (*_SETTINGS, "shape", "instrument", "precision", "seed")
+_RECORDED = (*_SETTINGS, "shape", "stacking", "size", "instrument", "precision", "seed")
+_WRITTEN = {"mixed_share": "mixed", "n_patterns": "patterns"}  # otherwise than they are called
 
 
 def _train(options: argparse.Namespace) -> int:
@@ -150,10 +198,14 @@ def _train(options: argparse.Namespace) -> int:
             shape=options.shape,
             instrument=options.instrument,
             estimates=not options.classes_only,
+            stacking=options.stacking,
+            texture=options.texture,
+            size=options.size,
             **settings,
         )
         if options.plan:
             print(plan)
+            print(plan.duration(precision=options.precision, n_workers=options.workers))
             return 0
         out = Path(options.out) if options.out else own_sizers_folder() / plan.name
         if out.exists():
@@ -197,13 +249,19 @@ def _command(options: argparse.Namespace) -> str:
         if (chosen := getattr(options, name)) != value:
             if name == "instrument" and isinstance(chosen, str) and Path(chosen).is_file():
                 chosen = Path(chosen).name
-            option, values = f"--{name.replace('_', '-')}", _as_words(chosen)
+            called = _WRITTEN.get(name, name).replace("_", "-")
+            option, values = f"--{called}", _as_words(chosen)
             negative = values[0].startswith("-")  # would be taken for an option
             words += [f"{option}={values[0]}"] if negative else [option, *values]
+    words += ["--texture"] * options.texture
     return shlex.join(words + ["--classes-only"] * options.classes_only)
 
 
 def _as_words(value: object) -> list[str]:
+    if value is True:  # an option without a value
+        return []
+    if isinstance(value, list) and len(value) == 2 and isinstance(value[0], float):
+        return [f"{value[0]:g}:{value[1]:g}"]
     if isinstance(value, list) and value and isinstance(value[0], float):
         step = round(value[1] - value[0], 9) if len(value) > 1 else 1.0
         return [f"{value[0]:g}:{value[-1]:g}:{step:g}"]

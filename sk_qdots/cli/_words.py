@@ -21,6 +21,7 @@ __all__ = [
     "asked_crystal",
     "asked_instrument",
     "complain",
+    "low_high",
     "natural",
     "number",
     "numbers",
@@ -115,6 +116,14 @@ def numbers(text: str) -> list[float]:
     if n > _MANY:
         raise argparse.ArgumentTypeError(f"{text!r} are {n} numbers; {_MANY} at most")
     return [round(parts[0] + k * parts[2], 9) for k in range(n)]
+
+
+def low_high(text: str) -> list[float]:
+    """Two ends of a range; FIRST:LAST:STEP is understood too, whose ends are meant."""
+    parts = [number(part) for part in text.split(":")]
+    if len(parts) not in (2, 3) or not parts[0] < parts[1]:
+        raise argparse.ArgumentTypeError(f"{text!r} is not LOW:HIGH, such as 0.05:0.4")
+    return parts[:2]
 
 
 def complain(message: str) -> None:

@@ -55,6 +55,7 @@ _FINE = {  # levels of a quick evaluation
     "step_short_range": {"1", "4", "10", "20"},
     "qd_fraction": {"0.5", "0.2", "0.1", "0.05", "0.046"},
 }
+_STRAINS = 11  # between the ends of those that a sizer was trained on
 _WIDEST_STEP = 500.0  # pm; two fifths of more would leave the smallest class too far behind
 
 
@@ -145,7 +146,7 @@ def evaluate(
         facts["inputs"] = str(joblib.hash((facts["inputs"], instrument.to_json())))
     folder = _checked_folder(Path(out), facts)
     trained, fresh = _populations(sizer, dots)
-    step = min(float(np.diff(sizer.classes_).min()), _WIDEST_STEP)
+    step = min(float(np.diff(sizer.inner_classes).min()), _WIDEST_STEP)
     conditions = robustness_conditions(
         crystal=dots,
         solvents=curves,
@@ -157,7 +158,7 @@ def evaluate(
     )
     conditions = _thinned(conditions) if extent.thinned else conditions
     X, y = measured_samples(
-        sizer.classes_,
+        sizer.inner_classes,
         extent.n_sizer,
         solvents=curves,
         q=sizer.q_,
@@ -262,7 +263,7 @@ def _populations(sizer: Sizer, crystal: str | Crystal) -> tuple[_Populations, _P
     try:
         plan = plan_training(
             dots,
-            diameters=sizer.classes_ / 1000.0,
+            diameters=sizer.inner_classes / 1000.0,
             dispersions=settings["dispersions"],
             strains=settings["strains"],
             solvents="dry",
@@ -271,18 +272,15 @@ def _populations(sizer: Sizer, crystal: str | Crystal) -> tuple[_Populations, _P
     except (ValueError, KeyError, TypeError) as error:
         raise EvaluationError(f"the sizer {sizer.name!r} cannot be evaluated: {error}") from None
     room = 0.4e-3 * min(plan.step, _WIDEST_STEP)  # as far as dots lie from their class
-    smallest, largest = plan.diameters[0] - room, plan.diameters[-1]
+    smallest, largest = plan.classes[0] / 1000.0 - room, plan.span[1]
+    levels = plan.common_dispersions
     dispersions = tuple(
-        s
-        for s in _halfway(plan.dispersions)
-        if plan.reaches(smallest, s) & plan.reaches(largest, s)
+        s for s in _halfway(levels) if plan.reaches(smallest, s) & plan.reaches(largest, s)
     )
+    strains = tuple(np.linspace(*plan.strains, _STRAINS).tolist())
     return (
-        {"dispersions": plan.common_dispersions(), "strains": plan.strains},
-        {
-            "dispersions": dispersions or plan.common_dispersions(),
-            "strains": _halfway(plan.strains),
-        },
+        {"dispersions": levels, "strains": strains},
+        {"dispersions": dispersions or levels, "strains": _halfway(strains)},
     )
 
 
@@ -307,13 +305,13 @@ def _peers(
     fresh: _Populations,
 ) -> Iterable[tuple[str, str, Estimator, tuple[str, ...] | None]]:
     """Name, file, estimator, and the tests that it is put through."""
-    clean, labels = dry_library(crystal, sizer.classes_, X["q"].values, wavelength, **fresh)
+    clean, labels = dry_library(crystal, sizer.inner_classes, X["q"].values, wavelength, **fresh)
     limit = KnownConditions(curves).fit(clean, labels)
     yield "limit, all known", "limit.nc", limit, _LIMIT_TESTS
     # What the sizer was trained on, which the fresh dots lie between.
     standard = simulate_library(
         crystal,
-        diameters=sizer.classes_ / 1000.0,
+        diameters=sizer.inner_classes / 1000.0,
         q=X["q"].values,
         wavelength=wavelength,
         **trained,

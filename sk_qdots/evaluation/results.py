@@ -77,5 +77,5 @@ class Evaluation:
         """Whether the paper's figures are of the same dots, classes and range."""
         grid, standard = self.sizer.q_, default_q_grid()
         same_grid = grid.shape == standard.shape and np.allclose(grid, standard, atol=1e-3)
-        same_classes = np.array_equal(self.sizer.classes_, _PBS_CLASSES)
+        same_classes = np.array_equal(self.sizer.inner_classes, _PBS_CLASSES)
         return self.material == "PbS" and same_classes and same_grid

@@ -22,7 +22,14 @@ from sklearn.utils import Tags
 from threadpoolctl import ThreadpoolController
 
 from .._typing import Float32Array, FloatArray, RealArray
-from .._validation import Interval, StrOptions, check_is_fitted, check_random_state, validate_data
+from .._validation import (
+    Interval,
+    Options,
+    StrOptions,
+    check_is_fitted,
+    check_random_state,
+    validate_data,
+)
 from ..augmentation.base import Transformer
 from ._encoding import Encoding, split_told
 from ._plan import Plan
@@ -80,7 +87,7 @@ class AllCNNEstimator(BaseEstimator):  # type: ignore[misc]
         "n_threads": [Interval(Integral, 1, None, closed="left")],
         "verbose": ["boolean"],
         "random_state": ["random_state"],
-        "n_told": [Interval(Integral, 0, None, closed="left")],
+        "n_told": [Interval(Integral, 2, None, closed="left"), Options(Integral, {0})],
     }
 
     def __init__(

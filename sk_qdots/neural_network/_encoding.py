@@ -12,8 +12,8 @@ scalar product with it. Where points were not measured, all sums go over the
 measured ones, which is the same formula for the covariance of those points alone.
 
 Behind its points a row may tell the resolution of the instrument: logarithms of widths at a
-few places that are evenly spread over the points, NaN where they are not known. They are
-interpolated over the points, and stand beside them as channels of their own.
+few places that are evenly spread over the points, and a Lorentzian share; NaN where they are not
+known. Widths are interpolated over the points, and stand beside them as channels of their own.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class Encoding:
     n_told : int, default=0
         Columns behind the points that tell the resolution.
     told_scale : tuple of 2 float, default=(0.0, 1.0)
-        Mean and standard deviation of what the training patterns tell.
+        Mean and standard deviation of the logarithms of widths that the training patterns tell.
     """
 
     mean: Float32Array
@@ -113,8 +113,11 @@ class Encoding:
                 np.multiply(values, np.float32(1.0 / self.scale[1]), out=encoded[:, :, k])
             elif channel == "told":
                 encoded[:, :, k] = self._told(told)
+            elif channel == "told share":
+                share = 2.0 * told[:, -1:] - 1.0
+                encoded[:, :, k] = np.nan_to_num(share)
             elif channel == "is told":
-                encoded[:, :, k] = np.isfinite(told).any(axis=1, keepdims=True)
+                encoded[:, :, k] = np.isfinite(told[:, -1:])
             else:
                 encoded[:, :, k] = measured
         return encoded
@@ -143,10 +146,10 @@ class Encoding:
     def _told(self, told: RealArray) -> Float32Array:
         """What is told, at every point, in units of what the training patterns tell."""
         centre, width = self.told_scale
-        standard = (told.astype(np.float64) - centre) / width
+        standard = (told[:, :-1].astype(np.float64) - centre) / width
         known = np.isfinite(standard)
         standard[~known.any(axis=1)] = 0.0
-        places = np.arange(self.n_told)
+        places = np.arange(self.n_told - 1)
         for row in np.flatnonzero(known.any(axis=1) & ~known.all(axis=1)):
             seen = known[row]
             standard[row] = np.interp(places, places[seen], standard[row, seen])
@@ -155,9 +158,10 @@ class Encoding:
     @cached_property
     def _shares_of_told(self) -> Float32Array:
         """What each told number counts at every point: straight lines between the places."""
-        between = np.linspace(0.0, self.n_told - 1.0, self.n_points)
-        shares = [np.interp(between, np.arange(self.n_told), one) for one in np.eye(self.n_told)]
-        return np.array(shares, dtype=np.float32).reshape(self.n_told, self.n_points)
+        n = self.n_told - 1
+        between = np.linspace(0.0, n - 1.0, self.n_points)
+        shares = [np.interp(between, np.arange(n), one) for one in np.eye(n)]
+        return np.array(shares, dtype=np.float32).reshape(n, self.n_points)
 
     @cached_property
     def _nuisance_columns(self) -> Float32Array:
@@ -265,8 +269,9 @@ def fit_encoding(X: RealArray, y: npt.NDArray[np.generic], n_told: int = 0) -> E
 
 
 def _told_scale(told: RealArray) -> tuple[float, float]:
-    """Mean and standard deviation of all that is told."""
-    known = told[np.isfinite(told)].astype(np.float64)
+    """Mean and standard deviation of all widths that are told."""
+    widths = told[:, :-1]
+    known = widths[np.isfinite(widths)].astype(np.float64)
     if not known.size:
         return 0.0, 1.0
     return float(known.mean()), float(known.std()) or 1.0

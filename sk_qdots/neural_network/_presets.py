@@ -7,7 +7,7 @@ from numbers import Integral
 
 __all__ = ["CHANNELS", "LOG_VARIANCES", "PRESETS", "TOLD_CHANNELS", "Architecture"]
 
-TOLD_CHANNELS = ("told", "is told")
+TOLD_CHANNELS = ("told", "told share", "is told")
 CHANNELS = ("deviation", "residual", "pattern", "mask", *TOLD_CHANNELS)
 
 
@@ -25,7 +25,7 @@ class Architecture:
         What the network sees at each point: ``"deviation"`` from the mean training
         pattern, ``"residual"``, that deviation without what varies within a class,
         the ``"pattern"`` itself, the ``"mask"`` of measured points, the resolution that is
-        ``"told"`` and whether it ``"is told"``.
+        ``"told"``, its Lorentzian ``"told share"``, and whether it ``"is told"``.
     batch_norm : bool
         Whether each convolution is followed by batch normalisation.
     n_linear : int

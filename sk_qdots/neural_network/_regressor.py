@@ -21,7 +21,7 @@ from .._typing import Float32Array, FloatArray
 from .._validation import Interval, check_random_state, fit_context
 from ..augmentation.base import Transformer
 from ._base import AllCNNEstimator
-from ._mixture import Mixtures, n_components_of, n_mixture_outputs
+from .mixture import Mixtures, n_components_of, n_mixture_outputs
 
 __all__ = ["AllCNNRegressor"]
 

@@ -17,8 +17,8 @@ import numpy.typing as npt
 from .._typing import Json, JsonObject
 from ._classifier import AllCNNClassifier
 from ._encoding import N_NODES, N_NUISANCES, Encoding
-from ._mixture import n_components_of, n_mixture_outputs
 from ._regressor import AllCNNRegressor
+from .mixture import n_components_of, n_mixture_outputs
 
 __all__ = [
     "checked_array",

@@ -19,7 +19,16 @@ from scipy.interpolate import interp1d
 from sklearn.base import BaseEstimator, TransformerMixin
 
 from .._typing import BoolArray, FloatArray, RealArray
-from .._validation import Interval, StrOptions, check_is_fitted, fit_context, validate_data
+from .._validation import (
+    Interval,
+    Options,
+    StrOptions,
+    check_is_fitted,
+    fit_context,
+    validate_data,
+)
+from ..instruments import Instrument
+from ..instruments.resolution import told_numbers
 from .patterns import area, check_axis, check_is_pattern, is_subtracted, q_of, range_of, rows_of
 from .resampling import Resampler, alike, gaps, holes
 
@@ -61,6 +70,12 @@ class QStandardizer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         Q of the columns of a bare array, in 1/Angstrom, ascending. Without it the
         columns of a bare array are taken to be on the standard grid already: they
         are scaled, not resampled.
+    n_told : int, default=0
+        Numbers that tell a network of the resolution, behind the points: logarithms of widths at
+        places of the grid and the Lorentzian share (:mod:`sk_qdots.instruments.resolution`). A
+        bare array may bring them; NaN means that the resolution is not known.
+    instrument : Instrument, optional
+        That the patterns were measured with, of which is told.
 
     Attributes
     ----------
@@ -97,6 +112,8 @@ class QStandardizer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         "coarse": [StrOptions({"spline", "points"})],
         "area": [Interval(Real, 0, None, closed="neither")],
         "input_q": ["array-like", None],
+        "n_told": [Interval(Integral, 2, None, closed="left"), Options(Integral, {0})],
+        "instrument": [Instrument, None],
     }
 
     def __init__(
@@ -108,6 +125,8 @@ class QStandardizer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         coarse: Literal["spline", "points"] = "spline",
         area: float = 1000.0,
         input_q: npt.ArrayLike | None = None,
+        n_told: int = 0,
+        instrument: Instrument | None = None,
     ) -> None:
         self.q_min = q_min
         self.q_max = q_max
@@ -116,6 +135,8 @@ class QStandardizer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         self.coarse = coarse
         self.area = area
         self.input_q = input_q
+        self.n_told = n_told
+        self.instrument = instrument
 
     @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: _Patterns, y: object = None) -> Self:
@@ -173,7 +194,7 @@ class QStandardizer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
         Returns
         -------
-        ndarray of shape (n_samples, n_points)
+        ndarray of shape (n_samples, n_points + n_told)
 
         Raises
         ------
@@ -182,6 +203,26 @@ class QStandardizer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             intensities that no subtraction explains, or nothing inside the grid.
         """
         check_is_fitted(self)
+        if not self.n_told:
+            return self._standard(X)
+        told = self._told
+        if not _has_axis(X):
+            columns = np.asarray(X)
+            if columns.ndim == 2 and columns.shape[1] == self.n_features_in_ + self.n_told:
+                X, told = np.split(columns, [self.n_features_in_], axis=1)
+        rows = self._standard(X)
+        told = np.broadcast_to(told, (len(rows), self.n_told))
+        return np.concatenate([rows, told.astype(rows.dtype)], axis=1)
+
+    @property
+    def _told(self) -> FloatArray:
+        """What is told of every pattern."""
+        if self.instrument is None:
+            return np.full(self.n_told, np.nan)
+        return told_numbers(self.instrument, self.q_, self.n_told)
+
+    def _standard(self, X: _Patterns) -> RealArray:
+        """The points of the rows."""
         if _has_axis(X):
             parts = [X] if isinstance(X, xr.DataArray) else list(X)
             rows = []
@@ -240,6 +281,8 @@ class QStandardizer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         """
         check_is_fitted(self)
         rows = np.asarray(X, dtype=np.float64)
+        if self.n_told and rows.ndim == 2 and rows.shape[1] == len(self.q_) + self.n_told:
+            rows = rows[:, : len(self.q_)]
         if rows.ndim != 2 or rows.shape[1] != len(self.q_):
             raise ValueError(
                 f"X has shape {rows.shape}; expected rows of {len(self.q_)} points, as "
@@ -275,12 +318,13 @@ class QStandardizer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
         Returns
         -------
-        ndarray of shape (n_points,) of str
+        ndarray of shape (n_points + n_told,) of str
         """
         check_is_fitted(self)
         # Digits enough to tell neighbours apart.
         digits = max(4, 1 - math.floor(math.log10(self.q_[1] - self.q_[0])))
-        return np.array([f"q{value:.{digits}f}" for value in self.q_], dtype=object)
+        names = [f"q{value:.{digits}f}" for value in self.q_]
+        return np.array([*names, *(f"told{k}" for k in range(self.n_told))], dtype=object)
 
     def _input_axis(self) -> FloatArray:
         if self.input_q is None:

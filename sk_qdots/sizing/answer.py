@@ -40,6 +40,7 @@ _UNITS = {
     "wavelength": "Angstrom",
     "dispersion": "1 (standard deviation / mean)",
     "strain": "1 ((a - a_bulk) / a_bulk)",
+    "growth_fault": "1 (probability that a layer is hexagonal)",
     "uncertainties": "standard deviations, in the unit of what they are of",
     "fit": "parameters: diameters in nm, b_iso in Angstrom^2, fwhm in degrees, others fractions",
 }
@@ -95,6 +96,8 @@ class Sizing:
     surface_diameter : float, optional
         Volume-to-surface average <D^3>/<D^2> in nm, that of gas adsorption and of the
         widths of lines: of spheres in a lognormal with this volume average and dispersion.
+    growth_fault : float, optional
+        Probability that a close-packed layer is hexagonal: 0 is cubic, 1 hexagonal.
     verdict : {"ok", "caution"}
         Whether there is a reason for doubt. A pattern that is refused has no answer.
     reasons : tuple of str
@@ -154,6 +157,7 @@ class Sizing:
     interval: tuple[float, float] = (math.nan, math.nan)
     volume_interval: tuple[float, float] | None = None
     surface_diameter: float | None = None
+    growth_fault: float | None = None
     verdict: Literal["ok", "caution"] = "ok"
     reasons: tuple[str, ...] = ()
     engine: str = ""
@@ -195,6 +199,7 @@ class Sizing:
             "surface_diameter": self.surface_diameter,
             "dispersion": self.dispersion,
             "strain": self.strain,
+            "growth_fault": self.growth_fault,
             "dimensions": dict(self.dimensions),
             # By the names of what they are of: the class, "diameter", has none.
             "uncertainties": {

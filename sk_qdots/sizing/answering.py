@@ -153,6 +153,7 @@ def _estimates(posterior: Posterior, k: int) -> dict[str, Any]:
         "interval": _ends(posterior, "diameter", k),
         "dispersion": means.get("dispersion"),
         "strain": means.get("strain"),
+        "growth_fault": means.get("growth_fault"),
         "volume_diameter": means.get("volume_diameter"),
         "dimensions": {name: means[name] for name in DIMENSIONS if name in means},
     }

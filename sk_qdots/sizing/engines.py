@@ -21,6 +21,7 @@ from .._validation import check_is_fitted
 from ..augmentation import AugmentedClassifier
 from ..instruments import Instrument
 from ..neural_network import AllCNNClassifier, AllCNNRegressor
+from ..neural_network.mixture import Mixtures
 from ..preprocessing import QStandardizer
 from .posterior import QUANTITIES, Posterior
 
@@ -222,13 +223,14 @@ class NetworkEngine:
         probabilities = self.predict_proba(rows)
         if self.regressor is None:
             return Posterior(self.classes_, probabilities)
-        answers = self.regressor.predict(rows, return_std=True)
-        mean, deviation = (np.reshape(values, (len(rows), -1)) for values in answers)
+        mixtures = Mixtures(*self.regressor.predict_mixture(rows))
+        mean, deviation = mixtures.mean(), mixtures.std()
         return Posterior(
             self.classes_,
             probabilities,
             {name: mean[:, k] for k, name in enumerate(self.targets)},
             {name: deviation[:, k] for k, name in enumerate(self.targets)},
+            mixtures=mixtures,
         )
 
 
@@ -372,6 +374,12 @@ def fitted_steps(
         raise ValueError(
             f"pipeline was fitted on a bare array of {len(standardizer.q_)} columns, which has no "
             "Q axis; fit it on a DataArray with a coordinate q, or give QStandardizer(input_q=...)"
+        )
+    network = steps[-1][1]
+    if isinstance(network, AllCNNClassifier) and network.n_told != standardizer.n_told:
+        raise ValueError(
+            f"the standardiser tells {standardizer.n_told} numbers of the resolution and the "
+            f"network takes {network.n_told}: give both the same n_told"
         )
     return standardizer, steps[1:]
 

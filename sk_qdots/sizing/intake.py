@@ -36,7 +36,7 @@ def standardized(
 
     Returns
     -------
-    ndarray of shape (n_samples, n_points)
+    ndarray of shape (n_samples, n_points + n_told)
         Not to be written to: every engine gets it.
 
     Raises
@@ -56,11 +56,12 @@ def standardized(
         raise
     except ValueError as error:
         raise _named(error, sources) from None
-    measured = np.isfinite(rows)
+    n_points = len(standardizer.q_)
+    measured = np.isfinite(rows[:, :n_points])
     takes_nan = all(getattr(engine, "takes_nan", True) for engine in engines)
     checked: set[bytes] = set()  # most patterns of a batch were measured at the same points
     for k, mask in enumerate(np.packbits(measured, axis=1)):
-        check_row(rows[k], sources[k])
+        check_row(rows[k, :n_points], sources[k])
         if (key := mask.tobytes()) not in checked:
             q = standardizer.q_[measured[k]]
             if seen:
@@ -82,7 +83,7 @@ def measured_points(
     q = q_of(pattern)[np.isfinite(rows_of(pattern)[0])]
     half = 0.5 * (grid[1] - grid[0])
     inside = (grid >= q[0] - half) & (grid <= q[-1] + half)
-    return np.asarray(grid[inside & np.isfinite(row)])
+    return np.asarray(grid[inside & np.isfinite(row[: len(grid)])])
 
 
 def single_patterns(patterns: xr.DataArray | Sequence[xr.DataArray]) -> Iterator[xr.DataArray]:

@@ -24,6 +24,7 @@ from ..neural_network.saved import (
     checked_array,
     checked_object,
     classifier_from_section,
+    is_plain,
     network_arrays,
     network_section,
     regressor_from_section,
@@ -54,6 +55,7 @@ _LARGEST_AREA = 1e12
 _LARGEST_INTENSITY = 1e30
 _MAX_ENGINES = 4
 _REGRESSOR = "regressor_"  # how its arrays begin
+_MOST_TOLD = 1000
 _STANDARDIZER_PARAMETERS = ("q_min", "q_max", "n_points", "padding", "coarse", "area")
 
 
@@ -76,6 +78,8 @@ def manifest_of_parts(parts: SizerParts) -> JsonObject:
         If an engine cannot be stored.
     """
     standardizer = {p: getattr(parts.standardizer, p) for p in _STANDARDIZER_PARAMETERS}
+    if parts.standardizer.n_told:
+        standardizer["n_told"] = parts.standardizer.n_told
     first = parts.engines[0]
     common: JsonObject = {**parts.facts.to_dict(), "standardizer": standardizer}
     if _is_format_3(parts):
@@ -176,7 +180,10 @@ def build_parts(manifest: Mapping[str, Json], arrays: Arrays) -> SizerParts:
 
 
 def _is_format_3(parts: SizerParts) -> bool:
-    return len(parts.engines) == 1 and isinstance(parts.engines[0], NetworkEngine)
+    first = parts.engines[0]
+    if len(parts.engines) > 1 or not isinstance(first, NetworkEngine):
+        return False
+    return all(is_plain(one) for one in (first.classifier, first.regressor) if one is not None)
 
 
 def _engine_section(engine: Engine) -> JsonObject:
@@ -258,10 +265,13 @@ def _standardizer(given: Json, arrays: Arrays) -> QStandardizer:
     if not isinstance(given, dict):
         raise TypeError("the standardizer must be an object")
     parameters: dict[str, Any] = {p: given[p] for p in _STANDARDIZER_PARAMETERS}
+    parameters["n_told"] = given.get("n_told", 0)
     standardizer = QStandardizer(**parameters)
     if not 2 <= standardizer.n_points <= 10**6:
         raise ValueError(f"n_points is {standardizer.n_points}")
     standardizer._validate_params()
+    if standardizer.n_told > _MOST_TOLD:
+        raise ValueError(f"n_told is {standardizer.n_told}; {_MOST_TOLD} at most")
     if not standardizer.area <= _LARGEST_AREA:
         raise ValueError(f"area is {standardizer.area}")
     n_columns = standardizer.n_points

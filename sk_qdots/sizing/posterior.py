@@ -17,6 +17,7 @@ import numpy as np
 from scipy.special import ndtri
 
 from .._typing import FloatArray, IntArray
+from ..neural_network.mixture import Mixtures
 from ..posterior import PatternPosterior
 
 __all__ = ["QUANTITIES", "Posterior"]
@@ -30,6 +31,7 @@ QUANTITIES = (
     "length",
     "thickness",
     "surface_diameter",
+    "growth_fault",
 )
 """What an engine may estimate: diameters and lengths in nm, the others as fractions."""
 
@@ -53,6 +55,9 @@ class Posterior:
     details : sequence of PatternPosterior
         One a pattern, where the engine draws what it does not know; intervals are then the
         quantiles of the draws.
+    mixtures : Mixtures, optional
+        Of the quantities of ``means`` in their order, where the engine gives them; intervals are
+        then their quantiles.
 
     Examples
     --------
@@ -68,6 +73,7 @@ class Posterior:
     means: Mapping[str, FloatArray] = field(default_factory=dict)
     deviations: Mapping[str, FloatArray] = field(default_factory=dict)
     details: Sequence[PatternPosterior] = ()
+    mixtures: Mixtures | None = None
 
     def __post_init__(self) -> None:
         n = len(self.classes)
@@ -181,8 +187,9 @@ class Posterior:
         Returns
         -------
         ndarray of shape (n_samples, 2)
-            Quantiles of the draws where there are any, else from a normal distribution where the
-            quantity was estimated; lengths and dispersions do not fall below zero.
+            Quantiles of the draws or of the mixture where there are any, else from a normal
+            distribution where the quantity was estimated; lengths and dispersions do not fall
+            below zero.
 
         Raises
         ------
@@ -193,6 +200,10 @@ class Posterior:
             return np.array([one.interval(name, coverage) for one in self.details])
         if name == "diameter" and name not in self.means:
             return self._interval_of_classes(coverage)
+        if self.mixtures is not None:
+            of_name = self.mixtures.intervals(coverage)[:, [*self.means].index(name)]
+            low, high = of_name.T
+            return np.stack([low if name == "strain" else np.maximum(low, 0.0), high], axis=1)
         reach = float(ndtri(0.5 + 0.5 * coverage)) * self.deviations[name]
         low, high = self.means[name] - reach, self.means[name] + reach
         return np.stack([low if name == "strain" else np.maximum(low, 0.0), high], axis=1)

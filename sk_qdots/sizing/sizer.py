@@ -5,6 +5,7 @@ It is saved as a folder of two files, a manifest (JSON) and arrays (npz, no pick
 
 from __future__ import annotations
 
+import copy
 import html
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -46,7 +47,11 @@ from .verdicts import check_match
 
 __all__ = ["Sizer", "load_sizer"]
 
-_FRACTIONS = ("dispersion", "strain")  # among what is estimated; the others are in nm
+_FRACTIONS = (
+    "dispersion",
+    "strain",
+    "growth_fault",
+)  # among what is estimated; the others are in nm
 _UNNAMED = "unnamed"
 
 
@@ -198,6 +203,16 @@ class Sizer:
         return self.engines[0].classes_
 
     @property
+    def inner_classes(self) -> IntArray:
+        """Classes without those that stand for all that is smaller or larger, in picometres."""
+        settings = self.training.get("settings")
+        told = settings.get("diameters") if isinstance(settings, dict) else None
+        if not isinstance(told, list):
+            return self.classes_
+        inner = [round(1000.0 * d) for d in told if isinstance(d, int | float)]
+        return np.asarray(self.classes_[np.isin(self.classes_, inner)])
+
+    @property
     def q_(self) -> FloatArray:
         """The standard grid, in 1/Angstrom."""
         return np.asarray(self.standardizer.q_)
@@ -262,13 +277,16 @@ class Sizer:
             facts=replace(self.facts, training=dict(training)),
         )
 
-    def predict_proba(self, patterns: Patterns) -> FloatArray:
+    def predict_proba(self, patterns: Patterns, instrument: Instrument | None = None) -> FloatArray:
         """Probability of each class.
 
         Parameters
         ----------
         patterns : DataArray (sample, q), DataArray (q), list of DataArray, or ndarray
             Patterns on any grid; a bare array must be on the standard grid.
+        instrument : Instrument, optional
+            That all of them were measured with, and corrected for: networks that take it are told
+            its resolution.
 
         Returns
         -------
@@ -280,15 +298,17 @@ class Sizer:
             If a pattern holds no intensity, does not cover the range that the sizer needs,
             or is too coarse.
         """
-        return self.engines[0].predict_proba(self._standardized(patterns))
+        return self.engines[0].predict_proba(self._standardized(patterns, instrument))
 
-    def predict(self, patterns: Patterns) -> IntArray:
+    def predict(self, patterns: Patterns, instrument: Instrument | None = None) -> IntArray:
         """Most probable diameter, in picometres.
 
         Parameters
         ----------
         patterns : DataArray (sample, q), DataArray (q), list of DataArray, or ndarray
             Patterns on any grid; a bare array must be on the standard grid.
+        instrument : Instrument, optional
+            As for :meth:`predict_proba`.
 
         Returns
         -------
@@ -303,7 +323,7 @@ class Sizer:
         --------
         size : Also refuses a pattern that does not look like the crystal.
         """
-        return np.asarray(self.classes_[self.predict_proba(patterns).argmax(axis=1)])
+        return np.asarray(self.classes_[self.predict_proba(patterns, instrument).argmax(axis=1)])
 
     def size(self, pattern: xr.DataArray, instrument: Instrument | None = None) -> Sizing:
         """Size the dots in one pattern.
@@ -359,7 +379,7 @@ class Sizer:
         if instrument is not None:
             instrument = at_the_beam(pattern, instrument)
             pattern = corrected(pattern, instrument)
-        rows = self._standardized(pattern)
+        rows = self._standardized(pattern, instrument)
         posteriors = [
             engine.posterior_of(pattern, instrument)
             if isinstance(engine, PatternEngine)
@@ -426,13 +446,15 @@ class Sizer:
         except ValueError as error:
             return PatternError(source_of(pattern), str(error))
 
-    def estimate(self, patterns: Patterns) -> xr.Dataset:
+    def estimate(self, patterns: Patterns, instrument: Instrument | None = None) -> xr.Dataset:
         """Estimate what varies besides the class: dispersion, strain, volume average.
 
         Parameters
         ----------
         patterns : DataArray (sample, q), DataArray (q), list of DataArray, or ndarray
             Patterns on any grid; a bare array must be on the standard grid.
+        instrument : Instrument, optional
+            As for :meth:`predict_proba`.
 
         Returns
         -------
@@ -457,7 +479,7 @@ class Sizer:
         """
         if not self.targets:
             raise ValueError(f"the sizer {self.name!r} estimates nothing but the class")
-        posterior = self.engines[0].posterior(self._standardized(patterns))
+        posterior = self.engines[0].posterior(self._standardized(patterns, instrument))
         return xr.Dataset(
             {
                 f"{name}{ending}": (
@@ -559,8 +581,12 @@ class Sizer:
             steps = html.escape(repr(self.engines[0]))
         return sizer_card(self.name, facts, steps)
 
-    def _standardized(self, patterns: Patterns) -> RealArray:
-        return standardized(patterns, self.standardizer, self.engines, self.facts)
+    def _standardized(self, patterns: Patterns, instrument: Instrument | None = None) -> RealArray:
+        standardizer = self.standardizer
+        if standardizer.n_told and instrument is not None:
+            standardizer = copy.copy(standardizer)
+            standardizer.instrument = instrument
+        return standardized(patterns, standardizer, self.engines, self.facts)
 
     def _answer(
         self,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 import platform
 import time
@@ -14,40 +13,30 @@ from pathlib import Path
 from typing import TypedDict, Unpack
 
 import numpy as np
-import numpy.typing as npt
 import xarray as xr
-from tqdm import tqdm
 
-from .._typing import FloatArray, IntArray, JsonObject
-from ..augmentation import RandomExperiment, library_samples
+from .._typing import FloatArray, JsonObject, RealArray
+from ..augmentation import RandomExperiment
 from ..neural_network import AllCNNRegressor
 from ..pipeline import make_sizing_pipeline
+from ..posterior.series import ClusterPatterns
 from ..preprocessing import QStandardizer
-from ..simulation import Crystal, DistanceTable, simulate_library, volume_mean
+from ..simulation import Crystal, simulate_library
 from ..sizing import Sizer
 from ..solvents import held_out_solvents, known_solvents, load_solvent
 from ._choices import PlanSettings, plan_training
-from .plan import REGRESSOR_SHARE, TrainingPlan
+from .networks import STEPS_PER_EPOCH, classifier_settings, regressor_settings
+from .plan import Changes, TrainingPlan
+from .samples import draw_populations, patterns_of, simulated_series
 
-__all__ = ["samples_of", "targets_of", "train_regressor", "train_sizer"]
-
-
-class _Changes(TypedDict, total=False):
-    """Of what experiments do, as in :class:`RandomExperiment`."""
-
-    liquid_change: float
-    liquid_shift: float
-    qd_fraction: tuple[float, float]
-    dry_share: float
-    scale: tuple[float, float]
-    full_range_share: float
-    fine_share: float
+__all__ = ["labels_of", "reference_library", "targets_of", "train_regressor", "train_sizer"]
 
 
 class _RegressorSettings(TypedDict, total=False):
     """Of :class:`AllCNNRegressor`."""
 
-    n_filters: int | tuple[int, ...]
+    n_filters: tuple[int, ...]
+    n_components: int
     lr: float
     max_epochs: int
     steps_per_epoch: int
@@ -58,11 +47,8 @@ class _RegressorSettings(TypedDict, total=False):
     random_state: int
 
 
-_LIQUIDS: _Changes = {"liquid_change": 0.10, "liquid_shift": 0.03}
-_STEPS_PER_EPOCH = 200
-_FILTERS = (32, 64, 96, 128, 128)
-_REGRESSOR_FILTERS = (32, 64, 64, 96, 96)
 _N_TEST = 3060
+_FAULTS = 3  # probabilities of the patterns that measured ones are compared with
 
 
 def train_sizer(
@@ -128,36 +114,37 @@ def train_sizer(
         plan = plan_training(crystal, **settings)
     if progress:
         print(plan, flush=True)
+        print(plan.duration(precision=precision, n_workers=n_workers), flush=True)
     plan.check_memory()
     folder = None if checkpoint is None else Path(checkpoint)
     start = time.monotonic()
-    series = plan.series(progress=progress)
-    X, y = samples_of(plan, series, plan.diameters, plan.dispersions, plan.strains, progress)
-    pipeline = make_sizing_pipeline(augmenter=_experiment(plan), random_state=random_state)
+    series = simulated_series(plan, progress=progress)
+    rng = np.random.default_rng(random_state)
+    X = patterns_of(draw_populations(plan, plan.n_patterns, rng), series, progress=progress)
+    pipeline = make_sizing_pipeline(augmenter=plan.experiment(), random_state=random_state)
     pipeline.set_params(
         qstandardizer__q_min=float(plan.q[0]),
         qstandardizer__q_max=float(plan.q[-1]),
         qstandardizer__n_points=len(plan.q),
-        allcnn__classes=np.array(plan.classes),
-        allcnn__n_filters=_FILTERS,
-        allcnn__lr=1e-2,
+        qstandardizer__n_told=plan.n_told,
+        allcnn__classes=plan.labels,
+        allcnn__n_told=plan.n_told,
         allcnn__max_epochs=plan.epochs,
-        allcnn__steps_per_epoch=_STEPS_PER_EPOCH,
+        allcnn__steps_per_epoch=STEPS_PER_EPOCH,
         allcnn__precision=precision,
         allcnn__n_workers=n_workers,
         allcnn__checkpoint=None if folder is None else folder / "classifier",
         allcnn__verbose=progress,
+        **{f"allcnn__{k}": v for k, v in classifier_settings(plan.size).items()},
     )
-    pipeline.fit(X, np.minimum(y, plan.classes[-1]))
+    pipeline.fit(X, labels_of(X, plan))
     regressor = None
     if plan.estimates:
         regressor = train_regressor(
             plan,
             pipeline.named_steps["qstandardizer"],
             X,
-            _experiment(plan),
-            n_filters=_REGRESSOR_FILTERS,
-            max_epochs=max(1, round(REGRESSOR_SHARE * plan.epochs)),
+            max_epochs=plan.regressor_epochs,
             precision=precision,
             n_workers=n_workers,
             checkpoint=None if folder is None else folder / "regressor",
@@ -178,9 +165,7 @@ def train_sizer(
     }
     sizer = Sizer(
         pipeline,
-        _library(
-            plan, series[0], np.array(plan.classes) / 1000.0, plan.common_dispersions(), (0.0,)
-        ),
+        reference_library(plan),
         name=plan.name,
         training=training,
         regressor=regressor,
@@ -193,7 +178,7 @@ def train_regressor(
     plan: TrainingPlan,
     standardizer: QStandardizer,
     X: xr.DataArray,
-    augmenter: RandomExperiment,
+    augmenter: RandomExperiment | None = None,
     **parameters: Unpack[_RegressorSettings],
 ) -> AllCNNRegressor:
     """Train the second network, which estimates ``plan.targets``.
@@ -205,7 +190,8 @@ def train_regressor(
         Fitted, of the first network.
     X : DataArray (sample, q)
         Simulated patterns.
-    augmenter : RandomExperiment
+    augmenter : RandomExperiment, optional
+        That of the plan by default.
     **parameters
         Of :class:`AllCNNRegressor`.
 
@@ -213,33 +199,52 @@ def train_regressor(
     -------
     AllCNNRegressor
     """
-    rows = xr.DataArray(
-        standardizer.transform(X),
-        dims=("sample", "q"),
-        coords={"q": ("q", plan.q, {"units": "1/angstrom"})},
-    )
     settings: _RegressorSettings = {
-        "lr": 1e-2,
-        "steps_per_epoch": _STEPS_PER_EPOCH,
+        **regressor_settings(plan.size),
+        "steps_per_epoch": STEPS_PER_EPOCH,
         **parameters,
     }
-    return AllCNNRegressor(augmenter=augmenter, **settings).fit(rows, targets_of(X, plan))
+    regressor = AllCNNRegressor(
+        augmenter=augmenter or plan.experiment(), n_told=plan.n_told, **settings
+    )
+    return regressor.fit(standardizer.transform(X), targets_of(X, plan))
+
+
+def labels_of(X: xr.DataArray, plan: TrainingPlan) -> FloatArray:
+    """Number averages in picometres, those beyond the classes in the last one."""
+    labels = plan.labels
+    return np.asarray(np.clip(1000.0 * X.coords["diameter"].values, labels[0], labels[-1]))
 
 
 def targets_of(X: xr.DataArray, plan: TrainingPlan) -> FloatArray:
     """What the regressor learns of simulated patterns, in the order of ``plan.targets``."""
-    diameter, dispersion = X.coords["diameter"].values, X.coords["dispersion"].values
-    volume = np.vectorize(volume_mean)(diameter, dispersion)
-    targets = np.stack([diameter, dispersion, X.coords["strain"].values, volume], axis=1)
+    known = [name for name in plan.targets if name in X.coords]
+    targets = np.stack([X.coords[name].values for name in known], axis=1)
     if not plan.aspect_ratios:
         return targets
-    return np.hstack([targets, plan.dimensions(diameter, X.coords["aspect_ratio"].values)])
+    ratio = np.array(plan.aspect_ratios)[X.coords["body"].values]
+    return np.hstack([targets, plan.dimensions(X.coords["diameter"].values, ratio)])
+
+
+def reference_library(plan: TrainingPlan) -> xr.Dataset:
+    """Patterns of every class, which measured ones are compared with."""
+    return simulate_library(
+        plan.crystal,
+        diameters=plan.labels / 1000.0,
+        dispersions=plan.common_dispersions,
+        strains=(0.0,),
+        q=plan.q,
+        wavelength=plan.wavelength,
+        shape=plan.bodies[0],
+        growth_faults=None if plan.stacking is None else np.linspace(*plan.stacking, _FAULTS),
+        n_jobs=-1,
+    )
 
 
 def judge(
     sizer: Sizer,
     plan: TrainingPlan,
-    series: Sequence[DistanceTable],
+    series: Sequence[ClusterPatterns],
     random_state: int,
     n: int | None = None,
 ) -> JsonObject:
@@ -247,18 +252,14 @@ def judge(
     from ..model_selection import METRICS, Answers
 
     n = _N_TEST if n is None else n
-    classes = np.array(plan.classes) / 1000.0
-    middles = (_middles(plan.dispersions), _middles(plan.strains))
-    X, y = samples_of(plan, series, classes, *middles)
-    rng = np.random.default_rng(random_state)
-    rows = np.resize(rng.permutation(len(y)), n)
-    X, y = X[rows], y[rows]
+    rng = np.random.default_rng([random_state, 1])
+    X = patterns_of(draw_populations(plan, n, rng, only_classes=True), series)
+    y = np.rint(1000.0 * X.coords["nominal"].values).astype(np.int64)
     unseen = _unseen_liquids(plan)
     held_out = replace(plan, solvents=unseen)
     scores: JsonObject = {"n_test": n, "unseen_liquids": unseen is not plan.solvents}
     for name, changes in _TESTS.items():
-        measured = _experiment(held_out, **changes).fit(X).perturb(X, rng)
-        answers = Answers.of(sizer, measured, y)
+        answers = Answers.of(sizer, _measured(held_out, sizer, X, rng, **changes), y)
         scores[name] = {
             "accuracy": round(METRICS["accuracy"](answers), 4),
             "within_one_class": round(METRICS["within_one_class"](answers), 4),
@@ -281,7 +282,7 @@ def _unseen_liquids(plan: TrainingPlan) -> tuple[str | xr.DataArray, ...]:
     return tuple(load_solvent(name, plan.wavelength) for name in held_out_solvents())
 
 
-_TESTS: dict[str, _Changes] = {
+_TESTS: dict[str, Changes] = {
     "standard cells": {
         "full_range_share": 1.0,
         "fine_share": 1.0,
@@ -296,8 +297,10 @@ def _estimates(
     sizer: Sizer, plan: TrainingPlan, X: xr.DataArray, rng: np.random.Generator
 ) -> JsonObject:
     """Mean absolute errors on dry, well counted patterns."""
-    dry = _experiment(plan, dry_share=1.0, full_range_share=1.0, fine_share=1.0, scale=(30, 200))
-    found = sizer.estimate(dry.fit(X).perturb(X, rng))
+    dry = _measured(
+        plan, sizer, X, rng, dry_share=1.0, full_range_share=1.0, fine_share=1.0, scale=(30, 200)
+    )
+    found = sizer.estimate(dry)
     true = targets_of(X, plan)
     return {
         name: round(float(np.abs(found[name].values - true[:, k]).mean()), 5)
@@ -305,68 +308,13 @@ def _estimates(
     }
 
 
-def samples_of(
+def _measured(
     plan: TrainingPlan,
-    series: Sequence[DistanceTable],
-    diameters: npt.ArrayLike,
-    dispersions: Sequence[float] | FloatArray,
-    strains: Sequence[float] | FloatArray,
-    progress: bool = False,
-) -> tuple[xr.DataArray, IntArray]:
-    """Patterns of every population whose particles the series reach, and their labels."""
-    parts = []
-    sizes = [float(d) for d in np.atleast_1d(diameters)]
-    reached = {s: tuple(d for d in sizes if plan.reaches(d, s)) for s in map(float, dispersions)}
-    ratios = plan.aspect_ratios or (1.0,) * len(series)
-    # Populations of the same diameters share the sums over distances.
-    steps = list(
-        itertools.product(zip(series, ratios, strict=True), dict.fromkeys(reached.values()))
-    )
-    for (table, ratio), made in tqdm(steps, desc=f"Patterns {plan.name}", disable=not progress):
-        if not made:
-            continue
-        alike = [s for s, those in reached.items() if those == made]
-        library = _library(plan, table, made, alike, strains, plan.b_iso)
-        for dispersion in alike:
-            part = library_samples(library.sel(dispersion=[dispersion]))[0]
-            parts.append(part.assign_coords(aspect_ratio=("sample", np.full(len(part), ratio))))
-    X = xr.concat(parts, "sample", coords="minimal", compat="override", combine_attrs="override")
-    return X, np.rint(1000.0 * X.coords["diameter"].values).astype(np.int64)
-
-
-def _library(
-    plan: TrainingPlan,
-    table: DistanceTable,
-    diameters: npt.ArrayLike,
-    dispersions: Sequence[float] | FloatArray,
-    strains: Sequence[float] | FloatArray,
-    b_iso: Sequence[float] = (),
-) -> xr.Dataset:
-    return simulate_library(
-        table,
-        diameters=diameters,
-        dispersions=dispersions,
-        strains=strains,
-        b_iso=b_iso or None,
-        q=plan.q,
-        wavelength=plan.wavelength,
-        n_jobs=-1,
-    )
-
-
-def _middles(values: Sequence[float]) -> FloatArray:
-    levels = np.sort(values)
-    return 0.5 * (levels[1:] + levels[:-1]) if len(levels) > 1 else levels
-
-
-def _experiment(plan: TrainingPlan, **changes: Unpack[_Changes]) -> RandomExperiment:
-    """What is done to every batch."""
-    dry: _Changes = {} if plan.solvents else {"dry_share": 1.0}
-    settings: _Changes = {**_LIQUIDS, **changes, **dry}
-    return RandomExperiment(
-        plan.laboratory,
-        solvents=list(plan.solvents) or None,
-        crystal=plan.crystal,
-        q=plan.q,
-        **settings,
-    )
+    sizer: Sizer,
+    X: xr.DataArray,
+    rng: np.random.Generator,
+    **changes: Unpack[Changes],
+) -> RealArray:
+    """Patterns as experiments give them, on the grid of a sizer."""
+    rows = sizer.standardizer.transform(X)
+    return plan.experiment(**changes).fit(rows).perturb(rows, rng)

@@ -6,44 +6,64 @@ import math
 import os
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import TypedDict, Unpack
 
 import numpy as np
 import xarray as xr
-from tqdm import tqdm
 
-from .._typing import FloatArray, JsonObject
-from ..augmentation import LABORATORIES, Laboratory
-from ..augmentation.facts import instrument_facts
+from .._typing import FloatArray, IntArray, JsonObject
+from ..augmentation import LABORATORIES, Laboratory, RandomExperiment
+from ..augmentation.facts import instrument_facts, trained_limits
 from ..instruments import Instrument
 from ..simulation import (
     Crystal,
     DistanceTable,
-    default_q_grid,
     distance_table,
     homologous_series,
     lognormal_upper_diameter,
-    lognormal_weights,
+    two_theta_from_q,
 )
 from ..simulation.clusters import Fill
 from ..simulation.shapes import Cylinder, Platelet, Shape
+from .pace import measured_pace
 
 __all__ = ["REGRESSOR_SHARE", "TrainingPlan", "listed", "particle_step"]
 
+
+class Changes(TypedDict, total=False):
+    """Of what experiments do, as in :class:`sk_qdots.RandomExperiment`."""
+
+    liquid_change: float
+    liquid_shift: float
+    qd_fraction: tuple[float, float]
+    dry_share: float
+    scale: tuple[float, float]
+    full_range_share: float
+    fine_share: float
+    q_min: tuple[float, float]
+    q_max: tuple[float, float]
+    coarsening: tuple[float, float]
+    told_share: float
+
+
 _COARSEST_CELL = 0.75  # nm; particles of crystals whose cells are larger are cut by atoms ...
 _ATOM_STEP = 0.5  # ... in these steps
-_BETWEEN = 4  # diameters simulated for one class
-_SECONDS = 20.0  # an epoch takes on two cores, one of them drawing batches
 _PILOT = 4  # the cost of the simulation is told from particles smaller by this factor
 _PILOT_ATOMS = 12  # and from about as many atoms of a node, where it has more
 _COPIES = 3  # of all patterns, in single precision, that are held at once
-_SUM_SECONDS = (0.02, 3e-7)  # for a particle and a strain, and for each of its distances
+_SUM_SECONDS = (0.02, 3e-7)  # for a particle, and for each of its distances
+_PATTERN = 0.01  # seconds
+_REFERENCES = 6  # dispersions of the patterns that measured ones are compared with
+_EXPECTED = 1.2  # of the largest mean: pairs of larger spheres are expected, not counted
 _MEMORY_SHARE = 0.5  # of the machine's that distances may take
 REGRESSOR_SHARE = 0.6  # of the epochs
 _LARGEST = 40.0  # nm; of populations that go beyond it the broadest are left out
 _TAIL = 0.005  # of the volume of a population, that may lie beyond the largest particle
-_TARGETS = ("diameter", "dispersion", "strain", "volume_diameter")
+_NARROWEST = 0.2  # standard deviation of a population, from one particle to the next
+_TARGETS = ("diameter", "dispersion", "strain", "volume_diameter", "surface_diameter")
+_LIQUIDS: Changes = {"liquid_change": 0.10, "liquid_shift": 0.03}
 _DIMENSIONS = {"rod": ("width", "length"), "platelet": ("width", "thickness")}
 
 
@@ -68,13 +88,22 @@ class TrainingPlan:
         Of the sizer.
     classes : tuple of int
         Diameters in picometres.
-    dispersions, strains : tuple of float
+    dispersions, strains : tuple of 2 float
+        Lowest and highest, between which populations are drawn.
     shapes : tuple of str
-        Each is simulated; which one it was is not told to the network.
+        Each is simulated, the first half of the time; which one it was is not told to the network.
     aspect_ratios : tuple of float
         Of rods (length / width) or platelets (width / thickness); empty for others.
-    b_iso : tuple of float
-        Displacement parameters in Angstrom^2; empty for the crystal's own.
+    b_iso : tuple of 2 float or None
+        Lowest and highest change of all displacement parameters, in Angstrom^2.
+    stacking : tuple of 2 float or None
+        Lowest and highest probability of growth faults.
+    span : tuple of 2 float
+        Smallest and largest number average that is drawn, in nm.
+    mixed_share : float
+        Share of patterns of two populations.
+    n_patterns : int
+        That are simulated.
     wavelength : float
         That the patterns are simulated for, in Angstrom.
     laboratory : Laboratory or str
@@ -86,7 +115,13 @@ class TrainingPlan:
     epochs : int
         Of the classifier.
     estimates : bool
-        Whether a second network estimates dispersion, strain and volume average.
+        Whether a second network estimates averages, dispersion, strain and faults.
+    changes : mapping
+        Of what experiments of the laboratory do, as in :class:`sk_qdots.RandomExperiment`.
+    size : {"small", "large"}
+        Of the networks.
+    n_told : int
+        Numbers that tell the networks of an instrument's resolution, where it is known.
     around : Instrument or None
         The instrument around which the laboratory was made.
 
@@ -101,17 +136,24 @@ class TrainingPlan:
     crystal: Crystal
     name: str
     classes: tuple[int, ...]
-    dispersions: tuple[float, ...]
-    strains: tuple[float, ...]
+    dispersions: tuple[float, float]
+    strains: tuple[float, float]
     shapes: tuple[str, ...]
     aspect_ratios: tuple[float, ...]
-    b_iso: tuple[float, ...]
+    b_iso: tuple[float, float] | None
+    stacking: tuple[float, float] | None
+    span: tuple[float, float]
+    mixed_share: float
+    n_patterns: int
     wavelength: float
     laboratory: Laboratory | str
     solvents: tuple[str | xr.DataArray, ...]
     q: FloatArray
     epochs: int
     estimates: bool
+    changes: Changes = field(default_factory=Changes)
+    size: str = "small"
+    n_told: int = 5
     around: Instrument | None = None
 
     @property
@@ -131,26 +173,21 @@ class TrainingPlan:
         return int(np.diff(self.classes).min())
 
     @property
-    def diameters(self) -> FloatArray:
-        """That are simulated, in nm: some between the classes, and a half beyond the last."""
-        nodes = np.linspace(
-            self.classes[0],
-            self.classes[-1] + self.step // 2,
-            _BETWEEN * (len(self.classes) - 1) + 1 + _BETWEEN // 2,
-        )
-        return np.asarray(np.round(nodes) / 1000.0)
+    def labels(self) -> IntArray:
+        """Classes in picometres, with one for what is smaller and one for what is larger.
+
+        Only where particles are drawn that lie so far beyond the classes.
+        """
+        half = 0.5 * self.step
+        smaller, larger = self.classes[0] - self.step, self.classes[-1] + self.step
+        below = [smaller] if 1000.0 * self.span[0] < self.classes[0] - half and smaller > 0 else []
+        above = [larger] if 1000.0 * self.span[1] > self.classes[-1] + half else []
+        return np.array([*below, *self.classes, *above], dtype=np.int64)
 
     @property
     def n_atoms(self) -> int:
         """Atoms at a node."""
         return len(self.crystal.sublattices)
-
-    @property
-    def n_patterns(self) -> int:
-        """Simulated patterns."""
-        populations = sum(self.reaches(d, s) for d in self.diameters for s in self.dispersions)
-        bodies = len(self.bodies) * max(len(self.b_iso), 1)
-        return populations * len(self.strains) * bodies
 
     @property
     def bodies(self) -> list[str | Shape]:
@@ -164,7 +201,11 @@ class TrainingPlan:
     @property
     def targets(self) -> tuple[str, ...]:
         """What the second network estimates."""
-        return (*_TARGETS, *(_DIMENSIONS[self.shapes[0]] if self.aspect_ratios else ()))
+        return (
+            *_TARGETS,
+            *(("growth_fault",) if self.stacking else ()),
+            *(_DIMENSIONS[self.shapes[0]] if self.aspect_ratios else ()),
+        )
 
     def dimensions(self, diameter: FloatArray, ratio: FloatArray) -> FloatArray:
         """Both dimensions in nm of rods or platelets that have the volume of a sphere.
@@ -206,29 +247,27 @@ class TrainingPlan:
         """
         if lognormal_upper_diameter(diameter, dispersion, _TAIL) > self.largest:
             return False
-        step = particle_step(self.crystal)
-        try:
-            lognormal_weights(np.arange(step, 2.0 * self.largest, step), diameter, dispersion)
-        except ValueError:
-            return False
-        return True
+        return dispersion * diameter >= _NARROWEST * particle_step(self.crystal)
+
+    @cached_property
+    def reached_dispersions(self) -> tuple[float, float]:
+        """Dispersions of the largest mean, as far as its particles are simulated."""
+        low, high = self.dispersions
+        between = np.linspace(low, high, 100)
+        ends = [lognormal_upper_diameter(self.span[1], s) for s in between]
+        return low, max(low, float(between[np.searchsorted(ends, _LARGEST) - 1]))
 
     @property
     def largest(self) -> float:
         """Largest particle that is simulated, in nm."""
-        narrow = lognormal_upper_diameter(self.diameters[-1], min(self.dispersions), _TAIL)
-        wide = lognormal_upper_diameter(self.diameters[-1], max(self.dispersions), _TAIL)
-        return max(narrow, min(wide, _LARGEST))
+        return float(lognormal_upper_diameter(self.span[1], self.reached_dispersions[1]))
 
+    @property
     def common_dispersions(self) -> tuple[float, ...]:
-        """Dispersions that are simulated for every class.
-
-        Returns
-        -------
-        tuple of float
-        """
-        sizes = [c / 1000.0 for c in self.classes]
-        return tuple(s for s in self.dispersions if all(self.reaches(d, s) for d in sizes))
+        """Some dispersions that are simulated for every class."""
+        sizes = self.labels / 1000.0
+        between = np.linspace(*self.dispersions, _REFERENCES)
+        return tuple(s for s in between.tolist() if all(self.reaches(d, s) for d in sizes))
 
     @cached_property
     def simulation_cost(self) -> tuple[float, float]:
@@ -239,15 +278,16 @@ class TrainingPlan:
         crystals of many atoms from the pairs of a few.
         """
         body, step = self.bodies[0], particle_step(self.crystal)
-        n = max(int(self.largest / step), 1)
+        counted = min(self.largest, max(_EXPECTED * self.span[1], 2.0 * step))
+        n = max(int((counted if body == "sphere" else self.largest) / step), 1)
         pilot = max(n // _PILOT, min(n, 4))
         smaller, sooner = self._pilot(body, pilot / 2 * step)
         found, seconds = self._pilot(body, pilot * step)
         growth = math.log2(found / smaller) if smaller else 3.0
         seconds *= (n / pilot) ** min(max(math.log2(seconds / sooner), 1.0), 4.0)
         n_distances = found * (n / pilot) ** min(max(growth, 2.0), 3.0)
-        sums = n * (_SUM_SECONDS[0] + _SUM_SECONDS[1] * n_distances) * len(self.strains)
-        minutes = len(self.bodies) * (seconds + sums * max(len(self.b_iso), 1)) / 60.0
+        sums = n * (_SUM_SECONDS[0] + _SUM_SECONDS[1] * n_distances)
+        minutes = (len(self.bodies) * (seconds + sums) + _PATTERN * self.n_patterns) / 60.0
         distances = 8.0 * n_distances * (n + 2) * len(self.bodies)
         return minutes, distances + _COPIES * 4.0 * self.n_patterns * len(self.q)
 
@@ -286,27 +326,67 @@ class TrainingPlan:
                 "fewer dispersions, fewer shapes, strains or displacement parameters"
             )
 
-    def series(self, progress: bool = False) -> list[DistanceTable]:
-        """Compute the distances of the particles of each shape.
+    @property
+    def regressor_epochs(self) -> int:
+        """Of the second network."""
+        return max(1, round(REGRESSOR_SHARE * self.epochs))
+
+    @cached_property
+    def demanded(self) -> tuple[float, float]:
+        """Range in 1/Angstrom that a pattern must cover to be sized."""
+        return trained_limits(
+            self.experiment().fit(np.ones((1, len(self.q) + self.n_told))), self.q
+        )[0]
+
+    def experiment(self, **changes: Unpack[Changes]) -> RandomExperiment:
+        """What is done to every batch.
 
         Parameters
         ----------
-        progress : bool, default=False
-            Whether to show a progress bar.
+        **changes
+            Of :class:`sk_qdots.RandomExperiment`.
 
         Returns
         -------
-        list of DistanceTable
-            Each from the smallest particle to the largest.
+        RandomExperiment
         """
-        bodies = tqdm(self.bodies, desc=f"Distances {self.name}", disable=not progress)
-        return [self._table(body, self.largest) for body in bodies]
+        dry: Changes = {} if self.solvents else {"dry_share": 1.0}
+        settings: Changes = {**_LIQUIDS, **self.changes, **changes, **dry}
+        return RandomExperiment(
+            self.laboratory,
+            solvents=list(self.solvents) or None,
+            crystal=self.crystal,
+            q=self.q,
+            n_told=self.n_told,
+            **settings,
+        )
 
-    @property
-    def minutes(self) -> float:
-        """That training takes on two cores, one of them drawing batches, about."""
-        epochs = self.epochs * (1.0 + self.estimates * REGRESSOR_SHARE)
-        return epochs * _SECONDS * len(self.q) / len(default_q_grid()) / 60.0
+    def duration(self, *, precision: str = "float32", n_workers: int = 1) -> str:
+        """How long a training takes here: some steps of it are run and timed.
+
+        Parameters
+        ----------
+        precision, n_workers
+            As for :func:`train_sizer`.
+
+        Returns
+        -------
+        str
+            A line.
+        """
+        pace = measured_pace(
+            self.q,
+            self.experiment(),
+            len(self.targets),
+            precision=precision,
+            n_workers=n_workers,
+            size=self.size,
+        )
+        epochs = [(self.epochs, pace.classifier)]
+        epochs += [(self.regressor_epochs, pace.regressor)] * self.estimates
+        minutes = sum(n * seconds for n, seconds in epochs) / 60.0
+        parts = ", ".join(f"{n} epochs of {seconds:.0f} s" for n, seconds in epochs)
+        return f"training     about {minutes:.0f} minutes, as timed here: {parts}"
 
     def settings(self) -> JsonObject:
         """What a manifest tells of the plan.
@@ -322,7 +402,10 @@ class TrainingPlan:
             "strains": list(self.strains),
             "shapes": list(self.shapes),
             "aspect_ratios": list(self.aspect_ratios),
-            "b_iso": list(self.b_iso),
+            "b_iso": None if self.b_iso is None else list(self.b_iso),
+            "stacking": None if self.stacking is None else list(self.stacking),
+            "span": list(self.span),
+            "mixed_share": self.mixed_share,
             "solvents": [str(getattr(s, "name", s)) for s in self.solvents],
             "instrument": self.instrument,
             "wavelength": self.wavelength,
@@ -335,25 +418,36 @@ class TrainingPlan:
         liquids = ", ".join(str(getattr(s, "name", s)) for s in self.solvents) or "none (dry)"
         resolved = particle_step(self.crystal)
         minutes, memory = self.simulation_cost
+        start, end = self.demanded
+        angles = two_theta_from_q(np.array([start, end]), self._usual_wavelength)
         return "\n".join(
             [
                 f"crystal      {self.crystal.name}, {self.n_atoms} atoms at a node",
                 f"classes      {low:g} to {high:g} nm in steps of {self.step / 1000.0:g} nm "
                 f"(the particles grow by {resolved:.2g} nm)",
-                f"dispersions  {listed(self.dispersions)}",
-                f"strains      {min(self.strains):g} to {max(self.strains):g}",
+                f"diameters    {_ends(self.span)} nm are drawn, {100 * self.mixed_share:g} % of "
+                "the patterns with two sizes",
+                f"dispersions  {_ends(self.dispersions)}",
+                f"strains      {_ends(self.strains)}",
                 f"shapes       {', '.join(self.shapes)}{self._ratios()}",
-                *([f"B/A^2        {listed(self.b_iso)}"] if self.b_iso else []),
+                *([f"B/A^2        changed by {_ends(self.b_iso)}"] if self.b_iso else []),
+                *([f"stacking     growth faults {_ends(self.stacking)}"] if self.stacking else []),
                 f"instrument   {self.instrument}, simulated at {self.wavelength:g} Angstrom"
                 f"{self._resolution()}",
                 f"liquids      {liquids}",
                 f"patterns     {self.n_patterns} of {len(self.q)} points, "
                 f"{self.q[0]:.3g} to {self.q[-1]:.3g} 1/Angstrom",
                 f"estimates    {', '.join(self.targets[1:]) if self.estimates else 'nothing more'}",
+                f"will demand  {start:.3g} to {end:.3g} 1/Angstrom, {angles[0]:.1f} to "
+                f"{angles[1]:.1f} degrees at {self._usual_wavelength:.4g} Angstrom",
                 f"simulation   about {_minutes_in_words(minutes)} and {memory / 1e9:.2g} GB",
-                f"training     about {self.minutes:.0f} minutes on two cores",
             ]
         )
+
+    @property
+    def _usual_wavelength(self) -> float:
+        """In which angles are told."""
+        return self.wavelength if self.around is None else self.around.wavelength
 
     def _resolution(self) -> str:
         if self.around is None:
@@ -367,6 +461,10 @@ class TrainingPlan:
         if not self.aspect_ratios:
             return ""
         return f" of aspect ratio {listed(self.aspect_ratios)}"
+
+
+def _ends(ends: tuple[float, float]) -> str:
+    return f"{ends[0]:g} to {ends[1]:g}"
 
 
 def _minutes_in_words(minutes: float) -> str:
