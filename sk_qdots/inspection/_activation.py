@@ -126,7 +126,7 @@ def class_activation(
     edges = np.arange(lengths[layer] + 1, dtype=float)
     for k in range(layer, -1, -1):
         edges = edges * kernels[k] - padded[k][0]
-    return maps, np.clip(edges, 0, X.shape[1])
+    return maps, np.clip(edges, 0, activations[0].shape[1])
 
 
 def _class_positions(classifier: AllCNNClassifier, label: int | str, n: int) -> IntArray:

@@ -138,7 +138,7 @@ def fitted_encoding(
     drawn = perturb(augmenter, X[rows], rng)
     if drawn.shape != (len(rows), X.shape[1]):
         raise ValueError(
-            f"augmenter turns patterns of {X.shape[1]} columns into {drawn.shape[1]}; it must "
-            "keep the grid"
+            f"augmenter turns patterns of {X.shape[1]} points into {drawn.shape[1]}; it must keep "
+            "the grid"
         )
     return fit_encoding(drawn, strata[rows], n_told)

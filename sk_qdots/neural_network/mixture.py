@@ -78,6 +78,20 @@ class Mixtures:
         stds = np.exp(0.5 * np.clip(logarithms.reshape(shape), *LOG_VARIANCES))
         return cls(weights, centre + scale * means.reshape(shape), scale * stds)
 
+    def of_row(self, row: int) -> Mixtures:
+        """That of one pattern.
+
+        Parameters
+        ----------
+        row : int
+
+        Returns
+        -------
+        Mixtures
+        """
+        rows = slice(row, row + 1)
+        return Mixtures(self.weights[rows], self.means[rows], self.stds[rows])
+
     def mean(self) -> FloatArray:
         """Means of the targets.
 
@@ -139,6 +153,9 @@ class Mixtures:
         -------
         ndarray of shape (n_samples, n_targets, 2)
         """
+        if self.weights.shape[1] == 1:
+            reach = float(ndtri(0.5 + 0.5 * coverage)) * self.stds[:, 0]
+            return np.stack([self.means[:, 0] - reach, self.means[:, 0] + reach], axis=2)
         return self.quantiles(0.5 + 0.5 * coverage * np.array([-1.0, 1.0]))
 
     def sample(self, n_draws: int, rng: np.random.RandomState) -> FloatArray:

@@ -41,6 +41,7 @@ _UNITS = {
     "dispersion": "1 (standard deviation / mean)",
     "strain": "1 ((a - a_bulk) / a_bulk)",
     "growth_fault": "1 (probability that a layer is hexagonal)",
+    "shares": "1 (of the particles)",
     "uncertainties": "standard deviations, in the unit of what they are of",
     "fit": "parameters: diameters in nm, b_iso in Angstrom^2, fwhm in degrees, others fractions",
 }
@@ -98,6 +99,9 @@ class Sizing:
         widths of lines: of spheres in a lognormal with this volume average and dispersion.
     growth_fault : float, optional
         Probability that a close-packed layer is hexagonal: 0 is cubic, 1 hexagonal.
+    shares : mapping of str to float
+        Of the particles, those that are ``"twinned"`` and ``"decahedral"``, where the sizer was
+        trained on them.
     verdict : {"ok", "caution"}
         Whether there is a reason for doubt. A pattern that is refused has no answer.
     reasons : tuple of str
@@ -113,7 +117,9 @@ class Sizing:
         the pattern as it was measured.
     posterior : PatternPosterior, optional
         Of such an engine: draws of everything, the models that were compared, the sizes that the
-        range tells at all, and the distribution where it was asked for without a form.
+        range tells at all, and the distribution where it was asked for without a form. Of a
+        network that answers with a mixture: joint draws of all that it estimates, in which two
+        readings of a pattern are two groups.
 
     See Also
     --------
@@ -123,9 +129,9 @@ class Sizing:
 
     Notes
     -----
-    The intervals come from the normal distribution that a regressor states, from the
-    probabilities of the classes, or from the draws of a posterior. They know nothing of what the
-    simulation lacks: look at ``verdict`` and ``agreement``.
+    The intervals come from the normal distribution or the mixture that a regressor states, from
+    the probabilities of the classes, or from the draws of a posterior. They know nothing of what
+    the simulation lacks: look at ``verdict`` and ``agreement``.
 
     Examples
     --------
@@ -158,6 +164,7 @@ class Sizing:
     volume_interval: tuple[float, float] | None = None
     surface_diameter: float | None = None
     growth_fault: float | None = None
+    shares: Mapping[str, float] = field(default_factory=dict)
     verdict: Literal["ok", "caution"] = "ok"
     reasons: tuple[str, ...] = ()
     engine: str = ""
@@ -200,6 +207,7 @@ class Sizing:
             "dispersion": self.dispersion,
             "strain": self.strain,
             "growth_fault": self.growth_fault,
+            "shares": dict(self.shares),
             "dimensions": dict(self.dimensions),
             # By the names of what they are of: the class, "diameter", has none.
             "uncertainties": {

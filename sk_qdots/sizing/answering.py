@@ -17,7 +17,7 @@ from .answer import DIMENSIONS, Sizing
 from .facts import Facts
 from .instruments import too_broad
 from .intake import source_of
-from .posterior import Posterior
+from .posterior import SHARES, Posterior
 from .reference import Match
 from .verdicts import cautions, cautions_of_ranges
 
@@ -105,7 +105,7 @@ def answer(seen: Seen, facts: Facts, digest: str) -> Sizing:
         settings=_settings(seen, facts, digest),
         match=seen.match,
         fit=None if detail is None else detail.fit,
-        posterior=detail,
+        posterior=posterior.detail(k),
         **_estimates(posterior, k),
     )
 
@@ -154,6 +154,7 @@ def _estimates(posterior: Posterior, k: int) -> dict[str, Any]:
         "dispersion": means.get("dispersion"),
         "strain": means.get("strain"),
         "growth_fault": means.get("growth_fault"),
+        "shares": {name: means[name] for name in SHARES if name in means},
         "volume_diameter": means.get("volume_diameter"),
         "dimensions": {name: means[name] for name in DIMENSIONS if name in means},
     }

@@ -32,6 +32,7 @@ __all__ = [
     "PatternEngine",
     "engine_from_steps",
     "fitted_steps",
+    "rows_for",
     "steps_of_engine",
 ]
 
@@ -51,6 +52,9 @@ class Engine(Protocol):
         there.
     takes_nan : bool, optional
         Whether patterns may have points that were not measured; True, where it is not there.
+    n_told : int, optional
+        Columns behind the points that tell it the resolution; 0, where it is not there: it gets
+        the points alone.
 
     See Also
     --------
@@ -188,6 +192,16 @@ class NetworkEngine:
                 f"regressor was fitted on {self.regressor.n_features_in_} points and the "
                 f"standardiser gives {points}"
             )
+        if (told := self.regressor.encoding_.n_told) != self.n_told:
+            raise ValueError(
+                f"regressor was fitted with n_told={told} and the classifier with "
+                f"{self.n_told}: give both the same"
+            )
+
+    @property
+    def n_told(self) -> int:
+        """Columns behind the points that tell the resolution."""
+        return self.classifier.encoding_.n_told
 
     @property
     def classes_(self) -> IntArray:
@@ -199,7 +213,7 @@ class NetworkEngine:
 
         Parameters
         ----------
-        rows : ndarray of shape (n_samples, n_points)
+        rows : ndarray of shape (n_samples, n_points + n_told)
             Patterns as the standardiser gives them; NaN means not measured.
 
         Returns
@@ -375,13 +389,31 @@ def fitted_steps(
             f"pipeline was fitted on a bare array of {len(standardizer.q_)} columns, which has no "
             "Q axis; fit it on a DataArray with a coordinate q, or give QStandardizer(input_q=...)"
         )
-    network = steps[-1][1]
-    if isinstance(network, AllCNNClassifier) and network.n_told != standardizer.n_told:
+    last = steps[-1][1]
+    found = getattr(last, "n_told", 0)
+    if found != standardizer.n_told and (found or not isinstance(last, Engine)):
         raise ValueError(
-            f"the standardiser tells {standardizer.n_told} numbers of the resolution and the "
-            f"network takes {network.n_told}: give both the same n_told"
+            f"the standardiser tells {standardizer.n_told} numbers of the resolution and "
+            f"{type(last).__name__} takes {found}: give both the same n_told"
         )
     return standardizer, steps[1:]
+
+
+def rows_for(engine: Engine, rows: RealArray, n_points: int) -> RealArray:
+    """What an engine gets of standardised rows: the points, and what is told if it takes that.
+
+    Parameters
+    ----------
+    engine : Engine
+    rows : ndarray of shape (n_samples, n_points + n_told)
+    n_points : int
+
+    Returns
+    -------
+    ndarray of shape (n_samples, n_points + n_told) or (n_samples, n_points)
+    """
+    n_columns = n_points + int(getattr(engine, "n_told", 0))
+    return rows if rows.shape[1] == n_columns else rows[:, :n_columns]
 
 
 def steps_of_engine(engine: Engine) -> list[tuple[str, BaseEstimator]]:

@@ -168,6 +168,10 @@ def build_parts(manifest: Mapping[str, Json], arrays: Arrays) -> SizerParts:
             raise ValueError("engines must be a list")
         for k, section in enumerate(sections):
             engines.append(_engine(section, arrays, f"engine{k}_", n_points))
+    told = [getattr(engine, "n_told", 0) for engine in engines]
+    is_network = isinstance(engines[0], NetworkEngine)
+    if set(told) - {0, standardizer.n_told} or (is_network and told[0] != standardizer.n_told):
+        raise ValueError("n_told of the networks is not that of the standardizer")
     if manifest["classes"] != engines[0].classes_.tolist():
         raise ValueError("the classes of the manifest are not those of the arrays")
     reference = None

@@ -5,7 +5,8 @@ and standard deviation of dispersion, strain and other quantities. From probabil
 mean diameter is :math:`\sum_j p_j D_j`; an interval takes each class as a uniform distribution over
 what is nearer to it than to its neighbours. From draws everything is counted: the intervals are
 their quantiles, and each draw is shared by the two classes around it, so that the mean of the
-classes is that of the draws.
+classes is that of the draws. A mixture of normal distributions has quantiles of its own, and is
+drawn from where all that is known of one pattern is asked for.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from .._typing import FloatArray, IntArray
 from ..neural_network.mixture import Mixtures
 from ..posterior import PatternPosterior
 
-__all__ = ["QUANTITIES", "Posterior"]
+__all__ = ["FRACTIONS", "QUANTITIES", "SHARES", "Posterior"]
 
 QUANTITIES = (
     "diameter",
@@ -32,9 +33,16 @@ QUANTITIES = (
     "thickness",
     "surface_diameter",
     "growth_fault",
+    "twinned",
+    "decahedral",
 )
-"""What an engine may estimate: diameters and lengths in nm, the others as fractions."""
+"""What an engine may estimate: diameters and lengths in nm, the others, ``FRACTIONS``, not."""
 
+SHARES = ("twinned", "decahedral")  # of the particles
+FRACTIONS = ("dispersion", "strain", "growth_fault", *SHARES)
+
+_LARGEST = {"growth_fault": 1.0, **dict.fromkeys(SHARES, 1.0)}
+_N_DRAWS = 1000  # of a mixture
 _ROUNDING = 1e-3  # of probabilities in single precision
 
 
@@ -94,6 +102,14 @@ class Posterior:
         for values in (*self.means.values(), *self.deviations.values()):
             if np.shape(values) != (len(self.probabilities),) or not np.isfinite(values).all():
                 raise ValueError("a mean and a deviation must be one finite number a pattern")
+        if self.mixtures is not None and self.mixtures.means.shape[::2] != (
+            len(self.probabilities),
+            len(self.means),
+        ):
+            raise ValueError(
+                f"mixtures have the shape {self.mixtures.means.shape} and there are "
+                f"{len(self.probabilities)} patterns and means of {len(self.means)} quantities"
+            )
         if self.details and len(self.details) != len(self.probabilities):
             raise ValueError(
                 f"details are of {len(self.details)} patterns and the probabilities of "
@@ -188,8 +204,8 @@ class Posterior:
         -------
         ndarray of shape (n_samples, 2)
             Quantiles of the draws or of the mixture where there are any, else from a normal
-            distribution where the quantity was estimated; lengths and dispersions do not fall
-            below zero.
+            distribution where the quantity was estimated; lengths and fractions do not fall
+            below zero, but for strains, nor shares and probabilities rise above one.
 
         Raises
         ------
@@ -201,12 +217,34 @@ class Posterior:
         if name == "diameter" and name not in self.means:
             return self._interval_of_classes(coverage)
         if self.mixtures is not None:
-            of_name = self.mixtures.intervals(coverage)[:, [*self.means].index(name)]
-            low, high = of_name.T
-            return np.stack([low if name == "strain" else np.maximum(low, 0.0), high], axis=1)
-        reach = float(ndtri(0.5 + 0.5 * coverage)) * self.deviations[name]
-        low, high = self.means[name] - reach, self.means[name] + reach
-        return np.stack([low if name == "strain" else np.maximum(low, 0.0), high], axis=1)
+            found = self.mixtures.intervals(coverage)[:, [*self.means].index(name)]
+        else:
+            reach = float(ndtri(0.5 + 0.5 * coverage)) * self.deviations[name]
+            found = np.stack([self.means[name] - reach, self.means[name] + reach], axis=1)
+        return _possible(name, found)
+
+    def detail(self, row: int) -> PatternPosterior | None:
+        """Draws of what is not known of one pattern, where the engine can say that.
+
+        Parameters
+        ----------
+        row : int
+
+        Returns
+        -------
+        PatternPosterior or None
+            Of a mixture 1000 joint draws, always the same for the same mixture: two readings of
+            a pattern are two groups of them. None where only means and deviations are known.
+        """
+        if self.details:
+            return self.details[row]
+        if self.mixtures is None or self.mixtures.weights.shape[1] == 1:
+            return None
+        one = self.mixtures.of_row(row)
+        draws = one.sample(_N_DRAWS, np.random.RandomState(0))[0]
+        return PatternPosterior(
+            {name: _possible(name, draws[:, k]) for k, name in enumerate(self.means)}
+        )
 
     def _interval_of_classes(self, coverage: float) -> FloatArray:
         sizes = self.classes / 1000.0
@@ -217,6 +255,13 @@ class Posterior:
         below = np.zeros((len(self.probabilities), len(edges)))
         np.cumsum(self.probabilities, axis=1, out=below[:, 1:])
         return np.array([np.interp(shares, row / row[-1], edges) for row in below]).reshape(-1, 2)
+
+
+def _possible(name: str, values: FloatArray) -> FloatArray:
+    """Values within what a quantity can be."""
+    if name == "strain":
+        return values
+    return np.asarray(np.clip(values, 0.0, _LARGEST.get(name)))
 
 
 def _shared(classes: IntArray, diameters: FloatArray) -> FloatArray:

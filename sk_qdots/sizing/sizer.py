@@ -31,6 +31,7 @@ from .engines import (
     PatternEngine,
     engine_from_steps,
     fitted_steps,
+    rows_for,
     steps_of_engine,
 )
 from .facts import Facts, facts_from_training
@@ -39,7 +40,7 @@ from .fits import match_of_fit
 from .instruments import at_the_beam, corrected
 from .intake import Patterns, measured_points, single_patterns, source_of, standardized
 from .parts import SizerParts, digest_of_parts
-from .posterior import Posterior
+from .posterior import FRACTIONS, Posterior
 from .posterior_engine import PosteriorEngine
 from .reference import Match, ReferencePatterns
 from .registry import known_sizers
@@ -47,11 +48,6 @@ from .verdicts import check_match
 
 __all__ = ["Sizer", "load_sizer"]
 
-_FRACTIONS = (
-    "dispersion",
-    "strain",
-    "growth_fault",
-)  # among what is estimated; the others are in nm
 _UNNAMED = "unnamed"
 
 
@@ -75,9 +71,10 @@ class Sizer:
         Beside an all-CNN, fitted on patterns of the standardiser: estimates more than the
         class.
     targets : sequence of str, default=()
-        What it was fitted to, in this order: of ``"diameter"`` and
-        ``"volume_diameter"`` (nm), ``"dispersion"`` and ``"strain"`` (fractions), and of
-        ``"width"``, ``"length"`` and ``"thickness"`` (nm).
+        What it was fitted to, in this order: of ``"diameter"``, ``"volume_diameter"`` and
+        ``"surface_diameter"`` (nm), ``"dispersion"``, ``"strain"``, ``"growth_fault"``,
+        ``"twinned"`` and ``"decahedral"`` (fractions), and of ``"width"``, ``"length"`` and
+        ``"thickness"`` (nm).
     witnesses : sequence of Engine, default=()
         Further engines, whose diameters are compared with the first one's.
     facts : Facts, optional
@@ -164,6 +161,11 @@ class Sizer:
                 raise TypeError(
                     f"a witness is a {type(witness).__name__}; it must be an engine, such as "
                     "sk_qdots.sizing.ClassifierEngine(classifier)"
+                )
+            if (told := getattr(witness, "n_told", 0)) not in (0, standardizer.n_told):
+                raise ValueError(
+                    f"the witness {witness.name} takes {told} numbers of the resolution and the "
+                    f"standardiser tells {standardizer.n_told}: give both the same n_told"
                 )
         if library is not None and not isinstance(library, xr.Dataset | ReferencePatterns):
             raise TypeError(
@@ -298,7 +300,8 @@ class Sizer:
             If a pattern holds no intensity, does not cover the range that the sizer needs,
             or is too coarse.
         """
-        return self.engines[0].predict_proba(self._standardized(patterns, instrument))
+        rows = self._standardized(patterns, instrument)
+        return self.engines[0].predict_proba(rows_for(self.engines[0], rows, len(self.q_)))
 
     def predict(self, patterns: Patterns, instrument: Instrument | None = None) -> IntArray:
         """Most probable diameter, in picometres.
@@ -383,7 +386,7 @@ class Sizer:
         posteriors = [
             engine.posterior_of(pattern, instrument)
             if isinstance(engine, PatternEngine)
-            else engine.posterior(rows)
+            else self._posterior(engine, rows)
             for engine in self.engines
         ]
         return self._answer(rows, posteriors, 0, pattern, instrument)
@@ -427,7 +430,7 @@ class Sizer:
             return []
         try:
             rows = self._standardized(items)
-            posteriors = [engine.posterior(rows) for engine in self.engines]
+            posteriors = [self._posterior(engine, rows) for engine in self.engines]
         except ValueError:  # of one of them: which, is found one by one
             return [self._size_or_refusal(item) for item in items]
         answers: list[Sizing | PatternError] = []
@@ -479,13 +482,13 @@ class Sizer:
         """
         if not self.targets:
             raise ValueError(f"the sizer {self.name!r} estimates nothing but the class")
-        posterior = self.engines[0].posterior(self._standardized(patterns, instrument))
+        posterior = self._posterior(self.engines[0], self._standardized(patterns, instrument))
         return xr.Dataset(
             {
                 f"{name}{ending}": (
                     "sample",
                     values[name],
-                    {"units": "1" if name in _FRACTIONS else "nm"},
+                    {"units": "1" if name in FRACTIONS else "nm"},
                 )
                 for ending, values in (("", posterior.means), ("_std", posterior.deviations))
                 for name in self.targets
@@ -587,6 +590,9 @@ class Sizer:
             standardizer = copy.copy(standardizer)
             standardizer.instrument = instrument
         return standardized(patterns, standardizer, self.engines, self.facts)
+
+    def _posterior(self, engine: Engine, rows: RealArray) -> Posterior:
+        return engine.posterior(rows_for(engine, rows, len(self.q_)))
 
     def _answer(
         self,
