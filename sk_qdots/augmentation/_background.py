@@ -45,9 +45,14 @@ from ..solvents import load_background
 from .base import Augmenter, Generators
 from .mixing import by_rows, mix, unit_curve
 
-__all__ = ["Background", "smooth_backgrounds"]
+__all__ = ["N_HALO", "N_SMOOTH", "Background", "ligand_halos", "slow_errors", "smooth_backgrounds"]
 
-_N_KNOTS = 6
+N_SMOOTH = 6  # knots of a smooth curve
+N_HALO = 3
+_HALO_CENTRE = (1.32, 1.48)  # 1/Angstrom
+_HALO_WIDTH = (0.28, 0.5)  # full width at half maximum, 1/Angstrom
+_HUMP_CENTRE, _HUMP_WIDTH = 2.87, 1.6  # 1/Angstrom: distances within the chains
+_HUMP_SHARE = (0.2, 0.6)  # of the intensity of the halo
 _LOWEST_Q = 0.01  # 1/Angstrom, below which a drawn background is constant
 
 
@@ -125,7 +130,7 @@ class Background(Augmenter):
 
     def _apply(self, X: RealArray, rngs: Generators) -> RealArray:
         if self.curve is None:
-            normal = np.array([rng.standard_normal(_N_KNOTS) for rng in rngs])
+            normal = np.array([rng.standard_normal(N_SMOOTH) for rng in rngs])
             curves = smooth_backgrounds(normal, self.q_).astype(X.dtype)
         else:
             curves = np.broadcast_to(self._unit_curve.astype(X.dtype), X.shape)
@@ -134,9 +139,35 @@ class Background(Augmenter):
 
 def smooth_backgrounds(normal: FloatArray, q: FloatArray) -> Float32Array:
     """Smooth positive curves, one a row of normal deviates, of shape (n_rows, 6)."""
-    knots = np.linspace(0.0, 1.0, _N_KNOTS)
+    knots = np.linspace(0.0, 1.0, N_SMOOTH)
     logarithms = 0.5 * normal - 1.2 * np.log1p(4.0 * knots)
+    return np.asarray(np.exp(by_rows(logarithms, _smooth_basis(q))))
+
+
+def slow_errors(normal: FloatArray, deviation: FloatArray, q: FloatArray) -> Float32Array:
+    """Smooth factors about 1, one a row of normal deviates, of shape (n_rows, 6)."""
+    return np.asarray(np.exp(by_rows(deviation[:, None] * normal, _smooth_basis(q))))
+
+
+def ligand_halos(uniform: FloatArray, q: FloatArray) -> Float32Array:
+    """What the chains of ligands scatter, one curve a row of uniform deviates (n_rows, 3).
+
+    A broad peak for the distance of neighbouring chains, and a broader one for those within a
+    chain, as liquid alkanes have them.
+    """
+    low, high = np.transpose([_HALO_CENTRE, _HALO_WIDTH, _HUMP_SHARE])
+    centre, width, share = (low + (high - low) * uniform).T[:, :, None]
+
+    def bell(at: float | FloatArray, fwhm: float | FloatArray) -> FloatArray:
+        return np.asarray(np.exp2(-((2.0 * (q - at) / fwhm) ** 2)) / fwhm)
+
+    halos = (1.0 - share) * bell(centre, width) + share * bell(_HUMP_CENTRE, _HUMP_WIDTH)
+    return np.asarray(halos, dtype=np.float32)
+
+
+def _smooth_basis(q: FloatArray) -> Float32Array:
+    """Splines over the logarithm of Q that are 1 at one knot each."""
+    knots = np.linspace(0.0, 1.0, N_SMOOTH)
     logarithm = np.log(np.maximum(q, _LOWEST_Q))
     position = (logarithm - logarithm[0]) / max(float(logarithm[-1] - logarithm[0]), 1e-12)
-    basis = make_interp_spline(knots, np.eye(_N_KNOTS), k=3)(position).astype(np.float32)
-    return np.asarray(np.exp(by_rows(logarithms, basis)))
+    return np.asarray(make_interp_spline(knots, np.eye(N_SMOOTH), k=3)(position), dtype=np.float32)

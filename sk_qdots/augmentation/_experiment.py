@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import fields, replace
-from numbers import Real
+from dataclasses import replace
+from numbers import Integral, Real
 from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from .._typing import BoolArray, Float32Array, FloatArray, RealArray
+from .._typing import Float32Array, FloatArray, RealArray
 from .._validation import Interval, StrOptions
 from ..instruments import Instrument
+from ..instruments.resolution import IDEAL_WIDTH, log_widths, resolution, told_places
 from ..preprocessing.patterns import area
 from ..simulation import Crystal
 from ..solvents import as_curves, known_backgrounds, load_background
-from ._background import smooth_backgrounds
-from ._instrument import blocks, broadened, misaligned, polarisation_factor, resolution
-from ._texture import Texture
+from ._background import ligand_halos, slow_errors, smooth_backgrounds
+from ._draws import Draw, distributions_of, told_errors
+from ._instrument import blocks, broadened, misaligned, polarisation_factor
+from ._texture import FreeFactors, Texture
 from .base import Augmenter, Generators, check_even
 from .laboratories import LABORATORIES, MIXTURES, Laboratory
 from .mixing import CurveFamily, coarse_grid, mix, spread
@@ -31,7 +33,6 @@ _MARCHES = np.geomspace(0.2, 5.0, 41)
 _PEAK_WIDTH = 0.12  # 1/Angstrom
 _LARGEST_STRIDE = 4  # points of the grid for one that is computed, at most ...
 _WIDEST_STEP = 0.0125  # ... but no wider, 1/Angstrom: pi / 25 nm
-_N_SMOOTH = 6
 _LEAST_POINTS = 400  # on which liquids and holders are drawn
 _BLOCK_WIDTH = 0.35  # 1/Angstrom, that share one resolution
 _END_MARGIN = 0.02  # 1/Angstrom below the limiting sphere, where curves may end
@@ -52,10 +53,10 @@ _OVERRIDES = (
 class RandomExperiment(Augmenter):
     """Draw a whole experiment for every row, as a laboratory would do it.
 
-    In this order: preferred orientation, a liquid that is drawn as
-    :class:`SolventVariation` draws it, a background, the polarisation factor, zero
-    shift, wavelength error and K-alpha doublet, the instrument's resolution, counts,
-    coarser steps, a shorter range.
+    In this order: preferred orientation, free factors of reflections, the halo of ligands, a
+    liquid that is drawn as :class:`SolventVariation` draws it, a background, the polarisation
+    factor, zero shift, wavelength error and K-alpha doublet, the instrument's resolution,
+    fluorescence, an error that varies slowly, counts, coarser steps, a shorter range.
 
     Parameters
     ----------
@@ -63,8 +64,9 @@ class RandomExperiment(Augmenter):
         Distributions to draw from: ``"ideal"`` (no instrument: liquid, counts, range
         and step), ``"synchrotron"``, ``"capillary"`` (powder in glass at a synchrotron),
         ``"lab-cu"``, ``"lab-mo"``, ``"anywhere"`` (a row comes from synchrotron,
-        lab-cu or lab-mo), your own :class:`sk_qdots.augmentation.Laboratory`, or an
-        instrument, around which :meth:`sk_qdots.augmentation.Laboratory.around` draws.
+        lab-cu or lab-mo), ``"world"`` (from any of the five), your own
+        :class:`sk_qdots.augmentation.Laboratory`, or an instrument, around which
+        :meth:`sk_qdots.augmentation.Laboratory.around` draws.
     solvents : str, DataArray or sequence of them, optional
         Liquids to start from, all shipped ones by default. They must cover what can
         be measured, by the laboratory's ranges and of the patterns of ``fit``.
@@ -88,6 +90,12 @@ class RandomExperiment(Augmenter):
         What becomes of patterns with coarser steps than 1.5 of the grid's, as in
         :class:`sk_qdots.QStandardizer`; with ``"both"`` one in four comes as a spline,
         as from a program that interpolates.
+    n_told : int, default=0
+        Numbers behind the points of a row that tell the resolution, as
+        :class:`sk_qdots.QStandardizer` appends them: replaced by those of the resolution that
+        was drawn, with an error of a few per cent as calibrations have it. A DataArray has none.
+    told_share : float, default=0.5
+        Share of the rows that are told; in the others they are NaN.
     q : array-like of shape (n_q,), optional
         Grid of bare arrays, in 1/Angstrom; a DataArray brings its own.
     random_state : int, RandomState instance or None, default=None
@@ -100,7 +108,7 @@ class RandomExperiment(Augmenter):
     laboratories_ : list of Laboratory
         What is drawn from, the given ranges and shares put in.
     n_features_in_ : int
-        Number of grid points.
+        Number of grid points, and ``n_told``.
 
     See Also
     --------
@@ -134,6 +142,8 @@ class RandomExperiment(Augmenter):
         "coarsening": [tuple, None],
         "fine_share": [Interval(Real, 0.0, 1.0, closed="both"), None],
         "coarse": [StrOptions(set(_SPLINED))],
+        "n_told": [Interval(Integral, 0, None, closed="left")],
+        "told_share": [Interval(Real, 0.0, 1.0, closed="both")],
         "q": ["array-like", None],
         "random_state": ["random_state"],
     }
@@ -155,6 +165,8 @@ class RandomExperiment(Augmenter):
         coarsening: tuple[float, float] | None = None,
         fine_share: float | None = None,
         coarse: str = "both",
+        n_told: int = 0,
+        told_share: float = 0.5,
         q: npt.ArrayLike | None = None,
         random_state: int | np.random.RandomState | None = None,
     ) -> None:
@@ -173,6 +185,8 @@ class RandomExperiment(Augmenter):
         self.coarsening = coarsening
         self.fine_share = fine_share
         self.coarse = coarse
+        self.n_told = n_told
+        self.told_share = told_share
         self.q = q
         self.random_state = random_state
 
@@ -199,20 +213,16 @@ class RandomExperiment(Augmenter):
         self._thinned_q = self.q_[:: self._stride]
         self._coarse_q = coarse_grid(self._thinned_q, max(len(self._thinned_q) // 2, _LEAST_POINTS))
         self._surroundings = [self._liquids_and_holders(lab) for lab in self.laboratories_]
-        self._distributions = {
-            field.name: np.array([getattr(lab, field.name) for lab in self.laboratories_])
-            for field in fields(Laboratory)
-            if field.name != "caglioti"
-        }
-        self._distributions["caglioti"] = np.array(
-            [lab.caglioti or (np.nan,) * 3 for lab in self.laboratories_]
-        )
+        self._distributions = distributions_of(self.laboratories_)
         self._textures: Float32Array | None = None
         if self._distributions["texture_share"].any():
             textures = [Texture(self.crystal, f, _PEAK_WIDTH, self._thinned_q) for f in _FACETS]
             self._textures = np.array(
                 [[t.factor(m) for m in _MARCHES] for t in textures], dtype=np.float32
             )
+        self._factors: FreeFactors | None = None
+        if self._distributions["factors_share"].any():
+            self._factors = FreeFactors(self.crystal, self._thinned_q)
 
     def _liquids_and_holders(self, laboratory: Laboratory) -> tuple[CurveFamily, CurveFamily]:
         """Liquids and holders at a laboratory's wavelength, over what it can measure."""
@@ -236,10 +246,46 @@ class RandomExperiment(Augmenter):
             CurveFamily(holders, self._coarse_q, low, high),
         )
 
+    def _validated_columns(self, X: xr.DataArray | npt.ArrayLike, *, reset: bool) -> RealArray:
+        if not self.n_told:
+            return super()._validated_columns(X, reset=reset)
+        if reset:
+            columns = super()._validated_columns(X, reset=True)
+            if isinstance(X, xr.DataArray):
+                self.n_features_in_ += int(self.n_told)
+            elif columns.shape[1] <= self.n_told:
+                raise ValueError(
+                    f"X has {columns.shape[1]} columns, and n_told = {self.n_told} of them are no "
+                    "points: give the rows of QStandardizer(n_told=...)"
+                )
+            return columns
+        n_points = len(self.q_)
+        if np.ndim(X) != 2 or np.shape(X)[1] != n_points:
+            return super()._validated_columns(X, reset=False)
+        rows = np.asarray(X)  # patterns alone
+        untold = np.full((len(rows), int(self.n_told)), np.nan, dtype=np.float32)
+        return super()._validated_columns(np.hstack([rows, untold]), reset=False)[:, :n_points]
+
+    def _points(
+        self, X: xr.DataArray | npt.ArrayLike, values: RealArray, *, reset: bool
+    ) -> RealArray:
+        if not reset:
+            return values[:, : len(self.q_)]
+        return values if isinstance(X, xr.DataArray) else values[:, : values.shape[1] - self.n_told]
+
     def _apply(self, X: RealArray, rngs: Generators) -> RealArray:
         if not len(X):
             return X.copy()
-        draw = _Draw(self._distributions, self._weights, rngs)
+        n_points = len(self.q_)
+        n_groups = 0 if self._factors is None else self._factors.n_groups
+        draw = Draw(self._distributions, self._weights, rngs, n_groups)
+        points = np.ascontiguousarray(X[:, :n_points])
+        measured = self._measured(points, draw, rngs)
+        if X.shape[1] == n_points:
+            return measured
+        return np.concatenate([measured, self._told(draw, rngs).astype(X.dtype)], axis=1)
+
+    def _measured(self, X: RealArray, draw: Draw, rngs: Generators) -> RealArray:
         clean = X[:, :: self._stride].copy(order="C")
         clean = self._textured(clean, draw)
         clean = self._surrounded(clean, draw)
@@ -247,14 +293,29 @@ class RandomExperiment(Augmenter):
         unit = area(clean, self._thinned_q) / 1000.0
         unit = np.where(unit > 0, unit, 1.0)
         clean = self._through_instrument(_without_holes(clean), draw)
-        clean = _without_holes(clean)
+        clean = _without_holes(self._misjudged(clean, draw))
         result = self._counted(clean, draw.scale / unit, draw, rngs, X)
         missing = np.isnan(X)
         if missing.any():
             result[missing] = np.nan
         return result
 
-    def _textured(self, X: RealArray, draw: _Draw) -> RealArray:
+    def _told(self, draw: Draw, rngs: Generators) -> FloatArray:
+        """Logarithms of the widths, in a share of the rows."""
+        places = told_places(self.q_, int(self.n_told))
+        u, v, w = (parameter[:, None] for parameter in draw.resolution())
+        wavelength = draw.wavelength[:, None]
+        widths = resolution(places, u, v, w, wavelength, is_clipped=True)
+        uniform, error = told_errors(rngs)
+        told = log_widths(widths * np.exp(error)[:, None])
+        told[~draw.broadened] = np.log(IDEAL_WIDTH)
+        told[np.isnan(widths) | (uniform >= self.told_share)[:, None]] = np.nan
+        return told
+
+    def _textured(self, X: RealArray, draw: Draw) -> RealArray:
+        rows = np.flatnonzero(draw.has_factors)
+        if self._factors is not None and rows.size:
+            X[rows] = self._factors.apply(X[rows], draw.log_factors[rows])
         rows = np.flatnonzero(draw.textured)
         if self._textures is None or not rows.size:
             return X
@@ -266,7 +327,7 @@ class RandomExperiment(Augmenter):
         X[rows] *= lower + part * (upper - lower)
         return X
 
-    def _surrounded(self, X: RealArray, draw: _Draw) -> RealArray:
+    def _surrounded(self, X: RealArray, draw: Draw) -> RealArray:
         around = np.zeros((len(X), len(self._coarse_q)), dtype=np.float32)
         levels = (self.liquid_change, self.liquid_shift, self.liquid_broadening)
         for number, (liquids, holders) in enumerate(self._surroundings):
@@ -288,10 +349,16 @@ class RandomExperiment(Augmenter):
                     part * (holder - smooth) + smooth
                 )
         fraction = (1.0 - draw.background) * draw.qd_fraction
+        rows = np.flatnonzero(draw.ligand > 0)
+        if rows.size:
+            halo = ligand_halos(draw.halo[rows], self._coarse_q)
+            halo /= _as_float32_column(area(halo, self._coarse_q))
+            around[rows] += _as_float32_column((fraction * draw.ligand)[rows]) * halo
+            fraction = fraction * (1.0 - draw.ligand)
         curves = spread(self._coarse_q, around, self._thinned_q).astype(X.dtype, copy=False)
         return mix(X, curves, fraction, self._thinned_q)
 
-    def _through_instrument(self, X: RealArray, draw: _Draw) -> RealArray:
+    def _through_instrument(self, X: RealArray, draw: Draw) -> RealArray:
         q = self._thinned_q
         rows = np.flatnonzero(draw.polarised)
         if rows.size:
@@ -316,8 +383,20 @@ class RandomExperiment(Augmenter):
             X[rows] = broadened(X[rows], q, fwhm, draw.eta[rows], size)
         return X
 
+    def _misjudged(self, X: RealArray, draw: Draw) -> RealArray:
+        """Rows with fluorescence, and an error of their intensities that varies slowly."""
+        rows = np.flatnonzero(draw.fluorescence > 0)
+        if rows.size:
+            share = _as_float32_column(draw.fluorescence[rows])
+            level = np.nanmean(X[rows], axis=1, keepdims=True)
+            X[rows] = (1.0 - share) * X[rows] + share * level
+        rows = np.flatnonzero(draw.slow_error > 0)
+        if rows.size:
+            X[rows] *= slow_errors(draw.slow_normal[rows], draw.slow_error[rows], self._thinned_q)
+        return X
+
     def _counted(
-        self, clean: RealArray, scale: FloatArray, draw: _Draw, rngs: Generators, X: RealArray
+        self, clean: RealArray, scale: FloatArray, draw: Draw, rngs: Generators, X: RealArray
     ) -> RealArray:
         from ._kernels import count_smooth
 
@@ -363,72 +442,3 @@ def _without_holes(rows: RealArray) -> RealArray:
 
 def _as_float32_column(values: RealArray) -> Float32Array:
     return np.asarray(values[:, None], dtype=np.float32)
-
-
-class _Draw:
-    """The parameters of one experiment a row, from that row's generator."""
-
-    _N_UNIFORM = 26 + 2 * CurveFamily.n_uniform
-    _N_NORMAL = 2 * CurveFamily.n_normal + _N_SMOOTH
-
-    def __init__(
-        self, distributions: dict[str, FloatArray], weights: FloatArray, rngs: Generators
-    ) -> None:
-        uniform = np.array([rng.random(self._N_UNIFORM) for rng in rngs])
-        normal = np.array([rng.standard_normal(self._N_NORMAL) for rng in rngs])
-        n, m = CurveFamily.n_uniform, CurveFamily.n_normal
-        self.liquid, self.holder, rest = np.split(uniform, [n, 2 * n], axis=1)
-        self.liquid_change, self.holder_change, self.smooth = np.split(normal, [m, 2 * m], axis=1)
-        columns = iter(rest.T)
-        which = np.searchsorted(weights, next(columns) * weights[-1], side="right")
-        which = np.minimum(which, len(weights) - 1)
-        self.laboratory = which
-
-        def within(name: str, *, log: bool = False) -> FloatArray:
-            low, high = distributions[name][which].T
-            u = next(columns)
-            if log:
-                return np.asarray(low * (high / low) ** u)
-            return np.asarray(low + u * (high - low))
-
-        def happens(name: str) -> BoolArray:
-            return np.asarray(next(columns) < distributions[name][which])
-
-        self.wavelength = within("wavelength")
-        fraction, dry = within("qd_fraction", log=True), happens("dry_share")
-        self.qd_fraction = np.where(dry, 1.0, fraction)
-        self.scale = within("scale", log=True)
-        low, high, whole = within("q_min"), within("q_max"), happens("full_range_share")
-        self.low = np.where(whole, -np.inf, low)
-        self.high = np.where(whole, np.inf, high)
-        step, fine = within("coarsening", log=True), happens("fine_share")
-        self.step = np.where(fine, 1.0, step)
-        self.phase = next(columns)
-        background, has_background = within("background"), happens("background_share")
-        self.background = np.where(has_background, background, 0.0)
-        self.holder_part = next(columns)
-        self.fwhm = within("fwhm", log=True)
-        self.fwhm_growth, self.eta = within("fwhm_growth"), within("eta")
-        self.broadened = happens("broadening_share")
-        self.zero_shift = within("zero_shift")
-        self.wavelength_error = within("wavelength_error")
-        # No angle beyond the limiting sphere, whatever the range.
-        self.limit = 4.0 * np.pi / (self.wavelength * (1.0 + self.wavelength_error))
-        self.k_alpha2 = within("k_alpha2")
-        self.k_alpha2_split = distributions["k_alpha2_split"][which]
-        self.polarised = happens("polarised_share")
-        self.march, self.facet = within("march", log=True), next(columns)
-        self.textured = happens("texture_share")
-        self.splined = next(columns)
-        self.caglioti = distributions["caglioti"][which]
-
-    def resolution(self) -> tuple[FloatArray, FloatArray, FloatArray]:
-        """The parameters u, v and w of each row."""
-        square = self.fwhm**2
-        grown = (self.fwhm_growth * square, np.zeros_like(square), square)
-        is_shaped = np.isfinite(self.caglioti).all(axis=1)
-        u, v, w = (
-            np.where(is_shaped, square * shape, plain)
-            for shape, plain in zip(self.caglioti.T, grown, strict=True)
-        )
-        return u, v, w

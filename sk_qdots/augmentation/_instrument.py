@@ -42,6 +42,7 @@ import numpy.typing as npt
 from .._typing import FloatArray, IntArray, RealArray
 from .._validation import Interval, StrOptions
 from ..instruments.radiation import ANODES
+from ..instruments.resolution import resolution
 from .base import Augmenter, Generators, check_even
 
 __all__ = [
@@ -53,7 +54,6 @@ __all__ = [
     "broadened",
     "misaligned",
     "polarisation_factor",
-    "resolution",
 ]
 
 
@@ -349,35 +349,6 @@ def check_reach(q: FloatArray, wavelength: float) -> None:
             f"wavelength is {wavelength:g} Angstrom, which reaches {limit:.3g} 1/Angstrom; the "
             f"grid starts at {q[0]:.3g}. Is it in Angstrom?"
         )
-
-
-def resolution(
-    q: FloatArray,
-    u: float | FloatArray,
-    v: float | FloatArray,
-    w: float | FloatArray,
-    wavelength: float | FloatArray,
-    *,
-    is_clipped: bool = False,
-) -> FloatArray:
-    """Full width at half maximum in Q; parameters may be columns, one a row of patterns.
-
-    A negative squared width is refused, or 0 where it is clipped.
-    """
-    sine = q * wavelength / (4.0 * np.pi)
-    cosine = np.sqrt(np.where(sine < 1.0, 1.0 - sine**2, np.nan))
-    tangent = sine / cosine
-    square = u * tangent**2 + v * tangent + w
-    if is_clipped:
-        square = np.maximum(square, 0.0)
-    if (square < 0.0).any():
-        worst = float(np.broadcast_to(q, square.shape)[square < 0.0][0])
-        raise ValueError(
-            f"u, v and w give a negative squared width at Q = {worst:.3g} 1/Angstrom; they must "
-            "make u tan^2 + v tan + w positive over the whole grid"
-        )
-    degrees = np.sqrt(square)
-    return np.asarray(2.0 * np.pi / wavelength * cosine * np.deg2rad(degrees))
 
 
 def blocks(q: FloatArray, width: float) -> tuple[int, IntArray]:

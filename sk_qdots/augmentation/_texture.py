@@ -41,10 +41,12 @@ from ..simulation.crystal import as_crystal
 from .base import Augmenter, Generators
 from .mixing import coarse_grid
 
-__all__ = ["PreferredOrientation", "Texture"]
+__all__ = ["FreeFactors", "PreferredOrientation", "Texture"]
 
 _COARSE_POINTS = 600
 _MARGIN_WIDTHS = 4.0  # widths of the peaks beyond the grid that still count
+_WIDTHS = (0.05, 0.08, 0.12, 0.18, 0.27)  # 1/Angstrom, of peaks whose width is not known before
+_GROUP_WIDTH = 0.12  # 1/Angstrom, of reflections that have one factor
 
 
 class PreferredOrientation(Augmenter):
@@ -135,33 +137,16 @@ class Texture:
             raise ValueError(
                 f"facet is {facet}; it must be three Miller indices, integers and not all zero"
             )
-        half = 0.5 * peak_width / np.sqrt(np.sqrt(2.0) - 1.0)
+        half = _half_width(peak_width)
         self._q = q
         self._coarse_q = coarse_grid(q, _COARSE_POINTS)
-        reciprocal = 2.0 * np.pi * np.linalg.inv(crystal.lattice).T
-        shortest = float(np.linalg.norm(reciprocal, axis=1).max())
-        largest = max(
-            float(q[-1]) + _MARGIN_WIDTHS * peak_width, 2.0 * shortest
-        )  # never without a peak
-        n = np.ceil(largest * np.linalg.norm(crystal.lattice, axis=1) / (2.0 * np.pi)).astype(int)
-        indices = np.stack(np.meshgrid(*(np.arange(-k, k + 1) for k in n), indexing="ij"), -1)
-        vectors = indices.reshape(-1, 3) @ reciprocal
-        lengths = np.linalg.norm(vectors, axis=1)
-        used = (lengths > 1e-9) & (lengths <= largest)
-        vectors, lengths = vectors[used], lengths[used]
-        # At a wavelength without anomalies: only ratios of neighbouring peaks matter.
-        amplitude = np.zeros(len(vectors), dtype=np.complex128)
-        for s in crystal.sublattices:
-            f = form_factor(s.element, lengths, 0.5, s.charge).real
-            f = f * s.occupancy * debye_waller_factor(s.b_iso, lengths)
-            amplitude += f * np.exp(1j * vectors @ np.asarray(s.offset))
+        vectors, lengths, power = _reflections(crystal, float(q[-1]) + _MARGIN_WIDTHS * peak_width)
         normal = np.linalg.inv(crystal.conventional) @ np.asarray(facet, dtype=np.float64)
         cosine = vectors @ normal / lengths / np.linalg.norm(normal)
-        power = np.abs(amplitude) ** 2 / lengths**2
         # Reflections at the same place and angle count together.
         keys = np.round(np.column_stack([lengths, cosine**2]), 6)
         keys, group = np.unique(keys, axis=0, return_inverse=True)
-        power = np.bincount(group.ravel(), weights=power)
+        power = np.asarray(np.bincount(group.ravel(), weights=power), dtype=np.float64)
         lengths, self._squared_cosine = keys.T
         self._reflection_shares = np.empty((len(self._coarse_q), len(keys)), dtype=np.float32)
         for row, at in zip(self._reflection_shares, self._coarse_q, strict=True):
@@ -173,3 +158,83 @@ class Texture:
         square = self._squared_cosine
         weight = (march**2 * square + (1.0 - square) / march) ** -1.5
         return np.asarray(np.interp(self._q, self._coarse_q, self._reflection_shares @ weight))
+
+
+class FreeFactors:
+    """Groups of overlapping reflections, each with a factor of its own.
+
+    The same share of the peaks as in a texture, with weights that nothing ties together. How wide
+    the peaks of a pattern are is seen from itself: where they are taken to be narrower than they
+    are, a peak that is made stronger has a step at its foot.
+    """
+
+    def __init__(self, crystal: str | Crystal, q: FloatArray) -> None:
+        _, lengths, power = _reflections(
+            as_crystal(crystal), float(q[-1]) + _MARGIN_WIDTHS * _WIDTHS[-1]
+        )
+        lengths, group = np.unique(np.round(lengths, 6), return_inverse=True)
+        power = np.asarray(np.bincount(group.ravel(), weights=power), dtype=np.float64)
+        begun, starts = -np.inf, np.zeros(len(lengths), dtype=bool)
+        for k, length in enumerate(lengths):
+            if length - begun > _GROUP_WIDTH:
+                begun, starts[k] = length, True
+        number = np.cumsum(starts) - 1
+        self.n_groups = int(number[-1]) + 1
+        self._shares = np.empty((len(_WIDTHS), len(q), self.n_groups), dtype=np.float32)
+        sums = np.empty((len(_WIDTHS), len(q)))
+        for k, width in enumerate(_WIDTHS):
+            for at, q_at in enumerate(q):
+                profile = power / (1.0 + ((q_at - lengths) / _half_width(width)) ** 2) ** 2
+                groups = np.bincount(number, weights=profile)
+                # Peaks of equal area, so that the patterns of all widths are alike.
+                sums[k, at] = groups.sum() / width
+                self._shares[k, at] = groups / groups.sum()
+        slopes = np.diff(sums, axis=1)
+        slopes -= slopes.mean(axis=1, keepdims=True)
+        norms = np.linalg.norm(slopes, axis=1, keepdims=True)
+        self._slopes = (slopes / np.where(norms > 0.0, norms, 1.0)).astype(np.float32)
+
+    def apply(self, rows: RealArray, log_factors: FloatArray) -> RealArray:
+        """Rows with a factor for each group of reflections.
+
+        Parameters
+        ----------
+        rows : ndarray of shape (n_rows, n_q)
+        log_factors : ndarray of shape (n_rows, n_groups)
+
+        Returns
+        -------
+        ndarray of shape (n_rows, n_q)
+        """
+        result = np.empty_like(rows)
+        factors = np.exp(log_factors).astype(np.float32)
+        for k, row in enumerate(rows):
+            slope = np.nan_to_num(np.diff(row).astype(np.float32))
+            shares = self._shares[int(np.argmax(self._slopes @ slope))]
+            result[k] = row * (shares @ factors[k])
+        return result
+
+
+def _half_width(peak_width: float) -> float:
+    """Of a squared Lorentzian of this full width at half maximum."""
+    return float(0.5 * peak_width / np.sqrt(np.sqrt(2.0) - 1.0))
+
+
+def _reflections(crystal: Crystal, largest: float) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Reciprocal vectors up to a length, their lengths, and how strongly each one scatters."""
+    reciprocal = 2.0 * np.pi * np.linalg.inv(crystal.lattice).T
+    shortest = float(np.linalg.norm(reciprocal, axis=1).max())
+    largest = max(largest, 2.0 * shortest)  # never without a peak
+    n = np.ceil(largest * np.linalg.norm(crystal.lattice, axis=1) / (2.0 * np.pi)).astype(int)
+    indices = np.stack(np.meshgrid(*(np.arange(-k, k + 1) for k in n), indexing="ij"), -1)
+    vectors = indices.reshape(-1, 3) @ reciprocal
+    lengths = np.linalg.norm(vectors, axis=1)
+    used = (lengths > 1e-9) & (lengths <= largest)
+    vectors, lengths = vectors[used], lengths[used]
+    # At a wavelength without anomalies: only ratios of neighbouring peaks matter.
+    amplitude = np.zeros(len(vectors), dtype=np.complex128)
+    for s in crystal.sublattices:
+        f = form_factor(s.element, lengths, 0.5, s.charge).real
+        f = f * s.occupancy * debye_waller_factor(s.b_iso, lengths)
+        amplitude += f * np.exp(1j * vectors @ np.asarray(s.offset))
+    return vectors, lengths, np.abs(amplitude) ** 2 / lengths**2

@@ -74,8 +74,9 @@ class Augmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator, metaclass
         """
         self._check_parameters()
         values = self._validated_patterns(X, reset=True)
-        self.q_ = grid_of(X, getattr(self, "q", None), values.shape[1])
-        self._is_measured: BoolArray = np.asarray(np.isfinite(values).any(axis=0))
+        points = self._points(X, values, reset=True)
+        self.q_ = grid_of(X, getattr(self, "q", None), points.shape[1])
+        self._is_measured: BoolArray = np.asarray(np.isfinite(points).any(axis=0))
         if hasattr(self, "random_state"):
             random_state = check_random_state(self.random_state)
             self.seed_ = int(random_state.randint(np.iinfo(np.int32).max))
@@ -104,7 +105,8 @@ class Augmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator, metaclass
         values = self._validated_patterns(X, reset=False)
         rngs: Generators = ()
         if hasattr(self, "random_state"):
-            rngs = [np.random.default_rng([self.seed_, digest(row)]) for row in values]
+            points = self._points(X, values, reset=False)
+            rngs = [np.random.default_rng([self.seed_, digest(row)]) for row in points]
         return _in_container_of(X, self._apply(values, rngs))
 
     @overload
@@ -141,20 +143,25 @@ class Augmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator, metaclass
             if not reset and not is_same_grid(q_of(X), self.q_):
                 raise ValueError(f"{type(self).__name__} was fitted on another Q grid")
         # In C order: how a row is summed must not depend on its neighbours in memory.
-        values = np.ascontiguousarray(
-            validate_data(
-                self,
-                X,
-                reset=reset,
-                dtype=[np.float64, np.float32],
-                ensure_all_finite="allow-nan",
-            )
-        )
-        if values.size and np.nanmin(values, initial=0.0) < 0:
+        values = np.ascontiguousarray(self._validated_columns(X, reset=reset))
+        points = self._points(X, values, reset=reset)
+        if points.size and np.nanmin(points, initial=0.0) < 0:
             raise ValueError(
                 "Negative values in data passed to "
                 f"{type(self).__name__}: intensities are counts and cannot be negative"
             )
+        return values
+
+    def _validated_columns(self, X: xr.DataArray | npt.ArrayLike, *, reset: bool) -> RealArray:
+        columns: RealArray = validate_data(
+            self, X, reset=reset, dtype=[np.float64, np.float32], ensure_all_finite="allow-nan"
+        )
+        return columns
+
+    def _points(
+        self, X: xr.DataArray | npt.ArrayLike, values: RealArray, *, reset: bool
+    ) -> RealArray:
+        """The columns that are points of patterns."""
         return values
 
     def _check_parameters(self) -> None:

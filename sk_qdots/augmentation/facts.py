@@ -13,8 +13,8 @@ from sklearn.pipeline import Pipeline
 
 from .._typing import FloatArray, Json, JsonObject
 from ..instruments import Instrument
+from ..instruments.resolution import resolution
 from . import Laboratory, QCoarsening, QTruncation
-from ._instrument import resolution
 from .base import Transformer
 from .laboratories import LABORATORIES, MIXTURES
 

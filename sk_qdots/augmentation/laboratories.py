@@ -73,6 +73,26 @@ class Laboratory:
         March coefficient, log-uniform.
     texture_share : float
         Share with preferred orientation.
+    factors : tuple of 2 float
+        How many times too strong a group of overlapping reflections may be where texture is of
+        no simple kind, log-uniform. In half of such patterns every group has a factor, as often
+        too weak as too strong; in the others some groups are too strong.
+    factors_share : float
+        Share with such factors.
+    ligand : tuple of 2 float
+        The ligands' share of the intensity of dots and ligands: a halo at the distance of
+        neighbouring chains, 4.5 Angstrom, in a liquid or dry.
+    ligand_share : float
+        Share with ligands that show.
+    fluorescence : tuple of 2 float
+        The share of the intensity that does not depend on the angle.
+    fluorescence_share : float
+        Share with fluorescence.
+    slow_error : tuple of 2 float
+        Standard deviation of an error of the intensities that varies slowly with Q, as
+        absorption, a flat field or the illuminated length leave it, relative.
+    slow_error_share : float
+        Share with such an error.
     caglioti : tuple of 3 float or None
         Shape of the resolution, where it is known: u, v and w (degrees^2) as of
         :class:`sk_qdots.Instrument`. Then ``fwhm`` is a factor on the width of all angles, and
@@ -112,6 +132,14 @@ class Laboratory:
     polarised_share: float = 0.0
     march: Range = (0.6, 1.0)
     texture_share: float = 0.0
+    factors: Range = (1.0, 8.0)
+    factors_share: float = 0.0
+    ligand: Range = (0.02, 0.3)
+    ligand_share: float = 0.0
+    fluorescence: Range = (0.0, 0.4)
+    fluorescence_share: float = 0.0
+    slow_error: Range = (0.0, 0.05)
+    slow_error_share: float = 0.0
     caglioti: tuple[float, float, float] | None = None
 
     def __post_init__(self) -> None:
@@ -312,6 +340,10 @@ _LIMITS = {
     "wavelength_error": (-0.5, 0.5),
     "k_alpha2": (0.0, 1.0),
     "march": (0.2, 5.0),
+    "factors": (1.0, 1e3),
+    "ligand": (0.0, 0.99),
+    "fluorescence": (0.0, 0.99),
+    "slow_error": (0.0, 1.0),
 }
 
 
@@ -334,6 +366,12 @@ _SYNCHROTRON = Laboratory(
     zero_shift=(-0.01, 0.01),
     wavelength_error=(-0.0005, 0.0005),
     texture_share=0.1,
+    factors=(1.0, 4.0),
+    factors_share=0.1,
+    ligand_share=0.4,
+    fluorescence=(0.0, 0.2),
+    fluorescence_share=0.2,
+    slow_error_share=0.5,
 )
 # Powder in a glass capillary: the glass, air and fluorescence are counted along, and
 # counting takes minutes.
@@ -352,6 +390,10 @@ _CAPILLARY = Laboratory(
     broadening_share=0.7,
     zero_shift=(-0.01, 0.01),
     wavelength_error=(-0.0005, 0.0005),
+    ligand_share=0.4,
+    fluorescence=(0.0, 0.2),
+    fluorescence_share=0.3,
+    slow_error_share=0.5,
 )
 _LAB_CU = Laboratory(
     wavelength=(_CU[0], _CU[0]),
@@ -359,7 +401,7 @@ _LAB_CU = Laboratory(
     dry_share=0.7,
     scale=(1.0, 100.0),
     q_min=(0.99, 1.6),
-    q_max=(4.4, 7.6),
+    q_max=(3.8, 7.6),  # two-theta 55 to 138: scans of 20 to 60 and 80 are frequent
     full_range_share=0.0,
     coarsening=(1.0, 6.0),
     fine_share=0.3,
@@ -371,8 +413,13 @@ _LAB_CU = Laboratory(
     k_alpha2=_K_ALPHA2,
     k_alpha2_split=_CU[1] / _CU[0],
     polarised_share=0.7,
-    march=(0.4, 1.0),
+    march=(0.35, 1.0),
     texture_share=0.5,
+    factors_share=0.35,
+    ligand_share=0.6,
+    fluorescence_share=0.4,
+    slow_error=(0.0, 0.08),
+    slow_error_share=0.7,
 )
 _LAB_MO = Laboratory(
     wavelength=(_MO[0], _MO[0]),
@@ -392,8 +439,15 @@ _LAB_MO = Laboratory(
     k_alpha2=_K_ALPHA2,
     k_alpha2_split=_MO[1] / _MO[0],
     polarised_share=0.7,
-    march=(0.5, 1.0),
-    texture_share=0.2,
+    march=(0.35, 1.0),
+    texture_share=0.3,
+    factors=(1.0, 5.0),
+    factors_share=0.2,
+    ligand_share=0.5,
+    fluorescence=(0.0, 0.2),
+    fluorescence_share=0.2,
+    slow_error=(0.0, 0.08),
+    slow_error_share=0.6,
 )
 LABORATORIES = {
     "ideal": _IDEAL,
@@ -402,5 +456,15 @@ LABORATORIES = {
     "lab-cu": _LAB_CU,
     "lab-mo": _LAB_MO,
 }
-# "anywhere": a pattern comes from one of these.
-MIXTURES = {"anywhere": {"synchrotron": 0.5, "lab-cu": 0.35, "lab-mo": 0.15}}
+# A pattern comes from one of these: "anywhere" that measures with an instrument worth the name, or
+# the "world", where some need not think of theirs.
+MIXTURES = {
+    "anywhere": {"synchrotron": 0.5, "lab-cu": 0.35, "lab-mo": 0.15},
+    "world": {
+        "ideal": 0.12,
+        "synchrotron": 0.28,
+        "capillary": 0.15,
+        "lab-cu": 0.32,
+        "lab-mo": 0.13,
+    },
+}

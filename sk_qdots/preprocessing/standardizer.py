@@ -20,6 +20,8 @@ from sklearn.base import BaseEstimator, TransformerMixin
 
 from .._typing import BoolArray, FloatArray, RealArray
 from .._validation import Interval, StrOptions, check_is_fitted, fit_context, validate_data
+from ..instruments import Instrument
+from ..instruments.resolution import log_widths, told_places, width_in_q
 from .patterns import area, check_axis, check_is_pattern, is_subtracted, q_of, range_of, rows_of
 from .resampling import Resampler, alike, gaps, holes
 
@@ -61,13 +63,19 @@ class QStandardizer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         Q of the columns of a bare array, in 1/Angstrom, ascending. Without it the
         columns of a bare array are taken to be on the standard grid already: they
         are scaled, not resampled.
+    n_told : int, default=0
+        Numbers to append to each row: natural logarithms of the full width at half maximum of
+        the instrument's resolution in 1/Angstrom, at so many places evenly from the first to
+        the last point of the grid. For networks that can be told a resolution.
+    instrument : Instrument, optional
+        Whose resolution is told: NaN without one, and where it has no angle.
 
     Attributes
     ----------
     q_ : ndarray of shape (n_points,)
         The grid, in 1/Angstrom.
     n_features_in_ : int
-        Number of columns that a bare array must have.
+        Number of columns that a bare array must have, those told left out.
 
     See Also
     --------
@@ -77,7 +85,8 @@ class QStandardizer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     -----
     ``transform`` takes a sample-first DataArray with a coordinate ``q`` (or
     ``two_theta`` and ``attrs["wavelength"]``), one 1-D DataArray, a list of 1-D
-    DataArrays on different grids, or a bare array.
+    DataArrays on different grids, or a bare array. A bare array may bring ``n_told`` further
+    columns, which are kept where no instrument is given.
 
     Examples
     --------
@@ -97,6 +106,8 @@ class QStandardizer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         "coarse": [StrOptions({"spline", "points"})],
         "area": [Interval(Real, 0, None, closed="neither")],
         "input_q": ["array-like", None],
+        "n_told": [Interval(Integral, 0, None, closed="left")],
+        "instrument": [Instrument, None],
     }
 
     def __init__(
@@ -108,6 +119,8 @@ class QStandardizer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         coarse: Literal["spline", "points"] = "spline",
         area: float = 1000.0,
         input_q: npt.ArrayLike | None = None,
+        n_told: int = 0,
+        instrument: Instrument | None = None,
     ) -> None:
         self.q_min = q_min
         self.q_max = q_max
@@ -116,6 +129,8 @@ class QStandardizer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         self.coarse = coarse
         self.area = area
         self.input_q = input_q
+        self.n_told = n_told
+        self.instrument = instrument
 
     @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: _Patterns, y: object = None) -> Self:
@@ -148,10 +163,14 @@ class QStandardizer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             check_axis(self._input_axis(), np.size(self.input_q))
         if _has_axis(X):
             # What a bare array must have.
-            self.n_features_in_ = self.n_points if self.input_q is None else np.size(self.input_q)
+            self.n_features_in_ = self._n_expected()
             self.__dict__.pop("feature_names_in_", None)
         else:
             values = self._validated(X, reset=True)
+            if self._brings_told(values.shape[1], self._n_expected()):
+                values = values[:, : self._n_expected()]
+                self.n_features_in_ = values.shape[1]
+                self.__dict__.pop("feature_names_in_", None)
             if self.input_q is None and values.shape[1] != self.n_points:
                 if self.n_points != _N_POINTS:
                     raise ValueError(
@@ -173,7 +192,7 @@ class QStandardizer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
         Returns
         -------
-        ndarray of shape (n_samples, n_points)
+        ndarray of shape (n_samples, n_points + n_told)
 
         Raises
         ------
@@ -193,13 +212,17 @@ class QStandardizer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
                 if resampler is None or not np.array_equal(resampler.q, q):
                     resampler = Resampler(q, self.q_, self.coarse)
                 rows.append(self._standardize_pattern(part, resampler))
-            return rows[0] if len(rows) == 1 else np.concatenate(rows)
+            return self._with_told(rows[0] if len(rows) == 1 else np.concatenate(rows))
+        told = None
+        if self.n_told and np.ndim(X) == 2 and self._brings_told(np.shape(X)[1]):
+            told = np.asarray(X)[:, self.n_features_in_ :]
+            X = np.asarray(X)[:, : self.n_features_in_]
         values = self._validated(X, reset=False)
         resampler = Resampler(self._input_axis(), self.q_, self.coarse)
         standard = np.empty((len(values), len(self.q_)), dtype=values.dtype)
         for chunk in _chunks(values):
             standard[chunk] = self._scaled(self._on_grid(values[chunk], resampler))
-        return standard
+        return self._with_told(standard, told)
 
     @overload
     def inverse_transform(self, X: npt.ArrayLike, patterns: None = None) -> FloatArray: ...
@@ -220,7 +243,8 @@ class QStandardizer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         Parameters
         ----------
         X : array-like of shape (n_samples, n_points)
-            Rows on the standard grid: of ``transform``, or simulated ones.
+            Rows on the standard grid: of ``transform``, or simulated ones. What they tell
+            of the resolution is left out.
         patterns : DataArray or list of DataArray, optional
             The measured patterns, one for each row. A row is brought to the points
             and, over the range that both cover, to the area of its pattern.
@@ -240,6 +264,8 @@ class QStandardizer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         """
         check_is_fitted(self)
         rows = np.asarray(X, dtype=np.float64)
+        if rows.ndim == 2 and self._brings_told(rows.shape[1], len(self.q_)):
+            rows = rows[:, : len(self.q_)]
         if rows.ndim != 2 or rows.shape[1] != len(self.q_):
             raise ValueError(
                 f"X has shape {rows.shape}; expected rows of {len(self.q_)} points, as "
@@ -266,7 +292,7 @@ class QStandardizer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         return back[0] if isinstance(patterns, xr.DataArray) else back
 
     def get_feature_names_out(self, input_features: object = None) -> npt.NDArray[np.object_]:
-        """Names of the grid points, such as ``q0.9900``.
+        """Names of the grid points, such as ``q0.9900``, and of the told widths.
 
         Parameters
         ----------
@@ -275,12 +301,36 @@ class QStandardizer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
         Returns
         -------
-        ndarray of shape (n_points,) of str
+        ndarray of shape (n_points + n_told,) of str
         """
         check_is_fitted(self)
         # Digits enough to tell neighbours apart.
         digits = max(4, 1 - math.floor(math.log10(self.q_[1] - self.q_[0])))
-        return np.array([f"q{value:.{digits}f}" for value in self.q_], dtype=object)
+        names = [f"q{value:.{digits}f}" for value in self.q_]
+        names += [f"width{k}" for k in range(self.n_told)]
+        return np.array(names, dtype=object)
+
+    def _n_expected(self) -> int:
+        """Points of a bare array."""
+        return int(self.n_points if self.input_q is None else np.size(self.input_q))
+
+    def _brings_told(self, n_columns: int, n_points: int | None = None) -> bool:
+        """Whether the last columns of a bare array tell a resolution."""
+        n_points = self.n_features_in_ if n_points is None else n_points
+        return bool(self.n_told > 0 and n_columns == n_points + self.n_told)
+
+    def _with_told(self, rows: RealArray, told: npt.NDArray[np.generic] | None = None) -> RealArray:
+        """Rows with the widths of the instrument behind them, or those that they brought."""
+        if not self.n_told:
+            return rows
+        result = np.full((len(rows), len(self.q_) + int(self.n_told)), np.nan, dtype=rows.dtype)
+        result[:, : len(self.q_)] = rows
+        if self.instrument is not None:
+            places = told_places(self.q_, int(self.n_told))
+            result[:, len(self.q_) :] = log_widths(width_in_q(self.instrument, places))
+        elif told is not None:
+            result[:, len(self.q_) :] = told
+        return result
 
     def _input_axis(self) -> FloatArray:
         if self.input_q is None:

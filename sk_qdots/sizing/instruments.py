@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-import numpy as np
 import xarray as xr
 
 from .._typing import FloatArray, Json
@@ -17,10 +16,11 @@ from ..augmentation.facts import trained_width
 from ..augmentation.laboratories import check_instrument
 from ..instruments import Instrument, is_same_beam, load_instrument
 from ..instruments.ready import at_wavelength
+from ..instruments.resolution import width_in_q
 from ..io import PatternError
 from .intake import source_of
 
-__all__ = ["at_the_beam", "corrected", "named_instrument", "too_broad", "width_in_q"]
+__all__ = ["at_the_beam", "corrected", "named_instrument", "too_broad"]
 
 # Below it also a sizer covers what it states that has seen no resolution; broader than what it was
 # trained with, none does (docs/tables/instruments.md).
@@ -118,25 +118,6 @@ def named_instrument(name: str | Path) -> Instrument:
     return found if found.name else found.replace(name=Path(name).stem)
 
 
-def width_in_q(instrument: Instrument, q: float) -> float:
-    """Width of the resolution of an instrument.
-
-    Parameters
-    ----------
-    instrument : Instrument
-    q : float
-        Where, in 1/Angstrom.
-
-    Returns
-    -------
-    float
-        Full width at half maximum, in 1/Angstrom.
-    """
-    sine = min(instrument.wavelength * q / (4.0 * np.pi), 1.0)
-    fwhm = float(instrument.fwhm(np.rad2deg(2.0 * np.arcsin(sine))))
-    return float(2.0 * np.pi / instrument.wavelength * np.sqrt(1.0 - sine**2) * np.deg2rad(fwhm))
-
-
 def too_broad(
     instrument: Instrument, augmentation: Mapping[str, Json] | None, measured: FloatArray
 ) -> tuple[str, ...]:
@@ -156,7 +137,7 @@ def too_broad(
         The reason and what to do, or nothing.
     """
     q = 0.5 * (float(measured[0]) + float(measured[-1]))
-    width = width_in_q(instrument, q)
+    width = float(width_in_q(instrument, q))
     try:
         trained = trained_width(augmentation, q)
     except (ValueError, KeyError, TypeError):  # of a sizer that tells it otherwise

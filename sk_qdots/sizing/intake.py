@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from copy import copy
 
 import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
 from .._typing import FloatArray, RealArray
+from ..instruments import Instrument
 from ..io import PatternError
 from ..preprocessing import QStandardizer
 from ..preprocessing.patterns import check_is_pattern, q_of, rows_of
@@ -23,7 +25,11 @@ Patterns = xr.DataArray | Sequence[xr.DataArray] | npt.ArrayLike
 
 
 def standardized(
-    patterns: Patterns, standardizer: QStandardizer, engines: Sequence[Engine], facts: Facts
+    patterns: Patterns,
+    standardizer: QStandardizer,
+    engines: Sequence[Engine],
+    facts: Facts,
+    instrument: Instrument | None = None,
 ) -> RealArray:
     """Patterns on the grid, each checked for what the sizer needs.
 
@@ -33,10 +39,12 @@ def standardized(
     standardizer : QStandardizer
     engines : sequence of Engine
     facts : Facts
+    instrument : Instrument, optional
+        Whose resolution is told, where the standardiser tells one.
 
     Returns
     -------
-    ndarray of shape (n_samples, n_points)
+    ndarray of shape (n_samples, n_points + n_told)
         Not to be written to: every engine gets it.
 
     Raises
@@ -49,6 +57,8 @@ def standardized(
     if seen:
         needs = ((seen[0], seen[-1]), facts.coarsest_step, facts.name)
     sources = _sources(patterns)
+    if instrument is not None and standardizer.n_told:
+        standardizer = copy(standardizer).set_params(instrument=instrument)
     try:
         _check_before(patterns, sources, needs)
         rows = np.asarray(standardizer.transform(patterns))
@@ -56,11 +66,12 @@ def standardized(
         raise
     except ValueError as error:
         raise _named(error, sources) from None
-    measured = np.isfinite(rows)
+    points = rows[:, : len(standardizer.q_)]
+    measured = np.isfinite(points)
     takes_nan = all(getattr(engine, "takes_nan", True) for engine in engines)
     checked: set[bytes] = set()  # most patterns of a batch were measured at the same points
     for k, mask in enumerate(np.packbits(measured, axis=1)):
-        check_row(rows[k], sources[k])
+        check_row(points[k], sources[k])
         if (key := mask.tobytes()) not in checked:
             q = standardizer.q_[measured[k]]
             if seen:
@@ -82,7 +93,7 @@ def measured_points(
     q = q_of(pattern)[np.isfinite(rows_of(pattern)[0])]
     half = 0.5 * (grid[1] - grid[0])
     inside = (grid >= q[0] - half) & (grid <= q[-1] + half)
-    return np.asarray(grid[inside & np.isfinite(row)])
+    return np.asarray(grid[inside & np.isfinite(row[: len(grid)])])
 
 
 def single_patterns(patterns: xr.DataArray | Sequence[xr.DataArray]) -> Iterator[xr.DataArray]:

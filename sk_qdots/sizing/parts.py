@@ -51,6 +51,7 @@ Arrays = Mapping[str, npt.NDArray[np.generic]]
 FORMAT_VERSIONS = (3, 4)
 _LARGEST_CLASS = 10**9  # pm
 _LARGEST_AREA = 1e12
+_MOST_TOLD = 1000
 _LARGEST_INTENSITY = 1e30
 _MAX_ENGINES = 4
 _REGRESSOR = "regressor_"  # how its arrays begin
@@ -76,6 +77,8 @@ def manifest_of_parts(parts: SizerParts) -> JsonObject:
         If an engine cannot be stored.
     """
     standardizer = {p: getattr(parts.standardizer, p) for p in _STANDARDIZER_PARAMETERS}
+    if parts.standardizer.n_told:
+        standardizer["n_told"] = int(parts.standardizer.n_told)
     first = parts.engines[0]
     common: JsonObject = {**parts.facts.to_dict(), "standardizer": standardizer}
     if _is_format_3(parts):
@@ -258,10 +261,14 @@ def _standardizer(given: Json, arrays: Arrays) -> QStandardizer:
     if not isinstance(given, dict):
         raise TypeError("the standardizer must be an object")
     parameters: dict[str, Any] = {p: given[p] for p in _STANDARDIZER_PARAMETERS}
+    if "n_told" in given:
+        parameters["n_told"] = given["n_told"]
     standardizer = QStandardizer(**parameters)
+    standardizer._validate_params()
+    if not 0 <= standardizer.n_told <= _MOST_TOLD:
+        raise ValueError(f"n_told is {standardizer.n_told}")
     if not 2 <= standardizer.n_points <= 10**6:
         raise ValueError(f"n_points is {standardizer.n_points}")
-    standardizer._validate_params()
     if not standardizer.area <= _LARGEST_AREA:
         raise ValueError(f"area is {standardizer.area}")
     n_columns = standardizer.n_points

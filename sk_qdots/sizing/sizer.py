@@ -316,8 +316,9 @@ class Sizer:
             That it was measured with; that of the sizer by default, where it was made for one.
             Zero and displacement are taken away and the calibrated wavelength counts;
             ``settings`` of the answer record it. The Debye posterior is fitted with its
-            resolution; of a trained sizer the answer comes with caution where the resolution is
-            broader than those that it was trained with.
+            resolution, and a network that was trained to be told one is told it; of a trained
+            sizer the answer comes with caution where the resolution is broader than those that
+            it was trained with.
 
         Returns
         -------
@@ -359,7 +360,7 @@ class Sizer:
         if instrument is not None:
             instrument = at_the_beam(pattern, instrument)
             pattern = corrected(pattern, instrument)
-        rows = self._standardized(pattern)
+        rows = self._standardized(pattern, instrument)
         posteriors = [
             engine.posterior_of(pattern, instrument)
             if isinstance(engine, PatternEngine)
@@ -559,8 +560,8 @@ class Sizer:
             steps = html.escape(repr(self.engines[0]))
         return sizer_card(self.name, facts, steps)
 
-    def _standardized(self, patterns: Patterns) -> RealArray:
-        return standardized(patterns, self.standardizer, self.engines, self.facts)
+    def _standardized(self, patterns: Patterns, instrument: Instrument | None = None) -> RealArray:
+        return standardized(patterns, self.standardizer, self.engines, self.facts, instrument)
 
     def _answer(
         self,

@@ -9,12 +9,11 @@ from sklearn.pipeline import make_pipeline
 
 import sk_qdots as sq
 from sk_qdots.augmentation import LABORATORIES, InstrumentBroadening, Laboratory
-from sk_qdots.augmentation._experiment import _Draw
-from sk_qdots.augmentation._instrument import resolution
+from sk_qdots.augmentation._draws import Draw
 from sk_qdots.augmentation.facts import augmentation_facts, trained_width
 from sk_qdots.instruments import ANODES, Instrument
+from sk_qdots.instruments.resolution import resolution, width_in_q
 from sk_qdots.simulation import q_from_two_theta
-from sk_qdots.sizing.instruments import width_in_q
 
 TUBE = Instrument(
     ANODES["Cu"],
@@ -90,7 +89,7 @@ def test_drawn_widths_are_within_fifteen_per_cent_at_every_angle(name):
     made = sq.RandomExperiment(lab, q=np.linspace(1.0, 6.0, 501))
     made.fit(np.ones((1, 501)))
     rngs = [np.random.default_rng(k) for k in range(400)]
-    u, v, w = (p[:, None] for p in _Draw(made._distributions, made._weights, rngs).resolution())
+    u, v, w = (p[:, None] for p in Draw(made._distributions, made._weights, rngs).resolution())
     drawn = resolution(q, u, v, w, lab.wavelength[0])
     like = resolution(q, instrument.u, instrument.v, instrument.w, lab.wavelength[0])
     ratio = drawn / like
@@ -199,7 +198,7 @@ def test_growth_and_shape_are_drawn_within_their_ranges(field, X):
     for one in (LABORATORIES["lab-cu"], lab):
         made = sq.RandomExperiment(one, q=X["q"].values).fit(X.values)
         rngs = [np.random.default_rng(k) for k in range(300)]
-        draws.append(_Draw(made._distributions, made._weights, rngs))
+        draws.append(Draw(made._distributions, made._weights, rngs))
     usual, narrow = (getattr(draw, field) for draw in draws)
     np.testing.assert_allclose(narrow, 0.2 + 0.1 * usual)
     assert usual.min() < 0.05 and usual.max() > 0.95  # of the range (0, 1)
@@ -229,7 +228,7 @@ def test_most_of_what_is_drawn_is_narrower_than_the_trained_width(X):
     for name in ("synchrotron", "lab-cu", "anywhere"):
         made = sq.RandomExperiment(name, q=X["q"].values).fit(X.values)
         rngs = [np.random.default_rng(k) for k in range(4000)]
-        draw = _Draw(made._distributions, made._weights, rngs)
+        draw = Draw(made._distributions, made._weights, rngs)
         widths = np.array(
             [
                 width_in_q(Instrument((wavelength,), u=g * w**2, w=w**2), 4.0)

@@ -6,7 +6,7 @@ from scipy.interpolate import make_interp_spline
 
 import sk_qdots as sq
 from sk_qdots.augmentation import LABORATORIES, Laboratory
-from sk_qdots.augmentation._experiment import _Draw
+from sk_qdots.augmentation._draws import Draw
 from sk_qdots.augmentation.laboratories import MIXTURES
 
 EXACT = {"dry_share": 1.0, "full_range_share": 1.0, "fine_share": 1.0, "scale": (1e9, 1e9)}
@@ -76,7 +76,7 @@ def test_fractions_and_counts_are_log_uniform(X):
         rows = np.repeat(X.values[:1], 4000, axis=0)
         made.set_params(q=X["q"].values).fit(rows)
         rng = np.random.default_rng(0)
-        draw = _Draw(made._distributions, made._weights, [rng] * 4000)
+        draw = Draw(made._distributions, made._weights, [rng] * 4000)
         draws.append((np.log(getattr(draw, name) / low)) / np.log(high / low))
     for values in draws:
         assert values.min() >= 0 and values.max() <= 1

@@ -10,7 +10,8 @@ import sk_qdots as sq
 from sk_qdots.evaluation import evaluate
 from sk_qdots.instruments import Instrument
 from sk_qdots.instruments.ready import at_wavelength, is_example
-from sk_qdots.sizing.instruments import too_broad, width_in_q
+from sk_qdots.instruments.resolution import width_in_q
+from sk_qdots.sizing.instruments import too_broad
 
 MOVED = Instrument((0.5600,), zero=0.08, displacement=-0.03, w=1e-6, name="mine")
 
