@@ -137,7 +137,7 @@ def too_broad(
         The reason and what to do, or nothing.
     """
     q = 0.5 * (float(measured[0]) + float(measured[-1]))
-    width = width_in_q(instrument, q)
+    width = float(width_in_q(instrument, q))
     try:
         trained = trained_width(augmentation, q)
     except (ValueError, KeyError, TypeError):  # of a sizer that tells it otherwise
