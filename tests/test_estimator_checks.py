@@ -19,8 +19,23 @@ AUGMENTED_FAILURES = {
     "check_decision_proba_consistency": "trains on negative numbers, which are no counts",
 }
 
+TOLD_FAILURES = dict.fromkeys(
+    (
+        "check_estimators_overwrite_params",
+        "check_estimators_fit_returns_self",
+        "check_readonly_memmap_input",
+        "check_fit_idempotent",
+        "check_fit_check_is_fitted",
+        "check_n_features_in",
+        "check_estimators_pickle",
+    ),
+    "gives two columns, or rows with nothing but NaN before the last two: told columns alone",
+)
+
 
 def expected_failed_checks(estimator):
+    if getattr(estimator, "n_told", 0) and isinstance(estimator, sq.AllCNNRegressor):
+        return TOLD_FAILURES
     augmented = isinstance(estimator, sq.AugmentedClassifier) and estimator.augmenter is not None
     return AUGMENTED_FAILURES if augmented and hasattr(estimator, "decision_function") else {}
 

@@ -9,7 +9,10 @@ from sk_qdots.utils import all_estimators
 
 INSTANCES = {
     "AllCNNClassifier": [sq.AllCNNClassifier(random_state=0)],
-    "AllCNNRegressor": [sq.AllCNNRegressor(random_state=0)],
+    "AllCNNRegressor": [
+        sq.AllCNNRegressor(random_state=0),
+        sq.AllCNNRegressor(n_told=2, n_components=2, random_state=0),
+    ],
     "AugmentedClassifier": [
         sq.AugmentedClassifier(LogisticRegression(), random_state=0),
         sq.AugmentedClassifier(LogisticRegression(), sq.PoissonNoise(scale=1e4), random_state=0),

@@ -86,3 +86,147 @@ def test_early_stopping_and_checkpoint(waves, tmp_path):
     assert "valid_loss" in regressor.history_ and "valid_accuracy" not in regressor.history_
     again = clone(regressor).fit(X, y)  # finished already
     np.testing.assert_array_equal(again.predict(X), regressor.predict(X))
+
+
+@pytest.fixture(scope="module")
+def readings():
+    """Patterns that tell the square of one number, and the sign of the product of two."""
+    rng = np.random.default_rng(0)
+    size = rng.uniform(1.0, 2.0, 2200)
+    sign = rng.choice([-1.0, 1.0], 2200)
+    y = np.stack([sign * size, 5.0 + sign], axis=1)
+    X = 2.0 + np.cos(np.arange(60) * size[:, None] ** 2 / 40.0)
+    return X + 0.02 * rng.normal(size=X.shape), y
+
+
+@pytest.fixture(scope="module")
+def mixed(readings):
+    X, y = readings
+    regressor = sq.AllCNNRegressor(
+        n_filters=16, n_components=3, batch_size=64, max_epochs=40, random_state=0
+    )
+    return regressor.fit(X[:2000], y[:2000])
+
+
+def test_a_mixture_holds_both_readings(mixed, readings):
+    X, y = readings[0][2000:], readings[1][2000:]
+    weights, means, stds = mixed.predict_mixture(X)
+    assert weights.shape == (200, 3) and means.shape == stds.shape == (200, 3, 2)
+    np.testing.assert_allclose(weights.sum(axis=1), 1.0)
+    draws = mixed.sample(X, n_draws=400, random_state=0)
+    assert draws.shape == (200, 400, 2)
+    # Half of the draws has each sign, the values are right, and the two targets go together.
+    positive = draws[:, :, 0] > 0
+    assert abs(positive.mean() - 0.5) < 0.15
+    assert np.median(np.abs(np.abs(draws[:, :, 0]) - np.abs(y[:, :1]))) < 0.1
+    assert ((draws[:, :, 1] > 5.0) == positive).mean() > 0.98
+    mean, std = mixed.predict(X, return_std=True)
+    spread = draws.std(axis=1)
+    np.testing.assert_allclose(draws.mean(axis=1), mean, atol=0.35)
+    np.testing.assert_allclose(spread / std, 1.0, atol=0.2)
+    # One bell curve would have to reach from one reading to the other and find neither.
+    between = np.abs(draws[:, :, 0]) < 0.5
+    assert between.mean() < 0.02
+
+
+def test_intervals_cover_what_they_say(mixed, readings):
+    X, y = readings[0][2000:], readings[1][2000:]
+    interval = mixed.predict_interval(X, coverage=0.8)
+    assert interval.shape == (200, 2, 2)
+    inside = (interval[:, :, 0] <= y) & (y <= interval[:, :, 1])
+    assert 0.6 < inside[:, 0].mean() < 1.0
+
+
+def test_intervals_of_one_gaussian_are_its_quantiles(fitted, waves):
+    from scipy.stats import norm
+
+    mean, std = fitted.predict(waves[0][:20], return_std=True)
+    found = fitted.predict_interval(waves[0][:20], coverage=0.8)
+    np.testing.assert_allclose(found, np.stack(norm.interval(0.8, mean, std), axis=2))
+    weights, means, stds = fitted.predict_mixture(waves[0][:20])
+    np.testing.assert_array_equal(weights, 1.0)
+    np.testing.assert_array_equal(means[:, 0], mean)
+    np.testing.assert_array_equal(stds[:, 0], std)
+
+
+def test_one_target_of_a_mixture_stays_one(readings):
+    X, y = readings
+    one = sq.AllCNNRegressor(n_filters=8, n_components=2, max_epochs=2, random_state=0)
+    one.fit(X, y[:, 0])
+    assert one.predict(X[:5]).shape == (5,)
+    assert one.predict_interval(X[:5]).shape == (5, 2)
+    assert one.sample(X[:5], 7, random_state=0).shape == (5, 7)
+    assert one.predict_mixture(X[:5])[1].shape == (5, 2, 1)
+
+
+@pytest.mark.parametrize("coverage", [0.0, 1.0, -1.0, np.nan])
+def test_a_coverage_that_is_none_is_refused(fitted, waves, coverage):
+    with pytest.raises(ValueError, match="between 0 and 1"):
+        fitted.predict_interval(waves[0][:2], coverage)
+
+
+def test_no_draws_are_refused(fitted, waves):
+    with pytest.raises(ValueError, match="n_draws is 0"):
+        fitted.sample(waves[0][:2], 0)
+
+
+def test_the_loss_of_a_mixture_is_its_likelihood():
+    """Also far from all components, where no likelihood is above zero in double precision."""
+    import torch
+    from scipy.special import logsumexp
+    from scipy.stats import norm
+
+    from sk_qdots.neural_network._losses import GaussianLoss, MixtureLoss
+
+    rng = np.random.default_rng(0)
+    outputs = torch.tensor(rng.normal(size=(5, 3 * (1 + 4))))
+    targets = torch.tensor(rng.normal(size=(5, 2)))
+    targets[0] = 1e4
+    logits, means, logarithms = np.split(outputs.numpy(), [3, 9], axis=1)
+    logits -= logsumexp(logits, axis=1, keepdims=True)
+    each = norm.logpdf(
+        targets.numpy()[:, None], means.reshape(5, 3, 2), np.exp(0.5 * logarithms.reshape(5, 3, 2))
+    ).sum(axis=2)
+    expected = -logsumexp(logits + each, axis=1).mean() / 2 - 0.5 * np.log(2 * np.pi)
+    assert MixtureLoss(3)(outputs, targets).item() == pytest.approx(expected)
+    # One component is the Gaussian loss.
+    plain = torch.tensor(rng.normal(size=(5, 4)))
+    one = MixtureLoss(1)(torch.cat([torch.zeros(5, 1), plain], dim=1), targets)
+    assert one.item() == pytest.approx(GaussianLoss()(plain, targets).item())
+
+
+def test_components_differ_from_the_start_and_follow_the_seed():
+    import torch
+
+    from sk_qdots.neural_network._losses import spread_components
+
+    def starts(seed):
+        output = torch.nn.Linear(4, 5 * (1 + 2 * 3))
+        spread_components(output, 5, seed)
+        return output.bias.detach().numpy()[5:20].reshape(5, 3)
+
+    assert (np.diff(np.sort(starts(0), axis=0), axis=0) > 0.3).all()
+    np.testing.assert_array_equal(starts(0), starts(0))
+    assert (starts(0) != starts(1)).any()
+
+
+def test_warm_start_keeps_the_components(mixed, readings):
+    X, y = readings
+    one = sq.AllCNNRegressor(
+        n_filters=8, n_components=2, max_epochs=1, warm_start=True, random_state=0
+    ).fit(X, y)
+    assert one.fit(X, y).history_["epoch"].tolist() == [2]
+    with pytest.raises(ValueError, match="n_components is 3 and the last fit had 2"):
+        one.set_params(n_components=3).fit(X, y)
+    # What is predicted follows from the network, not from the parameter.
+    assert one.predict_mixture(X[:2])[0].shape == (2, 2)
+
+
+def test_a_mixture_goes_on_from_its_checkpoint(readings, tmp_path):
+    X, y = readings
+    one = sq.AllCNNRegressor(
+        n_filters=8, n_components=2, max_epochs=2, checkpoint=tmp_path / "state", random_state=0
+    ).fit(X, y)
+    np.testing.assert_array_equal(clone(one).fit(X, y).predict(X), one.predict(X))
+    with pytest.raises(ValueError, match="belongs to a training with other"):
+        clone(one).set_params(n_components=3).fit(X, y)
