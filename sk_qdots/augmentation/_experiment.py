@@ -191,6 +191,24 @@ class RandomExperiment(Augmenter):
         self.random_state = random_state
 
     def _check_parameters(self) -> None:
+        self.laboratories_, shares = self.chosen_laboratories()
+        self._weights = np.cumsum(shares)
+
+    def chosen_laboratories(self) -> tuple[list[Laboratory], list[float]]:
+        """What the parameters say to draw from.
+
+        Returns
+        -------
+        laboratories : list of Laboratory
+            The given ranges and shares put in.
+        shares : list of float
+            How often each.
+
+        Raises
+        ------
+        ValueError
+            If there is no such laboratory, or a range or share is out of bounds.
+        """
         given = {name: getattr(self, name) for name in _OVERRIDES}
         given = {name: value for name, value in given.items() if value is not None}
         if isinstance(self.laboratory, Laboratory):
@@ -203,8 +221,7 @@ class RandomExperiment(Augmenter):
         else:
             known = ", ".join([*LABORATORIES, *MIXTURES])
             raise ValueError(f"unknown laboratory {self.laboratory!r}; known: {known}")
-        self.laboratories_ = [replace(laboratory, **given) for laboratory in chosen]
-        self._weights = np.cumsum(list(weights.values()))
+        return [replace(laboratory, **given) for laboratory in chosen], list(weights.values())
 
     def _prepare(self) -> None:
         check_even(self.q_, "RandomExperiment")

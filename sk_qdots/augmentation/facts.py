@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, fields, replace
 from typing import Any, cast
 
@@ -14,12 +14,13 @@ from sklearn.pipeline import Pipeline
 from .._typing import FloatArray, Json, JsonObject
 from ..instruments import Instrument
 from ..instruments.resolution import resolution
-from . import Laboratory, QCoarsening, QTruncation
+from . import Laboratory, QCoarsening, QTruncation, RandomExperiment
 from .base import Transformer
 from .laboratories import LABORATORIES, MIXTURES
 
 __all__ = [
     "augmentation_facts",
+    "demanded_range",
     "instrument_facts",
     "trained_limits",
     "trained_width",
@@ -106,12 +107,25 @@ def trained_limits(
     laboratories = [
         lab for s in transformers_of(augmenter) for lab in getattr(s, "laboratories_", ())
     ]
+    start, end = _demanded(laboratories, (start, end))
     for laboratory in laboratories:
-        if laboratory.full_range_share < 1:
-            start, end = max(start, laboratory.q_min[1]), min(end, laboratory.q_max[0])
         if laboratory.fine_share < 1:
             coarsest = max(coarsest, laboratory.coarsening[1])
     return (float(start), float(end)), coarsest * step
+
+
+def demanded_range(augmenter: RandomExperiment, q: FloatArray) -> tuple[float, float]:
+    """The shortest range that an experiment, which need not be fitted, draws."""
+    laboratories, _ = augmenter.chosen_laboratories()
+    return _demanded(laboratories, (float(q[0]), float(q[-1])))
+
+
+def _demanded(laboratories: Iterable[Laboratory], ends: tuple[float, float]) -> tuple[float, float]:
+    start, end = ends
+    for laboratory in laboratories:
+        if laboratory.full_range_share < 1:
+            start, end = max(start, laboratory.q_min[1]), min(end, laboratory.q_max[0])
+    return start, end
 
 
 def trained_width(augmentation: Mapping[str, Json] | None, q: float) -> float:

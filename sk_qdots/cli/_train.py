@@ -250,8 +250,10 @@ def _command(options: argparse.Namespace) -> str:
             if name == "instrument" and isinstance(chosen, str) and Path(chosen).is_file():
                 chosen = Path(chosen).name
             called = _WRITTEN.get(name, name).replace("_", "-")
+            if name == "instrument" and isinstance(chosen, float):
+                chosen = f"wavelength={chosen:g}"
             option, values = f"--{called}", _as_words(chosen)
-            negative = values[0].startswith("-")  # would be taken for an option
+            negative = bool(values) and values[0].startswith("-")  # would be taken for an option
             words += [f"{option}={values[0]}"] if negative else [option, *values]
     words += ["--texture"] * options.texture
     return shlex.join(words + ["--classes-only"] * options.classes_only)
@@ -266,7 +268,7 @@ def _as_words(value: object) -> list[str]:
         step = round(value[1] - value[0], 9) if len(value) > 1 else 1.0
         return [f"{value[0]:g}:{value[-1]:g}:{step:g}"]
     if isinstance(value, float):
-        return [f"wavelength={value:g}"]
+        return [f"{value:g}"]
     return [str(v) for v in value] if isinstance(value, list) else [str(value)]
 
 

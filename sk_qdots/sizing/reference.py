@@ -87,6 +87,7 @@ class ReferencePatterns:
     diameters : ndarray of shape (n_classes,) of int
         In picometres.
     dispersions : ndarray of shape (n_dispersions,)
+        Several times the same, where there are patterns of several fault probabilities.
     patterns : ndarray of shape (n_classes, n_dispersions, n_points)
         Area 1000.
 
@@ -109,7 +110,8 @@ class ReferencePatterns:
         Parameters
         ----------
         library : Dataset
-            As :func:`sk_qdots.simulate_library` returns, of one shape and B.
+            As :func:`sk_qdots.simulate_library` returns, of one shape and B; patterns of every
+            fault probability stand beside each other.
         standardizer : QStandardizer
             Whose range they cover.
 
@@ -118,7 +120,14 @@ class ReferencePatterns:
         ReferencePatterns
         """
         intensity = library["intensity"].sel(strain=0.0, method="nearest")
-        intensity = intensity.transpose("diameter", "dispersion", "q")
+        if "growth_fault" in intensity.dims:
+            stacked = {"dispersions": ("growth_fault", "dispersion")}
+            intensity = intensity.stack(stacked, create_index=False)
+        else:
+            intensity = intensity.rename(dispersion="dispersions")
+        dispersions = np.asarray(library["dispersion"].values, dtype=np.float64)
+        dispersions = np.resize(dispersions, intensity.sizes["dispersions"])
+        intensity = intensity.transpose("diameter", "dispersions", "q")
         coarse = QStandardizer(
             q_min=standardizer.q_min, q_max=standardizer.q_max, n_points=N_POINTS, padding="edge"
         )
@@ -131,7 +140,7 @@ class ReferencePatterns:
         return cls(
             q=coarse.q_,
             diameters=np.rint(1000.0 * intensity["diameter"].values).astype(np.int64),
-            dispersions=np.asarray(intensity["dispersion"].values, dtype=np.float64),
+            dispersions=dispersions,
             patterns=patterns.reshape(*intensity.shape[:2], -1).astype(np.float32),
         )
 

@@ -212,15 +212,14 @@ def plan_training(
             f"the name {called!r} is not valid: give name= (--name), 1 to 80 letters, digits, "
             "blanks or ._+()-"
         )
-    step = np.diff(classes).min() / 1000.0
-    half = (max(classes[0] / 1000.0 - 0.5 * step, dots.node_diameter), classes[-1] / 1000.0)
+    step, smallest = np.diff(classes).min() / 1000.0, particle_step(dots)
+    half = (max(classes[0] / 1000.0 - 0.5 * step, smallest), classes[-1] / 1000.0)
     low, high = _two("span", span, (half[0], half[1] + 0.5 * step), 0.0, 100.0)
     if low > classes[0] / 1000.0 or high < classes[-1] / 1000.0:
         raise ValueError(f"span is {span!r}; it must hold the diameters of all classes, in nm")
-    if low < dots.node_diameter:
+    if low < smallest:
         raise ValueError(
-            f"span begins at {low:g} nm; the smallest particle of {dots.name} has "
-            f"{dots.node_diameter:.2g} nm"
+            f"span begins at {low:g} nm; the smallest particle of {dots.name} has {smallest:.2g} nm"
         )
     if not 0.0 <= mixed_share < 1.0:
         raise ValueError(

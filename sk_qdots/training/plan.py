@@ -15,7 +15,7 @@ import xarray as xr
 
 from .._typing import FloatArray, IntArray, JsonObject
 from ..augmentation import LABORATORIES, Laboratory, RandomExperiment
-from ..augmentation.facts import instrument_facts, trained_limits
+from ..augmentation.facts import demanded_range, instrument_facts
 from ..instruments import Instrument
 from ..simulation import (
     Crystal,
@@ -331,12 +331,10 @@ class TrainingPlan:
         """Of the second network."""
         return max(1, round(REGRESSOR_SHARE * self.epochs))
 
-    @cached_property
+    @property
     def demanded(self) -> tuple[float, float]:
         """Range in 1/Angstrom that a pattern must cover to be sized."""
-        return trained_limits(
-            self.experiment().fit(np.ones((1, len(self.q) + self.n_told))), self.q
-        )[0]
+        return demanded_range(self.experiment(), self.q)
 
     def experiment(self, **changes: Unpack[Changes]) -> RandomExperiment:
         """What is done to every batch.
