@@ -45,7 +45,14 @@ __all__ = ["FreeFactors", "PreferredOrientation", "Texture"]
 
 _COARSE_POINTS = 600
 _MARGIN_WIDTHS = 4.0  # widths of the peaks beyond the grid that still count
-_WIDTHS = (0.05, 0.08, 0.12, 0.18, 0.27)  # 1/Angstrom, of peaks whose width is not known before
+_WIDTHS = (
+    0.05,
+    0.075,
+    0.11,
+    0.15,
+    0.2,
+    0.27,
+)  # 1/Angstrom, of peaks whose width is not known before
 _GROUP_WIDTH = 0.12  # 1/Angstrom, of reflections that have one factor
 
 
