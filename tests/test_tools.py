@@ -25,28 +25,41 @@ def tools(monkeypatch):
 
 
 def test_making_and_judging_a_sizer(tools, tmp_path, monkeypatch):
+    import check_networks
     import evaluate_pbs
-    import train_pbs
+    import train_shipped
 
-    for module in (train_pbs, evaluate_pbs):
-        monkeypatch.setattr(module, "DISPERSIONS", [0.1])
-        monkeypatch.setattr(module, "STRAINS", np.array([0.001]))
-    monkeypatch.setattr(evaluate_pbs, "DIAMETERS", np.array([2.0, 3.0]))
-    monkeypatch.setattr(train_pbs, "DIAMETERS", np.array([2.0, 2.5, 3.0]))
-    monkeypatch.setattr(train_pbs, "CLASSES", np.array([2000, 3000]))
-    monkeypatch.setattr(train_pbs, "STEPS_PER_EPOCH", 2)
-    monkeypatch.setattr(train_pbs, "N_WRONG", 4)
-    monkeypatch.setattr(train_pbs, "Bench", partial(evaluate_pbs.Bench, n_test=32))
+    from sk_qdots.training import _train
+
+    settings = {
+        **train_shipped.SETTINGS["PbS"],
+        "diameters": [2.0, 3.0],
+        "span": (1.5, 4.0),
+        "shape": ("sphere", "cube"),
+        "n_patterns": 200,
+        "size": "small",
+    }
+    monkeypatch.setitem(train_shipped.SETTINGS, "PbS", settings)
+    monkeypatch.setattr(_train, "STEPS_PER_EPOCH", 2)
+    monkeypatch.setattr(_train, "_N_TEST", 20)
     out, kept = tmp_path / "PbS", tmp_path / "state"
-    tools(train_pbs, "--out", out, "--epochs", 1, "--checkpoint", kept, "--workers", 0)
+    options = ("--epochs", 1, "--checkpoint", kept, "--workers", 0, "--out", out)
+    tools(train_shipped, "PbS", *options)
     sizer = sq.load_sizer(out)
-    assert sizer.classes_.tolist() == [2000, 3000] and not kept.exists()
-    assert set(sizer.training["scores"]) == set(evaluate_pbs.WANTED)
-    card = (out / "model_card.md").read_text(encoding="utf-8")
-    assert all(f"| {name} |" in card for name in evaluate_pbs.WANTED)
+    assert sizer.classes_.tolist() == [2000, 3000, 4000]
+    assert sizer.standardizer.n_told and not kept.exists()
+    assert "train_shipped.py PbS" in (out / "model_card.md").read_text(encoding="utf-8")
+    monkeypatch.setattr(evaluate_pbs, "DISPERSIONS", [0.1])
+    monkeypatch.setattr(evaluate_pbs, "STRAINS", np.array([0.001]))
+    monkeypatch.setattr(evaluate_pbs, "DIAMETERS", np.array([2.0, 3.0]))
     table = tmp_path / "pbs.md"
     tools(evaluate_pbs, "--model", out, "--out", table, "--patterns", 32)
     assert "chlorobenzene" in table.read_text(encoding="utf-8")
+    rows = {k: check_networks.TABLE["PbS"][k] for k in ("standard cells", "resolution 0.1°, told")}
+    monkeypatch.setitem(check_networks.TABLE, "PbS", rows)
+    told = tmp_path / "networks.md"
+    tools(check_networks, "--sizers", "PbS", "--folder", tmp_path, "--patterns", 20, "--out", told)
+    assert "| resolution 0.1°, told |" in told.read_text(encoding="utf-8")
 
 
 def test_what_falls_short_is_said(tools):

@@ -190,7 +190,7 @@ def shortfall(name: str, row: dict) -> str:
 
 
 def _confusion(classes: np.ndarray, truth: np.ndarray, predicted: np.ndarray) -> Iterator[str]:
-    for size in classes:
+    for size in np.unique(truth):
         here = predicted[np.abs(truth - size) < 1e-6]
         taken, counts = np.unique(here[np.abs(here - size) > 1e-6], return_counts=True)
         others = ", ".join(f"{d:g} nm ({n})" for d, n in zip(taken, counts, strict=True))

@@ -190,38 +190,44 @@ class RandomExperiment(Augmenter):
         self.q = q
         self.random_state = random_state
 
-    def _check_parameters(self) -> None:
-        self.laboratories_, shares = self.chosen_laboratories()
-        self._weights = np.cumsum(shares)
-
-    def chosen_laboratories(self) -> tuple[list[Laboratory], list[float]]:
-        """What the parameters say to draw from.
+    def choices(self) -> dict[str, tuple[Laboratory, float]]:
+        """What it draws from.
 
         Returns
         -------
-        laboratories : list of Laboratory
-            The given ranges and shares put in.
-        shares : list of float
-            How often each.
+        dict of str to (Laboratory, float)
+            The given ranges and shares put in, and their shares of the rows, by name; the name
+            is empty where a laboratory or an instrument is given.
 
         Raises
         ------
         ValueError
             If there is no such laboratory, or a range or share is out of bounds.
+
+        Examples
+        --------
+        >>> import sk_qdots as sq
+        >>> list(sq.RandomExperiment("anywhere").choices())
+        ['synchrotron', 'lab-cu', 'lab-mo']
         """
         given = {name: getattr(self, name) for name in _OVERRIDES}
         given = {name: value for name, value in given.items() if value is not None}
         if isinstance(self.laboratory, Laboratory):
-            weights, chosen = {"": 1.0}, [self.laboratory]
+            chosen = {"": (self.laboratory, 1.0)}
         elif isinstance(self.laboratory, Instrument):
-            weights, chosen = {"": 1.0}, [Laboratory.around(self.laboratory)]
+            chosen = {"": (Laboratory.around(self.laboratory), 1.0)}
         elif self.laboratory in LABORATORIES or self.laboratory in MIXTURES:
-            weights = MIXTURES.get(self.laboratory, {self.laboratory: 1.0})
-            chosen = [LABORATORIES[name] for name in weights]
+            shares = MIXTURES.get(self.laboratory, {self.laboratory: 1.0})
+            chosen = {name: (LABORATORIES[name], share) for name, share in shares.items()}
         else:
             known = ", ".join([*LABORATORIES, *MIXTURES])
             raise ValueError(f"unknown laboratory {self.laboratory!r}; known: {known}")
-        return [replace(laboratory, **given) for laboratory in chosen], list(weights.values())
+        return {name: (replace(lab, **given), share) for name, (lab, share) in chosen.items()}
+
+    def _check_parameters(self) -> None:
+        choices = self.choices().values()
+        self.laboratories_ = [laboratory for laboratory, _ in choices]
+        self._weights = np.cumsum([share for _, share in choices])
 
     def _prepare(self) -> None:
         check_even(self.q_, "RandomExperiment")

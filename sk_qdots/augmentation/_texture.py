@@ -45,7 +45,14 @@ __all__ = ["FreeFactors", "PreferredOrientation", "Texture"]
 
 _COARSE_POINTS = 600
 _MARGIN_WIDTHS = 4.0  # widths of the peaks beyond the grid that still count
-_WIDTHS = (0.05, 0.08, 0.12, 0.18, 0.27)  # 1/Angstrom, of peaks whose width is not known before
+_WIDTHS = (
+    0.05,
+    0.075,
+    0.11,
+    0.15,
+    0.2,
+    0.27,
+)  # 1/Angstrom, of peaks whose width is not known before
 _GROUP_WIDTH = 0.12  # 1/Angstrom, of reflections that have one factor
 
 
@@ -163,7 +170,8 @@ class Texture:
 class FreeFactors:
     """Groups of overlapping reflections, each with a factor of its own.
 
-    The same share of the peaks as in a texture, with weights that nothing ties together. How wide
+    The same share of the peaks as in a texture, with weights that nothing ties together; where n
+    equally strong reflections make a group, its logarithm is smaller by the root of n. How wide
     the peaks of a pattern are is seen from itself: where they are taken to be narrower than they
     are, a peak that is made stronger has a step at its foot.
     """
@@ -180,6 +188,10 @@ class FreeFactors:
                 begun, starts[k] = length, True
         number = np.cumsum(starts) - 1
         self.n_groups = int(number[-1]) + 1
+        # Of reflections that share a group some are too strong and others too weak.
+        both = np.bincount(number, weights=power)
+        squares = np.bincount(number, weights=power**2)
+        self._damping = np.sqrt(squares / np.where(both > 0.0, both, 1.0) ** 2)
         self._shares = np.empty((len(_WIDTHS), len(q), self.n_groups), dtype=np.float32)
         sums = np.empty((len(_WIDTHS), len(q)))
         for k, width in enumerate(_WIDTHS):
@@ -207,7 +219,7 @@ class FreeFactors:
         ndarray of shape (n_rows, n_q)
         """
         result = np.empty_like(rows)
-        factors = np.exp(log_factors).astype(np.float32)
+        factors = np.exp(log_factors * self._damping).astype(np.float32)
         for k, row in enumerate(rows):
             slope = np.nan_to_num(np.diff(row).astype(np.float32))
             shares = self._shares[int(np.argmax(self._slopes @ slope))]

@@ -51,10 +51,17 @@ def augmentation_facts(augmenter: Transformer | None) -> JsonObject | None:
             "steps": [augmentation_facts(s) for s in transformers_of(augmenter)],
         }
     parameters = {k: v for k, v in augmenter.get_params(deep=False).items() if k != "q"}
-    return {
+    facts: JsonObject = {
         "class": type(augmenter).__name__,
         **{k: _as_json(v) for k, v in parameters.items()},
     }
+    if isinstance(augmenter, RandomExperiment) and isinstance(augmenter.laboratory, str):
+        # What a name stands for, which may change.
+        facts["drawn_from"] = [
+            {"share": share, **_fields_of(laboratory)}
+            for laboratory, share in augmenter.choices().values()
+        ]
+    return facts
 
 
 def instrument_facts(instrument: Instrument) -> JsonObject:
@@ -116,7 +123,7 @@ def trained_limits(
 
 def demanded_range(augmenter: RandomExperiment, q: FloatArray) -> tuple[float, float]:
     """The shortest range that an experiment, which need not be fitted, draws."""
-    laboratories, _ = augmenter.chosen_laboratories()
+    laboratories = [laboratory for laboratory, _ in augmenter.choices().values()]
     return _demanded(laboratories, (float(q[0]), float(q[-1])))
 
 
@@ -129,7 +136,7 @@ def _demanded(laboratories: Iterable[Laboratory], ends: tuple[float, float]) -> 
 
 
 def trained_width(augmentation: Mapping[str, Json] | None, q: float) -> float:
-    """Width that 95 % of the patterns of a training did not exceed.
+    """Width that 95 % of the patterns of a training did not exceed, or all where it was told.
 
     Parameters
     ----------
@@ -142,7 +149,7 @@ def trained_width(augmentation: Mapping[str, Json] | None, q: float) -> float:
     -------
     float
         Full width at half maximum of the resolution in 1/Angstrom; 0 of a training that drew
-        none.
+        none. Of a network that is told it the widest: it need not guess what was rare.
 
     Raises
     ------
@@ -158,19 +165,32 @@ def trained_width(augmentation: Mapping[str, Json] | None, q: float) -> float:
         names = ("u", "v", "w", "wavelength")
         u, v, w, wavelength = (float(str(augmentation[name])) for name in names)
         return float(np.nan_to_num(resolution(np.array([q]), u, v, w, wavelength))[0])
-    told = augmentation.get("laboratory")
-    if isinstance(told, dict):
-        shares = {_laboratory_of(told): 1.0}
-    elif isinstance(told, str) and told in {*LABORATORIES, *MIXTURES}:
-        named = MIXTURES.get(told, {told: 1.0})
-        shares = {LABORATORIES[name]: share for name, share in named.items()}
-    else:
+    shares = _laboratories_of(augmentation)
+    if not shares:
         return 0.0
-    widths, weights = zip(*(_widths(lab, q, share) for lab, share in shares.items()), strict=True)
+    is_told = bool(augmentation.get("n_told"))
+    parts = [_widths(lab, q, share, with_ends=is_told) for lab, share in shares]
+    widths, weights = zip(*parts, strict=True)
     drawn, weight = np.concatenate(widths), np.concatenate(weights)
+    if is_told:
+        return float(drawn[weight > 0.0].max(initial=0.0))
     order = np.argsort(drawn)
     reached = np.cumsum(weight[order]) / weight.sum()
     return float(drawn[order][np.searchsorted(reached, _MOST - 1e-9)])
+
+
+def _laboratories_of(augmentation: Mapping[str, Json]) -> list[tuple[Laboratory, float]]:
+    """Laboratories that were drawn from, and their shares."""
+    drawn_from, told = augmentation.get("drawn_from"), augmentation.get("laboratory")
+    if isinstance(drawn_from, list):
+        known = [item for item in drawn_from if isinstance(item, dict)]
+        return [(_laboratory_of(item), float(str(item["share"]))) for item in known]
+    if isinstance(told, dict):
+        return [(_laboratory_of(told), 1.0)]
+    if isinstance(told, str) and told in {*LABORATORIES, *MIXTURES}:
+        named = MIXTURES.get(told, {told: 1.0})
+        return [(LABORATORIES[name], share) for name, share in named.items()]
+    return []
 
 
 def _laboratory_of(told: Mapping[str, Json]) -> Laboratory:
@@ -183,9 +203,13 @@ def _laboratory_of(told: Mapping[str, Json]) -> Laboratory:
         raise ValueError(str(error)) from None
 
 
-def _widths(laboratory: Laboratory, q: float, share: float) -> tuple[FloatArray, FloatArray]:
+def _widths(
+    laboratory: Laboratory, q: float, share: float, *, with_ends: bool = False
+) -> tuple[FloatArray, FloatArray]:
     """Widths that a laboratory draws, of those that reach this Q, and their weights."""
     at = (np.arange(_N_QUANTILES) + 0.5) / _N_QUANTILES
+    if with_ends:
+        at = np.linspace(0.0, 1.0, _N_QUANTILES)
     low, high = laboratory.fwhm
     fwhm, growth, wavelength = np.meshgrid(
         low * (high / low) ** at,

@@ -76,7 +76,8 @@ class Laboratory:
     factors : tuple of 2 float
         How many times too strong a group of overlapping reflections may be where texture is of
         no simple kind, log-uniform. In half of such patterns every group has a factor, as often
-        too weak as too strong; in the others some groups are too strong.
+        too weak as too strong; in the others some groups are too strong. Where several
+        reflections make a group, less.
     factors_share : float
         Share with such factors.
     ligand : tuple of 2 float

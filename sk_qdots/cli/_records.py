@@ -31,7 +31,6 @@ COLUMNS = (
     "volume_diameter_nm",
     "dispersion",
     "strain",
-    "growth_fault",
     "width_nm",
     "length_nm",
     "thickness_nm",
@@ -47,7 +46,6 @@ COLUMNS = (
     "expected_diameter_std_nm",
     "dispersion_std",
     "strain_std",
-    "growth_fault_std",
     "width_std_nm",
     "length_std_nm",
     "thickness_std_nm",
@@ -56,6 +54,8 @@ COLUMNS = (
     "engine",
     "r_wp",
     "chi2",
+    "growth_fault",
+    "growth_fault_std",
 )
 _FRACTIONS = ("dispersion", "strain", "growth_fault")
 _UNITS = {  # of what does not say it in its name

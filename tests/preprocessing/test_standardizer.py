@@ -496,3 +496,53 @@ def test_coarse_patterns_come_back():
     assert seen.mean() > 0.98
     highest = float(measured.max())
     np.testing.assert_allclose(back[seen], measured[seen], atol=0.03 * highest)
+
+
+def test_rows_tell_the_resolution_of_an_instrument():
+    q = np.linspace(0.8, 9.0, 2000)
+    pattern = xr.DataArray(np.exp(-q), dims="q", coords={"q": q})
+    instrument = sq.load_instrument("lab-cu")
+    plain = sq.QStandardizer().fit_transform([pattern, pattern])
+    untold = sq.QStandardizer(n_told=5).fit_transform([pattern, pattern])
+    told = sq.QStandardizer(n_told=5, instrument=instrument).fit_transform([pattern, pattern])
+    assert untold.shape == told.shape == (2, 5009)
+    np.testing.assert_array_equal(untold[:, :5004], plain)
+    np.testing.assert_array_equal(told[:, :5004], plain)
+    assert np.isnan(untold[:, 5004:]).all()
+    places = np.linspace(0.99, 14.9984, 5)
+    theta = np.arcsin(instrument.wavelength * places[:2] / (4 * np.pi))
+    degrees = instrument.fwhm(np.rad2deg(2 * theta))
+    expected = 2 * np.pi / instrument.wavelength * np.cos(theta) * np.deg2rad(degrees)
+    np.testing.assert_allclose(told[0, 5004:5006], np.log(expected))
+    # A copper tube ends at 8.15 1/Angstrom.
+    assert np.isnan(told[:, 5007:]).all() and np.isfinite(told[:, 5006]).all()
+
+
+def test_an_instrument_that_broadens_nothing_is_told_as_very_narrow():
+    ideal = sq.Instrument((0.5,))
+    rows = sq.QStandardizer(n_told=3, instrument=ideal).fit_transform(np.ones((1, 5004)))
+    np.testing.assert_allclose(rows[0, 5004:], np.log(1e-4))
+
+
+def test_bare_arrays_may_bring_what_they_tell():
+    q = np.linspace(1.0, 9.0, 400)
+    rows = np.exp(-q)[None].repeat(3, axis=0)
+    with_told = np.hstack([rows, np.full((3, 2), -4.5)])
+    standardizer = sq.QStandardizer(q_min=1.0, q_max=9.0, n_points=400, n_told=2)
+    assert standardizer.fit(rows).n_features_in_ == 400
+    assert standardizer.fit(with_told).n_features_in_ == 400
+    found = standardizer.transform(with_told)
+    np.testing.assert_array_equal(found[:, 400:], -4.5)
+    bare = standardizer.transform(rows)
+    np.testing.assert_array_equal(bare[:, :400], found[:, :400])
+    assert np.isnan(bare[:, 400:]).all()
+    again = standardizer.set_params(instrument=sq.Instrument((0.5,))).transform(with_told)
+    np.testing.assert_allclose(again[:, 400:], np.log(1e-4))
+    assert len(standardizer.get_feature_names_out()) == 402
+    np.testing.assert_allclose(
+        standardizer.inverse_transform(found), standardizer.inverse_transform(found[:, :400])
+    )
+    with pytest.raises(ValueError, match="features"):
+        standardizer.transform(rows[:, :-1])
+    other = sq.QStandardizer(input_q=q, n_told=2).fit(with_told)
+    assert other.transform(with_told).shape == other.transform(rows).shape == (3, 5006)

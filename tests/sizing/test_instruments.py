@@ -1,17 +1,21 @@
 """Patterns that are sized with the instrument that they were measured with."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import xarray as xr
 
 import sk_qdots as sq
+from sk_qdots.augmentation.facts import augmentation_facts
 from sk_qdots.evaluation import evaluate
 from sk_qdots.instruments import Instrument
 from sk_qdots.instruments.ready import at_wavelength, is_example
 from sk_qdots.instruments.resolution import width_in_q
+from sk_qdots.sizing import Posterior
 from sk_qdots.sizing.instruments import too_broad
+from sk_qdots.sizing.parts import SizerParts, arrays_of_parts, build_parts, manifest_of_parts
 
 MOVED = Instrument((0.5600,), zero=0.08, displacement=-0.03, w=1e-6, name="mine")
 
@@ -138,3 +142,66 @@ def test_width_in_q_is_the_slope_of_q():
     q = [4.0 * np.pi / 0.7 * np.sin(np.deg2rad((angle + d) / 2.0)) for d in (-1e-3, 0.0, 1e-3)]
     expected = (q[2] - q[0]) / 2e-3 * float(instrument.fwhm(angle))
     assert width_in_q(instrument, q[1]) == pytest.approx(expected, rel=1e-4)
+
+
+def test_a_standardiser_that_tells_is_saved_as_such():
+    parts = SizerParts(
+        sq.QStandardizer(n_told=6).fit(np.ones((1, 5004))),
+        *(getattr(sq.load_sizer("PbS"), name) for name in ("engines", "reference", "facts")),
+    )
+    manifest = manifest_of_parts(parts)
+    assert manifest["standardizer"]["n_told"] == 6
+    manifest["standardizer"]["n_told"] = -1
+    with pytest.raises(ValueError, match="n_told"):
+        build_parts(manifest, arrays_of_parts(parts))
+    plain = manifest_of_parts(replace(parts, standardizer=sq.load_sizer("PbS").standardizer))
+    assert "n_told" not in plain["standardizer"]  # as older releases wrote it
+
+
+class Listener:
+    """An engine that keeps the rows that it gets."""
+
+    name = "listener"
+    targets = ()
+
+    def __init__(self):
+        self.classes_ = np.array([4000, 4500, 5000])
+        self.rows = []
+
+    def posterior(self, rows):
+        self.rows.append(np.asarray(rows))
+        return Posterior(self.classes_, self.predict_proba(rows))
+
+    def predict_proba(self, rows):
+        return np.tile([0.1, 0.8, 0.1], (len(rows), 1))
+
+
+def test_a_sizer_tells_the_resolution_where_it_is_to_be_told(clean):
+    engine = Listener()
+    standardizer = sq.QStandardizer(q_max=12.0, n_told=4).fit(np.ones((1, 5004)))
+    sizer = sq.Sizer((standardizer, engine))
+    instrument = Instrument((0.56,), u=0.01, w=0.02)
+    told, untold = sizer.size(clean, instrument), sizer.size(clean)
+    assert told.q_range == untold.q_range
+    sizer.size_many([clean])
+    sizer.predict_proba([clean])
+    with_it, *without = engine.rows
+    assert with_it.shape == (1, 5008)
+    widths = width_in_q(instrument, np.linspace(0.99, 12.0, 4))
+    np.testing.assert_allclose(with_it[0, 5004:], np.log(widths))
+    for rows in without:
+        np.testing.assert_array_equal(rows[0, :5004], with_it[0, :5004])
+        assert np.isnan(rows[0, 5004:]).all()
+    assert standardizer.instrument is None
+    plain = sq.Sizer((sq.QStandardizer(q_max=12.0).fit(np.ones((1, 5004))), engine))
+    plain.size(clean, instrument)
+    assert engine.rows[-1].shape == (1, 5004)
+
+
+def test_a_told_network_is_doubted_beyond_all_that_was_drawn(clean):
+    q = clean["q"].values
+    told = augmentation_facts(sq.RandomExperiment("synchrotron", n_told=4))
+    not_told = augmentation_facts(sq.RandomExperiment("synchrotron"))
+    rare, never = (Instrument((0.4,), u=w**2, w=w**2) for w in (0.095, 0.12))
+    assert too_broad(rare, told, q) == () and too_broad(rare, not_told, q)
+    assert too_broad(never, told, q)
