@@ -19,10 +19,10 @@ from ..simulation import Crystal
 from ..solvents import as_curves, known_backgrounds, load_background
 from ._background import smooth_backgrounds
 from ._instrument import blocks, broadened, misaligned, polarisation_factor, resolution
-from ._texture import Texture
 from .base import Augmenter, Generators, check_even
 from .laboratories import LABORATORIES, MIXTURES, Laboratory
 from .mixing import CurveFamily, coarse_grid, mix, spread
+from .texture import Texture
 
 __all__ = ["RandomExperiment"]
 

@@ -11,7 +11,7 @@ square of the dots' pattern, and taken as an error of the size, so that it widen
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -314,6 +314,11 @@ class _Run:
             if not _is_same(peak, mode):
                 place = np.concatenate([peak, mode.place[2:]])
                 found.append(refined(solved, self.model, place, 5, _COARSE))
+        if "march" in self.model.ranges.extras:  # its inverse looks much alike
+            best = min(found, key=lambda m: m.square)
+            place = best.place.copy()
+            place[self.model.ranges.names.index("march")] *= -1.0
+            found.append(refined(solved, self.model, place, least_gain=_COARSE))
         best = min(found, key=lambda m: m.square)
         self.others = [m.place for m in found if m.square < best.square + _BEHIND]
         return best
@@ -553,7 +558,9 @@ class _Run:
         along = np.linalg.solve(block, covariance[gridded, :2]).T if gridded.size else None
         found: list[Component] = []
         deviations = np.sqrt(np.diag(covariance))
-        for node in gridded_nodes(self.model.ranges, deviations, mode.place, self.log_prior):
+        profile = self._profile_of_march(mode, solved)
+        ranges = self.model.ranges
+        for node in gridded_nodes(ranges, deviations, mode.place, self.log_prior, profile):
             cross = near.cross(node.values)
             centre = mode.place[:2]
             if along is not None:
@@ -578,6 +585,24 @@ class _Run:
         rows = np.concatenate([mode.curve[None], mode.amount * mode.derivatives])
         normal = solved.products(rows)[0] + np.diag(np.append(1e-6, self._precisions()))
         return np.asarray(np.linalg.inv(normal)[1:, 1:], dtype=np.float64)
+
+    def _profile_of_march(self, mode: Mode, solved: Solved) -> Callable[[FloatArray], FloatArray]:
+        """Log likelihood of logarithms of the March coefficient, all else as good as it can be."""
+
+        def profile(values: FloatArray) -> FloatArray:
+            at = self.model.ranges.names.index("march")
+            others = np.delete(mode.derivatives, at, axis=0)
+            precisions = np.append(1e-6, np.delete(self._precisions(), at))
+            logs = []
+            for curve in self.model.along("march", mode.place, values):
+                rows = np.concatenate([curve[None], mode.amount * others])
+                normal, right = solved.products(rows)
+                logs.append(
+                    0.5 * float(right @ np.linalg.solve(normal + np.diag(precisions), right))
+                )
+            return np.array(logs)
+
+        return profile
 
     def _widened(self, mode: Mode, solved: Solved) -> float:
         """Deviation of the volume average over that of noise alone."""

@@ -22,6 +22,8 @@ from .result import DebyeFit, PatternPosterior
 
 __all__ = ["sized"]
 
+# Of its logarithm: weights pass from peak to peak over a width that is a convention.
+_MARCH_ERROR = 0.02
 _LEAST_LOG = 12.0  # evidence that a model may be behind the best one and still count
 
 
@@ -87,13 +89,16 @@ def sized(
 
 
 def _widen(draws: dict[str, FloatArray], error: float, rng: np.random.Generator) -> None:
-    """Give all sizes an error that is the same for each of them."""
+    """Give all sizes an error that is the same for each of them, and texture one of its form."""
     if error:
         count = len(draws["diameter"])
         even = ndtri((rng.permutation(count) + 0.5) / count)
         factor = np.exp(error * even - 0.5 * error**2)
         for name in ("diameter", "volume_diameter", "surface_diameter"):
             draws[name] = draws[name] * factor
+    if "march" in draws:
+        even = ndtri((rng.permutation(len(draws["march"])) + 0.5) / len(draws["march"]))
+        draws["march"] = draws["march"] ** (1.0 + _MARCH_ERROR * even)
 
 
 def _cells(cells: FloatArray | None, found: Sequence[Analysis]) -> FloatArray | None:

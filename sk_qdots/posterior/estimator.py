@@ -47,6 +47,7 @@ from ._libraries import Library
 from ._measurement import sized
 from ._models import Model
 from ._observation import observation
+from ._oriented import OrientedPatterns
 from ._templates import Templates
 from .kept import kept_curves, kept_patterns
 from .result import PatternPosterior
@@ -79,7 +80,8 @@ class DebyePosterior(RegressorMixin, BaseEstimator):  # type: ignore[misc]
     stacking : tuple of 2 float or None, default=None
         Lowest and highest probability of growth faults, from 0 (cubic) to 1 (hexagonal).
     texture : bool or "auto", default="auto"
-        Whether groups of reflections have factors of their own. "auto": where it is likelier.
+        Whether groups of reflections have factors of their own. "auto": where it is likelier. See
+        ``facet`` for those of March and Dollase.
     shape : str or sequence of str, default="sphere"
         Shapes of the particles; several are compared by evidence.
     instrument : Instrument, optional
@@ -112,6 +114,11 @@ class DebyePosterior(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         Populations: lognormals, or any that are as smooth as the evidence of the pattern makes
         them, with ``PatternPosterior.distribution`` and a reason where two sizes are mixed. Their
         number average is not well determined, and its interval as wide as that.
+    facet : tuple of 3 int, optional
+        Miller indices of the facets that grains prefer to lie on. The factors of all reflections
+        are then those of March and Dollase, and the coefficient is sought: ``"march"`` among the
+        draws, from 0.3 (flat) over 1 (a powder) to 2 (upright), as in
+        :class:`sk_qdots.PreferredOrientation`. Not with ``texture=True``.
 
     Attributes
     ----------
@@ -152,6 +159,7 @@ class DebyePosterior(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         "b_iso": [tuple, list, None],
         "stacking": [tuple, list, None],
         "texture": ["boolean", StrOptions({"auto"})],
+        "facet": [tuple, list, None],
         "shape": [str, list, tuple],
         "distribution": [StrOptions({"lognormal", "free"})],
         "instrument": [Instrument, None],
@@ -188,6 +196,7 @@ class DebyePosterior(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         verbose: bool = False,
         n_jobs: int | None = None,
         distribution: Literal["lognormal", "free"] = "lognormal",
+        facet: tuple[int, int, int] | None = None,
     ) -> None:
         self.diameters = diameters
         self.dispersions = dispersions
@@ -208,6 +217,7 @@ class DebyePosterior(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         self.verbose = verbose
         self.n_jobs = n_jobs
         self.distribution = distribution
+        self.facet = facet
 
     @fit_context(prefer_skip_nested_validation=True)
     def fit(
@@ -234,18 +244,22 @@ class DebyePosterior(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         Raises
         ------
         ValueError
-            If a range is empty or out of bounds, a crystal is not known, or patterns have no
-            targets.
+            If a range is empty or out of bounds, a crystal is not known, patterns have no
+            targets, or a facet is none, or of what is no crystal.
         """
         for stale in ("templates_", "series_", "classes_", "n_features_in_"):
             self.__dict__.pop(stale, None)
         self._models: OrderedDict[bytes, list[Model]] = OrderedDict()
         self._cells: FloatArray | None = None
         self._ranges = (_ends(self.diameters), _ends(self.dispersions))
+        if self.facet is not None and self.texture is True:
+            raise ValueError("give a facet, or texture=True, which leaves all reflections free")
         if isinstance(X, xr.Dataset):
             self._fit_library(Library(X))
         elif isinstance(X, Crystal | str):
             self.series_ = tuple(self._simulated(as_crystal(X), self.instrument))
+        elif self.facet is not None:
+            raise ValueError("facet is that of a crystal: fit to a crystal or a library")
         elif isinstance(X, ClusterPatterns):
             self.series_ = (X,)
         elif isinstance(X, list | tuple) and X and all(isinstance(x, ClusterPatterns) for x in X):
@@ -299,7 +313,7 @@ class DebyePosterior(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         shapes = [self.shape] if isinstance(self.shape, str) else list(self.shape)
         if not shapes:
             raise ValueError("shape is empty; give one, such as 'sphere'")
-        return [
+        found = [
             kept_patterns(
                 crystal,
                 cache=self.cache,
@@ -318,6 +332,9 @@ class DebyePosterior(RegressorMixin, BaseEstimator):  # type: ignore[misc]
             )
             for shape in shapes
         ]
+        if self.facet is None:
+            return found
+        return [OrientedPatterns.of(one, crystal, self.facet) for one in found]
 
     def _classes(self) -> npt.NDArray[np.int64]:
         if self.classes is None and self._cells is not None:
