@@ -48,6 +48,7 @@ from ._measurement import sized
 from ._models import Model
 from ._observation import observation
 from ._oriented import OrientedPatterns
+from ._reasons import is_poor
 from ._templates import Templates
 from .kept import kept_curves, kept_patterns
 from .result import PatternPosterior
@@ -58,6 +59,7 @@ _Range = tuple[float, float]
 _CHUNK = 50  # patterns that a worker sizes at once, or more
 _CHUNKS_OF_A_WORKER = 4
 _N_AXES = 4  # axes whose bins are kept
+_FACETTED = ("cube", "octahedron", "cuboctahedron")  # in the habit of cubic crystals
 _B_ISO = (-0.5, 1.0)  # of the mean displacement parameter: how far it may be off
 _N_DRAWS = 1000
 _PARTS_OF_A_NM = 1000
@@ -82,8 +84,11 @@ class DebyePosterior(RegressorMixin, BaseEstimator):  # type: ignore[misc]
     texture : bool or "auto", default="auto"
         Whether groups of reflections have factors of their own. "auto": where it is likelier. See
         ``facet`` for those of March and Dollase.
-    shape : str or sequence of str, default="sphere"
-        Shapes of the particles; several are compared by evidence.
+    shape : str or sequence of str, default="auto"
+        Shapes of the particles; several are compared by evidence. "auto": spheres; and where these
+        leave more than noise, cubes, octahedra and cuboctahedra, too, which are simulated
+        when a pattern first asks for them. Only of cubic crystals, without ``stacking``, and in
+        lognormal populations.
     instrument : Instrument, optional
         That patterns were measured with. Without one the resolution is sought.
     fwhm : float, default=0.12
@@ -183,7 +188,7 @@ class DebyePosterior(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         b_iso: _Range | None = None,
         stacking: _Range | None = None,
         texture: bool | Literal["auto"] = "auto",
-        shape: str | Sequence[str] = "sphere",
+        shape: str | Sequence[str] = "auto",
         instrument: Instrument | None = None,
         fwhm: float = 0.12,
         solvents: str | xr.DataArray | Sequence[str | xr.DataArray] | None = None,
@@ -247,17 +252,19 @@ class DebyePosterior(RegressorMixin, BaseEstimator):  # type: ignore[misc]
             If a range is empty or out of bounds, a crystal is not known, patterns have no
             targets, or a facet is none, or of what is no crystal.
         """
-        for stale in ("templates_", "series_", "classes_", "n_features_in_"):
+        for stale in ("templates_", "series_", "classes_", "n_features_in_", "_facetted"):
             self.__dict__.pop(stale, None)
         self._models: OrderedDict[bytes, list[Model]] = OrderedDict()
         self._cells: FloatArray | None = None
+        self._crystal: Crystal | None = None  # whose further shapes may be asked for
         self._ranges = (_ends(self.diameters), _ends(self.dispersions))
         if self.facet is not None and self.texture is True:
             raise ValueError("give a facet, or texture=True, which leaves all reflections free")
         if isinstance(X, xr.Dataset):
             self._fit_library(Library(X))
         elif isinstance(X, Crystal | str):
-            self.series_ = tuple(self._simulated(as_crystal(X), self.instrument))
+            self._crystal = as_crystal(X)
+            self.series_ = tuple(self._simulated(self._crystal, self._shapes()))
         elif self.facet is not None:
             raise ValueError("facet is that of a crystal: fit to a crystal or a library")
         elif isinstance(X, ClusterPatterns):
@@ -279,7 +286,6 @@ class DebyePosterior(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         crystal = library.crystal
         mean = float(np.mean([site.b_iso for site in crystal.sublattices]))
         own = {
-            "shape": library.shapes,
             "strains": library.strains,
             "stacking": library.range_of("growth_fault"),
             "b_iso": None if b_iso is None else (b_iso[0] - mean, b_iso[1] - mean),
@@ -288,7 +294,7 @@ class DebyePosterior(RegressorMixin, BaseEstimator):  # type: ignore[misc]
             "diameters": library.diameters,
             "dispersions": library.dispersions,
         }
-        self.series_ = tuple(clone(self).set_params(**own)._simulated(crystal, self.instrument))
+        self.series_ = tuple(clone(self).set_params(**own)._simulated(crystal, library.shapes))
         if self.instrument is None:
             library.check(self.series_[0])
         self._cells = library.cells
@@ -306,11 +312,17 @@ class DebyePosterior(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         self.templates_ = Templates(patterns, np.asarray(targets, dtype=np.float64))
         return self
 
-    def _simulated(self, crystal: Crystal, instrument: Instrument | None) -> list[ClusterPatterns]:
+    def _shapes(self) -> list[str]:
+        """Those that are simulated at once."""
+        if self.shape == "auto":
+            return ["sphere"]
+        return [self.shape] if isinstance(self.shape, str) else list(self.shape)
+
+    def _simulated(self, crystal: Crystal, shapes: Sequence[str]) -> list[ClusterPatterns]:
         """The particles of every shape."""
+        instrument = self.instrument
         mean = float(np.mean([site.b_iso for site in crystal.sublattices]))
         b_iso = self.b_iso or (_B_ISO[0] * mean, _B_ISO[1] * mean)
-        shapes = [self.shape] if isinstance(self.shape, str) else list(self.shape)
         if not shapes:
             raise ValueError("shape is empty; give one, such as 'sphere'")
         found = [
@@ -498,6 +510,28 @@ class DebyePosterior(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         measured = np.isfinite(rows)
         if not measured.any(axis=1).all():
             raise ValueError("X holds a pattern with nothing measured")
+        found = self._sized(rows, measured, self.series_)
+        poor = np.array([one.fit is not None and is_poor(one.fit) for one in found])
+        if poor.any() and (facetted := self._with_facets()):
+            again = self._sized(rows[poor], measured[poor], facetted)
+            for k, one in zip(np.flatnonzero(poor).tolist(), again, strict=True):
+                found[k] = one
+        return found
+
+    def _with_facets(self) -> tuple[ClusterPatterns, ...]:
+        """Spheres and facetted particles, where these may be asked for; simulated when first."""
+        if self.shape != "auto" or self.stacking is not None or self.distribution == "free":
+            return ()
+        if self._crystal is None or not _is_cubic(self._crystal):
+            return ()
+        if not hasattr(self, "_facetted"):
+            self._facetted = tuple(self._simulated(self._crystal, _FACETTED))
+        return (*self.series_, *self._facetted)
+
+    def _sized(
+        self, rows: FloatArray, measured: BoolArray, series: Sequence[ClusterPatterns]
+    ) -> list[PatternPosterior]:
+        """The posterior of each pattern, as particles of some shapes."""
         # Patterns that were measured at the same points share what is made of these.
         _, axis = np.unique(np.packbits(measured, axis=1), axis=0, return_inverse=True)
         order = np.argsort(axis.ravel(), kind="stable")
@@ -506,10 +540,10 @@ class DebyePosterior(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         size = max(_CHUNK, -(-len(order) // (_CHUNKS_OF_A_WORKER * workers)))
         parts = [order[k : k + size] for k in range(0, len(order), size)]
         if len(parts) == 1 or self.n_jobs in (None, 1):
-            chunks = [self._chunk(rows[part]) for part in parts]
+            chunks = [self._chunk(rows[part], series) for part in parts]
         else:
             run = Parallel(n_jobs=self.n_jobs)
-            chunks = run(delayed(self._chunk)(rows[part]) for part in parts)
+            chunks = run(delayed(self._chunk)(rows[part], series) for part in parts)
         found: list[PatternPosterior | None] = [None] * len(rows)
         for part, chunk in zip(parts, chunks, strict=True):
             for k, one in zip(part.tolist(), chunk, strict=True):
@@ -531,26 +565,29 @@ class DebyePosterior(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         found[:, place[there]] = rows[:, there]
         return found
 
-    def _chunk(self, rows: FloatArray) -> list[PatternPosterior]:
+    def _chunk(self, rows: FloatArray, series: Sequence[ClusterPatterns]) -> list[PatternPosterior]:
         with threadpool_limits(1):
-            return [self._row(row) for row in rows]
+            return [self._row(row, series) for row in rows]
 
-    def _row(self, row: FloatArray) -> PatternPosterior:
+    def _row(self, row: FloatArray, series: Sequence[ClusterPatterns]) -> PatternPosterior:
         measured = np.isfinite(row)
-        models = self._models_at(measured)
+        models = self._models_at(measured, series)
         observed = observation(models[0].bins, row[measured])
         return sized(observed, models, self.n_draws, free=self.distribution == "free")
 
-    def _models_at(self, measured: BoolArray) -> list[Model]:
+    def _models_at(self, measured: BoolArray, series: Sequence[ClusterPatterns]) -> list[Model]:
         """Models of all shapes at the points of the grid that were measured."""
         key = b"mask" + np.packbits(measured).tobytes()
-        return self._kept_models(key, lambda: Bins.of_mask(self.q_, measured))
+        return self._kept_models(key, lambda: Bins.of_mask(self.q_, measured), series)
 
-    def _kept_models(self, key: bytes, bins: Callable[[], Bins]) -> list[Model]:
+    def _kept_models(
+        self, key: bytes, bins: Callable[[], Bins], series: Sequence[ClusterPatterns]
+    ) -> list[Model]:
         """Models of all shapes in bins; those of the last few axes are kept."""
+        key = b"%d " % len(series) + key
         if key not in self._models:
             self._models[key] = Model.of_series(
-                self.series_,
+                series,
                 bins(),
                 self._curves,
                 *self._ranges,
@@ -605,16 +642,18 @@ class DebyePosterior(RegressorMixin, BaseEstimator):  # type: ignore[misc]
                 "1/Angstrom, where the crystal was simulated: check the axis and the wavelength"
             )
         esd = np.asarray(pattern["esd"].values)[inside] if "esd" in pattern.coords else None
-        with threadpool_limits(1):
-            models = self._kept_models(q[inside].tobytes(), lambda: Bins(self.q_, q[inside]))
-            observed = observation(models[0].bins, row[inside], esd)
-            found = sized(
-                observed,
-                models,
-                self.n_draws,
-                curves_of=row[inside],
-                free=self.distribution == "free",
-            )
+
+        def found_with(series: Sequence[ClusterPatterns]) -> PatternPosterior:
+            with threadpool_limits(1):
+                key = q[inside].tobytes()
+                models = self._kept_models(key, lambda: Bins(self.q_, q[inside]), series)
+                observed = observation(models[0].bins, row[inside], esd)
+                is_free = self.distribution == "free"
+                return sized(observed, models, self.n_draws, curves_of=row[inside], free=is_free)
+
+        found = found_with(self.series_)
+        if found.fit is not None and is_poor(found.fit) and (facetted := self._with_facets()):
+            found = found_with(facetted)
         if found.fit is not None and "two_theta" in pattern.coords:
             angles = np.asarray(pattern["two_theta"].values)[inside]
             found.fit.curves.coords["two_theta"] = ("q", angles)
@@ -635,6 +674,15 @@ class DebyePosterior(RegressorMixin, BaseEstimator):  # type: ignore[misc]
 
 _LEAST_POINTS = 30
 _SAME_POINT = 0.01  # of a step
+
+
+def _is_cubic(crystal: Crystal) -> bool:
+    """Whether cubes and octahedra are forms of a crystal."""
+    cell = np.asarray(crystal.conventional)
+    squares = cell @ cell.T
+    return bool(
+        np.allclose(squares, squares[0, 0] * np.eye(3), rtol=0.0, atol=1e-3 * squares[0, 0])
+    )
 
 
 def _ends(given: Sequence[float]) -> _Range:

@@ -29,7 +29,7 @@ def make_sizer(
     stacking: tuple[float, float] | None = None,
     texture: Literal["auto"] | bool = "auto",
     facet: tuple[int, int, int] | None = None,
-    shape: str | Sequence[str] = "sphere",
+    shape: str | Sequence[str] = "auto",
     wavelength: float | None = None,
     b_iso: tuple[float, float] | None = None,
     distribution: Literal["lognormal", "free"] = "lognormal",
@@ -70,8 +70,10 @@ def make_sizer(
         Miller indices of the facets that grains prefer to lie on: the factors are then those of
         March and Dollase, whose coefficient is found with the size (``fit.parameters["march"]``;
         below 1 the grains lie flat). Not with ``texture=True``.
-    shape : str or sequence of str, default="sphere"
-        Shapes of the particles; of several the probability of each is told.
+    shape : str or sequence of str, default="auto"
+        Shapes of the particles; of several the probability of each is told. "auto": spheres; and
+        where these leave more than noise, of a cubic crystal the likeliest of cubes, octahedra
+        and cuboctahedra, too, which are simulated when a pattern first asks for them.
     wavelength : float, optional
         In Angstrom; that of the instrument by default, 0.56 without one. For patterns that state
         another one by more than 2 % it is simulated again.

@@ -96,7 +96,7 @@ class Recipe:
     b_iso: Range | None = None
     stacking: Range | None = None
     texture: Literal["auto"] | bool = "auto"
-    shape: str | tuple[str, ...] = "sphere"
+    shape: str | tuple[str, ...] = "auto"
     solvents: tuple[str | xr.DataArray, ...] | None = None
     blank: xr.DataArray | None = None
     instrument: Instrument | None = None
