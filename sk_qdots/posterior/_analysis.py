@@ -28,7 +28,10 @@ from ._surroundings import Scales, Surroundings
 from ._texture import Reflections
 from ._trust import trust_range
 
-__all__ = ["Analysis", "analysed"]
+__all__ = ["WRONG", "Analysis", "analysed"]
+
+WRONG = 0.04
+"""Smooth error of the dots' pattern that no pattern has whose particles are as simulated."""
 
 _SIZES = (0.0, 0.015, 0.05)  # relative
 _SURFACES = (0.0, 0.08)  # relative
@@ -58,6 +61,7 @@ _SIZE_OF_MISFIT = 3.0  # relative error of the size that goes with a misfit of 1
 _SIZE_OF_EXCESS = 0.015  # the same, with a chi-square of 2
 _SIZE_OF_RESIDUAL = 5.0  # the same, with a residual of 1, noise included: never more
 _LARGEST_SIZE = 0.1
+_SIZE_OF_ERROR, _LARGEST_OF_ERROR = 0.75, 0.05  # the same, with a smooth error of WRONG or more
 _LEAST_MISFIT = 2.0  # log likelihood that a misfit must bring
 _CLOSE = (0.85, 1.2)  # chi-square, in which the residual tells the noise best
 _FLOOR = 0.02
@@ -527,6 +531,9 @@ class _Run:
             left = float(np.sqrt((self.residual**2).mean() / max((dots**2).mean(), 1e-300)))
             self.size_error = least = min(least, _SIZE_OF_RESIDUAL * left, _LARGEST_SIZE)
             kept = list(dict.fromkeys(replace(s, size=max(s.size, least)) for s in kept))
+        if (error := choices[0][0].error) >= WRONG:
+            more = min(_SIZE_OF_ERROR * error, _LARGEST_OF_ERROR)
+            self.size_error = max(self.size_error, more)
         return kept
 
     def _trust_range(self, mode: Mode, scales: Scales) -> tuple[float, float]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import cast
 
@@ -15,7 +15,7 @@ from ._analysis import Analysis, analysed
 from ._density import GRIDDED, drawn
 from ._models import Model
 from ._observation import Observation
-from ._reasons import reasons
+from ._reasons import is_poor, reasons
 from ._trust import outside
 from .free import FreeAnalysis, freely_analysed, freely_drawn, model_of
 from .result import DebyeFit, PatternPosterior
@@ -33,6 +33,7 @@ def sized(
     n_draws: int,
     curves_of: FloatArray | None = None,
     free: bool = False,
+    further: Callable[[], Sequence[Model]] | None = None,
 ) -> PatternPosterior:
     """What is known of one pattern.
 
@@ -45,6 +46,8 @@ def sized(
         The pattern at its points, for the curves of the fit.
     free : bool, default=False
         Whether populations have no form.
+    further : callable, optional
+        Further models, for where these leave more than noise.
 
     Returns
     -------
@@ -56,6 +59,13 @@ def sized(
         else analysed(observed, m.surroundings, m.series, m.groups, m.is_textured, m.cells)
         for m in models
     ]
+    if further is not None and is_poor(max(found, key=lambda one: one.evidence)):
+        added = list(further())
+        found += [
+            analysed(observed, m.surroundings, m.series, m.groups, m.is_textured, m.cells)
+            for m in added
+        ]
+        models = [*models, *added]
     evidence = np.array([one.evidence for one in found])
     best = int(evidence.argmax())
     rng = np.random.default_rng(0)

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from .._typing import FloatArray
-from ._analysis import Analysis
+from ._analysis import WRONG, Analysis
 from ._density import Component
 from ._lognormal import number_mean
 from ._models import Model
@@ -25,7 +25,7 @@ _EDGE = 0.01  # of the range, from its end
 _HARDLY = 0.5  # width of the interval, of the diameter
 
 
-def is_poor(fit: DebyeFit) -> bool:
+def is_poor(fit: DebyeFit | Analysis) -> bool:
     """Whether a fit leaves more than noise, and that matters."""
     return fit.chi2 > _POOR_FIT and fit.widened > _WIDENED
 
@@ -50,6 +50,12 @@ def reasons(
             f"what the model leaves is {fit.chi2:.2g} times the noise, and errors are "
             f"{fit.widened:.2g} times as wide for it: look at the fit for what is missing, such as "
             "faults, another shape, two sizes, texture or a second phase"
+        )
+    if analysis.scales.error >= WRONG:
+        yield (
+            "the dots scatter otherwise than simulated, smoothly by some "
+            f"{analysis.scales.error:.0%}, as with a shell, another composition or wrong "
+            "corrections: the size may be neither that of the core nor that of the whole"
         )
     if analysis.scales.texture > 0.0:
         yield (

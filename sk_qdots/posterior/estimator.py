@@ -33,7 +33,7 @@ from sklearn.base import BaseEstimator, RegressorMixin, clone
 from sklearn.utils import Tags
 from threadpoolctl import threadpool_limits
 
-from .._typing import BoolArray, FloatArray
+from .._typing import FloatArray
 from .._validation import Interval, StrOptions, check_is_fitted, fit_context, validate_data
 from ..augmentation.base import grid_of, is_same_grid
 from ..instruments import Instrument
@@ -48,7 +48,6 @@ from ._measurement import sized
 from ._models import Model
 from ._observation import observation
 from ._oriented import OrientedPatterns
-from ._reasons import is_poor
 from ._templates import Templates
 from .kept import kept_curves, kept_patterns
 from .result import PatternPosterior
@@ -58,7 +57,7 @@ __all__ = ["DebyePosterior"]
 _Range = tuple[float, float]
 _CHUNK = 50  # patterns that a worker sizes at once, or more
 _CHUNKS_OF_A_WORKER = 4
-_N_AXES = 4  # axes whose bins are kept
+_N_AXES = 6  # axes whose models are kept, of spheres and of facetted particles
 _FACETTED = ("cube", "octahedron", "cuboctahedron")  # in the habit of cubic crystals
 _B_ISO = (-0.5, 1.0)  # of the mean displacement parameter: how far it may be off
 _N_DRAWS = 1000
@@ -510,28 +509,6 @@ class DebyePosterior(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         measured = np.isfinite(rows)
         if not measured.any(axis=1).all():
             raise ValueError("X holds a pattern with nothing measured")
-        found = self._sized(rows, measured, self.series_)
-        poor = np.array([one.fit is not None and is_poor(one.fit) for one in found])
-        if poor.any() and (facetted := self._with_facets()):
-            again = self._sized(rows[poor], measured[poor], facetted)
-            for k, one in zip(np.flatnonzero(poor).tolist(), again, strict=True):
-                found[k] = one
-        return found
-
-    def _with_facets(self) -> tuple[ClusterPatterns, ...]:
-        """Spheres and facetted particles, where these may be asked for; simulated when first."""
-        if self.shape != "auto" or self.stacking is not None or self.distribution == "free":
-            return ()
-        if self._crystal is None or not _is_cubic(self._crystal):
-            return ()
-        if not hasattr(self, "_facetted"):
-            self._facetted = tuple(self._simulated(self._crystal, _FACETTED))
-        return (*self.series_, *self._facetted)
-
-    def _sized(
-        self, rows: FloatArray, measured: BoolArray, series: Sequence[ClusterPatterns]
-    ) -> list[PatternPosterior]:
-        """The posterior of each pattern, as particles of some shapes."""
         # Patterns that were measured at the same points share what is made of these.
         _, axis = np.unique(np.packbits(measured, axis=1), axis=0, return_inverse=True)
         order = np.argsort(axis.ravel(), kind="stable")
@@ -540,15 +517,32 @@ class DebyePosterior(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         size = max(_CHUNK, -(-len(order) // (_CHUNKS_OF_A_WORKER * workers)))
         parts = [order[k : k + size] for k in range(0, len(order), size)]
         if len(parts) == 1 or self.n_jobs in (None, 1):
-            chunks = [self._chunk(rows[part], series) for part in parts]
+            chunks = [self._chunk(rows[part]) for part in parts]
         else:
+            if further := self._further():
+                further()  # once, and not by each worker
             run = Parallel(n_jobs=self.n_jobs)
-            chunks = run(delayed(self._chunk)(rows[part], series) for part in parts)
+            chunks = run(delayed(self._chunk)(rows[part]) for part in parts)
         found: list[PatternPosterior | None] = [None] * len(rows)
         for part, chunk in zip(parts, chunks, strict=True):
             for k, one in zip(part.tolist(), chunk, strict=True):
                 found[k] = one
         return [one for one in found if one is not None]
+
+    def _further(self) -> Callable[[], tuple[ClusterPatterns, ...]] | None:
+        """What simulates facetted particles when first asked; None where they may not be."""
+        if self.shape != "auto" or self.stacking is not None or self.distribution == "free":
+            return None
+        crystal = self._crystal
+        if crystal is None or not _is_cubic(crystal):
+            return None
+
+        def facetted() -> tuple[ClusterPatterns, ...]:
+            if not hasattr(self, "_facetted"):
+                self._facetted = tuple(self._simulated(crystal, _FACETTED))
+            return self._facetted
+
+        return facetted
 
     def _on_grid(self, X: xr.DataArray) -> FloatArray:
         """Patterns whose points are all points of the grid, on the whole of it."""
@@ -565,36 +559,56 @@ class DebyePosterior(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         found[:, place[there]] = rows[:, there]
         return found
 
-    def _chunk(self, rows: FloatArray, series: Sequence[ClusterPatterns]) -> list[PatternPosterior]:
+    def _chunk(self, rows: FloatArray) -> list[PatternPosterior]:
         with threadpool_limits(1):
-            return [self._row(row, series) for row in rows]
+            return [self._row(row) for row in rows]
 
-    def _row(self, row: FloatArray, series: Sequence[ClusterPatterns]) -> PatternPosterior:
+    def _row(self, row: FloatArray) -> PatternPosterior:
         measured = np.isfinite(row)
-        models = self._models_at(measured, series)
-        observed = observation(models[0].bins, row[measured])
-        return sized(observed, models, self.n_draws, free=self.distribution == "free")
-
-    def _models_at(self, measured: BoolArray, series: Sequence[ClusterPatterns]) -> list[Model]:
-        """Models of all shapes at the points of the grid that were measured."""
         key = b"mask" + np.packbits(measured).tobytes()
-        return self._kept_models(key, lambda: Bins.of_mask(self.q_, measured), series)
+        return self._sized(row[measured], key, lambda: Bins.of_mask(self.q_, measured))
 
-    def _kept_models(
-        self, key: bytes, bins: Callable[[], Bins], series: Sequence[ClusterPatterns]
+    def _sized(
+        self,
+        values: FloatArray,
+        key: bytes,
+        bins: Callable[[], Bins],
+        esd: FloatArray | None = None,
+        is_alone: bool = False,
+    ) -> PatternPosterior:
+        """The posterior of one pattern in bins; with the curves of its fit where it is alone."""
+        models = self._kept_models(key, lambda: self._models_of(self.series_, bins(), self.texture))
+        made, further = models[0].bins, self._further()
+
+        def facetted() -> list[Model]:
+            # Texture is one more way to fit what a shape lacks: spheres have it already.
+            texture = self.texture is True
+            assert further is not None
+            return self._models_of(further(), made, texture)
+
+        return sized(
+            observation(made, values, esd),
+            models,
+            self.n_draws,
+            curves_of=values if is_alone else None,
+            free=self.distribution == "free",
+            further=None
+            if further is None
+            else lambda: self._kept_models(b"facetted " + key, facetted),
+        )
+
+    def _models_of(
+        self, series: Sequence[ClusterPatterns], bins: Bins, texture: bool | Literal["auto"]
     ) -> list[Model]:
-        """Models of all shapes in bins; those of the last few axes are kept."""
-        key = b"%d " % len(series) + key
+        """Models of several shapes in bins."""
+        return Model.of_series(
+            series, bins, self._curves, *self._ranges, texture, self._names, self._cells
+        )
+
+    def _kept_models(self, key: bytes, made: Callable[[], list[Model]]) -> list[Model]:
+        """Models; those of the last few axes are kept."""
         if key not in self._models:
-            self._models[key] = Model.of_series(
-                series,
-                bins(),
-                self._curves,
-                *self._ranges,
-                self.texture,
-                self._names,
-                self._cells,
-            )
+            self._models[key] = made()
             if len(self._models) > _N_AXES:
                 self._models.popitem(last=False)
         self._models.move_to_end(key)
@@ -643,17 +657,9 @@ class DebyePosterior(RegressorMixin, BaseEstimator):  # type: ignore[misc]
             )
         esd = np.asarray(pattern["esd"].values)[inside] if "esd" in pattern.coords else None
 
-        def found_with(series: Sequence[ClusterPatterns]) -> PatternPosterior:
-            with threadpool_limits(1):
-                key = q[inside].tobytes()
-                models = self._kept_models(key, lambda: Bins(self.q_, q[inside]), series)
-                observed = observation(models[0].bins, row[inside], esd)
-                is_free = self.distribution == "free"
-                return sized(observed, models, self.n_draws, curves_of=row[inside], free=is_free)
-
-        found = found_with(self.series_)
-        if found.fit is not None and is_poor(found.fit) and (facetted := self._with_facets()):
-            found = found_with(facetted)
+        with threadpool_limits(1):
+            key = q[inside].tobytes()
+            found = self._sized(row[inside], key, lambda: Bins(self.q_, q[inside]), esd, True)
         if found.fit is not None and "two_theta" in pattern.coords:
             angles = np.asarray(pattern["two_theta"].values)[inside]
             found.fit.curves.coords["two_theta"] = ("q", angles)
