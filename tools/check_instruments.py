@@ -24,8 +24,8 @@ import xarray as xr
 import sk_qdots as sq
 from sk_qdots.augmentation.facts import trained_width
 from sk_qdots.instruments import ANODES, K_ALPHA_RATIO, Instrument
+from sk_qdots.instruments.resolution import width_in_q
 from sk_qdots.sizing import Sizing
-from sk_qdots.sizing.instruments import width_in_q
 
 ROOT = Path(__file__).resolve().parent.parent
 WIDTHS = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3)  # degrees two-theta
