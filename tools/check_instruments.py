@@ -85,7 +85,7 @@ def row(sizer: sq.Sizer, X: xr.DataArray, width: float, beam: str, n: int, seed:
     error = np.mean([abs(a.number_diameter - t) for a, t in sized] or [np.nan])
     inside = np.mean([a.interval[0] <= t <= a.interval[1] for a, t in sized] or [np.nan])
     q = 0.5 * float(patterns[0]["q"][0] + patterns[0]["q"][-1])
-    here, trained = width_in_q(instrument, q), trained_width(sizer.augmentation, q)
+    here, trained = float(width_in_q(instrument, q)), trained_width(sizer.augmentation, q)
     cells = [
         f"{sizer.name}, {beam}",
         f"{width:g}",
