@@ -24,8 +24,8 @@ import xarray as xr
 import sk_qdots as sq
 from sk_qdots.augmentation.facts import trained_width
 from sk_qdots.instruments import ANODES, K_ALPHA_RATIO, Instrument
+from sk_qdots.instruments.resolution import width_in_q
 from sk_qdots.sizing import Sizing
-from sk_qdots.sizing.instruments import width_in_q
 
 ROOT = Path(__file__).resolve().parent.parent
 WIDTHS = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3)  # degrees two-theta
@@ -85,7 +85,7 @@ def row(sizer: sq.Sizer, X: xr.DataArray, width: float, beam: str, n: int, seed:
     error = np.mean([abs(a.number_diameter - t) for a, t in sized] or [np.nan])
     inside = np.mean([a.interval[0] <= t <= a.interval[1] for a, t in sized] or [np.nan])
     q = 0.5 * float(patterns[0]["q"][0] + patterns[0]["q"][-1])
-    here, trained = width_in_q(instrument, q), trained_width(sizer.augmentation, q)
+    here, trained = float(width_in_q(instrument, q)), trained_width(sizer.augmentation, q)
     cells = [
         f"{sizer.name}, {beam}",
         f"{width:g}",

@@ -148,7 +148,7 @@ class Factorial:
 class Batch:
     """One training batch, 256 patterns of 5004 points, drawn afresh."""
 
-    params = ("everything", "anywhere", "ideal", "synchrotron", "lab-cu", "lab-mo")
+    params = ("everything", "anywhere", "world", "ideal", "synchrotron", "lab-cu", "lab-mo")
     param_names = ("laboratory",)
 
     def setup(self, laboratory):
@@ -162,6 +162,10 @@ class Batch:
                 wavelength_error=(-0.001, 0.001),
                 polarised_share=1.0,
                 texture_share=1.0,
+                factors_share=1.0,
+                ligand_share=1.0,
+                fluorescence_share=1.0,
+                slow_error_share=1.0,
             )
         library = sq.simulate_library("PbS", dispersions=[0.1], strains=[0.0])
         X, _, _ = sq.library_samples(library)

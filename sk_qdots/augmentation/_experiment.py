@@ -20,11 +20,12 @@ from ..simulation import Crystal
 from ..solvents import as_curves, known_backgrounds, load_background
 from ._background import ligand_halos, slow_errors, smooth_backgrounds
 from ._draws import Draw, distributions_of, told_errors
+from ._factors import FreeFactors
 from ._instrument import blocks, broadened, misaligned, polarisation_factor
-from ._texture import FreeFactors, Texture
 from .base import Augmenter, Generators, check_even
 from .laboratories import LABORATORIES, MIXTURES, Laboratory
 from .mixing import CurveFamily, coarse_grid, mix, spread
+from .texture import Texture
 
 __all__ = ["RandomExperiment"]
 

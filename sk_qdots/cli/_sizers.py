@@ -20,7 +20,7 @@ __all__ = ["Sizers", "add_sizers"]
 # Options of what is made.
 _ONLY_MADE = (
     *("block", "blank", "diameters", "dispersions", "strains"),
-    *("stacking", "texture", "free"),
+    *("stacking", "texture", "facet", "free"),
 )
 
 
@@ -68,10 +68,18 @@ def add_sizers(size: argparse.ArgumentParser) -> None:
         action="store_true",
         help="with --crystal or --cif: a size distribution without a form, not a lognormal",
     )
-    size.add_argument(
+    orientation = size.add_mutually_exclusive_group()
+    orientation.add_argument(
         "--texture",
         action="store_true",
-        help="with --crystal or --cif: the grains prefer an orientation",
+        help="with --crystal or --cif: the grains prefer an orientation, any",
+    )
+    orientation.add_argument(
+        "--facet",
+        type=_miller_indices,
+        metavar="H,K,L",
+        help="with --crystal or --cif: the grains prefer to lie on these facets, by the function "
+        "of March and Dollase; --facet=-1,1,0, with the sign of equality before a minus",
     )
     size.add_argument(
         "--stacking",
@@ -89,6 +97,16 @@ def _ends(text: str) -> tuple[float, float]:
     if len(parts) != 2 or not 0.0 < parts[0] < parts[1]:
         raise argparse.ArgumentTypeError(f"{text!r} is not LOW:HIGH in nm, such as 2:8")
     return parts[0], parts[1]
+
+
+def _miller_indices(text: str) -> tuple[int, int, int]:
+    try:
+        h, k, m = (int(part) for part in text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not H,K,L, such as 1,0,0") from None
+    if not (h or k or m):
+        raise argparse.ArgumentTypeError("0,0,0 is no facet; give one such as 1,0,0")
+    return h, k, m
 
 
 def _fractions(text: str) -> tuple[float, float]:
@@ -178,6 +196,7 @@ class Sizers:
                 instrument=instrument,
                 blank=self._blank(beam),
                 texture=self._options.texture or "auto",
+                facet=self._options.facet,
                 stacking=self._options.stacking,
                 progress=sys.stderr.isatty(),
             )

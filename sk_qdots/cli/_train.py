@@ -127,7 +127,7 @@ def add_train(commands: Commands) -> None:
         type=_instrument,
         default="synchrotron",
         metavar="KIND|NAME|FILE",
-        help="any of a kind: synchrotron, capillary, lab-cu, lab-mo, anywhere, or "
+        help="any of a kind: synchrotron, capillary, lab-cu, lab-mo, anywhere, world, or "
         "wavelength=0.5169 (default: synchrotron); or one instrument: the name of one that was "
         "saved, or a file (of sk-qdots calibrate, .instprm, .irf)",
     )

@@ -11,7 +11,7 @@ square of the dots' pattern, and taken as an error of the size, so that it widen
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -28,7 +28,10 @@ from ._surroundings import Scales, Surroundings
 from ._texture import Reflections
 from ._trust import trust_range
 
-__all__ = ["Analysis", "analysed"]
+__all__ = ["WRONG", "Analysis", "analysed"]
+
+WRONG = 0.04
+"""Smooth error of the dots' pattern that no pattern has whose particles are as simulated."""
 
 _SIZES = (0.0, 0.015, 0.05)  # relative
 _SURFACES = (0.0, 0.08)  # relative
@@ -58,6 +61,7 @@ _SIZE_OF_MISFIT = 3.0  # relative error of the size that goes with a misfit of 1
 _SIZE_OF_EXCESS = 0.015  # the same, with a chi-square of 2
 _SIZE_OF_RESIDUAL = 5.0  # the same, with a residual of 1, noise included: never more
 _LARGEST_SIZE = 0.1
+_LARGEST_OF_ERROR = 0.05  # the same, with a smooth error of WRONG or more: as large as that
 _LEAST_MISFIT = 2.0  # log likelihood that a misfit must bring
 _CLOSE = (0.85, 1.2)  # chi-square, in which the residual tells the noise best
 _FLOOR = 0.02
@@ -314,6 +318,11 @@ class _Run:
             if not _is_same(peak, mode):
                 place = np.concatenate([peak, mode.place[2:]])
                 found.append(refined(solved, self.model, place, 5, _COARSE))
+        if "march" in self.model.ranges.extras:  # its inverse looks much alike
+            best = min(found, key=lambda m: m.square)
+            place = best.place.copy()
+            place[self.model.ranges.names.index("march")] *= -1.0
+            found.append(refined(solved, self.model, place, least_gain=_COARSE))
         best = min(found, key=lambda m: m.square)
         self.others = [m.place for m in found if m.square < best.square + _BEHIND]
         return best
@@ -522,6 +531,9 @@ class _Run:
             left = float(np.sqrt((self.residual**2).mean() / max((dots**2).mean(), 1e-300)))
             self.size_error = least = min(least, _SIZE_OF_RESIDUAL * left, _LARGEST_SIZE)
             kept = list(dict.fromkeys(replace(s, size=max(s.size, least)) for s in kept))
+        if (error := choices[0][0].error) >= WRONG:
+            more = min(error, _LARGEST_OF_ERROR)
+            self.size_error = max(self.size_error, more)
         return kept
 
     def _trust_range(self, mode: Mode, scales: Scales) -> tuple[float, float]:
@@ -553,7 +565,9 @@ class _Run:
         along = np.linalg.solve(block, covariance[gridded, :2]).T if gridded.size else None
         found: list[Component] = []
         deviations = np.sqrt(np.diag(covariance))
-        for node in gridded_nodes(self.model.ranges, deviations, mode.place, self.log_prior):
+        profile = self._profile_of_march(mode, solved)
+        ranges = self.model.ranges
+        for node in gridded_nodes(ranges, deviations, mode.place, self.log_prior, profile):
             cross = near.cross(node.values)
             centre = mode.place[:2]
             if along is not None:
@@ -578,6 +592,24 @@ class _Run:
         rows = np.concatenate([mode.curve[None], mode.amount * mode.derivatives])
         normal = solved.products(rows)[0] + np.diag(np.append(1e-6, self._precisions()))
         return np.asarray(np.linalg.inv(normal)[1:, 1:], dtype=np.float64)
+
+    def _profile_of_march(self, mode: Mode, solved: Solved) -> Callable[[FloatArray], FloatArray]:
+        """Log likelihood of logarithms of the March coefficient, all else as good as it can be."""
+
+        def profile(values: FloatArray) -> FloatArray:
+            at = self.model.ranges.names.index("march")
+            others = np.delete(mode.derivatives, at, axis=0)
+            precisions = np.append(1e-6, np.delete(self._precisions(), at))
+            logs = []
+            for curve in self.model.along("march", mode.place, values):
+                rows = np.concatenate([curve[None], mode.amount * others])
+                normal, right = solved.products(rows)
+                logs.append(
+                    0.5 * float(right @ np.linalg.solve(normal + np.diag(precisions), right))
+                )
+            return np.array(logs)
+
+        return profile
 
     def _widened(self, mode: Mode, solved: Solved) -> float:
         """Deviation of the volume average over that of noise alone."""

@@ -265,7 +265,7 @@ class MixedPatterns:
     """
 
     def __init__(self, series: ClusterPatterns, rows: FloatArray | None) -> None:
-        self.series = series
+        self.series, self.rows = series, rows
         self._shares = series.shares if rows is None else rows @ series.shares
         stored = [series.pairs, series.slopes] if len(series.slopes) else [series.pairs]
         self._arrays = [_Mixed(array, rows) for array in stored]

@@ -25,13 +25,13 @@ from scipy.special import ndtr
 from .._typing import BoolArray, FloatArray
 from ._linear import Cross, Solved, System
 from ._lognormal import number_mean, volume_mean
-from ._model import BinnedSeries, Ranges
+from ._model import BinnedSeries, Ranges, told
 from ._search import Mode
 
 __all__ = ["GRIDDED", "Component", "Neighbourhood", "Node", "Sizes", "drawn"]
 
-GRIDDED = ("fwhm", "growth_fault", "deformation_fault")
-"""What is taken at a few places, and may be absent: its lower end is a model of its own."""
+GRIDDED = ("march", "fwhm", "growth_fault", "deformation_fault")
+"""What is taken at a few places; but for a March coefficient it may be absent, as its lower end."""
 
 _N_DISPERSIONS, _N_VOLUMES = 25, 31
 _REACH = 5.0  # standard deviations
@@ -43,7 +43,7 @@ _MAP = (70, 12)  # diameters and dispersions of the map of all sizes
 
 @dataclass(frozen=True, eq=False)
 class Node:
-    """Values of what is not linear, and is taken at a few places: resolution and faults.
+    """Values of what is not linear, and is taken at a few places: resolution, faults, texture.
 
     Parameters
     ----------
@@ -384,7 +384,7 @@ def drawn(
     }
     for k, (name, ends_of) in enumerate(ranges.extras.items()):
         values = np.clip(extras[:, k], *ends_of)
-        found[name] = np.sqrt(values) if name == "fwhm" else values
+        found[name] = told(name, values)
     return found
 
 

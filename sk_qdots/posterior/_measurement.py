@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import cast
 
@@ -15,13 +15,15 @@ from ._analysis import Analysis, analysed
 from ._density import GRIDDED, drawn
 from ._models import Model
 from ._observation import Observation
-from ._reasons import reasons
+from ._reasons import is_poor, reasons
 from ._trust import outside
 from .free import FreeAnalysis, freely_analysed, freely_drawn, model_of
 from .result import DebyeFit, PatternPosterior
 
 __all__ = ["sized"]
 
+# Of its logarithm: weights pass from peak to peak over a width that is a convention.
+_MARCH_ERROR = 0.02
 _LEAST_LOG = 12.0  # evidence that a model may be behind the best one and still count
 
 
@@ -31,6 +33,7 @@ def sized(
     n_draws: int,
     curves_of: FloatArray | None = None,
     free: bool = False,
+    further: Callable[[], Sequence[Model]] | None = None,
 ) -> PatternPosterior:
     """What is known of one pattern.
 
@@ -43,6 +46,8 @@ def sized(
         The pattern at its points, for the curves of the fit.
     free : bool, default=False
         Whether populations have no form.
+    further : callable, optional
+        Further models, for where these leave more than noise.
 
     Returns
     -------
@@ -54,6 +59,13 @@ def sized(
         else analysed(observed, m.surroundings, m.series, m.groups, m.is_textured, m.cells)
         for m in models
     ]
+    if further is not None and is_poor(max(found, key=lambda one: one.evidence)):
+        added = list(further())
+        found += [
+            analysed(observed, m.surroundings, m.series, m.groups, m.is_textured, m.cells)
+            for m in added
+        ]
+        models = [*models, *added]
     evidence = np.array([one.evidence for one in found])
     best = int(evidence.argmax())
     rng = np.random.default_rng(0)
@@ -87,13 +99,16 @@ def sized(
 
 
 def _widen(draws: dict[str, FloatArray], error: float, rng: np.random.Generator) -> None:
-    """Give all sizes an error that is the same for each of them."""
+    """Give all sizes an error that is the same for each of them, and texture one of its form."""
     if error:
         count = len(draws["diameter"])
         even = ndtri((rng.permutation(count) + 0.5) / count)
         factor = np.exp(error * even - 0.5 * error**2)
         for name in ("diameter", "volume_diameter", "surface_diameter"):
             draws[name] = draws[name] * factor
+    if "march" in draws:
+        even = ndtri((rng.permutation(len(draws["march"])) + 0.5) / len(draws["march"]))
+        draws["march"] = draws["march"] ** (1.0 + _MARCH_ERROR * even)
 
 
 def _cells(cells: FloatArray | None, found: Sequence[Analysis]) -> FloatArray | None:

@@ -2,7 +2,7 @@
 
 Sought are the volume average and the dispersion of the diameter, strain, and what else varies in
 the series. The square of the width of the resolution takes the place of the width: a pattern is
-linear in it where it is small.
+linear in it where it is small. A March coefficient is sought as its logarithm.
 """
 
 from __future__ import annotations
@@ -20,25 +20,40 @@ from ._bins import Bins
 from ._cluster_patterns import ClusterPatterns
 from ._lognormal import number_mean, number_weights, volume_mean
 
-__all__ = ["EXTRAS", "BinnedSeries", "Ranges"]
+__all__ = ["EXTRAS", "BinnedSeries", "Ranges", "sought", "told"]
 
-EXTRAS = ("strain", "b_iso", "fwhm", "growth_fault", "deformation_fault")
-_STEPS = {"fwhm": 0.02, "growth_fault": 2e-3, "deformation_fault": 2e-3}
+EXTRAS = ("strain", "b_iso", "march", "fwhm", "growth_fault", "deformation_fault")
+_STEPS = {"march": 1e-2, "fwhm": 0.02, "growth_fault": 2e-3, "deformation_fault": 2e-3}
 _VOLUME_STEP, _DISPERSION_STEP = 1e-3, 1e-3  # relative; absolute
 _SCAN_STRAIN = 6e-4  # from one strain of the scan to the next
 _SCAN_DIAMETERS, _SCAN_DISPERSIONS = 14, (0.25, 0.7)  # number; where in their range
 _SCAN_FAULTS = (0.0, 0.12, 0.35, 0.65, 0.95)  # where in their range
 _SCAN_WIDTHS = (0.0, 0.6)
+_SCAN_MARCHES = (0.5, 1.0, 1.6)
 
 
 class Values(TypedDict, total=False):
-    """Arguments of :meth:`MixedPatterns.patterns`."""
+    """Arguments of :meth:`MixedPatterns.patterns`; ``march``, too, of those that are oriented."""
 
     strain: float
     b_iso: float
     fwhm: float
     growth_fault: float
     deformation_fault: float
+
+
+def sought(name: str, values: FloatArray) -> FloatArray:
+    """What is sought for values: the square of a width, the logarithm of a March coefficient."""
+    if name == "fwhm":
+        return np.square(values)
+    return np.log(values) if name == "march" else values
+
+
+def told(name: str, values: FloatArray) -> FloatArray:
+    """The values of what is sought."""
+    if name == "fwhm":
+        return np.sqrt(np.maximum(values, 0.0))
+    return np.exp(values) if name == "march" else values
 
 
 @dataclass(frozen=True)
@@ -50,7 +65,7 @@ class Ranges:
     diameters, dispersions : tuple of 2 float
         Lowest and highest number average, in nm, and standard deviation / mean.
     extras : mapping of str to (float, float)
-        Of the other values; the width of the resolution as its square.
+        Of the other values, as they are sought (:func:`sought`).
     """
 
     diameters: tuple[float, float]
@@ -69,8 +84,8 @@ class Ranges:
         extras = {}
         for name in EXTRAS:
             if name in series.bounds and name not in fixed:
-                low, high = series.bounds[name]
-                extras[name] = (low**2, high**2) if name == "fwhm" else (low, high)
+                low, high = sought(name, np.array(series.bounds[name])).tolist()
+                extras[name] = low, high
         return cls(
             diameters,
             dispersions,
@@ -146,8 +161,8 @@ class BinnedSeries:
     def values(self, extras: FloatArray) -> Values:
         """Arguments for the series of values of the extras."""
         found = dict(self.fixed)
-        for name, value in zip(self.ranges.extras, extras.tolist(), strict=True):
-            found[name] = max(value, 0.0) ** 0.5 if name == "fwhm" else value
+        for name, value in zip(self.ranges.extras, extras, strict=True):
+            found[name] = float(told(name, value))
         return cast("Values", found)
 
     def curves(self, place: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -192,6 +207,20 @@ class BinnedSeries:
                 derivatives[2 + k] = (derivatives[2 + k] - curve) / step
         return curve, derivatives
 
+    def along(self, name: str, place: FloatArray, values: FloatArray) -> FloatArray:
+        """Patterns of mean 1 at a place with other values of one of the extras.
+
+        Returns
+        -------
+        ndarray of shape (n_values, n_bins)
+        """
+        mixed = self.series.mix(self.populations(place[:1], place[1:2]))
+        extras = np.tile(place[2:], (len(values), 1))
+        extras[:, list(self.ranges.extras).index(name)] = values
+        rows = np.concatenate([mixed.patterns(**self.values(each)) for each in extras])
+        binned = self._binned(rows)
+        return np.asarray(binned / binned.mean(axis=1, keepdims=True))
+
     def at_points(self, place: FloatArray) -> FloatArray:
         """Pattern at the points of the measurement, scaled as the curve in its bins."""
         weights = self.populations(place[:1], place[1:2])
@@ -235,5 +264,7 @@ class BinnedSeries:
             return np.linspace(low, high, int(np.ceil((high - low) / _SCAN_STRAIN)) + 1)
         if name == "b_iso":
             return np.zeros(1)
+        if name == "march":
+            return np.clip(np.log(_SCAN_MARCHES), low, high)
         shares = np.array(_SCAN_WIDTHS if name == "fwhm" else _SCAN_FAULTS)
         return np.asarray(low + (high - low) * shares)

@@ -65,6 +65,7 @@ class Model:
         for one in series:
             ranges = Ranges.of(one, diameters, dispersions, {})
             binned = BinnedSeries(one, bins, ranges, {})
-            groups = None if texture is False else Reflections(one, bins.q)
+            is_free = texture is not False and "march" not in one.bounds
+            groups = Reflections(one, bins.q) if is_free else None
             found.append(cls(one.shape, binned, around, groups, texture is True, names, cells))
         return found

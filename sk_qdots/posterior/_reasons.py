@@ -8,13 +8,13 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from .._typing import FloatArray
-from ._analysis import Analysis
+from ._analysis import WRONG, Analysis
 from ._density import Component
 from ._lognormal import number_mean
 from ._models import Model
 from .result import DebyeFit
 
-__all__ = ["reasons"]
+__all__ = ["is_poor", "reasons"]
 
 _LIKELY = 0.05  # probability from which a model counts
 _APART = 1.645  # standard deviations: the 90 % intervals of two models do not meet
@@ -23,6 +23,11 @@ _POOR_FIT = 1.2  # reduced chi-square ...
 _WIDENED = 2.0  # ... with errors so many times those of noise alone
 _EDGE = 0.01  # of the range, from its end
 _HARDLY = 0.5  # width of the interval, of the diameter
+
+
+def is_poor(fit: DebyeFit | Analysis) -> bool:
+    """Whether a fit leaves more than noise, and that matters."""
+    return fit.chi2 > _POOR_FIT and fit.widened > _WIDENED
 
 
 def reasons(
@@ -40,11 +45,17 @@ def reasons(
     """
     best, analysis = max(found, key=lambda one: one[1].evidence)
     yield from _models_apart(found)
-    if fit.chi2 > _POOR_FIT and fit.widened > _WIDENED:
+    if is_poor(fit):
         yield (
             f"what the model leaves is {fit.chi2:.2g} times the noise, and errors are "
             f"{fit.widened:.2g} times as wide for it: look at the fit for what is missing, such as "
             "faults, another shape, two sizes, texture or a second phase"
+        )
+    if analysis.scales.error >= WRONG:
+        yield (
+            "the dots scatter otherwise than simulated, smoothly by some "
+            f"{analysis.scales.error:.0%}, as with a shell, another composition or wrong "
+            "corrections: the size may be neither that of the core nor that of the whole"
         )
     if analysis.scales.texture > 0.0:
         yield (

@@ -16,9 +16,8 @@ from __future__ import annotations
 
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
-from scipy.signal import find_peaks
 
-from .._typing import FloatArray
+from .._typing import FloatArray, IntArray
 from ._cluster_patterns import ClusterPatterns
 from ._lognormal import number_weights
 
@@ -53,7 +52,7 @@ class Reflections:
         row = number_weights(series.diameters, size, np.array([_PEAK_DISPERSION]))
         pattern = series.mix(row).patterns()[0]
         smooth = gaussian_filter1d(pattern, _SMOOTH / float(series.q[1] - series.q[0]))
-        peaks, _ = find_peaks(pattern / smooth, prominence=_LEAST_PEAK)
+        peaks = _peaks(pattern / smooth, _LEAST_PEAK)
         places, heights = series.q[peaks], pattern[peaks]
         near = (places > q[0] - _GROUP_WIDTH) & (places < q[-1] + _GROUP_WIDTH)
         kept: list[tuple[float, float]] = []
@@ -85,3 +84,21 @@ class Reflections:
         apart = self._q[:, None] - self.places / (1.0 + strain)
         peaks = self._heights / (1.0 + (2.0 * apart / width) ** 2) ** 2
         return np.asarray(peaks / peaks.sum(axis=1, keepdims=True))
+
+
+def _peaks(values: FloatArray, least: float) -> IntArray:
+    """Places of the maxima that stand out of both their sides by so much, or more.
+
+    As ``scipy.signal.find_peaks`` has them, whose import takes longer than a good part of a fit.
+    """
+    inner = (values[1:-1] > values[:-2]) & (values[1:-1] >= values[2:])
+    found = []
+    for k in (np.flatnonzero(inner) + 1).tolist():
+        higher = np.flatnonzero(values > values[k])
+        at = int(np.searchsorted(higher, k))
+        first = int(higher[at - 1]) if at else 0
+        last = int(higher[at]) if at < len(higher) else len(values) - 1
+        foot = max(float(values[first : k + 1].min()), float(values[k : last + 1].min()))
+        if values[k] - foot >= least:
+            found.append(k)
+    return np.array(found, dtype=np.int64)

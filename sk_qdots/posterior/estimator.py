@@ -33,7 +33,7 @@ from sklearn.base import BaseEstimator, RegressorMixin, clone
 from sklearn.utils import Tags
 from threadpoolctl import threadpool_limits
 
-from .._typing import BoolArray, FloatArray
+from .._typing import FloatArray
 from .._validation import Interval, StrOptions, check_is_fitted, fit_context, validate_data
 from ..augmentation.base import grid_of, is_same_grid
 from ..instruments import Instrument
@@ -47,6 +47,7 @@ from ._libraries import Library
 from ._measurement import sized
 from ._models import Model
 from ._observation import observation
+from ._oriented import OrientedPatterns
 from ._templates import Templates
 from .kept import kept_curves, kept_patterns
 from .result import PatternPosterior
@@ -56,7 +57,8 @@ __all__ = ["DebyePosterior"]
 _Range = tuple[float, float]
 _CHUNK = 50  # patterns that a worker sizes at once, or more
 _CHUNKS_OF_A_WORKER = 4
-_N_AXES = 4  # axes whose bins are kept
+_N_AXES = 6  # axes whose models are kept, of spheres and of facetted particles
+_FACETTED = ("cube", "octahedron", "cuboctahedron")  # in the habit of cubic crystals
 _B_ISO = (-0.5, 1.0)  # of the mean displacement parameter: how far it may be off
 _N_DRAWS = 1000
 _PARTS_OF_A_NM = 1000
@@ -79,9 +81,13 @@ class DebyePosterior(RegressorMixin, BaseEstimator):  # type: ignore[misc]
     stacking : tuple of 2 float or None, default=None
         Lowest and highest probability of growth faults, from 0 (cubic) to 1 (hexagonal).
     texture : bool or "auto", default="auto"
-        Whether groups of reflections have factors of their own. "auto": where it is likelier.
-    shape : str or sequence of str, default="sphere"
-        Shapes of the particles; several are compared by evidence.
+        Whether groups of reflections have factors of their own. "auto": where it is likelier. See
+        ``facet`` for those of March and Dollase.
+    shape : str or sequence of str, default="auto"
+        Shapes of the particles; several are compared by evidence. "auto": spheres; and where these
+        leave more than noise, cubes, octahedra and cuboctahedra, too, which are simulated
+        when a pattern first asks for them. Only of cubic crystals, without ``stacking``, and in
+        lognormal populations.
     instrument : Instrument, optional
         That patterns were measured with. Without one the resolution is sought.
     fwhm : float, default=0.12
@@ -112,6 +118,11 @@ class DebyePosterior(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         Populations: lognormals, or any that are as smooth as the evidence of the pattern makes
         them, with ``PatternPosterior.distribution`` and a reason where two sizes are mixed. Their
         number average is not well determined, and its interval as wide as that.
+    facet : tuple of 3 int, optional
+        Miller indices of the facets that grains prefer to lie on. The factors of all reflections
+        are then those of March and Dollase, and the coefficient is sought: ``"march"`` among the
+        draws, from 0.3 (flat) over 1 (a powder) to 2 (upright), as in
+        :class:`sk_qdots.PreferredOrientation`. Not with ``texture=True``.
 
     Attributes
     ----------
@@ -152,6 +163,7 @@ class DebyePosterior(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         "b_iso": [tuple, list, None],
         "stacking": [tuple, list, None],
         "texture": ["boolean", StrOptions({"auto"})],
+        "facet": [tuple, list, None],
         "shape": [str, list, tuple],
         "distribution": [StrOptions({"lognormal", "free"})],
         "instrument": [Instrument, None],
@@ -175,7 +187,7 @@ class DebyePosterior(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         b_iso: _Range | None = None,
         stacking: _Range | None = None,
         texture: bool | Literal["auto"] = "auto",
-        shape: str | Sequence[str] = "sphere",
+        shape: str | Sequence[str] = "auto",
         instrument: Instrument | None = None,
         fwhm: float = 0.12,
         solvents: str | xr.DataArray | Sequence[str | xr.DataArray] | None = None,
@@ -188,6 +200,7 @@ class DebyePosterior(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         verbose: bool = False,
         n_jobs: int | None = None,
         distribution: Literal["lognormal", "free"] = "lognormal",
+        facet: tuple[int, int, int] | None = None,
     ) -> None:
         self.diameters = diameters
         self.dispersions = dispersions
@@ -208,6 +221,7 @@ class DebyePosterior(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         self.verbose = verbose
         self.n_jobs = n_jobs
         self.distribution = distribution
+        self.facet = facet
 
     @fit_context(prefer_skip_nested_validation=True)
     def fit(
@@ -234,18 +248,24 @@ class DebyePosterior(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         Raises
         ------
         ValueError
-            If a range is empty or out of bounds, a crystal is not known, or patterns have no
-            targets.
+            If a range is empty or out of bounds, a crystal is not known, patterns have no
+            targets, or a facet is none, or of what is no crystal.
         """
-        for stale in ("templates_", "series_", "classes_", "n_features_in_"):
+        for stale in ("templates_", "series_", "classes_", "n_features_in_", "_facetted"):
             self.__dict__.pop(stale, None)
         self._models: OrderedDict[bytes, list[Model]] = OrderedDict()
         self._cells: FloatArray | None = None
+        self._crystal: Crystal | None = None  # whose further shapes may be asked for
         self._ranges = (_ends(self.diameters), _ends(self.dispersions))
+        if self.facet is not None and self.texture is True:
+            raise ValueError("give a facet, or texture=True, which leaves all reflections free")
         if isinstance(X, xr.Dataset):
             self._fit_library(Library(X))
         elif isinstance(X, Crystal | str):
-            self.series_ = tuple(self._simulated(as_crystal(X), self.instrument))
+            self._crystal = as_crystal(X)
+            self.series_ = tuple(self._simulated(self._crystal, self._shapes()))
+        elif self.facet is not None:
+            raise ValueError("facet is that of a crystal: fit to a crystal or a library")
         elif isinstance(X, ClusterPatterns):
             self.series_ = (X,)
         elif isinstance(X, list | tuple) and X and all(isinstance(x, ClusterPatterns) for x in X):
@@ -265,7 +285,6 @@ class DebyePosterior(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         crystal = library.crystal
         mean = float(np.mean([site.b_iso for site in crystal.sublattices]))
         own = {
-            "shape": library.shapes,
             "strains": library.strains,
             "stacking": library.range_of("growth_fault"),
             "b_iso": None if b_iso is None else (b_iso[0] - mean, b_iso[1] - mean),
@@ -274,7 +293,7 @@ class DebyePosterior(RegressorMixin, BaseEstimator):  # type: ignore[misc]
             "diameters": library.diameters,
             "dispersions": library.dispersions,
         }
-        self.series_ = tuple(clone(self).set_params(**own)._simulated(crystal, self.instrument))
+        self.series_ = tuple(clone(self).set_params(**own)._simulated(crystal, library.shapes))
         if self.instrument is None:
             library.check(self.series_[0])
         self._cells = library.cells
@@ -292,14 +311,20 @@ class DebyePosterior(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         self.templates_ = Templates(patterns, np.asarray(targets, dtype=np.float64))
         return self
 
-    def _simulated(self, crystal: Crystal, instrument: Instrument | None) -> list[ClusterPatterns]:
+    def _shapes(self) -> list[str]:
+        """Those that are simulated at once."""
+        if self.shape == "auto":
+            return ["sphere"]
+        return [self.shape] if isinstance(self.shape, str) else list(self.shape)
+
+    def _simulated(self, crystal: Crystal, shapes: Sequence[str]) -> list[ClusterPatterns]:
         """The particles of every shape."""
+        instrument = self.instrument
         mean = float(np.mean([site.b_iso for site in crystal.sublattices]))
         b_iso = self.b_iso or (_B_ISO[0] * mean, _B_ISO[1] * mean)
-        shapes = [self.shape] if isinstance(self.shape, str) else list(self.shape)
         if not shapes:
             raise ValueError("shape is empty; give one, such as 'sphere'")
-        return [
+        found = [
             kept_patterns(
                 crystal,
                 cache=self.cache,
@@ -318,6 +343,9 @@ class DebyePosterior(RegressorMixin, BaseEstimator):  # type: ignore[misc]
             )
             for shape in shapes
         ]
+        if self.facet is None:
+            return found
+        return [OrientedPatterns.of(one, crystal, self.facet) for one in found]
 
     def _classes(self) -> npt.NDArray[np.int64]:
         if self.classes is None and self._cells is not None:
@@ -491,6 +519,8 @@ class DebyePosterior(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         if len(parts) == 1 or self.n_jobs in (None, 1):
             chunks = [self._chunk(rows[part]) for part in parts]
         else:
+            if further := self._further():
+                further()  # once, and not by each worker
             run = Parallel(n_jobs=self.n_jobs)
             chunks = run(delayed(self._chunk)(rows[part]) for part in parts)
         found: list[PatternPosterior | None] = [None] * len(rows)
@@ -498,6 +528,21 @@ class DebyePosterior(RegressorMixin, BaseEstimator):  # type: ignore[misc]
             for k, one in zip(part.tolist(), chunk, strict=True):
                 found[k] = one
         return [one for one in found if one is not None]
+
+    def _further(self) -> Callable[[], tuple[ClusterPatterns, ...]] | None:
+        """What simulates facetted particles when first asked; None where they may not be."""
+        if self.shape != "auto" or self.stacking is not None or self.distribution == "free":
+            return None
+        crystal = self._crystal
+        if crystal is None or not _is_cubic(crystal):
+            return None
+
+        def facetted() -> tuple[ClusterPatterns, ...]:
+            if not hasattr(self, "_facetted"):
+                self._facetted = tuple(self._simulated(crystal, _FACETTED))
+            return self._facetted
+
+        return facetted
 
     def _on_grid(self, X: xr.DataArray) -> FloatArray:
         """Patterns whose points are all points of the grid, on the whole of it."""
@@ -520,27 +565,50 @@ class DebyePosterior(RegressorMixin, BaseEstimator):  # type: ignore[misc]
 
     def _row(self, row: FloatArray) -> PatternPosterior:
         measured = np.isfinite(row)
-        models = self._models_at(measured)
-        observed = observation(models[0].bins, row[measured])
-        return sized(observed, models, self.n_draws, free=self.distribution == "free")
-
-    def _models_at(self, measured: BoolArray) -> list[Model]:
-        """Models of all shapes at the points of the grid that were measured."""
         key = b"mask" + np.packbits(measured).tobytes()
-        return self._kept_models(key, lambda: Bins.of_mask(self.q_, measured))
+        return self._sized(row[measured], key, lambda: Bins.of_mask(self.q_, measured))
 
-    def _kept_models(self, key: bytes, bins: Callable[[], Bins]) -> list[Model]:
-        """Models of all shapes in bins; those of the last few axes are kept."""
+    def _sized(
+        self,
+        values: FloatArray,
+        key: bytes,
+        bins: Callable[[], Bins],
+        esd: FloatArray | None = None,
+        is_alone: bool = False,
+    ) -> PatternPosterior:
+        """The posterior of one pattern in bins; with the curves of its fit where it is alone."""
+        models = self._kept_models(key, lambda: self._models_of(self.series_, bins(), self.texture))
+        made, further = models[0].bins, self._further()
+
+        def facetted() -> list[Model]:
+            # Texture is one more way to fit what a shape lacks: spheres have it already.
+            texture = self.texture is True
+            assert further is not None
+            return self._models_of(further(), made, texture)
+
+        return sized(
+            observation(made, values, esd),
+            models,
+            self.n_draws,
+            curves_of=values if is_alone else None,
+            free=self.distribution == "free",
+            further=None
+            if further is None
+            else lambda: self._kept_models(b"facetted " + key, facetted),
+        )
+
+    def _models_of(
+        self, series: Sequence[ClusterPatterns], bins: Bins, texture: bool | Literal["auto"]
+    ) -> list[Model]:
+        """Models of several shapes in bins."""
+        return Model.of_series(
+            series, bins, self._curves, *self._ranges, texture, self._names, self._cells
+        )
+
+    def _kept_models(self, key: bytes, made: Callable[[], list[Model]]) -> list[Model]:
+        """Models; those of the last few axes are kept."""
         if key not in self._models:
-            self._models[key] = Model.of_series(
-                self.series_,
-                bins(),
-                self._curves,
-                *self._ranges,
-                self.texture,
-                self._names,
-                self._cells,
-            )
+            self._models[key] = made()
             if len(self._models) > _N_AXES:
                 self._models.popitem(last=False)
         self._models.move_to_end(key)
@@ -588,16 +656,10 @@ class DebyePosterior(RegressorMixin, BaseEstimator):  # type: ignore[misc]
                 "1/Angstrom, where the crystal was simulated: check the axis and the wavelength"
             )
         esd = np.asarray(pattern["esd"].values)[inside] if "esd" in pattern.coords else None
+
         with threadpool_limits(1):
-            models = self._kept_models(q[inside].tobytes(), lambda: Bins(self.q_, q[inside]))
-            observed = observation(models[0].bins, row[inside], esd)
-            found = sized(
-                observed,
-                models,
-                self.n_draws,
-                curves_of=row[inside],
-                free=self.distribution == "free",
-            )
+            key = q[inside].tobytes()
+            found = self._sized(row[inside], key, lambda: Bins(self.q_, q[inside]), esd, True)
         if found.fit is not None and "two_theta" in pattern.coords:
             angles = np.asarray(pattern["two_theta"].values)[inside]
             found.fit.curves.coords["two_theta"] = ("q", angles)
@@ -618,6 +680,15 @@ class DebyePosterior(RegressorMixin, BaseEstimator):  # type: ignore[misc]
 
 _LEAST_POINTS = 30
 _SAME_POINT = 0.01  # of a step
+
+
+def _is_cubic(crystal: Crystal) -> bool:
+    """Whether cubes and octahedra are forms of a crystal."""
+    cell = np.asarray(crystal.conventional)
+    squares = cell @ cell.T
+    return bool(
+        np.allclose(squares, squares[0, 0] * np.eye(3), rtol=0.0, atol=1e-3 * squares[0, 0])
+    )
 
 
 def _ends(given: Sequence[float]) -> _Range:

@@ -29,7 +29,7 @@ from ._gridded import gridded_nodes
 from ._linear import Cross, Solved
 from ._mixtures import Mixture, mixture
 from ._mixtures import Ranges as MixtureRanges
-from ._model import BinnedSeries, Ranges
+from ._model import BinnedSeries, Ranges, told
 from ._observation import Observation
 from ._search import Mode, refined
 from ._smooth_density import STRENGTHS, Density, Evidence, SmoothPrior, fitted
@@ -350,7 +350,9 @@ class _FreeRun(_Run):
         tried = self._choices_of_modes(evidence, shares)
         deviations = np.sqrt(np.diag(self._covariance(mode, self._solved(kept[0]))))
         found: list[FreePart] = []
-        for node in gridded_nodes(self.model.ranges, deviations, mode.place, self.log_prior):
+        profile = self._profile_of_march(mode, self._solved(kept[0]))
+        ranges = self.model.ranges
+        for node in gridded_nodes(ranges, deviations, mode.place, self.log_prior, profile):
             cross = near.cross(node.values)
             first: dict[int, FreePart] = {}
             for scales in kept:
@@ -483,7 +485,7 @@ def _table(
         extras[:, k] = np.maximum(value**0.5 + step, 0.0) ** 2 if name == "fwhm" else value + step
     for k, (name, ends) in enumerate(ranges.extras.items()):
         values = np.clip(extras[:, k], *ends)
-        found[name] = np.sqrt(values) if name == "fwhm" else values
+        found[name] = told(name, values)
     return found
 
 

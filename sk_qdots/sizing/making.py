@@ -28,7 +28,8 @@ def make_sizer(
     solvents: str | xr.DataArray | Sequence[str | xr.DataArray] | None = None,
     stacking: tuple[float, float] | None = None,
     texture: Literal["auto"] | bool = "auto",
-    shape: str | Sequence[str] = "sphere",
+    facet: tuple[int, int, int] | None = None,
+    shape: str | Sequence[str] = "auto",
     wavelength: float | None = None,
     b_iso: tuple[float, float] | None = None,
     distribution: Literal["lognormal", "free"] = "lognormal",
@@ -64,9 +65,15 @@ def make_sizer(
         Lowest and highest probability of growth faults in close-packed layers, from 0 (cubic) to 1
         (hexagonal).
     texture : "auto" or bool, default="auto"
-        Whether grains may prefer an orientation.
-    shape : str or sequence of str, default="sphere"
-        Shapes of the particles; of several the probability of each is told.
+        Whether grains may prefer an orientation, which gives each group of reflections a factor.
+    facet : tuple of 3 int, optional
+        Miller indices of the facets that grains prefer to lie on: the factors are then those of
+        March and Dollase, whose coefficient is found with the size (``fit.parameters["march"]``;
+        below 1 the grains lie flat). Not with ``texture=True``.
+    shape : str or sequence of str, default="auto"
+        Shapes of the particles; of several the probability of each is told. "auto": spheres; and
+        where these leave more than noise, of a cubic crystal the likeliest of cubes, octahedra
+        and cuboctahedra, too, which are simulated when a pattern first asks for them.
     wavelength : float, optional
         In Angstrom; that of the instrument by default, 0.56 without one. For patterns that state
         another one by more than 2 % it is simulated again.
@@ -94,7 +101,8 @@ def make_sizer(
     ------
     ValueError
         If the crystal is not known, has fewer than two reflections in reach of the wavelength,
-        a range is none or in percent, or the blank or the instrument is of another wavelength.
+        a range is none or in percent, a facet is none, or the blank or the instrument is of
+        another wavelength.
     TypeError
         If something is of another kind.
 
@@ -120,6 +128,7 @@ def make_sizer(
         blank=blank,
         stacking=stacking,
         texture=texture,
+        facet=facet,
         shape=shape,
         b_iso=b_iso,
         distribution=distribution,

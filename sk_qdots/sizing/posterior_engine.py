@@ -194,6 +194,7 @@ def engine_from_recipe(
         b_iso=recipe.b_iso,
         stacking=recipe.stacking,
         texture=recipe.texture,
+        facet=recipe.facet,
         distribution=recipe.distribution,
         shape=recipe.shape,
         instrument=recipe.instrument,

@@ -15,6 +15,7 @@ import xarray as xr
 
 from .._typing import FloatArray, IntArray, Json, JsonObject
 from ..augmentation.laboratories import check_instrument
+from ..augmentation.texture import check_facet
 from ..instruments import Instrument, is_same_beam
 from ..instruments.ready import at_wavelength
 from ..preprocessing import QStandardizer
@@ -59,6 +60,8 @@ class Recipe:
     stacking : tuple of 2 float or None
         Lowest and highest probability of growth faults.
     texture : "auto" or bool
+    facet : tuple of 3 int, optional
+        That grains prefer to lie on.
     shape : str or sequence of str
     solvents : tuple of str or DataArray, or None
         Liquids; None for those that the posterior knows.
@@ -71,8 +74,8 @@ class Recipe:
     Raises
     ------
     ValueError
-        If a range is none, a fraction is told in percent, or the blank or the instrument is of
-        another wavelength.
+        If a range is none, a fraction is told in percent, a facet is none, or the blank or the
+        instrument is of another wavelength.
     TypeError
         If something is of another kind.
 
@@ -93,11 +96,12 @@ class Recipe:
     b_iso: Range | None = None
     stacking: Range | None = None
     texture: Literal["auto"] | bool = "auto"
-    shape: str | tuple[str, ...] = "sphere"
+    shape: str | tuple[str, ...] = "auto"
     solvents: tuple[str | xr.DataArray, ...] | None = None
     blank: xr.DataArray | None = None
     instrument: Instrument | None = None
     distribution: Literal["lognormal", "free"] = field(default="lognormal", kw_only=True)
+    facet: tuple[int, int, int] | None = field(default=None, kw_only=True)
     cache: bool = field(default=True, kw_only=True)
 
     def __post_init__(self) -> None:
@@ -127,6 +131,12 @@ class Recipe:
                 f"wavelength is {self.wavelength:g} Angstrom, and the instrument has "
                 f"{self.instrument.wavelength:g}: leave wavelength out, or give another instrument"
             )
+        if self.facet is not None:
+            check_facet(self.facet)
+            if self.texture is True:
+                raise ValueError("give a facet, or texture=True, which leaves all reflections free")
+            h, k, m = (int(index) for index in self.facet)
+            set_to(self, "facet", (h, k, m))
         if self.blank is not None:
             self._check_blank(self.blank)
 
@@ -268,6 +278,7 @@ class Recipe:
             "b_iso": None if self.b_iso is None else list(self.b_iso),
             "stacking": None if self.stacking is None else list(self.stacking),
             "texture": self.texture,
+            "facet": None if self.facet is None else list(self.facet),
             "shape": self.shape if isinstance(self.shape, str) else list(self.shape),
             "solvents": solvents,
             "blank": None if self.blank is None else curve_name(self.blank),

@@ -43,6 +43,7 @@ def recipe_section(recipe: Recipe) -> JsonObject:
             for name in _RANGES
         },
         "texture": recipe.texture,
+        "facet": None if recipe.facet is None else list(recipe.facet),
         "distribution": recipe.distribution,
         "shape": recipe.shape if isinstance(recipe.shape, str) else list(recipe.shape),
         "solvents": solvents,
@@ -88,9 +89,13 @@ def recipe_from_section(section: Mapping[str, Json], arrays: Arrays, prefix: str
     for name, ends in ranges.items():
         if ends is not None and not isinstance(ends, list):
             raise TypeError(f"{name} must be a list")
+    facet = section["facet"]
+    if facet is not None and not (isinstance(facet, list) and all(type(k) is int for k in facet)):
+        raise TypeError("the facet must be a list of integers")
     given: dict[str, Any] = {
         **ranges,
         "texture": section["texture"],
+        "facet": None if facet is None else tuple(facet),
         "distribution": section["distribution"],
         "shape": tuple(map(_text, shape)) if isinstance(shape, list) else _text(shape),
         "blank": None if blank is None else curves[_place(blank, curves)],

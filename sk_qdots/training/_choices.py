@@ -152,7 +152,7 @@ def plan_training(
         Liquids to start from, all shipped ones by default; ``"dry"`` for none.
     instrument : str, float, Laboratory or Instrument, default="synchrotron"
         ``"synchrotron"``, ``"capillary"`` (powder in glass, at a synchrotron),
-        ``"lab-cu"``, ``"lab-mo"``, ``"anywhere"``, ``"ideal"``: any of that kind; a
+        ``"lab-cu"``, ``"lab-mo"``, ``"anywhere"``, ``"world"``, ``"ideal"``: any of that kind; a
         wavelength in Angstrom, of a synchrotron; your own
         :class:`sk_qdots.augmentation.Laboratory`; or an instrument, the name of one that was
         saved, or its file: that one, by

@@ -8,7 +8,7 @@ import pytest
 import sk_qdots as sq
 from sk_qdots.augmentation import LABORATORIES, Laboratory
 from sk_qdots.augmentation._draws import Draw
-from sk_qdots.augmentation._texture import FreeFactors
+from sk_qdots.augmentation._factors import FreeFactors
 from sk_qdots.augmentation.facts import augmentation_facts, trained_width
 from sk_qdots.augmentation.laboratories import MIXTURES
 from sk_qdots.simulation.q_grid import q_from_two_theta

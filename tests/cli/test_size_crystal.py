@@ -79,6 +79,15 @@ def test_a_table_of_a_crystal(capsys, data):
     assert "surface average/nm" in header and "dispersion" in header and "ok" in row
 
 
+def test_the_facet_that_grains_lie_on(capsys, data):
+    given = (data / "sample.xy", "--wavelength", 0.56, *RANGE, "--crystal", "PbS")
+    status, (record,), err = size(capsys, *given, "--facet", "1,0,0")
+    assert (status, err) == (0, "") and record["settings"]["sizer"]["made_of"]["facet"] == [1, 0, 0]
+    assert record["interval_low_nm"] < 4.5 < record["interval_high_nm"]
+    # A powder; of a cubic crystal 1.1 and its inverse look much like one.
+    assert record["fit"]["parameters"]["march"] == pytest.approx(1.0, abs=0.15)
+
+
 def test_the_fit_is_written(capsys, data, tmp_path):
     given = ("--wavelength", 0.56, *RANGE, "--crystal", "PbS")
     status, (record,), _ = size(
@@ -128,6 +137,7 @@ def test_each_fit_has_the_name_of_its_pattern(capsys, data, tmp_path):
         (("--diameters", "2:5"), "--diameters belongs to"),
         (("--stacking",), "--stacking belongs to"),
         (("--texture",), "--texture belongs to"),
+        (("--facet", "1,0,0"), "--facet belongs to"),
         (("--block", "PbS"), "--block belongs to"),
         (("--crystal", "Unobtainium"), "unknown crystal 'Unobtainium'; built in: Au"),
         (("--crystal", "PbS", "--block", "PbS"), "--block names a data block of a CIF"),
@@ -150,6 +160,9 @@ def test_what_is_asked_for_wrongly(capsys, data, arguments, message):
         ("--crystal", "PbS", "--diameters", "5:2"),
         ("--crystal", "PbS", "--diameters", "2:8:0.5"),
         ("--crystal", "PbS", "--stacking", "1:0"),
+        ("--crystal", "PbS", "--facet", "1,0"),
+        ("--crystal", "PbS", "--facet", "0,0,0"),
+        ("--crystal", "PbS", "--facet", "1,0,0", "--texture"),
     ],
 )
 def test_options_that_make_no_sense(capsys, data, arguments):

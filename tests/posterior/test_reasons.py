@@ -10,7 +10,7 @@ from sk_qdots.posterior._reasons import reasons
 DRAWS = {"diameter": np.linspace(3.4, 3.6, 200)}
 
 
-def model(label="sphere", size=3.5, log=0.0, spread=0.05, texture=0.0):
+def model(label="sphere", size=3.5, log=0.0, spread=0.05, texture=0.0, error=0.0):
     """A model of one component, a normal size."""
     volumes = size + spread * np.linspace(-3.0, 3.0, 61)
     component = SimpleNamespace(
@@ -21,7 +21,7 @@ def model(label="sphere", size=3.5, log=0.0, spread=0.05, texture=0.0):
         log_evidence=log,
     )
     analysis = SimpleNamespace(
-        evidence=log, scales=SimpleNamespace(texture=texture), components=[component]
+        evidence=log, scales=SimpleNamespace(texture=texture, error=error), components=[component]
     )
     ranges = SimpleNamespace(diameters=(2.0, 5.0))
     return SimpleNamespace(label=label, series=SimpleNamespace(ranges=ranges)), analysis
@@ -50,6 +50,12 @@ def test_two_models_whose_sizes_differ():
 def test_a_poor_fit_that_widens(chi2, widened, n):
     told = said(chi2=chi2, widened=widened)
     assert len(told) == n and all(f"{chi2:.2g} times the noise" in one for one in told)
+
+
+def test_intensities_that_are_smoothly_wrong():
+    (told,) = said(model(error=0.04))
+    assert "smoothly by some 4%" in told and "shell" in told
+    assert said(model(error=0.01)) == []
 
 
 def test_texture_that_was_found():

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 from known_dots import GRID, TRUTH, counted, pattern_of, posterior_over
+from scipy.signal import find_peaks
 
-from sk_qdots.posterior._texture import Reflections
+from sk_qdots.posterior._texture import Reflections, _peaks
 
 LATTICE = 5.9362  # Angstrom, of PbS
 
@@ -41,6 +42,13 @@ def test_groups_move_with_strain(groups):
         return GRID[1:][np.diff(groups.shares(4.0, strain).argmax(axis=1)) != 0][:8]
 
     np.testing.assert_allclose(ends(0.02) / ends(0.0), 1.0 / 1.02, atol=4e-3)
+
+
+@pytest.mark.parametrize("least", [0.0, 0.3, 1.5])
+def test_peaks_are_those_of_scipy(least):
+    values = np.cumsum(np.random.default_rng(4).normal(size=500))
+    wanted, _ = find_peaks(values, prominence=least)
+    np.testing.assert_array_equal(_peaks(values, least), wanted)
 
 
 def test_a_range_without_reflections_is_one_group(dots):

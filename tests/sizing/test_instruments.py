@@ -150,7 +150,7 @@ def test_a_standardiser_that_tells_is_saved_as_such():
         *(getattr(sq.load_sizer("PbS"), name) for name in ("engines", "reference", "facts")),
     )
     manifest = manifest_of_parts(parts)
-    assert manifest["standardizer"]["n_told"] == 6
+    assert build_parts(manifest, arrays_of_parts(parts)).standardizer.n_told == 6
     manifest["standardizer"]["n_told"] = -1
     with pytest.raises(ValueError, match="n_told"):
         build_parts(manifest, arrays_of_parts(parts))

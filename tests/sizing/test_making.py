@@ -172,6 +172,7 @@ def test_blank_and_instrument_are_saved(tmp_path, measured):
         shape=["sphere", "cube"],
         b_iso=(-0.2, 0.3),
         texture=False,
+        facet=(1, -1, 0),
         distribution="free",
         name="all of it",
     )
@@ -184,6 +185,7 @@ def test_blank_and_instrument_are_saved(tmp_path, measured):
     assert one.settings["sizer"]["made_of"]["blank"] == "empty.xy"
     assert one.settings["sizer"]["made_of"]["distribution"] == "free"
     assert loaded.engines[0].estimator.distribution == "free"
+    assert loaded.engines[0].estimator.facet == (1, -1, 0)
 
 
 @pytest.mark.parametrize(
@@ -205,6 +207,9 @@ def test_blank_and_instrument_are_saved(tmp_path, measured):
         (lambda recipe: recipe["crystal"]["sublattices"][0].update(offset=[0, "a", 0]), "number"),
         (lambda recipe: recipe["crystal"]["sublattices"][0].update(charge=1.5), "integer"),
         (lambda recipe: recipe.update(texture="yes"), "texture"),
+        (lambda recipe: recipe.update(facet=[1, 0]), "facet"),
+        (lambda recipe: recipe.update(facet=[1, 0, 0.5]), "facet"),
+        (lambda recipe: recipe.update(facet="100"), "facet"),
         (lambda recipe: recipe.update(shape="blob"), "blob"),
         (lambda recipe: recipe.update(distribution="normal"), "distribution"),
         (lambda recipe: recipe.pop("distribution"), "distribution"),
@@ -275,6 +280,8 @@ def test_an_instrument_given_with_the_pattern_counts(sizer):
         ({"instrument": "synchrotron"}, ValueError, "give that of the measurement"),
         ({"shape": "blob"}, ValueError, "shape is 'blob'"),
         ({"texture": "yes"}, ValueError, "texture"),
+        ({"facet": (0, 0, 0)}, ValueError, "not all zero"),
+        ({"facet": (1, 0, 0), "texture": True}, ValueError, "give a facet, or texture"),
         ({"name": "a\nb"}, ValueError, "not valid"),
     ],
 )
