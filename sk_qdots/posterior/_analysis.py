@@ -61,7 +61,7 @@ _SIZE_OF_MISFIT = 3.0  # relative error of the size that goes with a misfit of 1
 _SIZE_OF_EXCESS = 0.015  # the same, with a chi-square of 2
 _SIZE_OF_RESIDUAL = 5.0  # the same, with a residual of 1, noise included: never more
 _LARGEST_SIZE = 0.1
-_SIZE_OF_ERROR, _LARGEST_OF_ERROR = 0.75, 0.05  # the same, with a smooth error of WRONG or more
+_LARGEST_OF_ERROR = 0.05  # the same, with a smooth error of WRONG or more: as large as that
 _LEAST_MISFIT = 2.0  # log likelihood that a misfit must bring
 _CLOSE = (0.85, 1.2)  # chi-square, in which the residual tells the noise best
 _FLOOR = 0.02
@@ -532,7 +532,7 @@ class _Run:
             self.size_error = least = min(least, _SIZE_OF_RESIDUAL * left, _LARGEST_SIZE)
             kept = list(dict.fromkeys(replace(s, size=max(s.size, least)) for s in kept))
         if (error := choices[0][0].error) >= WRONG:
-            more = min(_SIZE_OF_ERROR * error, _LARGEST_OF_ERROR)
+            more = min(error, _LARGEST_OF_ERROR)
             self.size_error = max(self.size_error, more)
         return kept
 
