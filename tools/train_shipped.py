@@ -44,7 +44,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
         "instrument": "world",
         "experiment": {**_COLLOIDS, "q_min": (0.99, 1.8), "q_max": (2.4, 10.0)},
         "size": "large",
-        "epochs": 320,
+        "epochs": 280,
     },
     "CdSe": {
         "crystal": "CdSe zinc blende",
