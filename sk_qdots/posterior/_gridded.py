@@ -78,6 +78,7 @@ def gridded_nodes(
                 log_prior + float(sum(one.log_prior for one in chosen)),
                 np.array([one.width for one in chosen]),
                 tuple(one.index for one in chosen),
+                "fwhm" in names and chosen[names.index("fwhm")].value == 0.0,
             )
         )
     return found

@@ -22,8 +22,8 @@ from ._lognormal import number_mean, number_weights, volume_mean
 
 __all__ = ["EXTRAS", "BinnedSeries", "Ranges", "sought", "told"]
 
-EXTRAS = ("strain", "b_iso", "march", "fwhm", "growth_fault", "deformation_fault")
-_STEPS = {"march": 1e-2, "fwhm": 0.02, "growth_fault": 2e-3, "deformation_fault": 2e-3}
+EXTRAS = ("strain", "b_iso", "march", "fwhm", "eta", "growth_fault", "deformation_fault")
+_STEPS = {"march": 1e-2, "fwhm": 0.02, "eta": 0.05, "growth_fault": 2e-3, "deformation_fault": 2e-3}
 _VOLUME_STEP, _DISPERSION_STEP = 1e-3, 1e-3  # relative; absolute
 _SCAN_STRAIN = 6e-4  # from one strain of the scan to the next
 _SCAN_DIAMETERS, _SCAN_DISPERSIONS = 14, (0.25, 0.7)  # number; where in their range
@@ -38,6 +38,7 @@ class Values(TypedDict, total=False):
     strain: float
     b_iso: float
     fwhm: float
+    eta: float
     growth_fault: float
     deformation_fault: float
 
@@ -264,6 +265,8 @@ class BinnedSeries:
             return np.linspace(low, high, int(np.ceil((high - low) / _SCAN_STRAIN)) + 1)
         if name == "b_iso":
             return np.zeros(1)
+        if name == "eta":
+            return np.array([0.5 * (low + high)])
         if name == "march":
             return np.clip(np.log(_SCAN_MARCHES), low, high)
         shares = np.array(_SCAN_WIDTHS if name == "fwhm" else _SCAN_FAULTS)
