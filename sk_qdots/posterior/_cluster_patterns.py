@@ -44,7 +44,13 @@ _FORMAT, _FORMAT_VERSION = "sk_qdots cluster patterns", 1
 _RECENT = 2**25  # bytes of combined tables that are kept
 _NEGLIGIBLE = 1e-9  # share of a variant that is left out
 # Steps of central differences.
-_STEPS = {"strain": 2e-5, "fwhm": 1e-3, "eta": 1e-2, "growth_fault": 1e-3, "deformation_fault": 1e-3}
+_STEPS = {
+    "strain": 2e-5,
+    "fwhm": 1e-3,
+    "eta": 1e-2,
+    "growth_fault": 1e-3,
+    "deformation_fault": 1e-3,
+}
 
 
 @dataclass(frozen=True, eq=False)

@@ -92,8 +92,9 @@ class DebyePosterior(RegressorMixin, BaseEstimator):  # type: ignore[misc]
     instrument : Instrument, optional
         That patterns were measured with. Without one the resolution is sought.
     fwhm : float, optional
-        Largest width of a resolution that is sought, in degrees of two-theta; 0 for none. By default
-        0.12 at 0.56 Angstrom, and in proportion to the wavelength: 0.33 for a copper tube.
+        Largest width of a resolution that is sought, in degrees of two-theta; 0 for none. By
+        default 0.12 at 0.56 Angstrom, and in proportion to the wavelength: 0.33 for a copper
+        tube.
     solvents : str, DataArray, sequence of them, or None, default=None
         Curves that may lie under the dots, in any amounts; None for all shipped liquids, glass
         and Kapton.
