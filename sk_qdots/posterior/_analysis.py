@@ -220,7 +220,7 @@ class _Run:
             choices = self._choices(mode)
         elif self.texture is None:
             self.texture = 0.0
-            self.system = self._system()
+            self.system = self.system.without_last(len(self.groups or ()))
             choices = self._choices(mode)
         best = choices[0][0]
         self.is_judged = True
@@ -617,9 +617,9 @@ class _Run:
         rows = np.concatenate([mode.curve[None], mode.amount * mode.derivatives[:3]])
         here = np.linalg.inv(solved.products(rows)[0] + 1e-6 * np.eye(len(rows)))[1, 1]
         weights = 1.0 / self.observed.variances(self.expected, self.level)
-        alone = System(self.system.columns, weights, self.observed.values)
         variances, used = self.around.prior(Scales(_BACKGROUNDS[0]), self.system.columns.shape[1])
-        normal = alone.solved(variances, used=used).products(rows)[0]
+        alone = System(self.system.columns[:, used], weights, self.observed.values)
+        normal = alone.solved(variances[used]).products(rows)[0]
         there = np.linalg.inv(normal + 1e-6 * np.eye(len(rows)))[1, 1]
         more = (self.size_error * mode.place[0]) ** 2
         return float(np.sqrt(max((here + more) / there, 1.0)))

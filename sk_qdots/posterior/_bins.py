@@ -1,9 +1,11 @@
 r"""Measured points in bins, and the curves that may lie under the peaks.
 
 The points of a pattern are averaged in bins far narrower than anything that a particle scatters.
-A model on its even grid :math:`Q_k` is brought there by one sparse matrix, which interpolates at
+A curve on the even grid :math:`Q_k` is brought there by one sparse matrix, which interpolates at
 the measured points and averages as they were averaged, so that nothing is lost but what varies
-within a bin.
+within a bin. A model that can be evaluated anywhere needs two places a bin: the mean of the points
+less and plus their standard deviation. The mean over these is that over the points for one or two
+of them, and else for every polynomial of degree 2, of degree 3 where they lie evenly.
 
 What is smooth is a sum of cosines :math:`\phi_j(Q) = \cos \omega_j (Q - Q_0)`, with
 :math:`\omega_j = \pi j / L` over a range that is a little longer than the measured one. A Gaussian
@@ -90,6 +92,8 @@ class Bins:
         Mean of the points of each.
     counts : ndarray of shape (n_bins,)
         Number of points in each.
+    places : ndarray of shape (n_places,)
+        Ascending; where a model is evaluated.
     """
 
     def __init__(self, grid: FloatArray, points: FloatArray, width: float = _WIDTH) -> None:
@@ -115,6 +119,11 @@ class Bins:
             (values.ravel(), (rows, columns.ravel())), shape=(len(self.q), n_grid)
         )
 
+        apart = np.sqrt(self.averaged((points - self.q[self.of_point]) ** 2))
+        self._is_single = bool((self.counts == 1.0).all())
+        pairs = np.stack([self.q - apart, self.q + apart], axis=1).ravel()
+        self.places = self.q if self._is_single else np.clip(pairs, grid[0], grid[-1])
+
     @classmethod
     def of_mask(cls, grid: FloatArray, measured: BoolArray) -> Bins:
         """Bins of the points of the grid that were measured."""
@@ -131,8 +140,14 @@ class Bins:
             return np.array([self.averaged(row) for row in values])
         return np.asarray(np.bincount(self.of_point, values) / self.counts)
 
+    def of_places(self, values: FloatArray) -> FloatArray:
+        """Means over each bin of values at the places, along the last axis."""
+        if self._is_single:
+            return values
+        return np.asarray(0.5 * (values[..., ::2] + values[..., 1::2]))
+
     def of_model(self, curves: FloatArray) -> FloatArray:
-        """Curves of the grid as they are measured: (n_curves, n_grid) -> (n_curves, n_bins)."""
+        """Curves on the grid as they are measured: (n_curves, n_grid) -> (n_curves, n_bins)."""
         return np.ascontiguousarray((self._matrix @ curves.T).T)
 
 

@@ -29,7 +29,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -163,6 +164,24 @@ class ClusterPatterns:
         MixedPatterns
         """
         return MixedPatterns(self, None)
+
+    def at(self, q: FloatArray) -> Self:
+        """The same patterns at other points.
+
+        Parameters
+        ----------
+        q : ndarray of shape (n_points,)
+            Ascending, in the range of those of the series, in 1/Angstrom.
+
+        Returns
+        -------
+        ClusterPatterns
+            Only to evaluate: its points need not be even.
+        """
+        step = float(self.q[-1] - self.q[0]) / (len(self.q) - 1)
+        rows = self.alone.reshape(-1, len(self.q))
+        alone = interpolation(q, float(self.q[0]), step, len(self.q)) @ rows.T
+        return replace(self, q=q, alone=alone.T.reshape(*self.alone.shape[:2], len(q)))
 
     def to_arrays(self) -> dict[str, npt.NDArray[np.generic]]:
         """Everything as arrays, which ``numpy.savez`` can hold without pickle.

@@ -130,8 +130,7 @@ class Neighbourhood:
         self.low, self.high = ranges.low[2:][kept], ranges.high[2:][kept]
         self.widths = self.high - self.low
         derivatives = mode.amount * mode.derivatives[2:][kept] * self.widths[:, None]
-        columns = np.concatenate([system.columns, derivatives.T], axis=1)
-        self.system = System(columns, system.weights, system.pattern)
+        self.system = system.with_columns(derivatives.T)
         self.place = mode.place[2:][kept]
         self.variances = 1.0 / (ranges.precisions[kept] * self.widths**2)
         self.means = (ranges.centres[kept] - self.place) / self.widths

@@ -12,6 +12,7 @@ fit of curves needs, and with the determinant of :math:`K` all that the evidence
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass
 
 import numpy as np
@@ -44,16 +45,39 @@ class System:
 
     def __init__(self, columns: FloatArray, weights: FloatArray, pattern: FloatArray) -> None:
         self.columns, self.weights, self.pattern = columns, weights, pattern
-        self._weighted = columns * weights[:, None]
-        self.gram = self._weighted.T @ columns
-        self.with_pattern = self._weighted.T @ pattern
+        self._roots = np.sqrt(weights)
+        self._weighted = columns * self._roots[:, None]
+        self.gram = self._weighted.T @ self._weighted
+        self.with_pattern = self._weighted.T @ (self._roots * pattern)
         self.square = float(pattern @ (weights * pattern))
         self.log_weights = float(np.log(weights).sum())
 
     def cross(self, curves: FloatArray) -> Cross:
         """Products of curves, (n_curves, n_bins), with everything."""
-        weighted = curves * self.weights
-        return Cross(self._weighted.T @ curves.T, weighted @ curves.T, weighted @ self.pattern)
+        weighted = curves * self._roots
+        return Cross(
+            self._weighted.T @ weighted.T,
+            weighted @ weighted.T,
+            weighted @ (self._roots * self.pattern),
+        )
+
+    def with_columns(self, more: FloatArray) -> System:
+        """The same with further columns, (n_bins, n_further), behind these."""
+        found = copy(self)
+        cross = self.cross(more.T)
+        found.columns = np.concatenate([self.columns, more], axis=1)
+        found._weighted = np.concatenate([self._weighted, more * self._roots[:, None]], axis=1)
+        found.gram = np.block([[self.gram, cross.columns], [cross.columns.T, cross.own]])
+        found.with_pattern = np.concatenate([self.with_pattern, cross.pattern])
+        return found
+
+    def without_last(self, count: int) -> System:
+        """The same without the last columns."""
+        found = copy(self)
+        n = len(self.gram) - count
+        found.columns, found._weighted = self.columns[:, :n], self._weighted[:, :n]
+        found.gram, found.with_pattern = self.gram[:n, :n], self.with_pattern[:n]
+        return found
 
     def solved(
         self,

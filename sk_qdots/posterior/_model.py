@@ -7,11 +7,11 @@ linear in it where it is small. A March coefficient is sought as its logarithm.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from copy import copy
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TypedDict, cast
+from typing import TypedDict, TypeVar, cast
 
 import numpy as np
 
@@ -30,6 +30,7 @@ _SCAN_DIAMETERS, _SCAN_DISPERSIONS = 14, (0.25, 0.7)  # number; where in their r
 _SCAN_FAULTS = (0.0, 0.12, 0.35, 0.65, 0.95)  # where in their range
 _SCAN_WIDTHS = (0.0, 0.6)
 _SCAN_MARCHES = (0.5, 1.0, 1.6)
+_N_RECENT = 6  # places whose curves are kept: another fit begins where the last ones ended
 
 
 class Values(TypedDict, total=False):
@@ -148,15 +149,19 @@ class BinnedSeries:
     ) -> None:
         self.series, self.bins, self.ranges, self.fixed = series, bins, ranges, dict(fixed)
         self.factor: FloatArray | None = None
+        self._series = series.at(bins.places)
+        self._recent: dict[bytes, tuple[FloatArray, FloatArray]] = {}
+        self._particles: dict[bytes, FloatArray] = {}
 
     def multiplied(self, factor: FloatArray | None) -> BinnedSeries:
         """The same patterns, (n_bins) times a factor: what texture makes of them."""
         other = copy(self)
         other.factor = factor
+        other._recent, other._particles = {}, {}
         return other
 
     def _binned(self, curves: FloatArray) -> FloatArray:
-        found = self.bins.of_model(curves)
+        found = self.bins.of_places(curves)
         return found if self.factor is None else found * self.factor
 
     def values(self, extras: FloatArray) -> Values:
@@ -174,6 +179,9 @@ class BinnedSeries:
         curve : ndarray of shape (n_bins,)
         derivatives : ndarray of shape (n_sought, n_bins)
         """
+        return _kept(self._recent, place, self._curves, _N_RECENT)
+
+    def _curves(self, place: FloatArray) -> tuple[FloatArray, FloatArray]:
         volume, dispersion = place[:2]
         steps = (_VOLUME_STEP * volume, _DISPERSION_STEP)
         moments = np.array(
@@ -181,9 +189,9 @@ class BinnedSeries:
         )
         weights = self.populations(moments[:, 0], moments[:, 1])
         values = self.values(place[2:])
-        patterns, strain, b_iso = self.series.mix(weights).with_slopes(**values)
+        patterns, strain, b_iso = self._series.mix(weights).with_slopes(**values)
         rows = [patterns]
-        mixed = self.series.mix(weights[:1]) if len(self.ranges.extras) > 2 else None
+        mixed = self._series.mix(weights[:1]) if len(self.ranges.extras) > 2 else None
         scales: list[float] = []
         for k, (name, (low, high)) in enumerate(self.ranges.extras.items()):
             if name in ("strain", "b_iso"):
@@ -194,7 +202,7 @@ class BinnedSeries:
             moved = place[2:].copy()
             step = step if moved[k] + step <= high else -step
             moved[k] += step
-            mixed = self.series.mix(weights[:1]) if mixed is None else mixed
+            mixed = self._series.mix(weights[:1]) if mixed is None else mixed
             rows.append(mixed.patterns(**self.values(moved)))
             scales.append(step)
         binned = self._binned(np.concatenate(rows))
@@ -215,7 +223,7 @@ class BinnedSeries:
         -------
         ndarray of shape (n_values, n_bins)
         """
-        mixed = self.series.mix(self.populations(place[:1], place[1:2]))
+        mixed = self._series.mix(self.populations(place[:1], place[1:2]))
         extras = np.tile(place[2:], (len(values), 1))
         extras[:, list(self.ranges.extras).index(name)] = values
         rows = np.concatenate([mixed.patterns(**self.values(each)) for each in extras])
@@ -238,7 +246,10 @@ class BinnedSeries:
 
         So that number fractions weigh them. Of mean 1 for the largest.
         """
-        found = self._binned(self.series.particles().patterns(**self.values(extras)))
+        return _kept(self._particles, extras, self._particles_at, 1)
+
+    def _particles_at(self, extras: FloatArray) -> FloatArray:
+        found = self._binned(self._series.particles().patterns(**self.values(extras)))
         found *= self.series.formula_units[:, None]
         return np.asarray(found / found.mean(axis=1).max())
 
@@ -250,11 +261,11 @@ class BinnedSeries:
         low, high = ranges.dispersions
         dispersions = np.array([low + t * (high - low) for t in _SCAN_DISPERSIONS])
         sizes = np.stack([a.ravel() for a in np.meshgrid(volumes, dispersions, indexing="ij")])
-        mixed = self.series.mix(self.populations(*sizes))
+        mixed = self._series.mix(self.populations(*sizes))
         axes = [self._scan_axis(name) for name in ranges.extras]
         places, patterns = [], []
         for extras in np.stack([a.ravel() for a in np.meshgrid(*axes, indexing="ij")], axis=1):
-            rows = self.bins.of_model(mixed.patterns(**self.values(extras)))
+            rows = self.bins.of_places(mixed.patterns(**self.values(extras)))
             patterns.append((rows / rows.mean(axis=1, keepdims=True)).astype(np.float32))
             places.append(np.concatenate([sizes.T, np.tile(extras, (sizes.shape[1], 1))], axis=1))
         return np.concatenate(places), np.concatenate(patterns)
@@ -271,3 +282,18 @@ class BinnedSeries:
             return np.clip(np.log(_SCAN_MARCHES), low, high)
         shares = np.array(_SCAN_WIDTHS if name == "fwhm" else _SCAN_FAULTS)
         return np.asarray(low + (high - low) * shares)
+
+
+_T = TypeVar("_T")
+
+
+def _kept(
+    recent: dict[bytes, _T], place: FloatArray, made: Callable[[FloatArray], _T], count: int
+) -> _T:
+    """What was made of a place; that of the last few is kept."""
+    key = place.tobytes()
+    found = recent.pop(key, None)
+    recent[key] = made(place) if found is None else found
+    if len(recent) > count:
+        recent.pop(next(iter(recent)))
+    return recent[key]
