@@ -277,7 +277,7 @@ class BinnedSeries:
         if name == "b_iso":
             return np.zeros(1)
         if name == "eta":
-            return np.array([0.5 * (low + high)])
+            return np.array([low, 0.5 * (low + high), high])
         if name == "march":
             return np.clip(np.log(_SCAN_MARCHES), low, high)
         shares = np.array(_SCAN_WIDTHS if name == "fwhm" else _SCAN_FAULTS)
