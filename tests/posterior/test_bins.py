@@ -6,7 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from known_dots import GRID
 
+from sk_qdots.posterior import cluster_patterns
 from sk_qdots.posterior._bins import Bins, Cosines, lagrange
+from sk_qdots.simulation import lognormal_weights
 
 
 def wave(q):
@@ -37,6 +39,32 @@ def test_averages_are_those_of_the_points_in_each_bin():
     bins = Bins(GRID, points, width=0.1)
     np.testing.assert_array_equal(bins.counts, [3, 1, 2])
     np.testing.assert_allclose(bins.averaged(np.array([1.0, 2, 6, 5, 1, 4])), [3.0, 5.0, 2.5])
+
+
+@pytest.mark.parametrize("every", [1, 2, 3, 7, 20])
+def test_two_places_a_bin_are_as_good_as_its_points(every):
+    measured = np.zeros(len(GRID), dtype=bool)
+    measured[::every] = True
+    bins = Bins.of_mask(GRID, measured)
+    found, wanted = bins.of_places(wave(bins.places)), bins.averaged(wave(GRID[measured]))
+    assert np.abs(found / wanted - 1.0).max() < 1e-4
+    square = bins.of_places(bins.places**2)  # exactly, but at the ends of the grid
+    np.testing.assert_allclose(square[1:-1], bins.averaged(GRID[measured] ** 2)[1:-1], 1e-12)
+    if (bins.counts == 1.0).all():
+        np.testing.assert_array_equal(bins.places, bins.q)
+
+
+def test_sharp_peaks_lose_nothing_between_two_places():
+    ranges = {"diameters": (10.0, 15.0), "dispersions": (0.05, 0.1), "strains": (0.0, 0.01)}
+    series = cluster_patterns("PbS", **ranges)
+    row = lognormal_weights(series.diameters, 15.0, 0.05)
+    bins = Bins.of_mask(series.q, np.ones(len(series.q), dtype=bool))
+    at = series.at(bins.places).mix(row)
+    for strain in (0.0, 0.0043):
+        found = bins.of_places(at.patterns(strain=strain)[0])
+        wanted = bins.averaged(series.mix(row).patterns(strain=strain)[0])
+        assert np.abs(found - wanted).max() < 5e-4 * wanted.max()
+        assert np.abs(found / wanted - 1.0).max() < 2e-3
 
 
 @pytest.mark.parametrize(("n", "is_fine"), [(2000, True), (1200, False), (200, False)])

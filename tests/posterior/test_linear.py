@@ -90,3 +90,18 @@ def test_curves_that_columns_hold_are_free():
     np.testing.assert_allclose(own, 0.0, atol=1e-6)
     np.testing.assert_allclose(right, 0.0, atol=1e-6)
     assert solved.n_free() == pytest.approx(N_COLUMNS)
+
+
+def test_columns_come_and_go_without_a_new_system():
+    rng = np.random.default_rng(3)
+    columns, more = rng.normal(size=(60, 5)), rng.normal(size=(60, 3))
+    weights, pattern = rng.uniform(0.5, 2.0, 60), rng.normal(size=60)
+    whole = System(np.hstack([columns, more]), weights, pattern)
+    grown = System(columns, weights, pattern).with_columns(more)
+    cut = whole.without_last(3)
+    for found, wanted in ((grown, whole), (cut, System(columns, weights, pattern))):
+        np.testing.assert_allclose(found.gram, wanted.gram, atol=1e-12)
+        np.testing.assert_allclose(found.with_pattern, wanted.with_pattern, atol=1e-12)
+        np.testing.assert_allclose(found.columns, wanted.columns)
+        curves = rng.normal(size=(2, 60))
+        np.testing.assert_allclose(found.cross(curves).columns, wanted.cross(curves).columns)
