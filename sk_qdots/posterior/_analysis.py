@@ -574,8 +574,7 @@ class _Run:
                 centre = centre + along @ (node.values - mode.place[gridded])
             first: Component | None = None
             for scales in kept:
-                prior = self.around.prior(scales, n_columns)
-                sizes = near.sizes(*prior, *cross, node.is_ideal)
+                sizes = near.sizes(*self.around.prior(scales, n_columns), *cross)
                 if first is None:
                     first = one = sizes.component(node, centre, covariance[:2, :2])
                 else:

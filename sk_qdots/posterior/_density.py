@@ -30,7 +30,7 @@ from ._search import Mode
 
 __all__ = ["GRIDDED", "Component", "Neighbourhood", "Node", "Sizes", "drawn"]
 
-GRIDDED = ("march", "fwhm", "growth_fault", "deformation_fault")
+GRIDDED = ("march", "fwhm", "eta", "growth_fault", "deformation_fault")
 """What is taken at a few places; but for a March coefficient it may be absent, as its lower end."""
 
 _N_DISPERSIONS, _N_VOLUMES = 25, 31
@@ -38,7 +38,6 @@ _REACH = 5.0  # standard deviations
 _ROUNDS = 3
 _LEAST_DEVIATION = 1e-5
 _REDRAWN = 20  # times, before what still is beyond a bound is set to it
-_NOTHING = 1e-12  # variance of what is fixed
 _MAP = (70, 12)  # diameters and dispersions of the map of all sizes
 
 
@@ -58,8 +57,6 @@ class Node:
         What it stands for; 0 where it is exact. Of the width of the resolution itself.
     index : tuple of int
         Its place among the nodes.
-    is_ideal : bool
-        Whether there is no resolution, so that its Lorentzian share is nothing.
     """
 
     label: str
@@ -67,7 +64,6 @@ class Node:
     log_prior: float
     widths: FloatArray
     index: tuple[int, ...]
-    is_ideal: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,7 +122,6 @@ class Neighbourhood:
         names = list(ranges.extras)
         self.is_linear = np.array([name not in GRIDDED for name in names], dtype=bool)
         kept = self.is_linear
-        self.is_share = np.array(names, dtype=object)[kept] == "eta"
         self.low, self.high = ranges.low[2:][kept], ranges.high[2:][kept]
         self.widths = self.high - self.low
         derivatives = mode.amount * mode.derivatives[2:][kept] * self.widths[:, None]
@@ -148,20 +143,15 @@ class Neighbourhood:
         used: BoolArray,
         cross: Cross,
         particle_means: FloatArray,
-        is_ideal: bool = False,
     ) -> Sizes:
         """With the prior variances of the columns of the pattern's own system."""
-        solved = self.solved(variances, used, is_ideal)
-        return Sizes(self, solved, cross, particle_means, self.is_share & is_ideal)
+        return Sizes(self, self.solved(variances, used), cross, particle_means)
 
-    def solved(self, variances: FloatArray, used: BoolArray, is_ideal: bool = False) -> Solved:
+    def solved(self, variances: FloatArray, used: BoolArray) -> Solved:
         """Everything linear integrated out, with the prior variances of the pattern's columns."""
-        own, means = self.variances, self.means
-        if is_ideal:  # the column of the share is that of a width that is not there
-            own, means = np.where(self.is_share, _NOTHING, own), np.where(self.is_share, 0.0, means)
         return self.system.solved(
-            np.concatenate([variances, own]),
-            np.concatenate([np.zeros(len(variances)), means]),
+            np.concatenate([variances, self.variances]),
+            np.concatenate([np.zeros(len(variances)), self.means]),
             np.concatenate([used, np.ones(len(self.widths), dtype=bool)]),
         )
 
@@ -170,12 +160,7 @@ class Sizes:
     """The density of sizes near a best place."""
 
     def __init__(
-        self,
-        around: Neighbourhood,
-        solved: Solved,
-        cross: Cross,
-        particle_means: FloatArray,
-        is_fixed: BoolArray,
+        self, around: Neighbourhood, solved: Solved, cross: Cross, particle_means: FloatArray
     ) -> None:
         self._around, self._means = around, particle_means
         self.solved = solved
@@ -186,9 +171,8 @@ class Sizes:
         inverse = solve_triangular(self._last, np.eye(n), lower=True, check_finite=False)
         self.spread = inverse.T  # of what is linear, in units of the widths
         deviations = np.sqrt(around.variances)
-        # What is fixed has no bounds to meet.
-        low = np.where(is_fixed, -np.inf, (around.low - around.place) / around.widths)
-        high = np.where(is_fixed, np.inf, (around.high - around.place) / around.widths)
+        low = (around.low - around.place) / around.widths
+        high = (around.high - around.place) / around.widths
         self._bounds = (low, high)
         # The prior is normal, too, and ends at the bounds.
         prior = ndtr((high - around.means) / deviations) - ndtr((low - around.means) / deviations)

@@ -23,6 +23,7 @@ _REACH = 3.0  # standard deviations of what is gridded
 _ABSENT = {"fwhm": 0.3, "growth_fault": 0.5, "deformation_fault": 0.5}
 _N_NODES, _N_NODES_OF_MANY = 6, 4
 _N_MARCHES = 8
+_N_SHARES = 3
 _N_TRIED, _N_NEAR = 41, 13  # values that are tried: all over the range, and near the best
 _NEAR = 0.05  # the farthest of those, in deviations
 _WITH = {
@@ -61,16 +62,25 @@ def gridded_nodes(
     if not names:
         return [Node("", np.empty(0), log_prior, np.empty(0), ())]
     axes = []
+    n_axes = len(names) - ("eta" in names)  # of whose places there are fewer for each other axis
     for name in names:
         k = ranges.names.index(name)
         if name == "march":
-            count = _N_MARCHES if len(names) == 1 else _N_NODES_OF_MANY
+            count = _N_MARCHES if n_axes == 1 else _N_NODES_OF_MANY
             axes.append(_likely(place[k], deviations[k], ranges.extras[name], count, profile))
             continue
-        axes.append(_axis(name, place[k], deviations[k], ranges.extras[name], len(names)))
+        if name == "eta":
+            axes.append(_shares(place[k], deviations[k], *ranges.extras[name]))
+            continue
+        axes.append(_axis(name, place[k], deviations[k], ranges.extras[name], n_axes))
     found = []
     for index in itertools.product(*(range(len(axis)) for axis in axes)):
         chosen = [axis[i] for axis, i in zip(axes, index, strict=True)]
+        if "eta" in names and chosen[names.index("fwhm")].value == 0.0:
+            k = names.index("eta")  # without a width there is no share
+            if index[k]:
+                continue
+            chosen[k] = _Place("", chosen[k].value, 0.0, 0.0, 0)
         found.append(
             Node(
                 ", ".join(one.label for one in chosen if one.label),
@@ -78,7 +88,6 @@ def gridded_nodes(
                 log_prior + float(sum(one.log_prior for one in chosen)),
                 np.array([one.width for one in chosen]),
                 tuple(one.index for one in chosen),
-                "fwhm" in names and chosen[names.index("fwhm")].value == 0.0,
             )
         )
     return found
@@ -126,6 +135,15 @@ def _likely(
         ]
         index += number + 1  # stretches are no neighbours
     return found
+
+
+def _shares(place: float, deviation: float, first: float, last: float) -> list[_Place]:
+    """Lorentzian shares around the best one."""
+    low, high = max(first, place - _REACH * deviation), min(last, place + _REACH * deviation)
+    width = max(high - low, 1e-6) / _N_SHARES
+    places = low + width * (np.arange(_N_SHARES) + 0.5)
+    log_prior = float(np.log(width / (last - first)))
+    return [_Place("", float(p), log_prior, width, k) for k, p in enumerate(places)]
 
 
 def _run(is_kept: BoolArray, k: int) -> int:

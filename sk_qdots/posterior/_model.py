@@ -30,6 +30,7 @@ _SCAN_DIAMETERS, _SCAN_DISPERSIONS = 14, (0.25, 0.7)  # number; where in their r
 _SCAN_FAULTS = (0.0, 0.12, 0.35, 0.65, 0.95)  # where in their range
 _SCAN_WIDTHS = (0.0, 0.6)
 _SCAN_MARCHES = (0.5, 1.0, 1.6)
+_FLAT = 30.0  # standard deviation of a prior that says nothing of a share
 _N_RECENT = 6  # places whose curves are kept: another fit begins where the last ones ended
 
 
@@ -112,7 +113,8 @@ class Ranges:
     @property
     def centres(self) -> FloatArray:
         """Prior means of the extras."""
-        return np.array([0.0 if n == "b_iso" else 0.5 * sum(e) for n, e in self.extras.items()])
+        at_zero = ("b_iso", "eta")  # without a width a Gaussian, which least squares can leave
+        return np.array([0.0 if n in at_zero else 0.5 * sum(e) for n, e in self.extras.items()])
 
     @property
     def precisions(self) -> FloatArray:
@@ -120,6 +122,7 @@ class Ranges:
         found = []
         for name, (low, high) in self.extras.items():
             width = 0.5 * max(abs(low), abs(high)) if name == "b_iso" else high - low
+            width = _FLAT if name == "eta" else width
             found.append(1.0 / width**2)
         return np.array(found)
 
