@@ -313,7 +313,7 @@ def measured(
     *,
     fractions: Sequence[float] = FRACTIONS,
     scales: Sequence[float] = SCALES,
-    resolution: float = 0.0,
+    resolution: float | sq.Instrument = 0.0,
 ) -> xr.DataArray:
     """Dots in liquids by area, through an instrument, counted; ``truth`` learns how."""
     q, n = sq.default_q_grid(), len(dots)
@@ -329,8 +329,9 @@ def measured(
         dry = dots[rows] * (AREA / area(dots[rows], q))[:, None]
         expected[rows] = c[rows, None] * dry + (1.0 - c[rows, None]) * around[which[rows]]
     if resolution:
-        seen = sq.Instrument((WAVELENGTH,), w=resolution**2).apply(_patterns(expected, q))
-        expected = seen.values
+        if not isinstance(resolution, sq.Instrument):
+            resolution = sq.Instrument((WAVELENGTH,), w=resolution**2)
+        expected = resolution.apply(_patterns(expected, q)).values
     counts = rng.poisson(expected * k[:, None]) / k[:, None]
     truth |= {"qd_fraction": c, "scale": k, "liquid": np.where(c == 1.0, "dry", names)}
     return _patterns(counts, q)

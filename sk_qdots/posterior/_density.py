@@ -28,9 +28,9 @@ from ._lognormal import number_mean, volume_mean
 from ._model import BinnedSeries, Ranges, told
 from ._search import Mode
 
-__all__ = ["GRIDDED", "Component", "Neighbourhood", "Node", "Sizes", "drawn"]
+__all__ = ["GRIDDED", "Component", "Crossed", "Neighbourhood", "Node", "Sizes", "drawn"]
 
-GRIDDED = ("march", "fwhm", "eta", "growth_fault", "deformation_fault")
+GRIDDED = ("march", "fwhm", "growth_fault", "deformation_fault")
 """What is taken at a few places; but for a March coefficient it may be absent, as its lower end."""
 
 _N_DISPERSIONS, _N_VOLUMES = 25, 31
@@ -105,6 +105,25 @@ class Component:
         return float(np.logaddexp.reduce(self.log_weights))
 
 
+@dataclass(frozen=True, eq=False)
+class Crossed:
+    """The particles' patterns at one value of what is gridded.
+
+    Parameters
+    ----------
+    system : System
+        Of the pattern, with the derivatives there.
+    products : Cross
+        Of the particles' patterns with it.
+    means : ndarray of shape (n_particles,)
+        Of those patterns.
+    """
+
+    system: System
+    products: Cross
+    means: FloatArray
+
+
 class Neighbourhood:
     """Everything about sizes near a best place.
 
@@ -125,31 +144,46 @@ class Neighbourhood:
         self.low, self.high = ranges.low[2:][kept], ranges.high[2:][kept]
         self.widths = self.high - self.low
         derivatives = mode.amount * mode.derivatives[2:][kept] * self.widths[:, None]
-        self.system = system.with_columns(derivatives.T)
+        self._patterns, self.system = system, system.with_columns(derivatives.T)
         self.place = mode.place[2:][kept]
         self.variances = 1.0 / (ranges.precisions[kept] * self.widths**2)
         self.means = (ranges.centres[kept] - self.place) / self.widths
 
-    def cross(self, gridded: FloatArray) -> tuple[Cross, FloatArray]:
-        """Products of the particles' patterns, at values of what is gridded; and their means."""
+    def at(self, gridded: FloatArray) -> Crossed:
+        """The particles' patterns at values of what is gridded."""
         extras = self.mode.place[2:].copy()
         extras[~self.is_linear] = gridded
         particles = self.model.particles(extras)
-        return self.system.cross(particles), particles.mean(axis=1)
+        system = self._system_at(gridded)
+        return Crossed(system, system.cross(particles), particles.mean(axis=1))
+
+    def _system_at(self, gridded: FloatArray) -> System:
+        """With what the Lorentzian share does to a profile of the width that is gridded."""
+        ranges, mode = self.model.ranges, self.mode
+        names = list(ranges.extras)
+        if "eta" not in names or np.array_equal(gridded, mode.place[2:][~self.is_linear]):
+            return self.system
+        values = dict(zip(np.array(names)[~self.is_linear].tolist(), gridded.tolist(), strict=True))
+        derivatives = mode.derivatives[2:].copy()
+        derivatives[names.index("eta")] = self.model.of_shares(mode.place, values)
+        rows = mode.amount * derivatives[self.is_linear] * self.widths[:, None]
+        return self._patterns.with_columns(rows.T)
 
     def sizes(
         self,
         variances: FloatArray,
         used: BoolArray,
-        cross: Cross,
-        particle_means: FloatArray,
+        crossed: Crossed,
     ) -> Sizes:
         """With the prior variances of the columns of the pattern's own system."""
-        return Sizes(self, self.solved(variances, used), cross, particle_means)
+        solved = self.solved(variances, used, crossed.system)
+        return Sizes(self, solved, crossed.products, crossed.means)
 
-    def solved(self, variances: FloatArray, used: BoolArray) -> Solved:
+    def solved(
+        self, variances: FloatArray, used: BoolArray, system: System | None = None
+    ) -> Solved:
         """Everything linear integrated out, with the prior variances of the pattern's columns."""
-        return self.system.solved(
+        return (system or self.system).solved(
             np.concatenate([variances, self.variances]),
             np.concatenate([np.zeros(len(variances)), self.means]),
             np.concatenate([used, np.ones(len(self.widths), dtype=bool)]),

@@ -28,9 +28,9 @@ _VOLUME_STEP, _DISPERSION_STEP = 1e-3, 1e-3  # relative; absolute
 _SCAN_STRAIN = 6e-4  # from one strain of the scan to the next
 _SCAN_DIAMETERS, _SCAN_DISPERSIONS = 14, (0.25, 0.7)  # number; where in their range
 _SCAN_FAULTS = (0.0, 0.12, 0.35, 0.65, 0.95)  # where in their range
-_SCAN_WIDTHS = (0.0, 0.6)
+_SCAN_WIDTHS = (0.02, 0.6)
 _SCAN_MARCHES = (0.5, 1.0, 1.6)
-_FLAT = 30.0  # standard deviation of a prior that says nothing of a share
+_SHARE, _SHARE_DEVIATION = 0.5, 0.35  # Lorentzian, before: any, but not all of them alike
 _N_RECENT = 6  # places whose curves are kept: another fit begins where the last ones ended
 
 
@@ -113,8 +113,8 @@ class Ranges:
     @property
     def centres(self) -> FloatArray:
         """Prior means of the extras."""
-        at_zero = ("b_iso", "eta")  # without a width a Gaussian, which least squares can leave
-        return np.array([0.0 if n in at_zero else 0.5 * sum(e) for n, e in self.extras.items()])
+        usual = {"b_iso": 0.0, "eta": _SHARE}
+        return np.array([usual.get(n, 0.5 * sum(e)) for n, e in self.extras.items()])
 
     @property
     def precisions(self) -> FloatArray:
@@ -122,7 +122,7 @@ class Ranges:
         found = []
         for name, (low, high) in self.extras.items():
             width = 0.5 * max(abs(low), abs(high)) if name == "b_iso" else high - low
-            width = _FLAT if name == "eta" else width
+            width = _SHARE_DEVIATION if name == "eta" else width
             found.append(1.0 / width**2)
         return np.array(found)
 
@@ -233,6 +233,28 @@ class BinnedSeries:
         binned = self._binned(rows)
         return np.asarray(binned / binned.mean(axis=1, keepdims=True))
 
+    def of_shares(self, place: FloatArray, gridded: Mapping[str, float]) -> FloatArray:
+        """How the pattern of a place goes with the Lorentzian share, at other values of extras.
+
+        A pattern is linear in the share, and the more depends on it the wider the profile is.
+
+        Returns
+        -------
+        ndarray of shape (n_bins,)
+        """
+        names = list(self.ranges.extras)
+        extras = place[2:].copy()
+        extras[[names.index(name) for name in gridded]] = list(gridded.values())
+        low, high = self.ranges.extras["eta"]
+        mixed = self._series.mix(self.populations(place[:1], place[1:2]))
+        rows = []
+        for share in (low, high):
+            extras[names.index("eta")] = share
+            rows.append(mixed.patterns(**self.values(extras)))
+        binned = self._binned(np.concatenate(rows))
+        binned /= binned.mean(axis=1, keepdims=True)
+        return np.asarray((binned[1] - binned[0]) / (high - low))
+
     def at_points(self, place: FloatArray) -> FloatArray:
         """Pattern at the points of the measurement, scaled as the curve in its bins."""
         weights = self.populations(place[:1], place[1:2])
@@ -280,7 +302,7 @@ class BinnedSeries:
         if name == "b_iso":
             return np.zeros(1)
         if name == "eta":
-            return np.array([low, 0.5 * (low + high), high])
+            return np.array([_SHARE])
         if name == "march":
             return np.clip(np.log(_SCAN_MARCHES), low, high)
         shares = np.array(_SCAN_WIDTHS if name == "fwhm" else _SCAN_FAULTS)

@@ -98,7 +98,7 @@ def _near(places: FloatArray, place: FloatArray, model: BinnedSeries) -> BoolArr
     for k, name in enumerate(names):
         if name == "strain":
             near &= np.abs(places[:, k] - place[k]) < _NEIGHBOUR_STRAIN
-        elif name in ("eta", "growth_fault", "deformation_fault"):
+        elif name in ("growth_fault", "deformation_fault"):
             near &= places[:, k] == place[k]
     return near
 
