@@ -568,14 +568,16 @@ class _Run:
         profile = self._profile(mode, solved)
         ranges = self.model.ranges
         for node in gridded_nodes(ranges, deviations, mode.place, self.log_prior, profile):
-            crossed = near.at(node.values)
-            centre = mode.place[:2]
+            crossed = near.at(node.values, node.share)
+            # Far from the best place a slope leads astray; a neighbour's sizes do not.
+            centres = [mode.place[:2], *(c.centre for c in found[-1:])]
             if along is not None:
-                centre = centre + along @ (node.values - mode.place[gridded])
+                centres.append(mode.place[:2] + along @ (node.values - mode.place[gridded]))
             first: Component | None = None
             for scales in kept:
                 sizes = near.sizes(*self.around.prior(scales, n_columns), crossed)
                 if first is None:
+                    centre = sizes.best_of(centres)
                     first = one = sizes.component(node, centre, covariance[:2, :2])
                 else:
                     one = sizes.component(node, first.centre, first.covariance, 1)
@@ -598,18 +600,22 @@ class _Run:
         ranges = self.model.ranges
         apart = np.concatenate([[0.0, 0.0], ranges.precisions * (ranges.centres - mode.place[2:])])
 
-        def profile(name: str, values: FloatArray) -> FloatArray:
-            at = ranges.names.index(name)
-            precisions = np.append(1e-6, np.delete(self._precisions(), at))
-            offsets = np.append(0.0, np.delete(apart, at))
+        def profile(name: str, values: FloatArray, share: float | None = None) -> FloatArray:
+            known = [ranges.names.index(name)]
+            place = mode.place.copy()
+            if share is not None:
+                known.append(ranges.names.index("eta"))
+                place[known[1]] = share
+            precisions = np.append(1e-6, np.delete(self._precisions(), known))
+            offsets = np.append(0.0, np.delete(apart, known))
             logs = []
-            curves = self.model.along(name, mode.place, values)
+            curves = self.model.along(name, place, values)
             for value, curve in zip(values.tolist(), curves, strict=True):
                 derivatives = mode.derivatives.copy()
-                if name == "fwhm" and "eta" in ranges.extras:
-                    share = ranges.names.index("eta")
-                    derivatives[share] = self.model.of_shares(mode.place, {name: value})
-                others = np.delete(derivatives, at, axis=0)
+                if name == "fwhm" and "eta" in ranges.extras and share is None:
+                    of_share = self.model.of_shares(place, {name: value})
+                    derivatives[ranges.names.index("eta")] = of_share
+                others = np.delete(derivatives, known, axis=0)
                 rows = np.concatenate([curve[None], mode.amount * others])
                 normal, right = solved.products(rows)
                 right += offsets

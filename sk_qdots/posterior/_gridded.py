@@ -7,9 +7,8 @@ and near 1 nothing depends on it. So its places are all where the pattern leaves
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Protocol
 
 import numpy as np
 
@@ -19,7 +18,12 @@ from ._model import Ranges
 
 __all__ = ["Profile", "gridded_nodes"]
 
-Profile: TypeAlias = Callable[[str, FloatArray], FloatArray]
+
+class Profile(Protocol):
+    """Log likelihood of values of what is gridded, all else as good as it can be."""
+
+    def __call__(self, name: str, values: FloatArray, share: float | None = None) -> FloatArray: ...
+
 
 _REACH = 3.0  # standard deviations of what is gridded
 # Probability before that what is gridded is not there at all.
@@ -58,9 +62,8 @@ def gridded_nodes(
     place : ndarray of shape (n_sought,)
     log_prior : float
         Of the whole.
-    profile : callable
-        Log likelihood of values of what has a name: of the square of a width, or of the logarithm
-        of a March coefficient.
+    profile : Profile
+        Of the square of a width, or of the logarithm of a March coefficient.
     """
     names = [name for name in ranges.extras if name in GRIDDED]
     if not names:
@@ -73,7 +76,7 @@ def gridded_nodes(
         if name == "march":
             axes.append(_marches(*around, count, profile))
         elif name == "fwhm":
-            axes.append(_widths(*around, count, profile))
+            axes.append(_widths(*around, count, profile, "eta" in ranges.extras))
         else:
             axes.append(_axis(name, *around, count))
     found = []
@@ -86,6 +89,7 @@ def gridded_nodes(
                 log_prior + float(sum(one.log_prior for one in chosen)),
                 np.array([one.width for one in chosen]),
                 tuple(one.index for one in chosen),
+                next((one.share for one in chosen if one.share is not None), None),
             )
         )
     return found
@@ -100,6 +104,7 @@ class _Place:
     log_prior: float
     width: float
     index: int
+    share: float | None = None
 
 
 def _likely(
@@ -138,9 +143,17 @@ def _marches(
 
 
 def _widths(
-    place: float, deviation: float, ends: tuple[float, float], count: int, profile: Profile
+    place: float,
+    deviation: float,
+    ends: tuple[float, float],
+    count: int,
+    profile: Profile,
+    is_shared: bool,
 ) -> list[_Place]:
-    """Widths of the resolution, whose squares are sought; and none, as a model of its own."""
+    """Widths of the resolution, whose squares are sought; and none, as a model of its own.
+
+    Where the profile has a Lorentzian share that is sought, one that has none is another.
+    """
     first, last = ends[0] ** 0.5, ends[1] ** 0.5
     best = place**0.5
     apart = min(deviation / max(2.0 * best, 1e-9), deviation**0.5)
@@ -149,17 +162,22 @@ def _widths(
     tried = np.unique(tried[(tried >= first) & (tried <= last)])
     absent = _ABSENT["fwhm"] if first == 0.0 else 0.0
     found = [_Place(_WITHOUT["fwhm"], 0.0, float(np.log(absent)), 0.0, 0)] if absent else []
-    present = float(np.log(1.0 - absent))
-    return found + [
-        _Place(
-            _WITH["fwhm"],
-            one.value**2,
-            present + one.log_prior,
-            one.width,
-            len(found) + one.index,
-        )
-        for one in _likely(tried, profile("fwhm", tried**2), (first, last), count)
-    ]
+    shares = (None, 0.0) if is_shared else (None,)
+    present = float(np.log((1.0 - absent) / len(shares)))
+    for share in shares:
+        begun = found[-1].index + 2 if found else 0
+        found += [
+            _Place(
+                _WITH["fwhm"],
+                one.value**2,
+                present + one.log_prior,
+                one.width,
+                begun + one.index,
+                share,
+            )
+            for one in _likely(tried, profile("fwhm", tried**2, share), (first, last), count)
+        ]
+    return found
 
 
 def _run(is_kept: BoolArray, k: int) -> int:

@@ -351,7 +351,7 @@ class _FreeRun(_Run):
         profile = self._profile(mode, self._solved(kept[0]))
         ranges = self.model.ranges
         for node in gridded_nodes(ranges, deviations, mode.place, self.log_prior, profile):
-            crossed = near.at(node.values)
+            crossed = near.at(node.values, node.share)
             first: dict[int, FreePart] = {}
             for scales in kept:
                 sizes, here = self._of(near, scales, crossed)
