@@ -609,11 +609,14 @@ class _Run:
             precisions = np.append(1e-6, np.delete(self._precisions(), known))
             offsets = np.append(0.0, np.delete(apart, known))
             logs = []
-            curves = self.model.along(name, place, values)
-            for value, curve in zip(values.tolist(), curves, strict=True):
-                derivatives = mode.derivatives.copy()
-                if name == "fwhm" and "eta" in ranges.extras and share is None:
-                    of_share = self.model.of_shares(place, {name: value})
+            derivatives = mode.derivatives.copy()
+            has_share = name == "fwhm" and "eta" in ranges.extras and share is None
+            plain = None if has_share else self.model.along(name, place, values)
+            for k, value in enumerate(values.tolist()):
+                if plain is not None:
+                    curve = plain[k]
+                else:
+                    curve, of_share = self.model.of_shares(place, {name: value})
                     derivatives[ranges.names.index("eta")] = of_share
                 others = np.delete(derivatives, known, axis=0)
                 rows = np.concatenate([curve[None], mode.amount * others])

@@ -219,7 +219,7 @@ class Neighbourhood:
             return self.system
         values = dict(zip(np.array(names)[~self.is_linear].tolist(), gridded.tolist(), strict=True))
         derivatives = mode.derivatives[2:].copy()
-        derivatives[names.index("eta")] = self.model.of_shares(mode.place, values)
+        derivatives[names.index("eta")] = self.model.of_shares(mode.place, values)[1]
         rows = mode.amount * derivatives[self.is_linear] * self.linear.widths[:, None]
         return self._patterns.with_columns(rows.T)
 

@@ -28,11 +28,11 @@ class Profile(Protocol):
 _REACH = 3.0  # standard deviations of what is gridded
 # Probability before that what is gridded is not there at all.
 _ABSENT = {"fwhm": 0.3, "growth_fault": 0.5, "deformation_fault": 0.5}
-_COUNTS = {"march": 8, "fwhm": 6, "growth_fault": 6, "deformation_fault": 6}
+_COUNTS = {"march": 8, "fwhm": 5, "growth_fault": 6, "deformation_fault": 6}
 _N_NODES_OF_MANY = 4  # where several are gridded
 _N_TRIED, _N_NEAR = 41, 13  # values that are tried: all over the range, and near the best
 _NEAR = 0.05  # the farthest of those, in deviations
-_N_WIDTHS, _N_NEAR_WIDTHS = 9, 5
+_N_WIDTHS, _N_NEAR_WIDTHS = 8, 3
 _WITH = {
     "fwhm": "with a resolution",
     "growth_fault": "growth faults",

@@ -233,19 +233,22 @@ class BinnedSeries:
         binned = self._binned(rows)
         return np.asarray(binned / binned.mean(axis=1, keepdims=True))
 
-    def of_shares(self, place: FloatArray, gridded: Mapping[str, float]) -> FloatArray:
-        """How the pattern of a place goes with the Lorentzian share, at other values of extras.
+    def of_shares(
+        self, place: FloatArray, gridded: Mapping[str, float]
+    ) -> tuple[FloatArray, FloatArray]:
+        """The pattern of a place, at other values of extras, and how it goes with the share.
 
-        A pattern is linear in the share, and the more depends on it the wider the profile is.
+        It is linear in the Lorentzian share, and the wider the profile is the more depends on that.
 
         Returns
         -------
-        ndarray of shape (n_bins,)
+        curve, derivative : ndarray of shape (n_bins,)
         """
         names = list(self.ranges.extras)
         extras = place[2:].copy()
         extras[[names.index(name) for name in gridded]] = list(gridded.values())
         low, high = self.ranges.extras["eta"]
+        wanted = extras[names.index("eta")]
         mixed = self._series.mix(self.populations(place[:1], place[1:2]))
         rows = []
         for share in (low, high):
@@ -253,7 +256,8 @@ class BinnedSeries:
             rows.append(mixed.patterns(**self.values(extras)))
         binned = self._binned(np.concatenate(rows))
         binned /= binned.mean(axis=1, keepdims=True)
-        return np.asarray((binned[1] - binned[0]) / (high - low))
+        slope = (binned[1] - binned[0]) / (high - low)
+        return binned[0] + (wanted - low) * slope, slope
 
     def at_points(self, place: FloatArray) -> FloatArray:
         """Pattern at the points of the measurement, scaled as the curve in its bins."""
