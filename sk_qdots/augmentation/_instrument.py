@@ -57,7 +57,6 @@ __all__ = [
 ]
 
 
-_TAIL_WIDTHS = 10.0  # widths from its centre where a profile is cut
 _BLOCK_WIDTH = 0.05  # 1/Angstrom, that share one width
 
 
@@ -91,9 +90,9 @@ class InstrumentBroadening(Augmenter):
 
     Notes
     -----
-    The profile is cut ten widths from its centre and normalised over the measured
-    points that it meets. Points beyond 4 pi / wavelength become NaN: no such angle
-    exists. The grid must be even.
+    The profile is normalised over the measured points, as that of
+    :meth:`sk_qdots.Instrument.apply` is, which takes uneven grids, too. Points beyond
+    4 pi / wavelength become NaN: no such angle exists. The grid must be even.
 
     Examples
     --------
@@ -371,7 +370,7 @@ def broadened(
     last = np.maximum.accumulate(np.where(np.isnan(fwhm), 0, np.arange(fwhm.shape[1])), axis=1)
     widths = np.nan_to_num(np.take_along_axis(fwhm, last, axis=1))
     rows, smooth = np.ascontiguousarray(X), np.empty_like(X)
-    broaden(step, rows, widths, eta, size, _TAIL_WIDTHS, smooth)
+    broaden(step, rows, widths, eta, size, smooth)
     return smooth
 
 

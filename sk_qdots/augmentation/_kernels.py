@@ -354,6 +354,61 @@ def warp(
                 result[row, i] = max(value, 0.0) if value == value else value
 
 
+# --- a resolution ----------------------------------------------------------------------------
+
+_REACH, _GAUSSIAN_REACH = 10.0, 2.5  # widths from its centre that a profile is taken by points
+_CELL = 16  # points
+_LEAST_REACH = 4 * _CELL  # points: from half of it on a Lorentzian is taken by cells
+_NARROW = 0.02  # steps: what is narrower changes nothing
+
+
+@_compiled
+def _profile_of_steps(
+    w: float, eta: float, half: int, ends: tuple[float, float], weights: RealArray
+) -> float:
+    """A pseudo-Voigt integrated over steps up to ``half`` from its centre, and their sum.
+
+    The tails of the Lorentzian fade out between two ends: what is lacking is added by cells.
+    """
+    below, below_gauss, total = 0.0, 0.0, 0.0
+    for j in range(half + 1):  # from the centre outwards
+        u = (j + 0.5) / w if half else 1e9
+        gauss = (1.0 - eta) * 0.5 * math.erf(u * 1.6651092223153954)
+        lorentz = eta * math.atan(2.0 * u) / math.pi
+        if j == 0:
+            part = 2.0 * (gauss + lorentz)
+        else:
+            part = gauss - below_gauss + (lorentz - below) * _faded(j, ends)
+        below, below_gauss = lorentz, gauss
+        weights[half + j] = part
+        weights[half - j] = part
+        total += part if j == 0 else 2.0 * part
+    return total
+
+
+@_compiled
+def _faded(distance: float, ends: tuple[float, float]) -> float:
+    """From 1 at the first end to 0 at the last, smoothly."""
+    t = min(max((distance - ends[0]) / (ends[1] - ends[0]), 0.0), 1.0)
+    return 1.0 - t * t * (3.0 - 2.0 * t)
+
+
+@_compiled
+def _ends(w: float) -> tuple[float, float]:
+    """Between which distances a Lorentzian passes from points to cells."""
+    last = max(_REACH * w, float(_LEAST_REACH))
+    return 0.5 * last, last
+
+
+@_compiled
+def _tails(w: float, eta: float, ends: tuple[float, float], tail: FloatArray) -> None:
+    """Share of a point in the far tails, by how many cells away it is."""
+    for m in range(len(tail)):
+        x = m * _CELL
+        density = eta * w / (2.0 * math.pi * (x * x + 0.25 * w * w)) if m else 0.0
+        tail[m] = density * (1.0 - _faded(x, ends))
+
+
 @_vectorised
 def broaden(
     step: float,
@@ -361,50 +416,78 @@ def broaden(
     width: FloatArray,
     eta: FloatArray,
     block: int,
-    reach: float,
     result: RealArray,
 ) -> None:
     """Convolve with pseudo-Voigt functions whose width changes from block to block.
 
     ``width`` (row, block) is a full width at half maximum and ``step`` the distance
-    of two points. The profile is integrated over each step, cut ``reach`` widths
-    from its centre and normalised over the measured points that it meets.
+    of two points. The profile is integrated over each step, and normalised over the measured
+    points. Far from its centre, where a Lorentzian is smooth, it takes the sums of cells.
     """
     n = rows.shape[1]
     weights = np.empty(2 * n + 1, dtype=rows.dtype)
+    n_cells = (n + _CELL - 1) // _CELL
+    sums, counts = np.empty(n_cells), np.empty(n_cells)
+    tail = np.empty(n_cells)
+    far, met_far = np.empty(n_cells), np.empty(n_cells)
     for row in range(len(rows)):
         complete = True
-        for i in range(n):
-            if math.isnan(rows[row, i]):
-                complete = False
+        for c in range(n_cells):
+            sums[c], counts[c] = 0.0, 0.0
+            for i in range(c * _CELL, min((c + 1) * _CELL, n)):
+                if math.isnan(rows[row, i]):
+                    complete = False
+                else:
+                    sums[c] += rows[row, i]
+                    counts[c] += 1.0
+        has_tails = eta[row] > 0.0
+        # Far tails first, at the middle of each cell.
+        if has_tails:
+            for number in range(width.shape[1]):
+                w = width[row, number] / step
+                first, last = number * block // _CELL, min(n, (number + 1) * block) // _CELL
+                last = n_cells if number == width.shape[1] - 1 else last
+                if w < _NARROW:
+                    for a in range(first, last):
+                        far[a], met_far[a] = 0.0, 0.0
+                    continue
+                _tails(w, eta[row], _ends(w), tail)
+                for a in range(first, last):
+                    value, met = 0.0, 0.0
+                    for c in range(n_cells):
+                        value += tail[abs(a - c)] * sums[c]
+                        met += tail[abs(a - c)] * counts[c]
+                    far[a], met_far[a] = value, met
         for number in range(width.shape[1]):
             start, stop = number * block, min(n, (number + 1) * block)
             w = width[row, number] / step
-            half = 0 if w < 0.02 else min(n - 1, math.ceil(reach * w))
-            below, total = 0.0, 0.0
-            for j in range(half + 1):  # integrals over steps, from the centre outwards
-                u = (j + 0.5) / w if half else 1e9
-                gauss = 0.5 * math.erf(u * 1.6651092223153954)
-                above = eta[row] * math.atan(2.0 * u) / math.pi + (1.0 - eta[row]) * gauss
-                part = 2.0 * above if j == 0 else above - below
-                weights[half + j] = part
-                weights[half - j] = part
-                total += part if j == 0 else 2.0 * part
-                below = above
-            for j in range(2 * half + 1):
-                weights[j] /= total
+            if w < _NARROW:
+                for i in range(start, stop):
+                    result[row, i] = rows[row, i]
+                continue
+            ends = _ends(w) if has_tails else (_GAUSSIAN_REACH * w, _GAUSSIAN_REACH * w + 1.0)
+            half = min(n - 1, math.ceil(ends[1]))
+            total = _profile_of_steps(w, eta[row], half, ends, weights)
             for i in range(start, stop):
                 if math.isnan(rows[row, i]):
                     result[row, i] = np.nan
                     continue
+                beyond, met_beyond = 0.0, 0.0
+                if has_tails:
+                    place = (i + 0.5) / _CELL - 0.5
+                    c = min(max(math.floor(place), 0), max(n_cells - 2, 0))
+                    t = min(max(place - c, 0.0), 1.0) if n_cells > 1 else 0.0
+                    after = min(c + 1, n_cells - 1)
+                    beyond = (1.0 - t) * far[c] + t * far[after]
+                    met_beyond = (1.0 - t) * met_far[c] + t * met_far[after]
                 low, high = i - half, i + half
                 if complete and low >= 0 and high < n:
                     value = rows[row, i] * np.float32(0.0)
                     for j in range(2 * half + 1):
                         value += weights[j] * rows[row, low + j]
-                    result[row, i] = value
+                    result[row, i] = (value + beyond) / (total + met_beyond)
                     continue
-                met, value = 0.0, 0.0
+                met, value = met_beyond, beyond
                 for j in range(max(low, 0), min(high, n - 1) + 1):
                     if not math.isnan(rows[row, j]):
                         met += weights[j - low]

@@ -23,7 +23,7 @@ _PADDING = 4.0  # of the length, for the tails of a Lorentzian
 
 
 class SeveralWidths:
-    """Profiles that differ in their width alone.
+    """Profiles of several widths.
 
     Parameters
     ----------
@@ -34,8 +34,8 @@ class SeveralWidths:
         In Angstrom.
     widths : sequence of float
         Full widths at half maximum, in degrees of two-theta; 0 leaves a pattern as it is.
-    eta : float
-        Lorentzian share.
+    eta : float or sequence of float
+        Lorentzian share, of all or of each.
 
     Examples
     --------
@@ -53,7 +53,7 @@ class SeveralWidths:
         n_points: int,
         wavelength: float,
         widths: Sequence[float],
-        eta: float,
+        eta: float | Sequence[float],
     ) -> None:
         q = start + step * np.arange(n_points)
         reached = int(np.searchsorted(q, 4.0 * np.pi / wavelength))
@@ -72,12 +72,13 @@ class SeveralWidths:
         frequency = np.arange(self._n_fft // 2 + 1) / (self._n_fft * spacing)
         self._inside = np.ones(len(angles))
         self._inside[[0, -1]] = 0.5  # of a step: what ends there
+        shares = np.broadcast_to(np.asarray(eta, dtype=np.float64), len(widths)).tolist()
         self._transforms = [
-            (1.0 - eta) * gaussian_transform(frequency, width)
-            + eta * lorentzian_transform(frequency, width)
+            (1.0 - share) * gaussian_transform(frequency, width)
+            + share * lorentzian_transform(frequency, width)
             if width > 0.0
             else None
-            for width in widths
+            for width, share in zip(widths, shares, strict=True)
         ]
         ones = scipy.fft.rfft(self._inside, self._n_fft)
         self._scales = [

@@ -11,14 +11,14 @@ square of the dots' pattern, and taken as an error of the size, so that it widen
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from .._typing import FloatArray, IntArray
 from ._density import Component, Neighbourhood, Sizes
-from ._gridded import gridded_nodes
+from ._gridded import Profile, gridded_nodes
 from ._linear import Solved, System
 from ._lognormal import volume_mean
 from ._model import BinnedSeries
@@ -330,7 +330,7 @@ class _Run:
     def _sizes(self, mode: Mode, scales: Scales) -> Sizes:
         near = Neighbourhood(self.system, self.model, mode)
         prior = self.around.prior(scales, self.system.columns.shape[1])
-        return near.sizes(*prior, *near.cross(mode.place[2:][~near.is_linear]))
+        return near.sizes(*prior, near.at(mode.place[2:][~near.is_linear]))
 
     def _choices(self, mode: Mode) -> list[tuple[Scales, float]]:
         """Amplitudes of what is not simulated, with their log evidence, the best first.
@@ -565,17 +565,19 @@ class _Run:
         along = np.linalg.solve(block, covariance[gridded, :2]).T if gridded.size else None
         found: list[Component] = []
         deviations = np.sqrt(np.diag(covariance))
-        profile = self._profile_of_march(mode, solved)
+        profile = self._profile(mode, solved)
         ranges = self.model.ranges
         for node in gridded_nodes(ranges, deviations, mode.place, self.log_prior, profile):
-            cross = near.cross(node.values)
-            centre = mode.place[:2]
+            crossed = near.at(node.values, node.share)
+            # Far from the best place a slope leads astray; a neighbour's sizes do not.
+            centres = [mode.place[:2], *(c.centre for c in found[-1:])]
             if along is not None:
-                centre = centre + along @ (node.values - mode.place[gridded])
+                centres.append(mode.place[:2] + along @ (node.values - mode.place[gridded]))
             first: Component | None = None
             for scales in kept:
-                sizes = near.sizes(*self.around.prior(scales, n_columns), *cross)
+                sizes = near.sizes(*self.around.prior(scales, n_columns), crossed)
                 if first is None:
+                    centre = sizes.best_of(centres)
                     first = one = sizes.component(node, centre, covariance[:2, :2])
                 else:
                     one = sizes.component(node, first.centre, first.covariance, 1)
@@ -593,17 +595,33 @@ class _Run:
         normal = solved.products(rows)[0] + np.diag(np.append(1e-6, self._precisions()))
         return np.asarray(np.linalg.inv(normal)[1:, 1:], dtype=np.float64)
 
-    def _profile_of_march(self, mode: Mode, solved: Solved) -> Callable[[FloatArray], FloatArray]:
-        """Log likelihood of logarithms of the March coefficient, all else as good as it can be."""
+    def _profile(self, mode: Mode, solved: Solved) -> Profile:
+        """Log likelihood of values of an extra, all else as good as it can be."""
+        ranges = self.model.ranges
+        apart = np.concatenate([[0.0, 0.0], ranges.precisions * (ranges.centres - mode.place[2:])])
 
-        def profile(values: FloatArray) -> FloatArray:
-            at = self.model.ranges.names.index("march")
-            others = np.delete(mode.derivatives, at, axis=0)
-            precisions = np.append(1e-6, np.delete(self._precisions(), at))
+        def profile(name: str, values: FloatArray, share: float | None = None) -> FloatArray:
+            known = [ranges.names.index(name)]
+            place = mode.place.copy()
+            if share is not None:
+                known.append(ranges.names.index("eta"))
+                place[known[1]] = share
+            precisions = np.append(1e-6, np.delete(self._precisions(), known))
+            offsets = np.append(0.0, np.delete(apart, known))
             logs = []
-            for curve in self.model.along("march", mode.place, values):
+            derivatives = mode.derivatives.copy()
+            has_share = name == "fwhm" and "eta" in ranges.extras and share is None
+            plain = None if has_share else self.model.along(name, place, values)
+            for k, value in enumerate(values.tolist()):
+                if plain is not None:
+                    curve = plain[k]
+                else:
+                    curve, of_share = self.model.of_shares(place, {name: value})
+                    derivatives[ranges.names.index("eta")] = of_share
+                others = np.delete(derivatives, known, axis=0)
                 rows = np.concatenate([curve[None], mode.amount * others])
                 normal, right = solved.products(rows)
+                right += offsets
                 logs.append(
                     0.5 * float(right @ np.linalg.solve(normal + np.diag(precisions), right))
                 )

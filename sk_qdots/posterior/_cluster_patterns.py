@@ -45,7 +45,13 @@ _FORMAT, _FORMAT_VERSION = "sk_qdots cluster patterns", 1
 _RECENT = 2**25  # bytes of combined tables that are kept
 _NEGLIGIBLE = 1e-9  # share of a variant that is left out
 # Steps of central differences.
-_STEPS = {"strain": 2e-5, "fwhm": 1e-3, "growth_fault": 1e-3, "deformation_fault": 1e-3}
+_STEPS = {
+    "strain": 2e-5,
+    "fwhm": 1e-3,
+    "eta": 1e-2,
+    "growth_fault": 1e-3,
+    "deformation_fault": 1e-3,
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,8 +67,8 @@ class ClusterPatterns:
     formula_units : ndarray of shape (n_particles,)
     bounds : mapping of str to (float, float)
         Of what varies: ``"strain"`` always; ``"b_iso"`` (a change of all displacement
-        parameters, in Angstrom^2), ``"fwhm"`` (degrees of two-theta), ``"growth_fault"`` and
-        ``"deformation_fault"`` where they do.
+        parameters, in Angstrom^2), ``"fwhm"`` (degrees of two-theta), ``"eta"`` (Lorentzian
+        share), ``"growth_fault"`` and ``"deformation_fault"`` where they do.
     name, shape : str
         Of the crystal, of the particles.
     facts : dict
@@ -299,6 +305,7 @@ class MixedPatterns:
         strain: float = 0.0,
         b_iso: float = 0.0,
         fwhm: float = 0.0,
+        eta: float = 0.0,
         growth_fault: float = 0.0,
         deformation_fault: float = 0.0,
         q: slice | None = None,
@@ -313,6 +320,8 @@ class MixedPatterns:
             Change of all displacement parameters, in Angstrom^2.
         fwhm : float, default=0.0
             In degrees of two-theta.
+        eta : float, default=0.0
+            Lorentzian share, where it varies.
         growth_fault, deformation_fault : float, default=0.0
         q : slice, optional
             Of the points; all by default.
@@ -331,6 +340,7 @@ class MixedPatterns:
             "strain": strain,
             "b_iso": b_iso,
             "fwhm": fwhm,
+            "eta": eta,
             "growth_fault": growth_fault,
             "deformation_fault": deformation_fault,
         }
@@ -347,7 +357,8 @@ class MixedPatterns:
         Parameters
         ----------
         names : sequence of str
-            ``"strain"``, ``"b_iso"``, ``"fwhm"``, ``"growth_fault"`` or ``"deformation_fault"``.
+            ``"strain"``, ``"b_iso"``, ``"fwhm"``, ``"eta"``, ``"growth_fault"`` or
+            ``"deformation_fault"``.
         q : slice, optional
             Of the points; all by default.
         **values : float
@@ -388,7 +399,7 @@ class MixedPatterns:
                 continue
             upper, lower = (combined(self.series.nodes, moved) for moved in (ahead, behind))
             slope = self._of_pairs(self._tables((upper - lower) / over), at, part)
-            if name == "fwhm":
+            if name in ("fwhm", "eta"):
                 upper, lower = (self._resolution(moved) for moved in (ahead, behind))
                 slope += self._alone((upper - lower) / over, part)
             found.append(slope)
@@ -534,4 +545,4 @@ class _Mixed:
         return total
 
 
-_NAMES = ("strain", "b_iso", "fwhm", "growth_fault", "deformation_fault")
+_NAMES = ("strain", "b_iso", "fwhm", "eta", "growth_fault", "deformation_fault")

@@ -28,7 +28,7 @@ from ._lognormal import number_mean, volume_mean
 from ._model import BinnedSeries, Ranges, told
 from ._search import Mode
 
-__all__ = ["GRIDDED", "Component", "Neighbourhood", "Node", "Sizes", "drawn"]
+__all__ = ["GRIDDED", "Component", "Crossed", "Neighbourhood", "Node", "Sizes", "drawn"]
 
 GRIDDED = ("march", "fwhm", "growth_fault", "deformation_fault")
 """What is taken at a few places; but for a March coefficient it may be absent, as its lower end."""
@@ -37,6 +37,7 @@ _N_DISPERSIONS, _N_VOLUMES = 25, 31
 _REACH = 5.0  # standard deviations
 _ROUNDS = 3
 _LEAST_DEVIATION = 1e-5
+_KNOWN = 1e-5  # deviation of what is known, in units of its range
 _REDRAWN = 20  # times, before what still is beyond a bound is set to it
 _MAP = (70, 12)  # diameters and dispersions of the map of all sizes
 
@@ -57,6 +58,8 @@ class Node:
         What it stands for; 0 where it is exact. Of the width of the resolution itself.
     index : tuple of int
         Its place among the nodes.
+    share : float, optional
+        Lorentzian share of the resolution, where it is no matter of the pattern.
     """
 
     label: str
@@ -64,6 +67,7 @@ class Node:
     log_prior: float
     widths: FloatArray
     index: tuple[int, ...]
+    share: float | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,6 +109,74 @@ class Component:
         return float(np.logaddexp.reduce(self.log_weights))
 
 
+@dataclass(frozen=True, eq=False)
+class Linear:
+    """What is linear around a place.
+
+    Parameters
+    ----------
+    place : ndarray of shape (n_linear,)
+    widths : ndarray of shape (n_linear,)
+        Of the ranges: what the other fields are in units of.
+    low, high : ndarray of shape (n_linear,)
+        Ends of the ranges, from the place.
+    means, variances : ndarray of shape (n_linear,)
+        Before, from the place.
+    """
+
+    place: FloatArray
+    widths: FloatArray
+    low: FloatArray
+    high: FloatArray
+    means: FloatArray
+    variances: FloatArray
+
+    @classmethod
+    def of(cls, ranges: Ranges, kept: BoolArray, place: FloatArray) -> Linear:
+        """Those of the extras that are kept."""
+        low, high = ranges.low[2:][kept], ranges.high[2:][kept]
+        widths = high - low
+        return cls(
+            place,
+            widths,
+            (low - place) / widths,
+            (high - place) / widths,
+            (ranges.centres[kept] - place) / widths,
+            1.0 / (ranges.precisions[kept] * widths**2),
+        )
+
+    def fixed(self, at: int, value: float) -> Linear:
+        """One of them is known."""
+        place, low, high, means, variances = (
+            a.copy() for a in (self.place, self.low, self.high, self.means, self.variances)
+        )
+        place[at], means[at], variances[at] = value, 0.0, _KNOWN**2
+        low[at], high[at] = -np.inf, np.inf
+        return Linear(place, self.widths, low, high, means, variances)
+
+
+@dataclass(frozen=True, eq=False)
+class Crossed:
+    """The particles' patterns at one value of what is gridded.
+
+    Parameters
+    ----------
+    system : System
+        Of the pattern, with the derivatives there.
+    products : Cross
+        Of the particles' patterns with it.
+    means : ndarray of shape (n_particles,)
+        Of those patterns.
+    linear : Linear
+        What is linear there.
+    """
+
+    system: System
+    products: Cross
+    means: FloatArray
+    linear: Linear
+
+
 class Neighbourhood:
     """Everything about sizes near a best place.
 
@@ -122,83 +194,97 @@ class Neighbourhood:
         names = list(ranges.extras)
         self.is_linear = np.array([name not in GRIDDED for name in names], dtype=bool)
         kept = self.is_linear
-        self.low, self.high = ranges.low[2:][kept], ranges.high[2:][kept]
-        self.widths = self.high - self.low
-        derivatives = mode.amount * mode.derivatives[2:][kept] * self.widths[:, None]
-        self.system = system.with_columns(derivatives.T)
-        self.place = mode.place[2:][kept]
-        self.variances = 1.0 / (ranges.precisions[kept] * self.widths**2)
-        self.means = (ranges.centres[kept] - self.place) / self.widths
+        self.linear = Linear.of(ranges, kept, mode.place[2:][kept])
+        derivatives = mode.amount * mode.derivatives[2:][kept] * self.linear.widths[:, None]
+        self._patterns, self.system = system, system.with_columns(derivatives.T)
 
-    def cross(self, gridded: FloatArray) -> tuple[Cross, FloatArray]:
-        """Products of the particles' patterns, at values of what is gridded; and their means."""
+    def at(self, gridded: FloatArray, share: float | None = None) -> Crossed:
+        """The particles' patterns at values of what is gridded, and of a Lorentzian share."""
         extras = self.mode.place[2:].copy()
         extras[~self.is_linear] = gridded
+        linear = self.linear
+        if share is not None:
+            k = list(self.model.ranges.extras).index("eta")
+            extras[k] = share
+            linear = linear.fixed(int(self.is_linear[:k].sum()), share)
         particles = self.model.particles(extras)
-        return self.system.cross(particles), particles.mean(axis=1)
+        system = self._system_at(gridded)
+        return Crossed(system, system.cross(particles), particles.mean(axis=1), linear)
+
+    def _system_at(self, gridded: FloatArray) -> System:
+        """With what the Lorentzian share does to a profile of the width that is gridded."""
+        ranges, mode = self.model.ranges, self.mode
+        names = list(ranges.extras)
+        if "eta" not in names or np.array_equal(gridded, mode.place[2:][~self.is_linear]):
+            return self.system
+        values = dict(zip(np.array(names)[~self.is_linear].tolist(), gridded.tolist(), strict=True))
+        derivatives = mode.derivatives[2:].copy()
+        derivatives[names.index("eta")] = self.model.of_shares(mode.place, values)[1]
+        rows = mode.amount * derivatives[self.is_linear] * self.linear.widths[:, None]
+        return self._patterns.with_columns(rows.T)
 
     def sizes(
         self,
         variances: FloatArray,
         used: BoolArray,
-        cross: Cross,
-        particle_means: FloatArray,
+        crossed: Crossed,
     ) -> Sizes:
         """With the prior variances of the columns of the pattern's own system."""
-        return Sizes(self, self.solved(variances, used), cross, particle_means)
+        return Sizes(self.model, _solved(crossed.system, crossed.linear, variances, used), crossed)
 
     def solved(self, variances: FloatArray, used: BoolArray) -> Solved:
         """Everything linear integrated out, with the prior variances of the pattern's columns."""
-        return self.system.solved(
-            np.concatenate([variances, self.variances]),
-            np.concatenate([np.zeros(len(variances)), self.means]),
-            np.concatenate([used, np.ones(len(self.widths), dtype=bool)]),
-        )
+        return _solved(self.system, self.linear, variances, used)
+
+
+def _solved(system: System, linear: Linear, variances: FloatArray, used: BoolArray) -> Solved:
+    return system.solved(
+        np.concatenate([variances, linear.variances]),
+        np.concatenate([np.zeros(len(variances)), linear.means]),
+        np.concatenate([used, np.ones(len(linear.widths), dtype=bool)]),
+    )
 
 
 class Sizes:
     """The density of sizes near a best place."""
 
-    def __init__(
-        self, around: Neighbourhood, solved: Solved, cross: Cross, particle_means: FloatArray
-    ) -> None:
-        self._around, self._means = around, particle_means
+    def __init__(self, model: BinnedSeries, solved: Solved, crossed: Crossed) -> None:
+        self._model, self._linear, self._means = model, crossed.linear, crossed.means
         self.solved = solved
-        self.products, self.right, self._half = solved.reduced(cross)
+        self.products, self.right, self._half = solved.reduced(crossed.products)
         self._constant = -0.5 * solved.log_det - 0.5 * solved.square
-        n = len(around.widths)
+        linear = self._linear
+        n = len(linear.widths)
         self._last = solved.factor[len(solved.factor) - n :, len(solved.factor) - n :]
         inverse = solve_triangular(self._last, np.eye(n), lower=True, check_finite=False)
         self.spread = inverse.T  # of what is linear, in units of the widths
-        deviations = np.sqrt(around.variances)
-        low = (around.low - around.place) / around.widths
-        high = (around.high - around.place) / around.widths
-        self._bounds = (low, high)
+        deviations = np.sqrt(linear.variances)
         # The prior is normal, too, and ends at the bounds.
-        prior = ndtr((high - around.means) / deviations) - ndtr((low - around.means) / deviations)
+        prior = ndtr((linear.high - linear.means) / deviations)
+        prior -= ndtr((linear.low - linear.means) / deviations)
         self._constant -= float(np.log(np.maximum(prior, 1e-30)).sum())
 
     def log_evidence(
         self, volume: FloatArray, dispersion: FloatArray
     ) -> tuple[FloatArray, FloatArray]:
         """Logarithm of the evidence of populations, and the means of the extras there."""
-        around = self._around
-        weights = around.model.populations(volume, dispersion)
+        linear = self._linear
+        weights = self._model.populations(volume, dispersion)
         weights /= (weights @ self._means)[:, None]
         own = np.maximum(np.einsum("ij,ij->i", weights @ self.products, weights), 1e-300)
         right = np.maximum(weights @ self.right, 0.0)
         amount = right / own
         found = 0.5 * amount * right - 0.5 * np.log(own) + self._constant
-        n = len(around.widths)
+        n = len(linear.widths)
         half = self.solved.half[len(self.solved.half) - n :, None] - amount * (
             self._half[len(self._half) - n :] @ weights.T
         )
         shifts = solve_triangular(self._last, half, lower=True, trans=1, check_finite=False).T
         deviations = np.sqrt((self.spread**2).sum(axis=1))
-        low, high = self._bounds
-        inside = ndtr((high - shifts) / deviations) - ndtr((low - shifts) / deviations)
+        inside = ndtr((linear.high - shifts) / deviations)
+        inside -= ndtr((linear.low - shifts) / deviations)
         found += np.log(np.maximum(inside, 1e-30)).sum(axis=1)
-        return found, around.place + shifts * around.widths
+        return found, linear.place + shifts * linear.widths
 
     @property
     def constant(self) -> float:
@@ -217,21 +303,21 @@ class Sizes:
         -------
         ndarray of shape (n_rows, n_linear)
         """
-        around, n = self._around, len(self._around.widths)
+        linear, n = self._linear, len(self._linear.widths)
         half = self.solved.half[len(self.solved.half) - n :, None]
         half = half - self._half[len(self._half) - n :] @ weights.T
         means = solve_triangular(self._last, half, lower=True, trans=1, check_finite=False).T
-        return np.asarray(around.place + around.widths * means)
+        return np.asarray(linear.place + linear.widths * means)
 
     def extras(self, weights: FloatArray, rng: np.random.Generator) -> FloatArray:
         """Draws of what is linear, one for each row of weights of the particles."""
         means = self.linear(weights)
         apart = rng.standard_normal(means.shape) @ self.spread.T
-        return np.asarray(means + self._around.widths * apart)
+        return np.asarray(means + self._linear.widths * apart)
 
     def peaks(self, count: int) -> list[FloatArray]:
         """Volume average and dispersion at the peaks of a map over all ranges, best first."""
-        ranges = self._around.model.ranges
+        ranges = self._model.ranges
         diameters = np.geomspace(*ranges.diameters, _MAP[0])
         dispersions = np.linspace(*ranges.dispersions, _MAP[1])
         d, s = (a.ravel() for a in np.meshgrid(diameters, dispersions, indexing="ij"))
@@ -247,6 +333,16 @@ class Sizes:
         peaks.sort(key=lambda place: -values[tuple(place)])
         found = np.array([[diameters[i], dispersions[j]] for i, j in peaks[:count]]).reshape(-1, 2)
         return list(np.stack([volume_mean(found[:, 0], found[:, 1]), found[:, 1]], axis=1))
+
+    def best_of(self, centres: Sequence[FloatArray]) -> FloatArray:
+        """The likeliest of some volume averages and dispersions, inside the ranges."""
+        ranges = self._model.ranges
+        volumes, dispersions = np.array(centres).T
+        dispersions = np.clip(dispersions, *ranges.dispersions)
+        ends = volume_mean(np.array(ranges.diameters)[:, None], dispersions)
+        volumes = np.clip(volumes, *ends)
+        best = int(self.log_evidence(volumes, dispersions)[0].argmax())
+        return np.array([volumes[best], dispersions[best]])
 
     def component(
         self,
@@ -267,8 +363,7 @@ class Sizes:
         rounds : int
             How often the grid is laid.
         """
-        around = self._around
-        ranges = around.model.ranges
+        ranges = self._model.ranges
         for _ in range(rounds):
             grid = _grid(centre, covariance, ranges)
             if grid is None:
@@ -287,7 +382,7 @@ class Sizes:
             centre = points @ shares
             apart = points - centre[:, None]
             covariance = (shares * apart) @ apart.T + np.diag(np.square(cell) / 12.0)
-        spread = around.widths[:, None] * self.spread
+        spread = self._linear.widths[:, None] * self.spread
         return Component(
             node, volumes, dispersions, cell, slope, centre, covariance, logs, linear, spread
         )

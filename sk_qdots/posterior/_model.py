@@ -22,14 +22,15 @@ from ._lognormal import number_mean, number_weights, volume_mean
 
 __all__ = ["EXTRAS", "BinnedSeries", "Ranges", "sought", "told"]
 
-EXTRAS = ("strain", "b_iso", "march", "fwhm", "growth_fault", "deformation_fault")
-_STEPS = {"march": 1e-2, "fwhm": 0.02, "growth_fault": 2e-3, "deformation_fault": 2e-3}
+EXTRAS = ("strain", "b_iso", "march", "fwhm", "eta", "growth_fault", "deformation_fault")
+_STEPS = {"march": 1e-2, "fwhm": 0.02, "eta": 0.05, "growth_fault": 2e-3, "deformation_fault": 2e-3}
 _VOLUME_STEP, _DISPERSION_STEP = 1e-3, 1e-3  # relative; absolute
 _SCAN_STRAIN = 6e-4  # from one strain of the scan to the next
 _SCAN_DIAMETERS, _SCAN_DISPERSIONS = 14, (0.25, 0.7)  # number; where in their range
 _SCAN_FAULTS = (0.0, 0.12, 0.35, 0.65, 0.95)  # where in their range
-_SCAN_WIDTHS = (0.0, 0.6)
+_SCAN_WIDTHS = (0.02, 0.6)
 _SCAN_MARCHES = (0.5, 1.0, 1.6)
+_SHARE, _SHARE_DEVIATION = 0.5, 0.35  # Lorentzian, before: any, but not all of them alike
 _N_RECENT = 6  # places whose curves are kept: another fit begins where the last ones ended
 
 
@@ -39,6 +40,7 @@ class Values(TypedDict, total=False):
     strain: float
     b_iso: float
     fwhm: float
+    eta: float
     growth_fault: float
     deformation_fault: float
 
@@ -111,7 +113,8 @@ class Ranges:
     @property
     def centres(self) -> FloatArray:
         """Prior means of the extras."""
-        return np.array([0.0 if n == "b_iso" else 0.5 * sum(e) for n, e in self.extras.items()])
+        usual = {"b_iso": 0.0, "eta": _SHARE}
+        return np.array([usual.get(n, 0.5 * sum(e)) for n, e in self.extras.items()])
 
     @property
     def precisions(self) -> FloatArray:
@@ -119,6 +122,7 @@ class Ranges:
         found = []
         for name, (low, high) in self.extras.items():
             width = 0.5 * max(abs(low), abs(high)) if name == "b_iso" else high - low
+            width = _SHARE_DEVIATION if name == "eta" else width
             found.append(1.0 / width**2)
         return np.array(found)
 
@@ -229,6 +233,32 @@ class BinnedSeries:
         binned = self._binned(rows)
         return np.asarray(binned / binned.mean(axis=1, keepdims=True))
 
+    def of_shares(
+        self, place: FloatArray, gridded: Mapping[str, float]
+    ) -> tuple[FloatArray, FloatArray]:
+        """The pattern of a place, at other values of extras, and how it goes with the share.
+
+        It is linear in the Lorentzian share, and the wider the profile is the more depends on that.
+
+        Returns
+        -------
+        curve, derivative : ndarray of shape (n_bins,)
+        """
+        names = list(self.ranges.extras)
+        extras = place[2:].copy()
+        extras[[names.index(name) for name in gridded]] = list(gridded.values())
+        low, high = self.ranges.extras["eta"]
+        wanted = extras[names.index("eta")]
+        mixed = self._series.mix(self.populations(place[:1], place[1:2]))
+        rows = []
+        for share in (low, high):
+            extras[names.index("eta")] = share
+            rows.append(mixed.patterns(**self.values(extras)))
+        binned = self._binned(np.concatenate(rows))
+        binned /= binned.mean(axis=1, keepdims=True)
+        slope = (binned[1] - binned[0]) / (high - low)
+        return binned[0] + (wanted - low) * slope, slope
+
     def at_points(self, place: FloatArray) -> FloatArray:
         """Pattern at the points of the measurement, scaled as the curve in its bins."""
         weights = self.populations(place[:1], place[1:2])
@@ -275,6 +305,8 @@ class BinnedSeries:
             return np.linspace(low, high, int(np.ceil((high - low) / _SCAN_STRAIN)) + 1)
         if name == "b_iso":
             return np.zeros(1)
+        if name == "eta":
+            return np.array([_SHARE])
         if name == "march":
             return np.clip(np.log(_SCAN_MARCHES), low, high)
         shares = np.array(_SCAN_WIDTHS if name == "fwhm" else _SCAN_FAULTS)

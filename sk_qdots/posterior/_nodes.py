@@ -153,19 +153,19 @@ class FaultNodes(Nodes):
 
 
 class ResolutionNodes(Nodes):
-    """Nodes of the full width at half maximum of a profile, in degrees of two-theta.
+    """Nodes of a profile: its full width at half maximum, in degrees, and its Lorentzian share.
 
     Parameters
     ----------
     bounds : mapping of str to (float, float)
-        Of ``"fwhm"``.
+        Of ``"fwhm"``, and of ``"eta"`` where the Lorentzian share varies, too.
     longest : float
         Diameter of a typical large particle, in Angstrom.
     wavelength : float
         In Angstrom.
     eta : float
-        Lorentzian share.
-    places : ndarray of shape (n_nodes, 1), optional
+        Lorentzian share, where it does not vary.
+    places : ndarray of shape (n_nodes, n_parameters), optional
     tolerance : float, default=1e-4
     """
 
@@ -187,9 +187,19 @@ class ResolutionNodes(Nodes):
 
     def features(self, place: FloatArray) -> FloatArray:
         phases = self._phases * float(place[0])
+        eta = float(place[1]) if len(place) > 1 else self.eta
         gaussian = np.exp(-(phases**2) / (16.0 * np.log(2.0)))
         lorentzian = np.exp(-phases / 2.0)
-        return np.asarray(self._weights * ((1.0 - self.eta) * gaussian + self.eta * lorentzian))
+        return np.asarray(self._weights * ((1.0 - eta) * gaussian + eta * lorentzian))
+
+    @property
+    def profiles(self) -> list[tuple[float, float]]:
+        """Width and Lorentzian share of each node."""
+        return [(float(p[0]), float(p[1]) if len(p) > 1 else self.eta) for p in self.places]
+
+    def coefficients(self, values: Mapping[str, float]) -> FloatArray:
+        # Without a width there is no share: one node is exact.
+        return super().coefficients(values if values["fwhm"] else {**values, "eta": 0.0})
 
     def facts(self) -> JsonObject:
         return {

@@ -61,7 +61,7 @@ class SeriesRequest:
     b_iso: Range | None
     instrument: Instrument | None
     fwhm: float | None
-    eta: float
+    eta: float | None
     faults: Mapping[str, Range]
     compton: bool
 
@@ -100,7 +100,7 @@ class SeriesRequest:
                 )
         if request.fwhm is not None and not 0.0 < request.fwhm <= 10.0:
             raise ValueError(f"fwhm is {request.fwhm}; it must lie in (0, 10] degrees")
-        if not 0.0 <= request.eta <= 1.0:
+        if request.eta is not None and not 0.0 <= request.eta <= 1.0:
             raise ValueError(f"eta is {request.eta}; it must lie in [0, 1]")
         return request
 
@@ -119,8 +119,14 @@ class SeriesRequest:
         if self.b_iso is not None:
             found["b_iso"] = self.b_iso
         if self.fwhm is not None:
-            found["fwhm"] = (0.0, float(self.fwhm))
+            found |= self._profile
         return found | dict(self.faults)
+
+    @property
+    def _profile(self) -> dict[str, Range]:
+        """What varies of a resolution that is not known."""
+        found = {"fwhm": (0.0, float(self.fwhm or 0.0))}
+        return found if self.eta is not None else found | {"eta": (0.0, 1.0)}
 
     def nodes(self) -> tuple[Nodes, ...]:
         """Where faults and the resolution are simulated."""
@@ -131,20 +137,21 @@ class SeriesRequest:
             height = close_layers(self.crystal).height / _ANGSTROM
             found.append(FaultNodes(self.faults, max(typical / height, 4.0), not self.is_sphere))
         if self.fwhm is not None:
-            bounds = {"fwhm": (0.0, float(self.fwhm))}
             longest = _ANGSTROM * typical
-            found.append(ResolutionNodes(bounds, longest, self.wavelength, self.eta))
+            profile = self._profile
+            found.append(ResolutionNodes(profile, longest, self.wavelength, self.eta or 0.0))
         return tuple(found)
 
     def optics(self, nodes: Sequence[Nodes], x: FloatArray) -> Callable[[FloatArray], FloatArray]:
         """What makes of rows over x those of every node of the resolution."""
         if self.instrument is not None:
             return partial(_seen, replace(self.instrument, zero=0.0, displacement=0.0), x)
-        widths = [p for n in nodes if "fwhm" in n.bounds for p in n.places[:, 0].tolist()]
-        if not widths:
+        seen = [p for n in nodes if isinstance(n, ResolutionNodes) for p in n.profiles]
+        if not seen:
             return lambda rows: rows[None]
+        widths, shares = zip(*seen, strict=True)
         start, step = float(x[0]), float(x[1] - x[0])
-        return SeveralWidths(start, step, len(x), self.wavelength, widths, self.eta)
+        return SeveralWidths(start, step, len(x), self.wavelength, widths, shares)
 
     def grid(self, longest: float) -> FloatArray:
         """Even points that hold all strains, and what a profile takes from beyond the ends."""

@@ -25,6 +25,7 @@ _LARGEST_STEPS = {
     "dispersion": 0.08,
     "strain": 0.002,
     "march": 0.4,
+    "eta": 0.4,
     "growth_fault": 0.2,
     "deformation_fault": 0.1,
 }

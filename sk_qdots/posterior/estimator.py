@@ -60,6 +60,7 @@ _CHUNKS_OF_A_WORKER = 4
 _N_AXES = 6  # axes whose models are kept, of spheres and of facetted particles
 _FACETTED = ("cube", "octahedron", "cuboctahedron")  # in the habit of cubic crystals
 _B_ISO = (-0.5, 1.0)  # of the mean displacement parameter: how far it may be off
+_FWHM = 0.12 / 0.56  # degrees, of a wavelength of 1 Angstrom
 _N_DRAWS = 1000
 _PARTS_OF_A_NM = 1000
 
@@ -90,8 +91,10 @@ class DebyePosterior(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         lognormal populations.
     instrument : Instrument, optional
         That patterns were measured with. Without one the resolution is sought.
-    fwhm : float, default=0.12
-        Largest width of a resolution that is sought, in degrees of two-theta; 0 for none.
+    fwhm : float, optional
+        Largest width of a resolution that is sought, in degrees of two-theta; 0 for none. By
+        default 0.12 at 0.56 Angstrom, and in proportion to the wavelength: 0.33 for a copper
+        tube.
     solvents : str, DataArray, sequence of them, or None, default=None
         Curves that may lie under the dots, in any amounts; None for all shipped liquids, glass
         and Kapton.
@@ -123,6 +126,8 @@ class DebyePosterior(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         are then those of March and Dollase, and the coefficient is sought: ``"march"`` among the
         draws, from 0.3 (flat) over 1 (a powder) to 2 (upright), as in
         :class:`sk_qdots.PreferredOrientation`. Not with ``texture=True``.
+    eta : float, optional
+        Lorentzian share of the profile of a resolution that is sought; by default any from 0 to 1.
 
     Attributes
     ----------
@@ -167,7 +172,8 @@ class DebyePosterior(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         "shape": [str, list, tuple],
         "distribution": [StrOptions({"lognormal", "free"})],
         "instrument": [Instrument, None],
-        "fwhm": [Interval(Real, 0.0, 10.0, closed="both")],
+        "fwhm": [Interval(Real, 0.0, 10.0, closed="both"), None],
+        "eta": [Interval(Real, 0.0, 1.0, closed="both"), None],
         "solvents": [list, tuple, str, xr.DataArray, None],
         "blank": [xr.DataArray, None],
         "classes": ["array-like", None],
@@ -189,7 +195,7 @@ class DebyePosterior(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         texture: bool | Literal["auto"] = "auto",
         shape: str | Sequence[str] = "auto",
         instrument: Instrument | None = None,
-        fwhm: float = 0.12,
+        fwhm: float | None = None,
         solvents: str | xr.DataArray | Sequence[str | xr.DataArray] | None = None,
         blank: xr.DataArray | None = None,
         classes: npt.ArrayLike | None = None,
@@ -201,6 +207,7 @@ class DebyePosterior(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         n_jobs: int | None = None,
         distribution: Literal["lognormal", "free"] = "lognormal",
         facet: tuple[int, int, int] | None = None,
+        eta: float | None = None,
     ) -> None:
         self.diameters = diameters
         self.dispersions = dispersions
@@ -222,6 +229,7 @@ class DebyePosterior(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         self.n_jobs = n_jobs
         self.distribution = distribution
         self.facet = facet
+        self.eta = eta
 
     @fit_context(prefer_skip_nested_validation=True)
     def fit(
@@ -337,7 +345,8 @@ class DebyePosterior(RegressorMixin, BaseEstimator):  # type: ignore[misc]
                 shape=shape,
                 b_iso=_ends(b_iso),
                 instrument=instrument,
-                fwhm=self.fwhm if instrument is None and self.fwhm > 0.0 else None,
+                fwhm=self._largest_fwhm() if instrument is None else None,
+                eta=self.eta,
                 growth_faults=None if self.stacking is None else _ends(self.stacking),
                 n_jobs=self.n_jobs,
             )
@@ -346,6 +355,11 @@ class DebyePosterior(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         if self.facet is None:
             return found
         return [OrientedPatterns.of(one, crystal, self.facet) for one in found]
+
+    def _largest_fwhm(self) -> float | None:
+        """Of a resolution; what it does to a size is a matter of its width in Q."""
+        width = _FWHM * self.wavelength if self.fwhm is None else float(self.fwhm)
+        return width if width > 0.0 else None
 
     def _classes(self) -> npt.NDArray[np.int64]:
         if self.classes is None and self._cells is not None:

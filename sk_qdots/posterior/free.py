@@ -24,9 +24,9 @@ import xarray as xr
 
 from .._typing import BoolArray, FloatArray
 from ._analysis import Analysis, _Run
-from ._density import GRIDDED, Neighbourhood, Node, Sizes
+from ._density import GRIDDED, Crossed, Neighbourhood, Node, Sizes
 from ._gridded import gridded_nodes
-from ._linear import Cross, Solved
+from ._linear import Solved
 from ._mixtures import Mixture, mixture
 from ._mixtures import Ranges as MixtureRanges
 from ._model import BinnedSeries, Ranges, told
@@ -238,14 +238,12 @@ class _FreeRun(_Run):
     def _of_weights(
         self, near: Neighbourhood, scales: Scales, gridded: FloatArray
     ) -> tuple[Sizes, Evidence]:
-        return self._of(near, scales, near.cross(gridded))
+        return self._of(near, scales, near.at(gridded))
 
-    def _of(
-        self, near: Neighbourhood, scales: Scales, cross: tuple[Cross, FloatArray]
-    ) -> tuple[Sizes, Evidence]:
+    def _of(self, near: Neighbourhood, scales: Scales, crossed: Crossed) -> tuple[Sizes, Evidence]:
         """What the pattern says of the weights, at one node and scale."""
         prior = self.around.prior(scales, self.system.columns.shape[1])
-        sizes = near.sizes(*prior, *cross)
+        sizes = near.sizes(*prior, crossed)
         units = self.whole.series.formula_units[self.kept]
         products = sizes.products[np.ix_(self.kept, self.kept)] / np.outer(units, units)
         return sizes, Evidence(
@@ -350,13 +348,13 @@ class _FreeRun(_Run):
         tried = self._choices_of_modes(evidence, shares)
         deviations = np.sqrt(np.diag(self._covariance(mode, self._solved(kept[0]))))
         found: list[FreePart] = []
-        profile = self._profile_of_march(mode, self._solved(kept[0]))
+        profile = self._profile(mode, self._solved(kept[0]))
         ranges = self.model.ranges
         for node in gridded_nodes(ranges, deviations, mode.place, self.log_prior, profile):
-            cross = near.cross(node.values)
+            crossed = near.at(node.values, node.share)
             first: dict[int, FreePart] = {}
             for scales in kept:
-                sizes, here = self._of(near, scales, cross)
+                sizes, here = self._of(near, scales, crossed)
                 for k, one in enumerate(tried):
                     if k not in first:
                         density = one.density.again(here, False)

@@ -35,7 +35,7 @@ class SeriesOptions(TypedDict, total=False):
     b_iso: _Range | None
     instrument: Instrument | None
     fwhm: float | None
-    eta: float
+    eta: float | None
     growth_faults: _Range | None
     deformation_faults: _Range | None
     compton: bool

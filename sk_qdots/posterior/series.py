@@ -41,7 +41,7 @@ def cluster_patterns(
     b_iso: Range | None = None,
     instrument: Instrument | None = None,
     fwhm: float | None = None,
-    eta: float = _DEFAULT_ETA,
+    eta: float | None = _DEFAULT_ETA,
     growth_faults: Range | None = None,
     deformation_faults: Range | None = None,
     compton: bool = True,
@@ -74,8 +74,8 @@ def cluster_patterns(
         A known one. Patterns are taken to be corrected for its zero and displacement.
     fwhm : float, optional
         Of an unknown one: the largest full width at half maximum, in degrees of two-theta.
-    eta : float, default=0
-        Lorentzian share of the profile of an unknown one.
+    eta : float or None, default=0
+        Lorentzian share of the profile of an unknown one; None where it is not known, either.
     growth_faults, deformation_faults : tuple of 2 float, optional
         Lowest and highest probability.
     compton : bool, default=True

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import voigt_profile
@@ -41,6 +42,31 @@ def test_a_line_becomes_the_profile(eta, wavelength):
     near = np.abs(Q - centre) < 5 * expected
     profile = (eta * lorentz + (1 - eta) * gauss)[near] * (Q[1] - Q[0])
     np.testing.assert_allclose(smeared[near] / smeared.max(), profile / profile.max(), atol=0.01)
+
+
+@pytest.mark.parametrize("eta", [0.0, 0.5, 1.0])
+def test_far_tails_are_those_of_the_profile(eta):
+    """As far as the pattern goes: a Lorentzian has a thirtieth of itself beyond ten widths."""
+    line = np.zeros((1, len(Q)))
+    line[0, 3000] = 1.0
+    smeared = sq.InstrumentBroadening(w=0.0025, eta=eta, q=Q).fit(line)
+    width, found = smeared.fwhm_[3000], smeared.transform(line)[0]
+    for distance in (8.0, 20.0, 100.0):
+        away = np.searchsorted(Q, Q[3000] + distance * width)
+        beyond = eta * (0.5 - np.arctan(2.0 * (Q[away] - Q[3000]) / width) / np.pi)
+        ends = eta * (0.5 - np.arctan(2.0 * (Q[-1] - Q[3000]) / width) / np.pi)
+        assert found[away:].sum() == pytest.approx(beyond - ends, rel=0.06, abs=1e-5)
+
+
+@pytest.mark.parametrize("eta", [0.0, 0.5, 1.0])
+@pytest.mark.parametrize("missing", [slice(0, 0), slice(400, 500), slice(3500, None)])
+def test_broadening_is_what_an_instrument_does(eta, missing):
+    peaks = 1.0 + sum(peak(c, 0.06) / c for c in (1.8, 2.1, 3.0, 3.6, 5.2))
+    rows = xr.DataArray(peaks, dims=("sample", "q"), coords={"q": Q})
+    rows[:, missing] = np.nan
+    smeared = sq.InstrumentBroadening(w=0.01, eta=eta).fit_transform(rows)
+    seen = sq.Instrument((0.56,), w=0.01, eta=eta).apply(rows)
+    np.testing.assert_allclose(smeared, seen, atol=2.5e-3 * float(seen.max()))
 
 
 def test_widths_follow_caglioti():

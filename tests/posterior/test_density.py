@@ -39,7 +39,7 @@ class Problem:
 
     def component(self):
         near = Neighbourhood(self.system, self.model, self.mode)
-        sizes = near.sizes(*self.prior, *near.cross(np.empty(0)))
+        sizes = near.sizes(*self.prior, near.at(np.empty(0)))
         start = np.diag([0.05**2, 0.03**2])
         return sizes, sizes.component(NOWHERE, self.mode.place[:2], start)
 
@@ -119,7 +119,7 @@ def test_peaks_are_those_of_the_map(dots):
 
     problem = Problem(dots, (3.6, 0.11, 0.0021))
     near = Neighbourhood(problem.system, problem.model, problem.mode)
-    hills = near.sizes(*problem.prior, *near.cross(np.empty(0)))
+    hills = near.sizes(*problem.prior, near.at(np.empty(0)))
     hills.__class__ = Hills
     found = hills.peaks(3)
     assert len(found) == 2 and len(hills.peaks(1)) == 1
