@@ -313,7 +313,7 @@ def measured(
     *,
     fractions: Sequence[float] = FRACTIONS,
     scales: Sequence[float] = SCALES,
-    resolution: float | sq.Instrument = 0.0,
+    instrument: sq.Instrument | None = None,
 ) -> xr.DataArray:
     """Dots in liquids by area, through an instrument, counted; ``truth`` learns how."""
     q, n = sq.default_q_grid(), len(dots)
@@ -328,10 +328,8 @@ def measured(
         rows = slice(start, start + _ROWS)
         dry = dots[rows] * (AREA / area(dots[rows], q))[:, None]
         expected[rows] = c[rows, None] * dry + (1.0 - c[rows, None]) * around[which[rows]]
-    if resolution:
-        if not isinstance(resolution, sq.Instrument):
-            resolution = sq.Instrument((WAVELENGTH,), w=resolution**2)
-        expected = resolution.apply(_patterns(expected, q)).values
+    if instrument is not None:
+        expected = instrument.apply(_patterns(expected, q)).values
     counts = rng.poisson(expected * k[:, None]) / k[:, None]
     truth |= {"qd_fraction": c, "scale": k, "liquid": np.where(c == 1.0, "dry", names)}
     return _patterns(counts, q)
@@ -357,6 +355,7 @@ def in_liquids(
     scales: Sequence[float] = SCALES,
     every: int = 1,
     resolution: float = 0.0,
+    eta: float = 0.0,
     told: bool = True,
     name: str = "standard cells",
 ) -> World:
@@ -366,18 +365,21 @@ def in_liquids(
     series = lattice_series(crystal)
     weights = series.weights(truth["diameter"], truth["dispersion"])
     dots, _ = series.intensity(weights, truth["strain"])
-    X = measured(dots, truth, rng, fractions=fractions, scales=scales, resolution=resolution)
+    instrument = sq.Instrument((WAVELENGTH,), w=resolution**2, eta=eta) if resolution else None
+    X = measured(dots, truth, rng, fractions=fractions, scales=scales, instrument=instrument)
     if every > 1:
         X = X.where(np.arange(X.sizes["q"]) % every == 0)
     settings: dict[str, object] = {}
     if told:  # without a resolution: that there is none
-        instrument = sq.Instrument((WAVELENGTH,), w=resolution**2)
-        settings = {"instrument": instrument} if resolution else {"fwhm": 0.0}
+        settings = {"fwhm": 0.0} if instrument is None else {"instrument": instrument}
     return World(X, truth, name, crystal, settings, is_of_cells=draw is cells)
 
 
-def textured_tube(n: int, seed: int, *, name: str = "220 seven times too high, Cu tube") -> World:
-    """Dry dots behind a copper tube, with a background, and one reflection far too high."""
+def tube(n: int, seed: int, *, factor: float = 1.0, resolution: float = 0.0, name: str) -> World:
+    """Dry dots behind a copper tube, with a background: 220 too high, or with a resolution.
+
+    Half of which is Lorentzian, and which is not told.
+    """
     rng = generator(name, seed)
     truth = continuous(n, rng)
     series = lattice_series(wavelength=CU)
@@ -386,11 +388,14 @@ def textured_tube(n: int, seed: int, *, name: str = "220 seven times too high, C
     total, diffuse = series.intensity(weights, truth["strain"])
     lengths, power = reflections("PbS", float(q[-1]) + 1.0)
     factors = np.ones((n, len(lengths)))
-    factors[:, np.argmin(np.abs(lengths - q_of_reflection("PbS", (2, 2, 0))))] = 7.0
+    factors[:, np.argmin(np.abs(lengths - q_of_reflection("PbS", (2, 2, 0))))] = factor
     dots = textured(total, diffuse, q, truth, lengths, power, factors)
     dots *= (AREA * (q[-1] - q[0]) / STANDARD_SPAN / area(dots, q))[:, None]
     background = sq.Background(fraction=0.2, random_state=int(rng.integers(2**31)))
     expected = background.fit_transform(_patterns(dots, q, CU)).values
+    if resolution:
+        seen = sq.Instrument((CU,), w=resolution**2, eta=0.5)
+        expected = seen.apply(_patterns(expected, q, CU)).values
     k = np.array(SCALES)[balanced(rng, n, len(SCALES))]
     X = _patterns(rng.poisson(expected * k[:, None]) / k[:, None], q, CU)
     X = X.reindex(q=sq.default_q_grid())  # NaN where the tube's pattern ends
@@ -620,8 +625,22 @@ ROWS: dict[int, dict[str, Make]] = {
             for w in (0.05, 0.1)
             for told in (False, True)
         },
+        **{
+            f"resolution {w:g}°, half Lorentzian, not told": {
+                "resolution": w,
+                "eta": 0.5,
+                "told": False,
+            }
+            for w in (0.05, 0.1)
+        },
     ),
-    6: _named(textured_tube, **{"220 seven times too high, Cu tube": {}}),
+    6: _named(
+        tube,
+        **{
+            "220 seven times too high, Cu tube": {"factor": 7.0},
+            "powder, Cu tube of 0.1°, not told": {"resolution": 0.1},
+        },
+    ),
     7: _named(
         in_liquids,
         **{
