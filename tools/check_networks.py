@@ -54,6 +54,7 @@ from sk_qdots.simulation import (
     lognormal_upper_diameter,
     multiply_twinned_series,
 )
+from sk_qdots.solvents import load_solvent
 
 ROOT = Path(__file__).resolve().parent.parent
 N = 3000  # patterns a row
@@ -200,7 +201,8 @@ def platinum(n: int, seed: int, *, name: str) -> World:
     )
     moments = sum(share * part["per_volume"] for share, part in zip(shares.T, parts, strict=True))
     truth |= {"volume_diameter": moments[1], "diameter": moments[2] / moments[0]}
-    support = sq.Background("carbon-black", 0.5, random_state=int(rng.integers(2**31)))
+    carbon = load_solvent("carbon-black", WAVELENGTH)
+    support = sq.Background(carbon, 0.5, random_state=int(rng.integers(2**31)))
     glass = sq.Background("borosilicate", 0.2, random_state=int(rng.integers(2**31)))
     q = grid_of(WAVELENGTH)
     grid = {"dims": ("sample", "q"), "coords": {"q": ("q", q, {"units": "1/Angstrom"})}}
@@ -248,7 +250,7 @@ def broadened(n: int, seed: int, *, fwhm: float, name: str) -> World:
     series = lattice_series()
     weights = series.weights(truth["diameter"], truth["dispersion"])
     dots, _ = series.intensity(weights, truth["strain"])
-    return World(measured(dots, truth, rng, resolution=half_lorentzian(fwhm)), truth, name)
+    return World(measured(dots, truth, rng, instrument=half_lorentzian(fwhm)), truth, name)
 
 
 STANDARD = ROWS[1]["standard cells"]
