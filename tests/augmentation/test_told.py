@@ -25,16 +25,18 @@ def experiment(X, laboratory="world", **parameters):
 
 
 def test_told_are_the_widths_that_were_drawn(X):
-    """As those of the instrument that broadened, with an error of a few per cent."""
+    """As those of the instrument that broadened, with an error of a few per cent; and its share."""
     q = X["q"].values
     beam = Laboratory(
         wavelength=(1.2, 1.2), fwhm=(0.2, 0.2), fwhm_growth=(0.5, 0.5), broadening_share=1.0,
-        q_max=(6.0, 7.0),
+        q_max=(6.0, 7.0), eta=(0.3, 0.3),
     )  # fmt: skip
     rows = np.repeat(X.values[:1], 300, axis=0)
     made = experiment(X, beam, told_share=1.0)
     told = made.perturb(beside(rows), np.random.default_rng(0))[:, -N:]
-    places = np.linspace(q[0], q[-1], N)
+    told, share = told[:, :-1], told[:, -1]
+    np.testing.assert_allclose(share, 0.3, rtol=1e-6)
+    places = np.linspace(q[0], q[-1], N - 1)
     expected = np.log(width_in_q(Instrument((1.2,), u=0.02, w=0.04), places))
     error = told - expected
     has_angle = places < 4 * np.pi / 1.2

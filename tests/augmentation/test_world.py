@@ -172,7 +172,7 @@ def test_manifests_hold_what_a_name_stood_for(monkeypatch):
     told = augmentation_facts(made)
     assert [item["share"] for item in told["drawn_from"]] == list(MIXTURES["world"].values())
     assert {item["dry_share"] for item in told["drawn_from"]} == {0.3}
-    assert told["drawn_from"][3]["factors"] == [1.0, 8.0]
+    assert told["drawn_from"][3]["factors"] == [2.0, 8.0]
     before = trained_width(told, 3.0)
     wider = {k: replace(v, fwhm=(0.5, 0.6)) for k, v in LABORATORIES.items()}
     monkeypatch.setattr("sk_qdots.augmentation.facts.LABORATORIES", wider)

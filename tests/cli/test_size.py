@@ -95,7 +95,10 @@ def test_json_and_csv(capsys, example):
     assert [float(r["diameter_nm"]) for r in rows] == [4.5, 4.5]
     assert float(rows[0]["expected_diameter_nm"]) == pytest.approx(4.5, abs=0.2)
     assert list(rows[0])[:18] == OLD_COLUMNS
-    assert list(rows[0])[-5:] == ["verdict", "reasons", "engine", "r_wp", "chi2"]
+    assert list(rows[0])[-7:] == [
+        *("verdict", "reasons", "engine", "r_wp", "chi2"),
+        *("growth_fault", "growth_fault_std"),
+    ]
     told = {**records[0], "reasons": ""}
     for name, cell in rows[0].items():
         assert cell == ("" if told[name] is None else str(told[name])), name
