@@ -17,10 +17,10 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from .._typing import FloatArray, IntArray
+from ..simulation.lognormals import volume_mean
 from ._density import Component, Neighbourhood, Sizes
 from ._gridded import Profile, gridded_nodes
 from ._linear import Solved, System
-from ._lognormal import volume_mean
 from ._model import BinnedSeries
 from ._observation import Observation
 from ._search import Mode, refined, starts

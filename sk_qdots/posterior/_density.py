@@ -23,8 +23,8 @@ from scipy.linalg import solve_triangular
 from scipy.special import ndtr
 
 from .._typing import BoolArray, FloatArray
+from ..simulation.lognormals import number_mean, volume_mean
 from ._linear import Cross, Solved, System
-from ._lognormal import number_mean, volume_mean
 from ._model import BinnedSeries, Ranges, told
 from ._search import Mode
 

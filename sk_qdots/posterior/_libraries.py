@@ -9,8 +9,8 @@ import xarray as xr
 
 from .._typing import FloatArray
 from ..simulation import Crystal, Sublattice
+from ..simulation.lognormals import number_weights
 from ._cluster_patterns import ClusterPatterns
-from ._lognormal import number_weights
 
 __all__ = ["Library"]
 

@@ -16,9 +16,9 @@ from typing import TypedDict, TypeVar, cast
 import numpy as np
 
 from .._typing import Float32Array, FloatArray
+from ..simulation.lognormals import number_mean, number_weights, volume_mean
 from ._bins import Bins
 from ._cluster_patterns import ClusterPatterns
-from ._lognormal import number_mean, number_weights, volume_mean
 
 __all__ = ["EXTRAS", "BinnedSeries", "Ranges", "sought", "told"]
 

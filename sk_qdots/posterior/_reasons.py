@@ -8,9 +8,9 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from .._typing import FloatArray
+from ..simulation.lognormals import number_mean
 from ._analysis import WRONG, Analysis
 from ._density import Component
-from ._lognormal import number_mean
 from ._models import Model
 from .result import DebyeFit
 

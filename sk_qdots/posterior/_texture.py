@@ -18,8 +18,8 @@ import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
 from .._typing import FloatArray, IntArray
+from ..simulation.lognormals import number_weights
 from ._cluster_patterns import ClusterPatterns
-from ._lognormal import number_weights
 
 __all__ = ["Reflections"]
 

@@ -22,6 +22,7 @@ from .._typing import Float32Array, FloatArray, IntArray
 from ..posterior.kept import kept_patterns
 from ..posterior.series import ClusterPatterns
 from ..simulation import lognormal_upper_diameter
+from ..simulation.lognormals import number_weights
 
 if TYPE_CHECKING:
     from .plan import TrainingPlan
@@ -300,23 +301,11 @@ def _pattern(
 def _weights(populations: Populations, k: int, diameters: FloatArray) -> FloatArray:
     """Number fractions of the particles in both lognormals together, by their volumes."""
     second = float(populations.second_share[k])
-    total = np.zeros(len(diameters))
-    for j, share in enumerate((1.0 - second, second)):
-        if share > 0.0:
-            one = number_fractions(
-                diameters, float(populations.sizes[k, j]), float(populations.dispersions[k, j])
-            )
-            total += share / (one @ diameters**3) * one
+    shares = np.array([1.0 - second, second])
+    parts = slice(None) if second > 0.0 else slice(1)
+    each = number_weights(diameters, populations.sizes[k, parts], populations.dispersions[k, parts])
+    total = (shares[parts] / (each @ diameters**3)) @ each
     return np.asarray(total / total.sum())
-
-
-def number_fractions(diameters: FloatArray, mean: float, dispersion: float) -> FloatArray:
-    """A lognormal over a series of particles."""
-    variance = np.log1p(dispersion**2)
-    logs = np.log(diameters)
-    exponent = -((logs - np.log(mean) + 0.5 * variance) ** 2) / (2.0 * variance) - logs
-    weights = np.exp(exponent - exponent.max()) * np.gradient(diameters)
-    return np.asarray(weights / weights.sum())
 
 
 def moments(sums: FloatArray) -> FloatArray:

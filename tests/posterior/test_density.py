@@ -10,10 +10,10 @@ from scipy.stats import truncnorm
 from sk_qdots.posterior._bins import Bins
 from sk_qdots.posterior._density import Component, Neighbourhood, Node, Sizes, drawn
 from sk_qdots.posterior._linear import System
-from sk_qdots.posterior._lognormal import number_mean, volume_mean
 from sk_qdots.posterior._model import BinnedSeries, Ranges
 from sk_qdots.posterior._search import refined
 from sk_qdots.posterior._surroundings import Scales, Surroundings
+from sk_qdots.simulation.lognormals import number_mean, volume_mean
 
 BINS = Bins.of_mask(GRID, np.arange(len(GRID)) % 4 == 0)
 NOWHERE = Node("", np.empty(0), 0.0, np.empty(0), ())

@@ -6,11 +6,11 @@ from known_dots import DIAMETERS, DISPERSIONS, GRID, pattern_of
 
 from sk_qdots.posterior._bins import Bins
 from sk_qdots.posterior._linear import System
-from sk_qdots.posterior._lognormal import number_mean, number_weights, volume_mean
 from sk_qdots.posterior._model import BinnedSeries, Ranges
 from sk_qdots.posterior._search import refined, starts
 from sk_qdots.posterior._surroundings import Scales, Surroundings
 from sk_qdots.simulation import lognormal_weights
+from sk_qdots.simulation.lognormals import number_mean, number_weights, volume_mean
 
 BINS = Bins.of_mask(GRID, np.ones(len(GRID), dtype=bool))
 
