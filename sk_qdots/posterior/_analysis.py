@@ -193,6 +193,7 @@ class _Run:
         self.extra = np.zeros(len(observed.values))  # variance of the misfit
         self.misfit = 0.0
         self.size_error = 0.0  # relative, that goes with the misfit
+        self.amplitudes: Scales | None = None  # that were the most likely the last time
         self.is_judged = False  # whether what is left is misfit and noise, and no wrong place
         self.others: list[FloatArray] = []  # places that are nearly as good
         self.amounts = np.empty(0)  # of liquids and blanks
@@ -355,13 +356,15 @@ class _Run:
         axes = {"background": _BACKGROUNDS, "error": _ERRORS, "size": _SIZES, "surface": _SURFACES}
         if self.texture is None:
             axes["texture"] = (0.0, _TEXTURE)
-        best = Scales(_BACKGROUNDS[1], texture=self.texture or 0.0)
+        # Where the last fit ended it is not far.
+        best = replace(self.amplitudes or Scales(_BACKGROUNDS[1]), texture=self.texture or 0.0)
         for _ in range(_MANY_ROUNDS):
             before = best
             for name, values in axes.items():
                 best = max((replace(best, **{name: v}) for v in values), key=evidence)
             if best == before:
                 break
+        self.amplitudes = best
         return sorted(tried.items(), key=lambda one: -one[1])
 
     def _precisions(self) -> FloatArray:

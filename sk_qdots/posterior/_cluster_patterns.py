@@ -44,6 +44,7 @@ __all__ = ["ClusterPatterns", "MixedPatterns"]
 _FORMAT, _FORMAT_VERSION = "sk_qdots cluster patterns", 1
 _RECENT = 2**25  # bytes of combined tables that are kept
 _NEGLIGIBLE = 1e-9  # share of a variant that is left out
+_RARE = 1e-8  # share of a particle, of the commonest, beyond which none is mixed in
 # Steps of central differences.
 _STEPS = {
     "strain": 2e-5,
@@ -520,7 +521,11 @@ class _Mixed:
 
     def __init__(self, stored: Float32Array, rows: FloatArray | None) -> None:
         self._stored = stored
-        self._rows = None if rows is None else np.ascontiguousarray(rows.T, dtype=np.float32)
+        self._rows, self._kept = None, slice(None)
+        if rows is not None:
+            common = np.flatnonzero(rows.max(axis=0) > _RARE * rows.max())
+            self._kept = slice(int(common[0]), int(common[-1]) + 1)
+            self._rows = np.ascontiguousarray(rows[:, self._kept].T, dtype=np.float32)
         self._there = np.full(len(stored), rows is None)
         self._mixed = stored
         if rows is not None:  # pages that nothing is written to take no memory
@@ -531,7 +536,7 @@ class _Mixed:
         used = np.flatnonzero(np.abs(shares) > _NEGLIGIBLE * np.abs(shares).max())
         if self._rows is not None:
             for k in used[~self._there[used]]:
-                np.matmul(self._stored[k], self._rows, out=self._mixed[k])
+                np.matmul(self._stored[k][:, self._kept], self._rows, out=self._mixed[k])
                 self._there[k] = True
         if len(used) == 1:
             return np.asarray(shares[used[0]] * self._mixed[used[0]].astype(np.float64))

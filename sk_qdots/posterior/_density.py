@@ -19,12 +19,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.linalg import solve_triangular
 from scipy.special import ndtr
 
 from .._typing import BoolArray, FloatArray
 from ..simulation.lognormals import number_mean, volume_mean
-from ._linear import Cross, Solved, System
+from ._linear import Cross, Solved, System, solved_lower
 from ._model import BinnedSeries, Ranges, told
 from ._search import Mode
 
@@ -256,7 +255,7 @@ class Sizes:
         linear = self._linear
         n = len(linear.widths)
         self._last = solved.factor[len(solved.factor) - n :, len(solved.factor) - n :]
-        inverse = solve_triangular(self._last, np.eye(n), lower=True, check_finite=False)
+        inverse = solved_lower(self._last, np.eye(n))
         self.spread = inverse.T  # of what is linear, in units of the widths
         deviations = np.sqrt(linear.variances)
         # The prior is normal, too, and ends at the bounds.
@@ -279,7 +278,7 @@ class Sizes:
         half = self.solved.half[len(self.solved.half) - n :, None] - amount * (
             self._half[len(self._half) - n :] @ weights.T
         )
-        shifts = solve_triangular(self._last, half, lower=True, trans=1, check_finite=False).T
+        shifts = solved_lower(self._last, half, transposed=True).T
         deviations = np.sqrt((self.spread**2).sum(axis=1))
         inside = ndtr((linear.high - shifts) / deviations)
         inside -= ndtr((linear.low - shifts) / deviations)
@@ -306,7 +305,7 @@ class Sizes:
         linear, n = self._linear, len(self._linear.widths)
         half = self.solved.half[len(self.solved.half) - n :, None]
         half = half - self._half[len(self._half) - n :] @ weights.T
-        means = solve_triangular(self._last, half, lower=True, trans=1, check_finite=False).T
+        means = solved_lower(self._last, half, transposed=True).T
         return np.asarray(linear.place + linear.widths * means)
 
     def extras(self, weights: FloatArray, rng: np.random.Generator) -> FloatArray:

@@ -16,11 +16,31 @@ from copy import copy
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.linalg import cholesky, solve_triangular
+from scipy.linalg.lapack import dtrtrs
 
 from .._typing import BoolArray, FloatArray
 
-__all__ = ["Cross", "Solved", "System"]
+__all__ = ["Cross", "Solved", "System", "solved_lower"]
+
+
+def solved_lower(factor: FloatArray, right: FloatArray, *, transposed: bool = False) -> FloatArray:
+    """Solve with a lower triangular matrix, or its transpose.
+
+    As :func:`scipy.linalg.solve_triangular`, whose checks take longer than small systems do.
+
+    Parameters
+    ----------
+    factor : ndarray of shape (n, n)
+    right : ndarray of shape (n,) or (n, n_right)
+    transposed : bool, default=False
+    """
+    if not right.size:
+        return right.copy()
+    # LAPACK has columns first: what it gets is the transpose.
+    found, info = dtrtrs(factor.T, right, lower=0, trans=int(not transposed))
+    if info:
+        raise np.linalg.LinAlgError(f"dtrtrs: {info}")
+    return np.asarray(found)
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,8 +121,8 @@ class System:
             gram, right, pv = gram[np.ix_(used, used)], right[used], variances[used]
         pm = np.zeros(len(pv)) if means is None else (means if used is None else means[used])
         matrix = gram + np.diag(1.0 / pv)
-        factor = cholesky(matrix, lower=True, check_finite=False)
-        half = solve_triangular(factor, right + pm / pv, lower=True, check_finite=False)
+        factor = np.asarray(np.linalg.cholesky(matrix), dtype=np.float64)
+        half = solved_lower(factor, right + pm / pv)
         square = self.square + float((pm**2 / pv).sum()) - float(half @ half)
         log_det = 2.0 * float(np.log(np.diag(factor)).sum()) + float(np.log(pv).sum())
         return Solved(self, used, factor, half, square, log_det - self.log_weights)
@@ -137,7 +157,7 @@ class Solved:
     def reduced(self, cross: Cross) -> tuple[FloatArray, FloatArray, FloatArray]:
         """Products of the curves by M, with each other and with the pattern; and their halves."""
         columns = cross.columns if self.used is None else cross.columns[self.used]
-        half = solve_triangular(self.factor, columns, lower=True, check_finite=False)
+        half = solved_lower(self.factor, columns)
         return cross.own - half.T @ half, cross.pattern - half.T @ self.half, half
 
     def products(self, curves: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -150,9 +170,7 @@ class Solved:
         half = self.half
         if curve is not None:
             half = half - self.reduced(self.system.cross(curve[None]))[2][:, 0]
-        return np.asarray(
-            solve_triangular(self.factor, half, lower=True, trans=1, check_finite=False)
-        )
+        return solved_lower(self.factor, half, transposed=True)
 
     def background(self, curve: FloatArray) -> FloatArray:
         """The columns in their mean amounts, beside a curve that is given."""
@@ -166,6 +184,6 @@ class Solved:
         gram = self.system.gram
         if self.used is not None:
             gram = gram[np.ix_(self.used, self.used)]
-        first = solve_triangular(self.factor, gram, lower=True, check_finite=False)
-        second = solve_triangular(self.factor, first.T, lower=True, check_finite=False)
+        first = solved_lower(self.factor, gram)
+        second = solved_lower(self.factor, first.T)
         return float(np.trace(second))

@@ -153,6 +153,7 @@ class BinnedSeries:
         self.series, self.bins, self.ranges, self.fixed = series, bins, ranges, dict(fixed)
         self.factor: FloatArray | None = None
         self._series = series.at(bins.places)
+        self._each = self._series.particles()
         self._recent: dict[bytes, tuple[FloatArray, FloatArray]] = {}
         self._particles: dict[bytes, FloatArray] = {}
 
@@ -278,7 +279,7 @@ class BinnedSeries:
         return _kept(self._particles, extras, self._particles_at, 1)
 
     def _particles_at(self, extras: FloatArray) -> FloatArray:
-        found = self._binned(self._series.particles().patterns(**self.values(extras)))
+        found = self._binned(self._each.patterns(**self.values(extras)))
         found *= self.series.formula_units[:, None]
         return np.asarray(found / found.mean(axis=1).max())
 
@@ -298,6 +299,11 @@ class BinnedSeries:
             patterns.append((rows / rows.mean(axis=1, keepdims=True)).astype(np.float32))
             places.append(np.concatenate([sizes.T, np.tile(extras, (sizes.shape[1], 1))], axis=1))
         return np.concatenate(places), np.concatenate(patterns)
+
+    @cached_property
+    def squared_scan(self) -> Float32Array:
+        """Squares of the patterns of the scan."""
+        return np.square(self.scan[1])
 
     def _scan_axis(self, name: str) -> FloatArray:
         low, high = self.ranges.extras[name]

@@ -74,7 +74,7 @@ def starts(solved: Solved, model: BinnedSeries, count: int) -> list[FloatArray]:
     columns = system.columns if solved.used is None else system.columns[:, solved.used]
     cross = (columns * system.weights[:, None]).astype(np.float32).T @ patterns.T
     half = solve_triangular(solved.factor.astype(np.float32), cross, lower=True, check_finite=False)
-    own = np.einsum("ij,ij,j->i", patterns, patterns, weights) - np.einsum("ij,ij->j", half, half)
+    own = model.squared_scan @ weights - np.square(half).sum(axis=0)
     pattern = patterns @ (system.weights * system.pattern).astype(np.float32)
     pattern -= solved.half.astype(np.float32) @ half
     gain = np.where(pattern > 0.0, pattern**2 / np.maximum(own, 1e-9), 0.0).astype(np.float64)

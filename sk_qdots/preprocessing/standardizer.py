@@ -75,7 +75,7 @@ class QStandardizer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         places of the grid and the Lorentzian share (:mod:`sk_qdots.instruments.resolution`). A
         bare array may bring them; NaN means that the resolution is not known.
     instrument : Instrument, optional
-        That the patterns were measured with, of which is told.
+        That the patterns were measured with, of which is told, whatever a bare array brings.
 
     Attributes
     ----------
@@ -167,12 +167,13 @@ class QStandardizer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         grid = np.linspace(self.q_min, self.q_max, self.n_points)
         if self.input_q is not None:
             check_axis(self._input_axis(), np.size(self.input_q))
+        usual = self.n_points if self.input_q is None else np.size(self.input_q)
         if _has_axis(X):
             # What a bare array must have.
-            self.n_features_in_ = self.n_points if self.input_q is None else np.size(self.input_q)
+            self.n_features_in_ = usual
             self.__dict__.pop("feature_names_in_", None)
         else:
-            values = self._validated(X, reset=True)
+            values = self._validated(self._split(X, usual)[0], reset=True)
             if self.input_q is None and values.shape[1] != self.n_points:
                 if self.n_points != _N_POINTS:
                     raise ValueError(
@@ -205,14 +206,21 @@ class QStandardizer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         check_is_fitted(self)
         if not self.n_told:
             return self._standard(X)
-        told = self._told
+        told: RealArray | None = None
         if not _has_axis(X):
-            columns = np.asarray(X)
-            if columns.ndim == 2 and columns.shape[1] == self.n_features_in_ + self.n_told:
-                X, told = np.split(columns, [self.n_features_in_], axis=1)
+            X, told = self._split(X, self.n_features_in_)
         rows = self._standard(X)
+        if told is None or self.instrument is not None:
+            told = self._told
         told = np.broadcast_to(told, (len(rows), self.n_told))
         return np.concatenate([rows, told.astype(rows.dtype)], axis=1)
+
+    def _split(self, X: _Patterns, n_points: int) -> tuple[_Patterns, RealArray | None]:
+        """The points of a bare array, and what it tells behind them, if it does."""
+        columns = np.asarray(X) if self.n_told else np.empty(0)
+        if columns.ndim != 2 or columns.shape[1] != n_points + self.n_told:
+            return X, None
+        return columns[:, :n_points], columns[:, n_points:]
 
     @property
     def _told(self) -> FloatArray:
