@@ -498,10 +498,16 @@ class _Run:
         parts = [self._components(one, solved, kept) for one in modes]
         parts = [p for k, p in enumerate(parts) if not any(_is_same_hill(p, q) for q in parts[:k])]
         components = [c for part in parts for c in part]
+        logs = np.concatenate([c.log_weights for c in components])
+        return self._analysis(modes, best, components, float(np.logaddexp.reduce(logs)))
+
+    def _analysis(
+        self, modes: list[Mode], scales: Scales, components: list[Component], evidence: float
+    ) -> Analysis:
+        """What was found, and what the best place leaves."""
+        mode, solved = modes[0], self._solved(scales)
         self._note(mode, solved)
         smooth, error = self._parts(mode, solved)
-        logs = np.concatenate([c.log_weights for c in components])
-        evidence = float(np.logaddexp.reduce(logs))
         return Analysis(
             components=components,
             modes=modes,
@@ -511,14 +517,14 @@ class _Run:
             chi2=self.chi2,
             misfit=self.misfit,
             widened=self._widened(mode, solved),
-            scales=best,
+            scales=scales,
             background=self.background,
             smooth_background=smooth,
             relative_error=error,
             amounts=self.amounts,
             residual=self.residual,
             noise=self.observed.variances(self.expected, self.level),
-            trust_range=self._trust_range(mode, best),
+            trust_range=self._trust_range(mode, scales),
         )
 
     def _likely(self, choices: Sequence[tuple[Scales, float]]) -> list[Scales]:

@@ -26,7 +26,6 @@ from .._typing import BoolArray, FloatArray
 from ._analysis import Analysis, _Run
 from ._density import GRIDDED, Crossed, Neighbourhood, Node, Sizes
 from ._gridded import gridded_nodes
-from ._linear import Solved
 from ._mixtures import Mixture, mixture
 from ._mixtures import Ranges as MixtureRanges
 from ._model import BinnedSeries, Ranges, told
@@ -370,30 +369,9 @@ class _FreeRun(_Run):
 
     def _free_summary(self, mode: Mode, scales: Scales, parts: list[FreePart]) -> FreeAnalysis:
         assert isinstance(self.model, FreeSeries)
-        solved: Solved = self._solved(scales)
-        self._note(mode, solved)
-        smooth, error = self._parts(mode, solved)
         logs = np.array([part.log_weight for part in parts])
-        return FreeAnalysis(
-            components=[],
-            cell_logs=np.empty(0),
-            modes=[mode],
-            evidence=float(np.logaddexp.reduce(logs)),
-            size_error=self.size_error,
-            chi2=self.chi2,
-            misfit=self.misfit,
-            widened=self._widened(mode, solved),
-            scales=scales,
-            background=self.background,
-            smooth_background=smooth,
-            relative_error=error,
-            amounts=self.amounts,
-            residual=self.residual,
-            noise=self.observed.variances(self.expected, self.level),
-            trust_range=self._trust_range(mode, scales),
-            parts=parts,
-            model=self.model,
-        )
+        found = self._analysis([mode], scales, [], float(np.logaddexp.reduce(logs)))
+        return FreeAnalysis(**vars(found), parts=parts, model=self.model)
 
 
 def drawn(
