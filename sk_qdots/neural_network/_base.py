@@ -38,6 +38,7 @@ from ._presets import PRESETS, TOLD_CHANNELS, Architecture
 
 if TYPE_CHECKING:
     import pandas as pd
+    import torch
     from skorch import NeuralNet
 
 __all__ = ["AllCNNEstimator"]
@@ -154,6 +155,7 @@ class AllCNNEstimator(BaseEstimator):  # type: ignore[misc]
         loss: str,
         n_outputs: Callable[[Float32Array], int],
         n_components: int = 1,
+        trunk: AllCNNEstimator | None = None,
         **checks: bool,
     ) -> None:
         """Train the network.
@@ -171,6 +173,8 @@ class AllCNNEstimator(BaseEstimator):  # type: ignore[misc]
             Outputs of the network for given targets.
         n_components : int, default=1
             Of a mixture.
+        trunk : estimator, optional
+            Whose convolutions to start from.
         **checks
             Of ``validate_data``.
         """
@@ -216,6 +220,8 @@ class AllCNNEstimator(BaseEstimator):  # type: ignore[misc]
             strata = strata[train_rows]
         if goes_on:
             encoding = self.encoding_
+        elif trunk is not None:
+            encoding = self._encoding_of(trunk, architecture, patterns)
         else:
             with fixed_threads(self.n_threads):
                 encoding = fitted_encoding(patterns, self.n_told, strata, augmenter, seed)
@@ -247,7 +253,7 @@ class AllCNNEstimator(BaseEstimator):  # type: ignore[misc]
             (patterns, targets),
             valid_set,
             checkpoint=None if self.checkpoint is None else Path(self.checkpoint),
-            weights=self.net_.module_.state_dict() if goes_on else None,
+            weights=self._weights(trunk, goes_on),
         )
         self.architecture_ = architecture
         self.augmenter_ = augmenter
@@ -322,6 +328,38 @@ class AllCNNEstimator(BaseEstimator):  # type: ignore[misc]
                 "many columns behind the points tell the resolution"
             )
         return architecture
+
+    def _weights(
+        self, trunk: AllCNNEstimator | None, goes_on: bool
+    ) -> dict[str, torch.Tensor] | None:
+        """Those to start from: of the last fit, or of the convolutions of another network."""
+        if goes_on:
+            return dict(self.net_.module_.state_dict())
+        if trunk is None:
+            return None
+        state = trunk.net_.module_.state_dict()
+        return {name: value for name, value in state.items() if not name.startswith("output.")}
+
+    def _encoding_of(
+        self, trunk: AllCNNEstimator, architecture: Architecture, patterns: Float32Array
+    ) -> Encoding:
+        """What another network sees, which goes with its convolutions."""
+        check_is_fitted(trunk, "layers_")
+        if not hasattr(trunk, "net_"):
+            raise ValueError(
+                "trunk was loaded from a file and predicts only; it must have been trained here"
+            )
+        encoding = trunk.encoding_
+        if architecture != trunk.architecture_ or self.n_told != encoding.n_told:
+            raise ValueError(
+                "trunk has another architecture, or another n_told: give both the same"
+            )
+        if patterns.shape[1] != encoding.n_points + encoding.n_told:
+            raise ValueError(
+                f"X has {patterns.shape[1]} columns and trunk was fitted with "
+                f"{encoding.n_points + encoding.n_told}"
+            )
+        return encoding
 
     def _check_can_go_on(self, architecture: Architecture) -> None:
         if not hasattr(self, "net_"):

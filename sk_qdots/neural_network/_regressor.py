@@ -162,7 +162,12 @@ class AllCNNRegressor(RegressorMixin, AllCNNEstimator):  # type: ignore[misc]
         self.n_components = n_components
 
     @fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X: xr.DataArray | npt.ArrayLike, y: npt.ArrayLike) -> Self:
+    def fit(
+        self,
+        X: xr.DataArray | npt.ArrayLike,
+        y: npt.ArrayLike,
+        trunk: AllCNNEstimator | None = None,
+    ) -> Self:
         """Train the network.
 
         Parameters
@@ -170,6 +175,10 @@ class AllCNNRegressor(RegressorMixin, AllCNNEstimator):  # type: ignore[misc]
         X : array-like or DataArray of shape (n_samples, n_features)
             Patterns of one area on one grid; NaN means not measured.
         y : array-like of shape (n_samples,) or (n_samples, n_targets)
+        trunk : AllCNNClassifier or AllCNNRegressor, optional
+            Network of the same architecture, trained on the same patterns: what it sees and its
+            convolutions are taken to start from, which learns sooner. Not where a warm start
+            goes on.
 
         Returns
         -------
@@ -181,7 +190,8 @@ class AllCNNRegressor(RegressorMixin, AllCNNEstimator):  # type: ignore[misc]
             If it was interrupted; with a checkpoint, ``fit`` again goes on.
         ValueError
             If the training diverges, or the checkpoint belongs to another training or is
-            damaged.
+            damaged; or if ``trunk`` has another architecture or other columns, or was loaded
+            from a file.
         OSError
             If the checkpoint cannot be read or written.
         """
@@ -217,6 +227,7 @@ class AllCNNRegressor(RegressorMixin, AllCNNEstimator):  # type: ignore[misc]
             "gaussian" if self.n_components == 1 else "mixture",
             lambda targets: n_mixture_outputs(self.n_components, targets.shape[1]),
             self.n_components,
+            trunk,
             **checks,
         )
         return self

@@ -278,7 +278,7 @@ def train(
     checkpoint : Path, optional
         File to go on from, and to keep the state in.
     weights : dict, optional
-        State of a module to start from.
+        State of a module to start from, whole or in part.
 
     Returns
     -------
@@ -339,7 +339,7 @@ def train(
     if plan.loss == "mixture":
         spread_components(net.module_.output, plan.n_components, plan.seed)
     if weights is not None:
-        net.module_.load_state_dict(weights)
+        net.module_.load_state_dict({**net.module_.state_dict(), **weights})
     keeper = None
     if checkpoint is not None:
         keeper = Checkpoint(checkpoint, plan, augmenter, train_set, weights)

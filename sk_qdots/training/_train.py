@@ -17,7 +17,7 @@ import xarray as xr
 
 from .._typing import FloatArray, JsonObject, RealArray
 from ..augmentation import RandomExperiment
-from ..neural_network import AllCNNRegressor
+from ..neural_network import AllCNNClassifier, AllCNNRegressor
 from ..pipeline import make_sizing_pipeline
 from ..posterior.series import ClusterPatterns
 from ..preprocessing import QStandardizer
@@ -144,6 +144,7 @@ def train_sizer(
             plan,
             pipeline.named_steps["qstandardizer"],
             X,
+            trunk=pipeline.named_steps["allcnn"],
             max_epochs=plan.regressor_epochs,
             precision=precision,
             n_workers=n_workers,
@@ -179,6 +180,7 @@ def train_regressor(
     standardizer: QStandardizer,
     X: xr.DataArray,
     augmenter: RandomExperiment | None = None,
+    trunk: AllCNNClassifier | None = None,
     **parameters: Unpack[_RegressorSettings],
 ) -> AllCNNRegressor:
     """Train the second network, which estimates ``plan.targets``.
@@ -192,6 +194,8 @@ def train_regressor(
         Simulated patterns.
     augmenter : RandomExperiment, optional
         That of the plan by default.
+    trunk : AllCNNClassifier, optional
+        The first network, whose convolutions the second starts from.
     **parameters
         Of :class:`AllCNNRegressor`.
 
@@ -207,7 +211,7 @@ def train_regressor(
     regressor = AllCNNRegressor(
         augmenter=augmenter or plan.experiment(), n_told=plan.n_told, **settings
     )
-    return regressor.fit(standardizer.transform(X), targets_of(X, plan))
+    return regressor.fit(standardizer.transform(X), targets_of(X, plan), trunk=trunk)
 
 
 def labels_of(X: xr.DataArray, plan: TrainingPlan) -> FloatArray:

@@ -32,16 +32,17 @@ class RegressorSettings(ClassifierSettings):
 
 def classifier_settings(size: str = "small") -> ClassifierSettings:
     """Of the first network, which tells the class."""
-    return {"n_filters": _FILTERS[size][0], "lr": 1e-2}
+    return {"n_filters": _FILTERS[size], "lr": 1e-2}
 
 
 def regressor_settings(size: str = "small") -> RegressorSettings:
     """Of the second, which estimates averages, dispersion, strain and faults."""
-    return {"n_filters": _FILTERS[size][1], "lr": 1e-2, "n_components": _COMPONENTS}
+    return {**classifier_settings(size), "n_components": _COMPONENTS}
 
 
-_FILTERS: dict[str, tuple[tuple[int, ...], tuple[int, ...]]] = {
-    "small": ((32, 64, 96, 128, 128), (32, 64, 64, 96, 96)),
-    "large": ((32, 96, 128, 192, 256), (32, 96, 128, 192, 192)),
+# Of both: the second starts from the convolutions of the first.
+_FILTERS: dict[str, tuple[int, ...]] = {
+    "small": (32, 64, 96, 128, 128),
+    "large": (32, 96, 128, 192, 256),
 }
 SIZES = tuple(_FILTERS)

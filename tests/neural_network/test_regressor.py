@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
 
 import sk_qdots as sq
 
@@ -230,3 +231,68 @@ def test_a_mixture_goes_on_from_its_checkpoint(readings, tmp_path):
     np.testing.assert_array_equal(clone(one).fit(X, y).predict(X), one.predict(X))
     with pytest.raises(ValueError, match="belongs to a training with other"):
         clone(one).set_params(n_components=3).fit(X, y)
+
+
+@pytest.fixture(scope="module")
+def trunk(waves):
+    """A network that tells classes of the first number."""
+    X, y = waves
+    classes = np.linspace(2.0, 4.0, 9)
+    classifier = sq.AllCNNClassifier(n_filters=16, max_epochs=12, random_state=0, classes=classes)
+    return classifier.fit(X[:2800], y[:2800, 0])
+
+
+def test_a_trunk_learns_sooner(waves, trunk):
+    X, y = waves
+    untrained = sq.AllCNNRegressor(n_filters=16, max_epochs=2, random_state=0)
+    alone = clone(untrained).fit(X[:2800], y[:2800])
+    begun = clone(untrained).fit(X[:2800], y[:2800], trunk=trunk)
+    assert begun.history_["train_loss"].iloc[-1] < alone.history_["train_loss"].iloc[-1]
+    assert begun.score(X[2800:], y[2800:]) > alone.score(X[2800:], y[2800:])
+    assert begun.encoding_ is trunk.encoding_
+    again = clone(untrained).fit(X[:2800], y[:2800], trunk=trunk)
+    np.testing.assert_array_equal(again.predict(X[2800:]), begun.predict(X[2800:]))
+
+
+def test_a_trunk_stays_as_it_is(waves, trunk):
+    X, y = waves
+    before = trunk.predict_proba(X[2800:])
+    sq.AllCNNRegressor(n_filters=16, max_epochs=1, random_state=0).fit(X, y, trunk=trunk)
+    np.testing.assert_array_equal(trunk.predict_proba(X[2800:]), before)
+
+
+@pytest.mark.parametrize(
+    ("settings", "columns", "message"),
+    [
+        ({"n_filters": 8}, 80, "another architecture"),
+        ({"n_told": 2}, 80, "n_told"),
+        ({}, 70, "trunk was fitted with 80"),
+    ],
+)
+def test_a_trunk_of_another_kind_is_refused(waves, trunk, settings, columns, message):
+    X, y = waves
+    regressor = sq.AllCNNRegressor(
+        **{"n_filters": 16, "max_epochs": 1, "random_state": 0} | settings
+    )
+    with pytest.raises(ValueError, match=message):
+        regressor.fit(X[:, :columns], y, trunk=trunk)
+
+
+def test_a_trunk_must_be_trained(waves):
+    X, y = waves
+    regressor = sq.AllCNNRegressor(n_filters=16, max_epochs=1, random_state=0)
+    with pytest.raises(NotFittedError):
+        regressor.fit(X, y, trunk=sq.AllCNNClassifier(n_filters=16))
+
+
+def test_a_trunk_is_part_of_a_checkpoint(waves, trunk, tmp_path):
+    X, y = waves
+    settings = {
+        "n_filters": 16,
+        "max_epochs": 1,
+        "random_state": 0,
+        "checkpoint": tmp_path / "kept",
+    }
+    sq.AllCNNRegressor(**settings).fit(X, y, trunk=trunk)
+    with pytest.raises(ValueError, match="belongs to a training"):
+        sq.AllCNNRegressor(**settings).fit(X, y)
