@@ -72,7 +72,7 @@ class QStandardizer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         are scaled, not resampled.
     n_told : int, default=0
         Numbers that tell a network of the resolution, behind the points: logarithms of widths at
-        places of the grid and the Lorentzian share (:mod:`sk_qdots.instruments.resolution`). A
+        places of the grid and the Lorentzian share. A
         bare array may bring them; NaN means that the resolution is not known.
     instrument : Instrument, optional
         That the patterns were measured with, of which is told, whatever a bare array brings.
