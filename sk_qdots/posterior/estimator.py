@@ -60,7 +60,7 @@ _CHUNKS_OF_A_WORKER = 4
 _N_AXES = 6  # axes whose models are kept, of spheres and of facetted particles
 _FACETTED = ("cube", "octahedron", "cuboctahedron")  # in the habit of cubic crystals
 _B_ISO = (-0.5, 1.0)  # of the mean displacement parameter: how far it may be off
-_FWHM = 0.12 / 0.56  # degrees, of a wavelength of 1 Angstrom
+_FWHM = 0.15 / 0.56  # degrees, of a wavelength of 1 Angstrom
 _N_DRAWS = 1000
 _PARTS_OF_A_NM = 1000
 
@@ -93,7 +93,7 @@ class DebyePosterior(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         That patterns were measured with. Without one the resolution is sought.
     fwhm : float, optional
         Largest width of a resolution that is sought, in degrees of two-theta; 0 for none. By
-        default 0.12 at 0.56 Angstrom, and in proportion to the wavelength: 0.33 for a copper
+        default 0.15 at 0.56 Angstrom, and in proportion to the wavelength: 0.41 for a copper
         tube.
     solvents : str, DataArray, sequence of them, or None, default=None
         Curves that may lie under the dots, in any amounts; None for all shipped liquids, glass
