@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from .answer import DIMENSIONS, Sizing
 from .facts import Facts
 from .instruments import too_broad
 from .intake import source_of
+from .look_alikes import look_alikes
 from .posterior import SHARES, Posterior
 from .reference import Match
 from .verdicts import cautions, cautions_of_ranges
@@ -78,7 +80,9 @@ def answer(seen: Seen, facts: Facts, digest: str) -> Sizing:
     best, second = np.argsort(probabilities)[::-1][:2]
     agreement = float("nan") if seen.match is None else seen.match.agreement
     witnesses = list(zip(seen.engines[1:], seen.posteriors[1:], strict=True))
-    reasons = cautions(posterior, k, witnesses, facts.dispersions, agreement)
+    reasons = cautions(
+        posterior, k, witnesses, facts.dispersions, agreement, partial(_others, seen, facts)
+    )
     if detail is not None:
         reasons += cautions_of_ranges(detail, facts.simulation) + detail.reasons
     elif seen.instrument is not None:
@@ -191,3 +195,12 @@ def _surface_diameter(
     surface = base * broader**power
     relative = np.hypot(base_deviation / base, power * 2.0 * s / broader * deviations["dispersion"])
     return surface, float(surface * relative)
+
+
+def _others(seen: Seen, facts: Facts) -> tuple[str, ...]:
+    """Crystals that have their peaks where the pattern has them."""
+    match = seen.match
+    if match is None:
+        return ()
+    crystal = str(facts.simulation.get("crystal", facts.name))
+    return look_alikes(crystal, match.strain, match.q, seen.pattern.attrs.get("wavelength"))

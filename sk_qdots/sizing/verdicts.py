@@ -8,7 +8,7 @@ unexplained.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import combinations
 
 import numpy as np
@@ -17,6 +17,7 @@ from .._typing import BoolArray, FloatArray, IntArray, Json, RealArray
 from ..io import PatternError
 from ..posterior import PatternPosterior
 from .engines import Engine
+from .look_alikes import look_alikes, or_another
 from .posterior import Posterior
 from .reference import Match
 
@@ -133,7 +134,8 @@ def check_match(
         raise PatternError(
             source,
             f"its peaks lie {100 * abs(match.strain):.1f} % {side} those of {crystal} in Q: "
-            f"check the wavelength{instead} and the zero of the angle",
+            f"check the wavelength{instead} and the zero of the angle"
+            f"{or_another(look_alikes(crystal, match.strain, match.q, wavelength))}",
         )
 
 
@@ -143,6 +145,7 @@ def cautions(
     witnesses: Sequence[tuple[str, Posterior]],
     dispersions: tuple[float, float] | None,
     agreement: float,
+    others: Callable[[], tuple[str, ...]] = tuple,
 ) -> tuple[str, ...]:
     """Reasons to doubt an answer, a short sentence each; none where there is none.
 
@@ -158,12 +161,14 @@ def cautions(
         Smallest and largest that the sizer was trained on.
     agreement : float
         With the simulated pattern; NaN where there is none.
+    others : callable
+        Returns the crystals that have their peaks where the pattern has them.
     """
     return (
         *_disagreements(posterior, row, witnesses),
         *_edges(posterior.classes, posterior.probabilities[row]),
         *_dispersion(posterior, row, dispersions),
-        *_unexplained(agreement),
+        *_unexplained(agreement, others),
     )
 
 
@@ -250,7 +255,7 @@ def _dispersion(posterior: Posterior, row: int, trained: tuple[float, float] | N
     ]
 
 
-def _unexplained(agreement: float) -> list[str]:
+def _unexplained(agreement: float, others: Callable[[], tuple[str, ...]]) -> list[str]:
     if np.isnan(agreement):
         return [
             "the sizer carries no simulated patterns, so nothing says that the pattern is of its "
@@ -260,5 +265,5 @@ def _unexplained(agreement: float) -> list[str]:
         return []
     return [
         f"the simulated pattern explains only {agreement:.2f} of the measured one (1 at best): "
-        "texture, faults, another phase or few counts; look at the picture"
+        f"texture, faults, another phase or few counts; look at the picture{or_another(others())}"
     ]
