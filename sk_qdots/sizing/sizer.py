@@ -661,8 +661,8 @@ def load_sizer(name: str | Path) -> Sizer:
     ----------
     name : str or path-like
         Name of a shipped sizer, such as ``"PbS"``, or of your own
-        (:func:`sk_qdots.sizing.registry.known_sizers`), or the folder that
-        :meth:`Sizer.save` wrote.
+        (:func:`sk_qdots.sizing.registry.known_sizers`), in any case where that is no other, or
+        the folder that :meth:`Sizer.save` wrote.
 
     Returns
     -------
@@ -685,6 +685,9 @@ def load_sizer(name: str | Path) -> Sizer:
         found = folder.is_dir()
     except (OSError, ValueError):  # a name too long, or with a null byte
         found = False
+    if not found:
+        alike = [one for other, one in known.items() if other.casefold() == str(name).casefold()]
+        found, folder = len(alike) == 1, alike[0] if alike else folder
     if not found:
         raise SizerError(
             f"{name}: no such sizer; known: {', '.join(known)}. For others give the "

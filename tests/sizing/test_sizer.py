@@ -12,6 +12,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
 import sk_qdots as sq
+from sk_qdots.sizing.registry import known_sizers
 
 
 @pytest.fixture(scope="module")
@@ -361,6 +362,20 @@ def test_damaged_sizers_are_refused(saved, kind):
     damage(saved)
     with pytest.raises(sq.SizerError, match=reason):
         sq.load_sizer(saved)
+
+
+@pytest.mark.parametrize("name", ["pbs", "PBS", "cdse"])
+def test_the_case_of_a_name_does_not_matter(name):
+    assert sq.load_sizer(name).name.casefold() == name.casefold()
+
+
+def test_a_name_in_its_own_case_goes_first(monkeypatch, tmp_path):
+    shipped = known_sizers()
+    both = {**shipped, "pbs": tmp_path, "pBs": tmp_path}
+    monkeypatch.setattr("sk_qdots.sizing.sizer.known_sizers", lambda: both)
+    assert sq.load_sizer("PbS").name == "PbS"
+    with pytest.raises(sq.SizerError, match="no such sizer"):
+        sq.load_sizer("PBS")  # three of them
 
 
 @pytest.mark.parametrize("name", ["Unobtainium", "a" * 5000, "PbS\0"])
