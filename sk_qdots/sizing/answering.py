@@ -18,7 +18,7 @@ from .answer import DIMENSIONS, Sizing
 from .facts import Facts
 from .instruments import too_broad
 from .intake import source_of
-from .look_alikes import look_alikes
+from .look_alikes import look_alikes, strain_anywhere
 from .posterior import SHARES, Posterior
 from .reference import Match
 from .verdicts import cautions, cautions_of_ranges
@@ -203,4 +203,6 @@ def _others(seen: Seen, facts: Facts) -> tuple[str, ...]:
     if match is None:
         return ()
     crystal = str(facts.simulation.get("crystal", facts.name))
-    return look_alikes(crystal, match.strain, match.q, seen.pattern.attrs.get("wavelength"))
+    # A fit holds the strain within what was asked for.
+    strain = strain_anywhere(match) if seen.posteriors[0].details else match.strain
+    return look_alikes(crystal, strain, match.q, seen.pattern.attrs.get("wavelength"))

@@ -11,13 +11,16 @@ import numpy as np
 from .._typing import FloatArray
 from ..instruments.standards import lines_of
 from ..simulation import Crystal
+from .reference import Match, smooth_basis
 
-__all__ = ["look_alikes", "or_another"]
+__all__ = ["look_alikes", "or_another", "strain_anywhere"]
 
 _NEAR = 0.007  # of Q: peaks of dots are no nearer to those of their crystal
 _STRONG = 0.05  # of the strongest, as a powder shows them over Q
 _FAR = 4.0  # 1/Angstrom, beyond which every crystal has a line everywhere
 _ROOM = 1.2  # of a range, for what another cell brings into it
+_FURTHER = np.linspace(-0.045, 0.045, 91)  # strains that are tried
+_FLOOR = 1e-3  # of the largest intensity: what is less has no smaller noise
 _FEWEST = 2  # strong reflections that must be there
 
 
@@ -65,6 +68,30 @@ def look_alikes(
         if apart < _NEAR:
             found.append((apart, name))
     return tuple(name for _, name in sorted(found))
+
+
+def strain_anywhere(match: Match) -> float:
+    """The strain at which what was fitted explains most, within and beyond what was asked for.
+
+    Parameters
+    ----------
+    match : Match
+        Of a fit whose strain was held within a range.
+    """
+    q, weights = match.q, 1.0 / np.sqrt(np.maximum(match.measured, _FLOOR * match.measured.max()))
+    basis = np.linalg.qr(smooth_basis(q) * weights[:, None])[0]
+
+    def structure(row: FloatArray) -> FloatArray:
+        weighted = row * weights
+        return np.asarray(weighted - basis @ (basis.T @ weighted))
+
+    target, dots = structure(match.measured), match.simulated - match.background
+    explained = []
+    for further in _FURTHER:
+        shaped = structure(np.interp(q * (1.0 + further), q, dots))
+        overlap = max(float(target @ shaped), 0.0)
+        explained.append(overlap**2 / max(float(shaped @ shaped), 1e-300))
+    return match.strain + float(_FURTHER[int(np.argmax(explained))])
 
 
 def or_another(names: tuple[str, ...]) -> str:

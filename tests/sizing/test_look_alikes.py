@@ -62,3 +62,14 @@ def test_phosphide_is_named_where_it_is_sized_as_sulfide():
 def test_of_the_crystal_itself_no_other_is_named():
     sizing = sq.load_sizer("PbS").size(pattern_of("PbS"))
     assert not any("would have" in reason for reason in sizing.reasons)
+
+
+@pytest.mark.parametrize("other", ["PbSe", "CdS zinc blende"])
+def test_a_fit_names_what_lies_beyond_the_strains_that_were_asked_for(other):
+    narrow = {"diameters": (3.0, 5.0), "dispersions": (0.08, 0.15), "solvents": []}
+    pattern = pattern_of(other)
+    counts = np.random.default_rng(0).poisson(10.0 * pattern.values + 30.0)
+    sizing = sq.make_sizer("PbS", **narrow).size(pattern.copy(data=counts / 10.0))
+    assert sizing.verdict == "caution"
+    (named,) = [reason for reason in sizing.reasons if "would have peaks there" in reason]
+    assert other in named.partition("picture;")[2]
