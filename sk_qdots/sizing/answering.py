@@ -18,7 +18,7 @@ from .answer import DIMENSIONS, Sizing
 from .facts import Facts
 from .instruments import too_broad
 from .intake import source_of
-from .look_alikes import look_alikes, strain_anywhere
+from .look_alikes import look_alikes
 from .posterior import SHARES, Posterior
 from .reference import Match
 from .verdicts import cautions, cautions_of_ranges
@@ -197,12 +197,9 @@ def _surface_diameter(
     return surface, float(surface * relative)
 
 
-def _others(seen: Seen, facts: Facts) -> tuple[str, ...]:
-    """Crystals that have their peaks where the pattern has them."""
-    match = seen.match
-    if match is None:
-        return ()
+def _others(seen: Seen, facts: Facts) -> dict[str, float]:
+    """Crystals that would explain the pattern, and how well."""
+    if seen.match is None:
+        return {}
     crystal = str(facts.simulation.get("crystal", facts.name))
-    # A fit holds the strain within what was asked for.
-    strain = strain_anywhere(match) if seen.posteriors[0].details else match.strain
-    return look_alikes(crystal, strain, match.q, seen.pattern.attrs.get("wavelength"))
+    return look_alikes(seen.match, crystal, seen.pattern.attrs.get("wavelength"))

@@ -26,13 +26,13 @@ from .._typing import FloatArray, IntArray, RealArray
 from ..preprocessing import QStandardizer
 from ..preprocessing.resampling import resample
 
-__all__ = ["Match", "ReferencePatterns", "share_explained", "smooth_basis"]
+__all__ = ["PEAK_WIDTH", "Match", "ReferencePatterns", "share_explained", "smooth_basis"]
 
 N_POINTS = 1251  # every fourth point of the standard grid resolves the sharpest peaks
 _STRAINS = np.linspace(-0.04, 0.04, 161)  # far beyond any dot: to recognise a wrong wavelength
 # A liquid's halo fits between these knots (1/Angstrom), the peaks of 2 nm dots do not.
 _KNOTS = np.array([0.0, 0.5, 0.99, 1.15, 1.35, 1.6, 2.0, 2.6, 3.4, 4.5, 6.0, 8.0, 11.0, 15.0, 25.0])
-_PEAK_WIDTH = 5.6  # of a sphere: full width at half maximum in 1/Angstrom, times its diameter
+PEAK_WIDTH = 5.6  # of a sphere: full width at half maximum in 1/Angstrom, times its diameter
 _Q_THAT_COUNTS = 8.0  # 1/Angstrom; beyond it peaks are low and broad, and count little
 _PART_OF_WIDTH = 0.4
 _LARGEST_STRIDE = 5
@@ -241,7 +241,7 @@ class _Scan:
 
 def _stride(diameter: int, q_max: float) -> int:
     """Strains that may be left out at first: as many as lie within a part of a peak's width."""
-    width = _PEAK_WIDTH / (diameter / 100.0) / min(q_max, _Q_THAT_COUNTS)
+    width = PEAK_WIDTH / (diameter / 100.0) / min(q_max, _Q_THAT_COUNTS)
     step = float(_STRAINS[1] - _STRAINS[0])
     return int(np.clip(_PART_OF_WIDTH * width / step, 1, _LARGEST_STRIDE))
 

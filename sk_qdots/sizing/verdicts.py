@@ -124,18 +124,19 @@ def check_match(
             source,
             f"does not look like {crystal} (agreement {match.agreement:.2f} of 1 with the best "
             "size): check the wavelength and the axis (two-theta or Q), and that the dots are "
-            "in the beam",
+            f"in the beam{or_another(look_alikes(match, crystal, wavelength))}",
         )
     if abs(match.strain) > largest_strain:
+        other = or_another(look_alikes(match, crystal, wavelength))
         instead = ""
         if wavelength is not None:
             instead = f" ({wavelength / (1.0 + match.strain):.4f} instead of {wavelength:g}?)"
         side = "below" if match.strain > 0 else "above"
         raise PatternError(
             source,
-            f"its peaks lie {100 * abs(match.strain):.1f} % {side} those of {crystal} in Q: "
-            f"check the wavelength{instead} and the zero of the angle"
-            f"{or_another(look_alikes(crystal, match.strain, match.q, wavelength))}",
+            f"its peaks lie {100 * abs(match.strain):.1f} % {side} those of {crystal} in Q"
+            f"{other}{', or else ' if other else ': '}check the wavelength{instead} and the zero "
+            "of the angle",
         )
 
 
@@ -145,7 +146,7 @@ def cautions(
     witnesses: Sequence[tuple[str, Posterior]],
     dispersions: tuple[float, float] | None,
     agreement: float,
-    others: Callable[[], tuple[str, ...]] = tuple,
+    others: Callable[[], Mapping[str, float]] = dict,
 ) -> tuple[str, ...]:
     """Reasons to doubt an answer, a short sentence each; none where there is none.
 
@@ -162,7 +163,7 @@ def cautions(
     agreement : float
         With the simulated pattern; NaN where there is none.
     others : callable
-        Returns the crystals that have their peaks where the pattern has them.
+        Returns the crystals that would explain the pattern, and how well.
     """
     return (
         *_disagreements(posterior, row, witnesses),
@@ -255,7 +256,7 @@ def _dispersion(posterior: Posterior, row: int, trained: tuple[float, float] | N
     ]
 
 
-def _unexplained(agreement: float, others: Callable[[], tuple[str, ...]]) -> list[str]:
+def _unexplained(agreement: float, others: Callable[[], Mapping[str, float]]) -> list[str]:
     if np.isnan(agreement):
         return [
             "the sizer carries no simulated patterns, so nothing says that the pattern is of its "
