@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -18,7 +18,7 @@ from .answer import DIMENSIONS, Sizing
 from .facts import Facts
 from .instruments import too_broad
 from .intake import source_of
-from .look_alikes import look_alikes
+from .look_alikes import as_well, look_alikes
 from .posterior import SHARES, Posterior
 from .reference import Match
 from .verdicts import cautions, cautions_of_ranges
@@ -81,7 +81,13 @@ def answer(seen: Seen, facts: Facts, digest: str) -> Sizing:
     agreement = float("nan") if seen.match is None else seen.match.agreement
     witnesses = list(zip(seen.engines[1:], seen.posteriors[1:], strict=True))
     reasons = cautions(
-        posterior, k, witnesses, facts.dispersions, agreement, partial(_others, seen, facts)
+        posterior,
+        k,
+        witnesses,
+        facts.dispersions,
+        agreement,
+        partial(_others, look_alikes, seen, facts),
+        partial(_others, as_well, seen, facts),
     )
     if detail is not None:
         reasons += cautions_of_ranges(detail, facts.simulation) + detail.reasons
@@ -197,9 +203,11 @@ def _surface_diameter(
     return surface, float(surface * relative)
 
 
-def _others(seen: Seen, facts: Facts) -> dict[str, float]:
-    """Crystals that would explain the pattern, and how well."""
+def _others(
+    which: Callable[[Match, str, float | None], dict[str, float]], seen: Seen, facts: Facts
+) -> dict[str, float]:
+    """Crystals that explain the pattern, and how well."""
     if seen.match is None:
         return {}
     crystal = str(facts.simulation.get("crystal", facts.name))
-    return look_alikes(seen.match, crystal, seen.pattern.attrs.get("wavelength"))
+    return which(seen.match, crystal, seen.pattern.attrs.get("wavelength"))

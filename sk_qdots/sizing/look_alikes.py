@@ -16,7 +16,7 @@ from ..instruments.standards import lines_of
 from ..simulation import Crystal
 from .reference import PEAK_WIDTH, Match, share_explained, smooth_basis
 
-__all__ = ["agreements", "look_alikes", "or_another"]
+__all__ = ["agreements", "as_well", "listed", "look_alikes", "or_another"]
 
 _DIAMETERS = (1.8, 2.4, 3.2, 4.2, 5.6, 7.5, 10.0)  # nm, of which one is near enough
 _STEP, _SHIFTS = 0.0015, 8  # of ln Q; strains that are tried, either way, in such steps
@@ -24,6 +24,8 @@ _FAR = 6.5  # 1/Angstrom: peaks beyond tell no crystal that those below do not
 _WEAKEST = 0.003  # of the strongest line
 _FLOOR = 1e-3  # of the largest intensity: what is less has no smaller noise
 _GOOD, _BETTER = 0.9, 0.05  # of an agreement, and that of the crystal that was asked for
+_SHORT = 3.5  # 1/Angstrom: a range that ends there may hold two peaks, which many crystals have
+_AS_WELL = 0.02  # of an agreement
 _MOST = 3  # that are named
 _USUAL_WAVELENGTH = 0.56  # Angstrom; lines of atoms hardly depend on it
 _ANGSTROM = 10.0  # in a nanometre
@@ -110,13 +112,41 @@ def look_alikes(match: Match, crystal: str, wavelength: float | None = None) -> 
     return {name: value for name, value in found.items() if value >= least and name != crystal}
 
 
+def as_well(match: Match, crystal: str, wavelength: float | None = None) -> dict[str, float]:
+    """Built-in crystals that explain a pattern as well as its own, where little was measured.
+
+    Parameters
+    ----------
+    match : Match
+        With the crystal that was asked for.
+    crystal : str
+        Its name.
+    wavelength : float, optional
+        In Angstrom.
+
+    Returns
+    -------
+    dict of str to float
+        Names and agreements, the best first; empty for a range that ends beyond 3.5 1/Angstrom.
+    """
+    if match.q[-1] > _SHORT:
+        return {}
+    found = agreements(match.q, match.measured, wavelength)
+    least = max(_GOOD, found.get(crystal, match.agreement) - _AS_WELL)
+    return {name: value for name, value in found.items() if value >= least and name != crystal}
+
+
 def or_another(found: Mapping[str, float]) -> str:
     """What to say of them, behind what is wrong; nothing where there are none."""
     if not found:
         return ""
+    return f"; {listed(found)} would explain it: size it as such if it may be one (--crystal)"
+
+
+def listed(found: Mapping[str, float]) -> str:
+    """The first few names, with their agreements."""
     told = [f"{name} ({value:.2f})" for name, value in list(found.items())[:_MOST]]
-    listed = told[0] if len(told) == 1 else f"{', '.join(told[:-1])} or {told[-1]}"
-    return f"; {listed} would explain it: size it as such if it may be one (--crystal)"
+    return told[0] if len(told) == 1 else f"{', '.join(told[:-1])} or {told[-1]}"
 
 
 def _means(q: FloatArray, measured: FloatArray, logs: FloatArray) -> FloatArray:

@@ -17,7 +17,7 @@ from .._typing import BoolArray, FloatArray, IntArray, Json, RealArray
 from ..io import PatternError
 from ..posterior import PatternPosterior
 from .engines import Engine
-from .look_alikes import look_alikes, or_another
+from .look_alikes import listed, look_alikes, or_another
 from .posterior import Posterior
 from .reference import Match
 
@@ -147,6 +147,7 @@ def cautions(
     dispersions: tuple[float, float] | None,
     agreement: float,
     others: Callable[[], Mapping[str, float]] = dict,
+    as_well: Callable[[], Mapping[str, float]] = dict,
 ) -> tuple[str, ...]:
     """Reasons to doubt an answer, a short sentence each; none where there is none.
 
@@ -163,13 +164,16 @@ def cautions(
     agreement : float
         With the simulated pattern; NaN where there is none.
     others : callable
-        Returns the crystals that would explain the pattern, and how well.
+        Returns the crystals that would explain the pattern better, and how well.
+    as_well : callable
+        Returns those that explain it as well.
     """
     return (
         *_disagreements(posterior, row, witnesses),
         *_edges(posterior.classes, posterior.probabilities[row]),
         *_dispersion(posterior, row, dispersions),
         *_unexplained(agreement, others),
+        *(_ambiguous(as_well()) if agreement >= _GOOD_AGREEMENT else ()),
     )
 
 
@@ -253,6 +257,15 @@ def _dispersion(posterior: Posterior, row: int, trained: tuple[float, float] | N
     return [
         f"the dispersion, {found:.2f}, lies outside those that the sizer was trained on, "
         f"{trained[0]:g} to {trained[1]:g}: trust the volume average more than the diameter"
+    ]
+
+
+def _ambiguous(found: Mapping[str, float]) -> list[str]:
+    if not found:
+        return []
+    return [
+        f"so little was measured that {listed(found)} would explain it as well: be sure of the "
+        "crystal, or measure to larger angles"
     ]
 
 

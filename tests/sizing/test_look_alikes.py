@@ -77,3 +77,13 @@ def test_a_fit_names_them_too(other):
     sizing = sq.make_sizer("PbS", **narrow).size(pattern_of(other))
     assert sizing.verdict == "caution"
     assert any(f"{other} (0.9" in reason for reason in sizing.reasons)
+
+
+def test_two_peaks_may_be_those_of_several_crystals():
+    pattern = pattern_of("PbS", 3.0)
+    short = sq.load_sizer("PbS").size(pattern.sel(q=slice(1.8, 2.5)))
+    assert short.verdict == "caution"
+    (reason,) = [reason for reason in short.reasons if "as well" in reason]
+    assert "CsPbBr3 cubic (0.9" in reason and "larger angles" in reason
+    for measured in (slice(1.8, 3.2), slice(1.5, 4.0)):
+        assert sq.load_sizer("PbS").size(pattern.sel(q=measured)).verdict == "ok"
