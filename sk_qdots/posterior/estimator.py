@@ -38,7 +38,7 @@ from .._validation import Interval, StrOptions, check_is_fitted, fit_context, va
 from ..augmentation.base import grid_of, is_same_grid
 from ..instruments import Instrument
 from ..preprocessing.patterns import check_is_pattern, q_of, rows_of
-from ..simulation import Crystal
+from ..simulation import Crystal, lognormal_upper_diameter
 from ..simulation.crystal import as_crystal
 from ..solvents import known_backgrounds, known_solvents
 from ._bins import Bins
@@ -59,6 +59,7 @@ _CHUNK = 50  # patterns that a worker sizes at once, or more
 _CHUNKS_OF_A_WORKER = 4
 _N_AXES = 6  # axes whose models are kept, of spheres and of facetted particles
 _FACETTED = ("cube", "octahedron", "cuboctahedron")  # in the habit of cubic crystals
+_LARGEST_FACETTED, _N_TRIED = 70.0, 50  # spheres of a node across; dispersions
 _B_ISO = (-0.5, 1.0)  # of the mean displacement parameter: how far it may be off
 _FWHM = 0.15 / 0.56  # degrees, of a wavelength of 1 Angstrom
 _N_DRAWS = 1000
@@ -325,9 +326,15 @@ class DebyePosterior(RegressorMixin, BaseEstimator):  # type: ignore[misc]
             return ["sphere"]
         return [self.shape] if isinstance(self.shape, str) else list(self.shape)
 
-    def _simulated(self, crystal: Crystal, shapes: Sequence[str]) -> list[ClusterPatterns]:
-        """The particles of every shape."""
+    def _simulated(
+        self,
+        crystal: Crystal,
+        shapes: Sequence[str],
+        ranges: tuple[_Range, _Range] | None = None,
+    ) -> list[ClusterPatterns]:
+        """The particles of every shape, of the diameters and dispersions that were asked for."""
         instrument = self.instrument
+        diameters, dispersions = ranges or (_ends(self.diameters), _ends(self.dispersions))
         mean = float(np.mean([site.b_iso for site in crystal.sublattices]))
         b_iso = self.b_iso or (_B_ISO[0] * mean, _B_ISO[1] * mean)
         if not shapes:
@@ -337,8 +344,8 @@ class DebyePosterior(RegressorMixin, BaseEstimator):  # type: ignore[misc]
                 crystal,
                 cache=self.cache,
                 progress=self.verbose,
-                diameters=_ends(self.diameters),
-                dispersions=_ends(self.dispersions),
+                diameters=diameters,
+                dispersions=dispersions,
                 strains=_ends(self.strains),
                 q=self.q,
                 wavelength=self.wavelength if instrument is None else None,
@@ -547,16 +554,27 @@ class DebyePosterior(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         """What simulates facetted particles when first asked; None where they may not be."""
         if self.shape != "auto" or self.stacking is not None or self.distribution == "free":
             return None
-        crystal = self._crystal
-        if crystal is None or not _is_cubic(crystal):
+        crystal, ranges = self._crystal, self._ranges_of_facets
+        if crystal is None or ranges is None or not _is_cubic(crystal):
             return None
 
         def facetted() -> tuple[ClusterPatterns, ...]:
             if not hasattr(self, "_facetted"):
-                self._facetted = tuple(self._simulated(crystal, _FACETTED))
+                self._facetted = tuple(self._simulated(crystal, _FACETTED, ranges))
             return self._facetted
 
         return facetted
+
+    @property
+    def _ranges_of_facets(self) -> tuple[_Range, _Range] | None:
+        """Diameters, and dispersions as far as particles are not too large to be cut out."""
+        if self._crystal is None:
+            return None
+        diameters, (low, high) = self._ranges
+        largest = _LARGEST_FACETTED * self._crystal.node_diameter
+        tried = np.linspace(low, high, _N_TRIED)
+        reached = [s for s in tried if lognormal_upper_diameter(diameters[1], s) <= largest]
+        return (diameters, (low, max(reached))) if len(reached) > 1 else None
 
     def _on_grid(self, X: xr.DataArray) -> FloatArray:
         """Patterns whose points are all points of the grid, on the whole of it."""
@@ -598,7 +616,7 @@ class DebyePosterior(RegressorMixin, BaseEstimator):  # type: ignore[misc]
             # Texture is one more way to fit what a shape lacks: spheres have it already.
             texture = self.texture is True
             assert further is not None
-            return self._models_of(further(), made, texture)
+            return self._models_of(further(), made, texture, self._ranges_of_facets)
 
         return sized(
             observation(made, values, esd),
@@ -612,11 +630,16 @@ class DebyePosterior(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         )
 
     def _models_of(
-        self, series: Sequence[ClusterPatterns], bins: Bins, texture: bool | Literal["auto"]
+        self,
+        series: Sequence[ClusterPatterns],
+        bins: Bins,
+        texture: bool | Literal["auto"],
+        ranges: tuple[_Range, _Range] | None = None,
     ) -> list[Model]:
         """Models of several shapes in bins."""
+        ranges = ranges or self._ranges
         return Model.of_series(
-            series, bins, self._curves, *self._ranges, texture, self._names, self._cells
+            series, bins, self._curves, *ranges, texture, self._names, self._cells
         )
 
     def _kept_models(self, key: bytes, made: Callable[[], list[Model]]) -> list[Model]:

@@ -61,3 +61,17 @@ def test_only_cubic_crystals_have_cubes():
     assert not _is_cubic(sq.Crystal.builtin("TiO2 anatase"))
     wurtzite = DebyePosterior(**GIVEN).fit("CdSe wurtzite")
     assert wurtzite._further() is None
+
+
+def test_facetted_particles_are_no_larger_than_can_be_cut_out(auto, octahedra, monkeypatch):
+    """Of broad distributions of a dense crystal they would be tens of nanometres across."""
+    assert auto._ranges_of_facets == (DIAMETERS, DISPERSIONS)
+    # So large that a mean of 5 nm reaches it at a dispersion between 0.05 and 0.2.
+    monkeypatch.setattr("sk_qdots.posterior.estimator._LARGEST_FACETTED", 16.0)
+    diameters, (low, high) = auto._ranges_of_facets
+    assert diameters == DIAMETERS and low == DISPERSIONS[0] < high < 0.15
+    (found,) = auto.posterior(octahedra)
+    assert max(found.alternatives, key=found.alternatives.get).startswith("octahedron")
+    assert max(one.diameters[-1] for one in auto._facetted) < 16.5 * 0.4638
+    monkeypatch.setattr("sk_qdots.posterior.estimator._LARGEST_FACETTED", 5.0)
+    assert auto._ranges_of_facets is None and auto._further() is None
