@@ -21,6 +21,7 @@ _APART = 1.645  # standard deviations: the 90 % intervals of two models do not m
 # Four deviations of a chi-square of 1000 bins from 1.
 _POOR_FIT = 1.2  # reduced chi-square ...
 _WIDENED = 2.0  # ... with errors so many times those of noise alone
+_OTHER_FIT = 5.0  # chi-square, however wide the errors are
 _EDGE = 0.01  # of the range, from its end
 _HARDLY = 0.5  # width of the interval, of the diameter
 
@@ -50,6 +51,11 @@ def reasons(
             f"what the model leaves is {fit.chi2:.2g} times the noise, and errors are "
             f"{fit.widened:.2g} times as wide for it: look at the fit for what is missing, such as "
             "faults, another shape, two sizes, texture or a second phase"
+        )
+    elif fit.chi2 > _OTHER_FIT:  # and not NaN
+        yield (
+            f"what the model leaves is {fit.chi2:.2g} times the noise, and errors are hardly wider "
+            "for it: look at the fit, which may be of another crystal or have a second phase"
         )
     if analysis.scales.error >= WRONG:
         yield (

@@ -75,3 +75,11 @@ def test_facetted_particles_are_no_larger_than_can_be_cut_out(auto, octahedra, m
     assert max(one.diameters[-1] for one in auto._facetted) < 16.5 * 0.4638
     monkeypatch.setattr("sk_qdots.posterior.estimator._LARGEST_FACETTED", 5.0)
     assert auto._ranges_of_facets is None and auto._further() is None
+
+
+def test_a_fit_that_leaves_far_more_than_noise_is_doubted():
+    """Whether or not its errors are wider for it."""
+    other = counted(pattern_of(simulated("PbSe")), 3000.0)[None]
+    (found,) = DebyePosterior(**GIVEN, shape="sphere", texture=False).fit("PbS").posterior(other)
+    assert found.fit.chi2 > 5.0
+    assert any("times the noise" in reason for reason in found.reasons)
