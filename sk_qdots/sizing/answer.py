@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["COVERAGE", "DIMENSIONS", "SCHEMA", "Sizing"]
 
-COVERAGE = 0.90  # of every interval
+COVERAGE = 0.90  # of every interval, where nothing else is asked for
 DIMENSIONS = ("width", "length", "thickness")  # of rods and platelets
 SCHEMA = "sk_qdots.Sizing/1"
 _PACKAGES = ("sk_qdots", "numpy", "scipy", "scikit-learn")
@@ -43,6 +43,7 @@ _UNITS = {
     "growth_fault": "1 (probability that a layer is hexagonal)",
     "shares": "1 (of the particles)",
     "uncertainties": "standard deviations, in the unit of what they are of",
+    "engines": "nm",
     "fit": "parameters: diameters in nm, b_iso in Angstrom^2, fwhm in degrees, others fractions",
 }
 
@@ -91,9 +92,9 @@ class Sizing:
         Best estimate of the number average, in nm: what the sizer estimates besides the
         classes, or else ``expected_diameter``.
     interval : tuple of 2 float
-        90 % interval of ``number_diameter``, in nm.
+        Of ``number_diameter``, in nm; 90 % where no other coverage was asked for.
     volume_interval : tuple of 2 float, optional
-        90 % interval of ``volume_diameter``, in nm.
+        Of ``volume_diameter``, in nm.
     surface_diameter : float, optional
         Volume-to-surface average <D^3>/<D^2> in nm, that of gas adsorption and of the
         widths of lines: of spheres in a lognormal with this volume average and dispersion.
@@ -108,6 +109,11 @@ class Sizing:
         The reasons, a short sentence each.
     engine : str
         What gave the answer.
+    engines : mapping of str to mapping
+        What each engine says by itself: ``"number_diameter"`` and its ``"interval"`` and, where it
+        estimates them, ``"volume_diameter"`` and ``"volume_interval"``.
+    coverage : float
+        Of all intervals.
     settings : mapping
         What it takes to repeat it: of the pattern (file, axis, wavelength) and the sizer.
     match : Match, optional
@@ -168,6 +174,8 @@ class Sizing:
     verdict: Literal["ok", "caution"] = "ok"
     reasons: tuple[str, ...] = ()
     engine: str = ""
+    engines: Mapping[str, JsonObject] = field(default_factory=dict, repr=False)
+    coverage: float = COVERAGE
     settings: Mapping[str, Json] = field(default_factory=dict, repr=False)
     match: Match | None = field(default=None, repr=False)
     fit: DebyeFit | None = field(default=None, repr=False)
@@ -228,7 +236,8 @@ class Sizing:
             "fit": None if self.fit is None else self.fit.to_dict(),
             "model": self.model,
             "engine": self.engine,
-            "coverage": COVERAGE,
+            "engines": {name: dict(told) for name, told in self.engines.items()},
+            "coverage": self.coverage,
             "units": dict(_UNITS),
             "settings": dict(self.settings),
             "versions": dict(_versions()),

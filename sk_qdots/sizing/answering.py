@@ -14,7 +14,8 @@ import xarray as xr
 from .._typing import FloatArray, Json, JsonObject
 from ..augmentation.facts import instrument_facts
 from ..instruments import Instrument
-from .answer import DIMENSIONS, Sizing
+from .answer import COVERAGE, DIMENSIONS, Sizing
+from .combining import combined
 from .facts import Facts
 from .instruments import too_broad
 from .intake import source_of
@@ -39,13 +40,9 @@ class Seen:
     measured : ndarray of shape (n_measured,)
         Points of the standard grid that were measured, in 1/Angstrom.
     match : Match or None
-        With the simulated pattern of the most probable class.
-    engines : tuple of str
-        Names, the one that answers first.
-    posteriors : tuple of Posterior
-        Of each engine.
-    row : int
-        Of the pattern in the posteriors.
+        With the simulated pattern of the most probable class, or with the fit.
+    answers : mapping of str to Posterior
+        Of this pattern, by the name of the engine, the one that answers first.
     instrument : Instrument or None
         That it was measured with, where that is known.
     """
@@ -53,13 +50,21 @@ class Seen:
     pattern: xr.DataArray
     measured: FloatArray
     match: Match | None
-    engines: tuple[str, ...]
-    posteriors: tuple[Posterior, ...]
-    row: int
+    answers: Mapping[str, Posterior]
     instrument: Instrument | None = None
 
+    @property
+    def first(self) -> Posterior:
+        """Of the engine that answers."""
+        return next(iter(self.answers.values()))
 
-def answer(seen: Seen, facts: Facts, digest: str) -> Sizing:
+    @property
+    def fitted(self) -> Posterior | None:
+        """Of the engine that fits the pattern as it was measured, where there is one."""
+        return next((one for one in self.answers.values() if one.details), None)
+
+
+def answer(seen: Seen, facts: Facts, digest: str, coverage: float = COVERAGE) -> Sizing:
     """Put together what is known of a pattern.
 
     Parameters
@@ -69,28 +74,31 @@ def answer(seen: Seen, facts: Facts, digest: str) -> Sizing:
         Of the sizer.
     digest : str
         Of its arrays.
+    coverage : float, default=0.90
+        Of the intervals.
 
     Returns
     -------
     Sizing
     """
-    posterior, k = seen.posteriors[0], seen.row
-    detail = posterior.details[k] if posterior.details else None
-    probabilities, diameters = posterior.probabilities[k], posterior.classes / 1000.0
+    first, fitted = seen.first, seen.fitted
+    both = fitted is not None and fitted is not first
+    posterior = combined(first, fitted) if fitted is not None and both else first
+    detail = None if fitted is None else fitted.details[0]
+    probabilities, diameters = posterior.probabilities[0], posterior.classes / 1000.0
     best, second = np.argsort(probabilities)[::-1][:2]
     agreement = float("nan") if seen.match is None else seen.match.agreement
-    witnesses = list(zip(seen.engines[1:], seen.posteriors[1:], strict=True))
     reasons = cautions(
         posterior,
-        k,
-        witnesses,
+        seen.answers,
         facts.dispersions,
         agreement,
         partial(_others, look_alikes, seen, facts),
         partial(_others, as_well, seen, facts),
     )
     if detail is not None:
-        reasons += cautions_of_ranges(detail, facts.simulation) + detail.reasons
+        asked = {} if both else facts.simulation
+        reasons += cautions_of_ranges(detail, asked) + detail.reasons
     elif seen.instrument is not None:
         reasons += too_broad(seen.instrument, facts.augmentation, seen.measured)
     return Sizing(
@@ -98,7 +106,7 @@ def answer(seen: Seen, facts: Facts, digest: str) -> Sizing:
         probability=float(probabilities[best]),
         runner_up=float(diameters[second]),
         runner_up_probability=float(probabilities[second]),
-        expected_diameter=float(posterior.expected_diameter()[k]),
+        expected_diameter=float(posterior.expected_diameter()[0]),
         probabilities=xr.DataArray(
             probabilities,
             dims="diameter",
@@ -111,13 +119,33 @@ def answer(seen: Seen, facts: Facts, digest: str) -> Sizing:
         model=facts.name,
         verdict="caution" if reasons else "ok",
         reasons=reasons,
-        engine=seen.engines[0],
+        engine=" and ".join(seen.answers) if both else next(iter(seen.answers)),
+        engines=_by_engine(seen.answers, coverage),
+        coverage=coverage,
         settings=_settings(seen, facts, digest),
         match=seen.match,
         fit=None if detail is None else detail.fit,
-        posterior=posterior.detail(k),
-        **_estimates(posterior, k),
+        posterior=posterior.detail(0),
+        **_estimates(posterior, coverage),
     )
+
+
+def _by_engine(answers: Mapping[str, Posterior], coverage: float) -> dict[str, JsonObject]:
+    """Averages with their intervals, of each engine."""
+    told: dict[str, JsonObject] = {}
+    for name, one in answers.items():
+        low, high = _ends(one, "diameter", coverage)
+        told[name] = {
+            "number_diameter": float(one.number_diameter()[0][0]),
+            "interval": [low, high],
+        }
+        if "volume_diameter" in one.means:
+            low, high = _ends(one, "volume_diameter", coverage)
+            told[name] |= {
+                "volume_diameter": float(one.means["volume_diameter"][0]),
+                "volume_interval": [low, high],
+            }
+    return told
 
 
 def _settings(seen: Seen, facts: Facts, digest: str) -> JsonObject:
@@ -153,14 +181,14 @@ def _as_json(value: str | float | np.generic) -> Json:
     return str(value)
 
 
-def _estimates(posterior: Posterior, k: int) -> dict[str, Any]:
+def _estimates(posterior: Posterior, coverage: float) -> dict[str, Any]:
     """Fields of a Sizing besides its class."""
-    means = {name: float(values[k]) for name, values in posterior.means.items()}
-    deviations = {name: float(values[k]) for name, values in posterior.deviations.items()}
-    number, number_deviation = (float(values[k]) for values in posterior.number_diameter())
+    means = {name: float(values[0]) for name, values in posterior.means.items()}
+    deviations = {name: float(values[0]) for name, values in posterior.deviations.items()}
+    number, number_deviation = (float(values[0]) for values in posterior.number_diameter())
     found: dict[str, Any] = {
         "number_diameter": number,
-        "interval": _ends(posterior, "diameter", k),
+        "interval": _ends(posterior, "diameter", coverage),
         "dispersion": means.get("dispersion"),
         "strain": means.get("strain"),
         "growth_fault": means.get("growth_fault"),
@@ -169,9 +197,9 @@ def _estimates(posterior: Posterior, k: int) -> dict[str, Any]:
         "dimensions": {name: means[name] for name in DIMENSIONS if name in means},
     }
     deviations["diameter"] = number_deviation
-    deviations["expected_diameter"] = float(posterior.expected_deviation()[k])
+    deviations["expected_diameter"] = float(posterior.expected_deviation()[0])
     if "volume_diameter" in means:
-        found["volume_interval"] = _ends(posterior, "volume_diameter", k)
+        found["volume_interval"] = _ends(posterior, "volume_diameter", coverage)
     if "surface_diameter" in means:
         found["surface_diameter"] = means["surface_diameter"]
     elif "dispersion" in means:
@@ -180,8 +208,8 @@ def _estimates(posterior: Posterior, k: int) -> dict[str, Any]:
     return {**found, "uncertainties": deviations}
 
 
-def _ends(posterior: Posterior, name: str, k: int) -> tuple[float, float]:
-    low, high = posterior.interval(name)[k]
+def _ends(posterior: Posterior, name: str, coverage: float) -> tuple[float, float]:
+    low, high = posterior.interval(name, coverage)[0]
     return float(low), float(high)
 
 

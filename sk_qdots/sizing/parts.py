@@ -34,7 +34,7 @@ from . import estimators
 from .engines import ClassifierEngine, Engine, NetworkEngine
 from .facts import Facts, facts_from_manifest
 from .posterior import QUANTITIES
-from .posterior_engine import PosteriorEngine, engine_from_recipe
+from .posterior_engine import PosteriorEngine
 from .recipe_sections import recipe_arrays, recipe_from_section, recipe_section
 from .reference import ReferencePatterns
 
@@ -168,6 +168,8 @@ def build_parts(manifest: Mapping[str, Json], arrays: Arrays) -> SizerParts:
             raise ValueError("engines must be a list")
         for k, section in enumerate(sections):
             engines.append(_engine(section, arrays, f"engine{k}_", n_points))
+    if isinstance(engines[0], PosteriorEngine):
+        engines[0].estimator  # noqa: B018  (simulated now, or refused)
     told = [getattr(engine, "n_told", 0) for engine in engines]
     is_network = isinstance(engines[0], NetworkEngine)
     if set(told) - {0, standardizer.n_told} or (is_network and told[0] != standardizer.n_told):
@@ -231,7 +233,8 @@ def _engine(section: Json, arrays: Arrays, prefix: str, n_points: int) -> Engine
         )
     if kind == "debye-posterior":
         recipe = checked_object(section["recipe"], "the recipe")
-        return engine_from_recipe(recipe_from_section(recipe, arrays, prefix))
+        made = recipe_from_section(recipe, arrays, prefix)
+        return PosteriorEngine(None, made.instrument, made)
     raise ValueError(f"{kind!r} is no kind of engine")
 
 

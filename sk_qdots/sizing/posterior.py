@@ -12,7 +12,7 @@ drawn from where all that is known of one pattern is asked for.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from scipy.special import ndtri
@@ -212,16 +212,58 @@ class Posterior:
         KeyError
             If the engine does not estimate it.
         """
+        return self.quantiles(name, np.array([0.5 - 0.5 * coverage, 0.5 + 0.5 * coverage]))
+
+    def quantiles(self, name: str, shares: FloatArray) -> FloatArray:
+        """Quantiles of one quantity.
+
+        Parameters
+        ----------
+        name : str
+            One of ``means``, or ``"diameter"``.
+        shares : ndarray of shape (n_shares,)
+            Between 0 and 1, ascending.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_shares)
+            As :meth:`interval`.
+
+        Raises
+        ------
+        KeyError
+            If the engine does not estimate it.
+        """
         if self.details:
-            return np.array([one.interval(name, coverage) for one in self.details])
+            return np.array([np.quantile(one.draws[name], shares) for one in self.details])
         if name == "diameter" and name not in self.means:
-            return self._interval_of_classes(coverage)
+            return self._quantiles_of_classes(shares)
         if self.mixtures is not None:
-            found = self.mixtures.intervals(coverage)[:, [*self.means].index(name)]
+            found = self.mixtures.quantiles(shares)[:, [*self.means].index(name)]
         else:
-            reach = float(ndtri(0.5 + 0.5 * coverage)) * self.deviations[name]
-            found = np.stack([self.means[name] - reach, self.means[name] + reach], axis=1)
+            found = self.means[name][:, None] + ndtri(shares) * self.deviations[name][:, None]
         return _possible(name, found)
+
+    def of_row(self, row: int) -> Posterior:
+        """That of one pattern.
+
+        Parameters
+        ----------
+        row : int
+
+        Returns
+        -------
+        Posterior
+        """
+        rows = slice(row, row + 1)
+        return replace(
+            self,
+            probabilities=self.probabilities[rows],
+            means={name: values[rows] for name, values in self.means.items()},
+            deviations={name: values[rows] for name, values in self.deviations.items()},
+            details=self.details[rows],
+            mixtures=None if self.mixtures is None else self.mixtures.of_row(row),
+        )
 
     def detail(self, row: int) -> PatternPosterior | None:
         """Draws of what is not known of one pattern, where the engine can say that.
@@ -246,15 +288,16 @@ class Posterior:
             {name: _possible(name, draws[:, k]) for k, name in enumerate(self.means)}
         )
 
-    def _interval_of_classes(self, coverage: float) -> FloatArray:
+    def _quantiles_of_classes(self, shares: FloatArray) -> FloatArray:
         sizes = self.classes / 1000.0
         middles = 0.5 * (sizes[1:] + sizes[:-1])
         first, last = (middles[0] - sizes[0], sizes[-1] - middles[-1]) if len(middles) else (0, 0)
         edges = np.concatenate([[sizes[0] - first], middles, [sizes[-1] + last]])
-        shares = 0.5 + coverage * np.array([-0.5, 0.5])
         below = np.zeros((len(self.probabilities), len(edges)))
         np.cumsum(self.probabilities, axis=1, out=below[:, 1:])
-        return np.array([np.interp(shares, row / row[-1], edges) for row in below]).reshape(-1, 2)
+        return np.array([np.interp(shares, row / row[-1], edges) for row in below]).reshape(
+            -1, len(shares)
+        )
 
 
 def _possible(name: str, values: FloatArray) -> FloatArray:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import cached_property
 from typing import Protocol
 
@@ -19,7 +19,7 @@ from .intake import source_of
 from .posterior import Posterior
 from .recipe import Recipe
 
-__all__ = ["PosteriorEngine", "engine_from_recipe"]
+__all__ = ["PosteriorEngine", "engine_from_recipe", "estimator_from_recipe"]
 
 _SAME_PHYSICS = 0.02  # relative, of wavelengths: form factors are much the same
 _TARGETS = ("diameter", "dispersion", "strain", "volume_diameter", "surface_diameter")
@@ -37,27 +37,32 @@ class _Estimator(Protocol):
     ) -> PatternPosterior: ...
 
 
-@dataclass(frozen=True, eq=False)
 class PosteriorEngine:
     """The Debye posterior, asked for sizes.
 
     Parameters
     ----------
-    estimator : DebyePosterior
-        Fitted.
+    estimator : DebyePosterior, optional
+        Fitted; made of the recipe when it is first asked where there is none.
     instrument : Instrument, optional
         That patterns were measured with, where nothing else is said.
     recipe : Recipe, optional
-        What the estimator was made of; without one the engine cannot be saved.
+        What the estimator is made of; without one the engine cannot be saved.
 
     Raises
     ------
     ValueError
-        If the estimator is not fitted.
+        If the estimator is not fitted, or there is neither an estimator nor a recipe.
 
     See Also
     --------
     sk_qdots.make_sizer : A sizer with this engine.
+
+    Notes
+    -----
+    Where a recipe asks for smaller, larger or broader populations than the usual ones, patterns
+    are first compared with these alone, which is several times as fast; only where the answer
+    reaches an end of them is all of the recipe looked at.
 
     Examples
     --------
@@ -66,17 +71,31 @@ class PosteriorEngine:
     'Debye posterior'
     """
 
-    estimator: _Estimator
-    instrument: Instrument | None = None
-    recipe: Recipe | None = None
-    _others: dict[str, _Estimator] = field(default_factory=dict, init=False, repr=False)
     name = "Debye posterior"
     targets = _TARGETS
     takes_nan = True
 
-    def __post_init__(self) -> None:
-        if not hasattr(self.estimator, "classes_"):
+    def __init__(
+        self,
+        estimator: _Estimator | None = None,
+        instrument: Instrument | None = None,
+        recipe: Recipe | None = None,
+    ) -> None:
+        if estimator is None and recipe is None:
+            raise ValueError("give a fitted estimator, or a recipe to make one of")
+        if estimator is not None and not hasattr(estimator, "classes_"):
             raise ValueError("estimator is not fitted; call estimator.fit(crystal) first")
+        self.instrument, self.recipe = instrument, recipe
+        self._given = estimator
+        self._made: dict[str, _Estimator] = {}
+
+    @property
+    def estimator(self) -> _Estimator:
+        """What is asked, of all that the recipe says."""
+        if self._given is None:
+            assert self.recipe is not None
+            self._given = estimator_from_recipe(self.recipe)
+        return self._given
 
     @cached_property
     def digest(self) -> str:
@@ -86,7 +105,9 @@ class PosteriorEngine:
     @property
     def classes_(self) -> IntArray:
         """Diameters in picometres."""
-        return np.asarray(self.estimator.classes_, dtype=np.int64)
+        made = self._given if self._given is not None else self.recipe
+        classes = made.classes if isinstance(made, Recipe) else self.estimator.classes_
+        return np.asarray(classes, dtype=np.int64)
 
     def predict_proba(self, rows: RealArray) -> FloatArray:
         """Probability of each class.
@@ -139,36 +160,48 @@ class PosteriorEngine:
         """
         instrument = instrument or self.instrument
         try:
-            estimator = self._behind(instrument, wavelength_of(pattern))
-            asked = estimator.posterior_of(pattern, instrument)
+            asked = self._asked(pattern, instrument)
         except ValueError as error:
             if isinstance(error, PatternError):
                 raise
             raise PatternError(source_of(pattern), str(error)) from None
         return Posterior.from_draws(self.classes_, [asked])
 
-    def _behind(self, instrument: Instrument | None, beam: float | None) -> _Estimator:
-        """The estimator for an instrument, or for a wavelength; each is made once."""
-        if self.recipe is None:
+    def _asked(self, pattern: xr.DataArray, instrument: Instrument | None) -> PatternPosterior:
+        """Among the usual populations first, and among all where that is not enough."""
+        beam = wavelength_of(pattern)
+        usual = None if self.recipe is None else self.recipe.usual()
+        if usual is not None:
+            asked = self._behind(usual, instrument, beam).posterior_of(pattern, instrument)
+            if not usual.is_reached(asked):
+                return asked
+        return self._behind(self.recipe, instrument, beam).posterior_of(pattern, instrument)
+
+    def _behind(
+        self, recipe: Recipe | None, instrument: Instrument | None, beam: float | None
+    ) -> _Estimator:
+        """The estimator of a recipe for an instrument, or a wavelength; each is made once."""
+        if recipe is None:
             return self.estimator
-        own = self.recipe.wavelength
         if instrument is not None:
             beam, is_known = instrument.wavelength, instrument == self.instrument
         else:
-            is_known = beam is None or abs(beam / own - 1.0) < _SAME_PHYSICS
-        if is_known or beam is None:
+            is_known = beam is None or abs(beam / recipe.wavelength - 1.0) < _SAME_PHYSICS
+        if not is_known and beam is not None:
+            recipe = replace(recipe, instrument=instrument, wavelength=beam)
+        elif recipe is self.recipe:
             return self.estimator
-        key = f"{beam}" if instrument is None else instrument.to_json()
-        if key not in self._others:
-            recipe = replace(self.recipe, instrument=instrument, wavelength=beam)
-            self._others[key] = engine_from_recipe(recipe).estimator
-        return self._others[key]
+        told = "" if recipe.instrument is None else recipe.instrument.to_json()
+        key = f"{recipe.diameters} {recipe.dispersions} {recipe.wavelength} {told}"
+        if key not in self._made:
+            self._made[key] = estimator_from_recipe(recipe)
+        return self._made[key]
 
 
-def engine_from_recipe(
+def estimator_from_recipe(
     recipe: Recipe, *, n_jobs: int | None = None, progress: bool = False
-) -> PosteriorEngine:
-    """Simulate what a recipe asks for, and make an engine of it.
+) -> DebyePosterior:
+    """Simulate what a recipe asks for.
 
     Parameters
     ----------
@@ -180,7 +213,8 @@ def engine_from_recipe(
 
     Returns
     -------
-    PosteriorEngine
+    DebyePosterior
+        Fitted.
 
     Raises
     ------
@@ -207,4 +241,27 @@ def engine_from_recipe(
         verbose=progress,
         n_jobs=n_jobs,
     )
-    return PosteriorEngine(estimator.fit(recipe.crystal), recipe.instrument, recipe)
+    return estimator.fit(recipe.crystal)
+
+
+def engine_from_recipe(
+    recipe: Recipe, *, n_jobs: int | None = None, progress: bool = False
+) -> PosteriorEngine:
+    """An engine that is ready to answer.
+
+    Parameters
+    ----------
+    recipe, n_jobs, progress
+        As of :func:`estimator_from_recipe`.
+
+    Returns
+    -------
+    PosteriorEngine
+
+    Raises
+    ------
+    ValueError
+        If it cannot be simulated.
+    """
+    estimator = estimator_from_recipe(recipe, n_jobs=n_jobs, progress=progress)
+    return PosteriorEngine(estimator, recipe.instrument, recipe)

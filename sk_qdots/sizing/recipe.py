@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
@@ -18,6 +18,7 @@ from ..augmentation.laboratories import check_instrument
 from ..augmentation.texture import check_facet
 from ..instruments import Instrument, is_same_beam
 from ..instruments.ready import at_wavelength
+from ..posterior import PatternPosterior
 from ..preprocessing import QStandardizer
 from ..preprocessing.patterns import check_axis, check_is_pattern, q_of, rows_of, wavelength_of
 from ..simulation import Crystal, default_q_grid
@@ -39,6 +40,7 @@ _END = 0.97  # of the largest Q that an angle exists for
 _LOWEST = 0.8  # of the first reflection, where the grid begins at the latest
 _CLASS = 500  # pm, from one class to the next
 _STEP = 0.0028  # 1/Angstrom, of the grid
+_REACHED = 0.02  # of a range, from its end
 _PEAK_WIDTH = 5.6  # of a sphere: full width at half maximum in 1/Angstrom, times its diameter
 
 
@@ -215,6 +217,38 @@ class Recipe:
         low, high = np.floor(2.0 * self.diameters[0]), np.ceil(2.0 * self.diameters[1])
         return np.arange(max(low, 1.0), high + 1.0).astype(np.int64) * _CLASS
 
+    def usual(self) -> Recipe | None:
+        """The same of the usual populations alone; None where it asks for no others.
+
+        Returns
+        -------
+        Recipe or None
+        """
+        diameters = _common(self.diameters, DIAMETERS)
+        dispersions = _common(self.dispersions, DISPERSIONS)
+        if diameters is None or dispersions is None:
+            return None
+        if (diameters, dispersions) == (self.diameters, self.dispersions):
+            return None
+        return replace(self, diameters=diameters, dispersions=dispersions)
+
+    def is_reached(self, found: PatternPosterior) -> bool:
+        """Whether draws crowd at an end of the diameters, or at the broad one of the dispersions.
+
+        Parameters
+        ----------
+        found : PatternPosterior
+
+        Returns
+        -------
+        bool
+        """
+        (low, high), (narrow, broad) = self.diameters, self.dispersions
+        room, broader = _REACHED * (high - low), _REACHED * (broad - narrow)
+        smallest, largest = found.interval("diameter")
+        is_broad = found.interval("dispersion")[1] > broad - broader
+        return smallest < low + room or largest > high - room or is_broad
+
     def standardizer(self) -> QStandardizer:
         """What puts patterns on the grid."""
         q = self.q
@@ -335,6 +369,12 @@ def _range(
             f"in {low:g} to {high:g}, {how}"
         )
     return float(ends[0]), float(ends[1])
+
+
+def _common(asked: Range, usual: Range) -> Range | None:
+    """What two ranges have in common; None where that is nothing."""
+    low, high = max(asked[0], usual[0]), min(asked[1], usual[1])
+    return (low, high) if low < high else None
 
 
 def _plain_name(name: str) -> str:

@@ -11,9 +11,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import xarray as xr
+from joblib import Parallel, delayed, effective_n_jobs
 from sklearn.pipeline import Pipeline
 
 from .._typing import FloatArray, IntArray, Json, JsonObject, RealArray
@@ -23,7 +25,7 @@ from ..neural_network import AllCNNRegressor
 from ..pipeline import SizingPipeline
 from ..preprocessing import QStandardizer
 from ..preprocessing.patterns import is_subtracted, rows_of
-from .answer import Sizing
+from .answer import COVERAGE, Sizing
 from .answering import Seen, answer
 from .engines import (
     Engine,
@@ -44,11 +46,12 @@ from .posterior import FRACTIONS, Posterior
 from .posterior_engine import PosteriorEngine
 from .reference import Match, ReferencePatterns
 from .registry import known_sizers
-from .verdicts import check_match
+from .verdicts import check_match, is_good
 
 __all__ = ["Sizer", "load_sizer"]
 
 _UNNAMED = "unnamed"
+_PARTS_OF_A_WORKER = 4  # in which it gets its patterns
 
 
 class Sizer:
@@ -328,7 +331,14 @@ class Sizer:
         """
         return np.asarray(self.classes_[self.predict_proba(patterns, instrument).argmax(axis=1)])
 
-    def size(self, pattern: xr.DataArray, instrument: Instrument | None = None) -> Sizing:
+    def size(
+        self,
+        pattern: xr.DataArray,
+        instrument: Instrument | None = None,
+        *,
+        engine: Literal["both", "network", "posterior"] = "both",
+        coverage: float = COVERAGE,
+    ) -> Sizing:
         """Size the dots in one pattern.
 
         Parameters
@@ -339,8 +349,13 @@ class Sizer:
             That it was measured with; that of the sizer by default, where it was made for one.
             Zero and displacement are taken away and the calibrated wavelength counts;
             ``settings`` of the answer record it. The Debye posterior is fitted with its
-            resolution; of a trained sizer the answer comes with caution where the resolution is
-            broader than those that it was trained with.
+            resolution; of a trained network alone the answer comes with caution where the
+            resolution is broader than those that it was trained with.
+        engine : {"both", "network", "posterior"}, default="both"
+            Who answers: what was trained (milliseconds), the Debye posterior (tenths of a second),
+            or both together, where the sizer has both.
+        coverage : float, default=0.90
+            Of the intervals.
 
         Returns
         -------
@@ -355,7 +370,8 @@ class Sizer:
         TypeError
             If it is not a DataArray, or the instrument is none.
         ValueError
-            If it holds several patterns, or has no Q axis.
+            If it holds several patterns, or has no Q axis, the sizer lacks the engine, or the
+            coverage is not between 0 and 1.
 
         See Also
         --------
@@ -382,17 +398,23 @@ class Sizer:
         if instrument is not None:
             instrument = at_the_beam(pattern, instrument)
             pattern = corrected(pattern, instrument)
-        rows = self._standardized(pattern, instrument)
-        posteriors = [
-            engine.posterior_of(pattern, instrument)
-            if isinstance(engine, PatternEngine)
-            else self._posterior(engine, rows)
-            for engine in self.engines
-        ]
-        return self._answer(rows, posteriors, 0, pattern, instrument)
+        engines = self._asked(engine, coverage)
+        row = self._standardized(pattern, instrument)[0]
+        answers = {
+            name: one.posterior_of(pattern, instrument)
+            if isinstance(one, PatternEngine)
+            else self._posterior(one, row[None])
+            for name, one in engines.items()
+        }
+        return self._answer(row, answers, pattern, instrument, coverage)
 
     def size_many(
-        self, patterns: xr.DataArray | Sequence[xr.DataArray]
+        self,
+        patterns: xr.DataArray | Sequence[xr.DataArray],
+        *,
+        engine: Literal["both", "network", "posterior"] = "both",
+        coverage: float = COVERAGE,
+        n_jobs: int | None = None,
     ) -> list[Sizing | PatternError]:
         """Size many patterns; each gets an answer or the reason why it is refused.
 
@@ -400,6 +422,11 @@ class Sizer:
         ----------
         patterns : DataArray (sample, q), or sequence of DataArray (q)
             Patterns on one grid are the fastest.
+        engine, coverage
+            As for :meth:`size`.
+        n_jobs : int, optional
+            Processes among which the patterns are shared; -1 for all processors. The answers do
+            not depend on it.
 
         Returns
         -------
@@ -411,6 +438,8 @@ class Sizer:
         ------
         TypeError
             If an item is not a DataArray.
+        ValueError
+            If the sizer lacks the engine, or the coverage is not between 0 and 1.
 
         Examples
         --------
@@ -424,30 +453,73 @@ class Sizer:
         ['no intensity; no measured point is above zero', 4.5]
         """
         items = list(single_patterns(patterns))
-        if any(isinstance(engine, PatternEngine) for engine in self.engines):
-            return [self._size_or_refusal(item) for item in items]
+        engines = self._asked(engine, coverage)
         if not items:
             return []
+        if any(isinstance(one, PatternEngine) for one in engines.values()):
+            if n_jobs in (None, 1) or len(items) == 1:
+                return [self._size_or_refusal(item, engine, coverage) for item in items]
+            part = -(-len(items) // (_PARTS_OF_A_WORKER * effective_n_jobs(n_jobs)))
+            chunks = Parallel(n_jobs=n_jobs)(
+                delayed(self.size_many)(items[k : k + part], engine=engine, coverage=coverage)
+                for k in range(0, len(items), part)
+            )
+            return [one for chunk in chunks for one in chunk]
         try:
             rows = self._standardized(items)
-            posteriors = [self._posterior(engine, rows) for engine in self.engines]
+            answers = {name: self._posterior(one, rows) for name, one in engines.items()}
         except ValueError:  # of one of them: which, is found one by one
-            return [self._size_or_refusal(item) for item in items]
-        answers: list[Sizing | PatternError] = []
+            return [self._size_or_refusal(item, engine, coverage) for item in items]
+        found: list[Sizing | PatternError] = []
         for k, item in enumerate(items):
+            each = {name: one.of_row(k) for name, one in answers.items()}
             try:
-                answers.append(self._answer(rows, posteriors, k, item))
+                found.append(self._answer(rows[k], each, item, coverage=coverage))
             except PatternError as error:
-                answers.append(error)
-        return answers
+                found.append(error)
+        return found
 
-    def _size_or_refusal(self, pattern: xr.DataArray) -> Sizing | PatternError:
+    def _size_or_refusal(
+        self,
+        pattern: xr.DataArray,
+        engine: Literal["both", "network", "posterior"],
+        coverage: float,
+    ) -> Sizing | PatternError:
         try:
-            return self.size(pattern)
+            return self.size(pattern, engine=engine, coverage=coverage)
         except PatternError as error:
             return error
         except ValueError as error:
             return PatternError(source_of(pattern), str(error))
+
+    def _asked(self, which: str, coverage: float) -> dict[str, Engine]:
+        """Engines by their names.
+
+        Raises
+        ------
+        ValueError
+            If there is none such, or the coverage is not between 0 and 1.
+        """
+        if not 0.0 < coverage < 1.0:
+            raise ValueError(f"coverage is {coverage}; it must lie between 0 and 1")
+        if which not in ("both", "network", "posterior"):
+            raise ValueError(f"engine is {which!r}; it must be 'both', 'network' or 'posterior'")
+        asked = [
+            one
+            for one in self.engines
+            if which == "both" or isinstance(one, PatternEngine) == (which == "posterior")
+        ]
+        if not asked:
+            other = "posterior" if which == "network" else "network"
+            how = "train one with train_sizer" if which == "network" else "make_sizer makes one"
+            raise ValueError(
+                f"the sizer {self.name!r} has no {which}: ask its {other}, or {how} for its crystal"
+            )
+        named: dict[str, Engine] = {}
+        for one in asked:
+            n = sum(other.name == one.name for other in named.values())
+            named[f"{one.name} ({n + 1})" if n else one.name] = one
+        return named
 
     def estimate(self, patterns: Patterns, instrument: Instrument | None = None) -> xr.Dataset:
         """Estimate what varies besides the class: dispersion, strain, volume average.
@@ -596,43 +668,44 @@ class Sizer:
 
     def _answer(
         self,
-        rows: RealArray,
-        posteriors: Sequence[Posterior],
-        k: int,
+        row: RealArray,
+        answers: Mapping[str, Posterior],
         pattern: xr.DataArray,
         instrument: Instrument | None = None,
+        coverage: float = COVERAGE,
     ) -> Sizing:
-        """Answer to one of the patterns that the engines have seen.
+        """Answer to a pattern that the engines have seen.
 
         Raises
         ------
         PatternError
             If it does not look like the crystal.
         """
-        match = self._match(posteriors[0], k, pattern)
+        match = self._match(answers, pattern)
         if match is not None:
             crystal = str(self.simulation.get("crystal", self.name))
             beam = pattern.attrs.get("wavelength")
             check_match(match, crystal, self.largest_strain, beam, source_of(pattern))
         seen = Seen(
             pattern=pattern,
-            measured=measured_points(rows[k], pattern, self.standardizer),
+            measured=measured_points(row, pattern, self.standardizer),
             match=match,
-            engines=tuple(engine.name for engine in self.engines),
-            posteriors=tuple(posteriors),
-            row=k,
+            answers=answers,
             instrument=instrument,
         )
-        return answer(seen, self.facts, self._digest)
+        return answer(seen, self.facts, self._digest, coverage)
 
-    def _match(self, posterior: Posterior, k: int, pattern: xr.DataArray) -> Match | None:
-        """The fit of a pattern, or else the simulated pattern of its most probable class."""
-        fit = posterior.details[k].fit if posterior.details else None
-        if fit is not None:
-            return match_of_fit(fit)
-        if self.reference is None:
-            return None
-        return self.match(pattern, int(self.classes_[posterior.probabilities[k].argmax()]))
+    def _match(self, answers: Mapping[str, Posterior], pattern: xr.DataArray) -> Match | None:
+        """The better one of the fit and the simulated pattern of the most probable class."""
+        fit = next((one.details[0].fit for one in answers.values() if one.details), None)
+        fitted = None if fit is None else match_of_fit(fit)
+        if self.reference is None or (fitted is not None and is_good(fitted)):
+            return fitted
+        first = next(iter(answers.values()))
+        stored = self.match(pattern, int(self.classes_[first.probabilities[0].argmax()]))
+        if fitted is None or stored.agreement > fitted.agreement:
+            return stored  # whose strains go farther than those of any fit
+        return fitted
 
     @cached_property
     def _digest(self) -> str:

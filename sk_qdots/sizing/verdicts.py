@@ -30,6 +30,7 @@ __all__ = [
     "check_range",
     "check_row",
     "check_step",
+    "is_good",
 ]
 
 _RANGE_TOLERANCE = 0.02  # 1/Angstrom
@@ -140,10 +141,14 @@ def check_match(
         )
 
 
+def is_good(match: Match) -> bool:
+    """Whether what is simulated explains a pattern."""
+    return match.agreement >= _GOOD_AGREEMENT
+
+
 def cautions(
     posterior: Posterior,
-    row: int,
-    witnesses: Sequence[tuple[str, Posterior]],
+    answers: Mapping[str, Posterior],
     dispersions: tuple[float, float] | None,
     agreement: float,
     others: Callable[[], Mapping[str, float]] = dict,
@@ -154,11 +159,9 @@ def cautions(
     Parameters
     ----------
     posterior : Posterior
-        Of the engine that answers.
-    row : int
-        Of the pattern in all of them.
-    witnesses : sequence of (str, Posterior) tuple
-        Names and posteriors of the other engines.
+        The answer to one pattern.
+    answers : mapping of str to Posterior
+        Those of all engines, by their names.
     dispersions : tuple of 2 float or None
         Smallest and largest that the sizer was trained on.
     agreement : float
@@ -169,9 +172,9 @@ def cautions(
         Returns those that explain it as well.
     """
     return (
-        *_disagreements(posterior, row, witnesses),
-        *_edges(posterior.classes, posterior.probabilities[row]),
-        *_dispersion(posterior, row, dispersions),
+        *_disagreements(answers),
+        *_edges(posterior.classes, posterior.probabilities[0]),
+        *_dispersion(posterior, dispersions),
         *_unexplained(agreement, others),
         *(_ambiguous(as_well()) if agreement >= _GOOD_AGREEMENT else ()),
     )
@@ -205,34 +208,31 @@ def cautions_of_ranges(detail: PatternPosterior, asked: Mapping[str, Json]) -> t
     return tuple(reasons)
 
 
-def _disagreements(
-    posterior: Posterior, row: int, witnesses: Sequence[tuple[str, Posterior]]
-) -> list[str]:
+def _disagreements(answers: Mapping[str, Posterior]) -> list[str]:
     """Diameters of one pattern that contradict each other."""
-    expected = float(posterior.expected_diameter()[row])
-    if posterior.details:
-        estimates = [("posterior", *_number_diameter(posterior, row))]
-    else:
-        estimates = [("classes", expected, 0.0)]
-        if "diameter" in posterior.means:
-            estimates.append(("regressor", *_number_diameter(posterior, row)))
-    estimates += [(name, *_number_diameter(other, row)) for name, other in witnesses]
+    first = next(iter(answers.values()))
+    several = [(name, *_number_diameter(one)) for name, one in answers.items()]
+    if not first.details and "diameter" in first.means:
+        several[0] = ("regressor", *several[0][1:])
+        several.insert(0, ("classes", float(first.expected_diameter()[0]), 0.0))
+    elif not first.details:
+        several[0] = ("classes", *several[0][1:])
     disagree = any(
         abs(one - other) > max(_DISAGREEMENT, _DEVIATIONS * float(np.hypot(s1, s2)))
-        for (_, one, s1), (_, other, s2) in combinations(estimates, 2)
+        for (_, one, s1), (_, other, s2) in combinations(several, 2)
     )
     if not disagree:
         return []
-    told = ", ".join(f"{name} {value:.2f} nm" for name, value, _ in estimates)
+    told = ", ".join(f"{name} {value:.2f} nm" for name, value, _ in several)
     return [
         f"estimates of the diameter disagree ({told}): there may be several sizes, another shape, "
         "or another material"
     ]
 
 
-def _number_diameter(posterior: Posterior, row: int) -> tuple[float, float]:
+def _number_diameter(posterior: Posterior) -> tuple[float, float]:
     mean, deviation = posterior.number_diameter()
-    return float(mean[row]), float(deviation[row])
+    return float(mean[0]), float(deviation[0])
 
 
 def _edges(classes: IntArray, probabilities: FloatArray) -> list[str]:
@@ -247,11 +247,11 @@ def _edges(classes: IntArray, probabilities: FloatArray) -> list[str]:
     ]
 
 
-def _dispersion(posterior: Posterior, row: int, trained: tuple[float, float] | None) -> list[str]:
+def _dispersion(posterior: Posterior, trained: tuple[float, float] | None) -> list[str]:
     if trained is None or "dispersion" not in posterior.means:
         return []
-    found = float(posterior.means["dispersion"][row])
-    room = _BEYOND * float(posterior.deviations["dispersion"][row])
+    found = float(posterior.means["dispersion"][0])
+    room = _BEYOND * float(posterior.deviations["dispersion"][0])
     if trained[0] - room <= found <= trained[1] + room:
         return []
     return [
