@@ -38,7 +38,7 @@ class Fits:
             return
         if not are_made:
             raise ValueError(
-                "--out writes a fit, and a trained sizer makes none: give --crystal or --cif; for "
+                "--out writes a fit, and a network makes none: leave --fast out, or give --crystal or --cif; for "
                 "the sizes send the output to a file (> sizes.csv)"
             )
         if self._path.suffix.lower() != ".csv":

@@ -88,6 +88,13 @@ def add_size(commands: Commands) -> None:
     )
     add_sizers(size)
     size.add_argument(
+        "--coverage",
+        type=_coverage,
+        default=0.9,
+        metavar="C",
+        help="of the intervals, between 0 and 1 (default: 0.9)",
+    )
+    size.add_argument(
         "--format",
         choices=tuple(WRITERS),
         default="table",
@@ -132,6 +139,13 @@ def _scan(text: str) -> int | Literal["sum", "join"]:
         raise argparse.ArgumentTypeError(f"{text!r} is neither a number nor sum or join") from None
 
 
+def _coverage(text: str) -> float:
+    value = number(text)
+    if not 0.0 < value < 1.0:
+        raise argparse.ArgumentTypeError(f"{text!r} is not between 0 and 1; 90 % is 0.9")
+    return value
+
+
 def _columns(text: str) -> list[int | str]:
     names = [name.strip() for name in text.split(",")]
     return [int(name) if name.isdecimal() else name for name in names]
@@ -163,7 +177,9 @@ def _size(options: argparse.Namespace) -> int:
                 instrument = instruments.of(path)
                 pattern = _read(path, options, instrument)
                 sizer = sizers.of(pattern, instrument)
-                sizing = sizer.size(pattern, instrument)
+                sizing = sizer.size(
+                    pattern, instrument, engine=sizers.engine, coverage=options.coverage
+                )
             except ValueError as error:
                 reason = error.reason if isinstance(error, PatternError) else str(error)
                 complain(f"{path}: {reason}")

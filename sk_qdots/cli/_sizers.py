@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from ._words import asked_crystal, number
 
@@ -35,6 +35,12 @@ def add_sizers(size: argparse.ArgumentParser) -> None:
         "simulated (seconds; kept for the next time) and fitted",
     )
     which.add_argument("--cif", metavar="FILE", help="the same with the crystal of a CIF")
+    size.add_argument(
+        "--fast",
+        action="store_true",
+        help="of a trained sizer the network alone, in milliseconds: without it the pattern is "
+        "fitted, too, and both are told as one answer",
+    )
     size.add_argument(
         "--block", metavar="NAME", help="data block of the CIF, where several hold a crystal"
     )
@@ -152,6 +158,11 @@ class Sizers:
             self._trained: Sizer | None = load_sizer(options.model or "PbS")
             self.name, self.targets = self._trained.name, self._trained.targets
         else:
+            if options.fast:
+                raise ValueError(
+                    "--fast asks the network of a trained sizer, which --crystal and --cif have "
+                    "none of; leave one of them out"
+                )
             from ..sizing.posterior_engine import PosteriorEngine
 
             self._trained = None
@@ -160,9 +171,20 @@ class Sizers:
             self.name, self.targets = self._crystal.name, PosteriorEngine.targets
 
     @property
+    def engine(self) -> Literal["both", "network"]:
+        """Who answers."""
+        return "network" if self._options.fast else "both"
+
+    @property
     def fits(self) -> bool:
         """Whether answers have a fit."""
-        return self._crystal is not None
+        if self._trained is None:
+            return True
+        from ..sizing import PatternEngine
+
+        return self.engine == "both" and any(
+            isinstance(one, PatternEngine) for one in self._trained.engines
+        )
 
     def of(self, pattern: xr.DataArray, instrument: Instrument | None) -> Sizer:
         """The sizer for a pattern and the instrument that it was measured with.
