@@ -38,8 +38,8 @@ class Fits:
             return
         if not are_made:
             raise ValueError(
-                "--out writes a fit, and a network makes none: leave --fast out, or give --crystal or --cif; for "
-                "the sizes send the output to a file (> sizes.csv)"
+                "--out writes a fit, and a network makes none: leave --fast out, or give --crystal "
+                "or --cif; for the sizes send the output to a file (> sizes.csv)"
             )
         if self._path.suffix.lower() != ".csv":
             raise ValueError(f"{out}: a fit is written as .csv; end its name so")

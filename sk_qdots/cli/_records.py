@@ -56,6 +56,7 @@ COLUMNS = (
     "chi2",
     "growth_fault",
     "growth_fault_std",
+    "leading",
 )
 _FRACTIONS = ("dispersion", "strain", "growth_fault")
 _UNITS = {  # of what does not say it in its name
@@ -106,6 +107,8 @@ def sizing_record(sizing: Sizing) -> JsonObject:
         "file": sizing.source,
         "verdict": sizing.verdict,
         "reasons": list(sizing.reasons),
+        "leading": sizing.leading,
+        "note": sizing.note,
     }
     for name, value in values.items():
         unit = "" if name in _FRACTIONS else "_nm"
@@ -200,10 +203,15 @@ class _TableWriter(_Writer):
     def write(self, record: JsonObject) -> None:
         columns = [*_FIRST, *(_MORE[name] for name in self.columns)]
         if not self.started:
-            self._line("file", [heading.rjust(width) for heading, width, _ in columns], "verdict")
+            coverage = record.get("coverage")
+            said = f"{coverage:.0%}".replace("%", " %") if isinstance(coverage, float) else "90 %"
+            cells = [h.replace(_INTERVAL, said).rjust(width) for h, width, _ in columns]
+            self._line("file", cells, "verdict")
             self.started = True
         reasons = record["reasons"]
         why = "; ".join(map(str, reasons)) if isinstance(reasons, list) else ""
+        if note := record.get("note"):
+            why = "; ".join(filter(None, (str(note), why)))
         cells = [cell(record).rjust(width) for _, width, cell in columns]
         self._line(str(record["file"]), cells, f"{record['verdict']}{': ' if why else ''}{why}")
 
@@ -249,12 +257,23 @@ def _range(low: str, high: str) -> Callable[[JsonObject], str]:
     return cell
 
 
+def _second(cell: Callable[[JsonObject], str]) -> Callable[[JsonObject], str]:
+    """The cell of a number average, in brackets where the volume average is to be read first."""
+
+    def bracketed(record: JsonObject) -> str:
+        text = cell(record)
+        return f"({text})" if text and record.get("leading") == "volume_diameter" else text
+
+    return bracketed
+
+
 _Column = tuple[str, int, Callable[["JsonObject"], str]]  # heading, width, what stands in it
+_INTERVAL = "interval"
 _FIRST: tuple[_Column, ...] = (
-    ("diameter/nm", 11, _number("number_diameter_nm")),
-    ("90 %", 11, _range("interval_low_nm", "interval_high_nm")),
+    ("diameter/nm", 11, _second(_number("number_diameter_nm"))),
+    (_INTERVAL, 13, _second(_range("interval_low_nm", "interval_high_nm"))),
     ("volume average/nm", 17, _number("volume_diameter_nm")),
-    ("90 %", 11, _range("volume_interval_low_nm", "volume_interval_high_nm")),
+    (_INTERVAL, 11, _range("volume_interval_low_nm", "volume_interval_high_nm")),
 )
 _MORE: dict[str, _Column] = {
     "class": ("class/nm", 8, _number("diameter_nm", digits=1)),

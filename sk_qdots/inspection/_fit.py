@@ -134,12 +134,8 @@ class FitDisplay(PanelsDisplay):
         ax.set_ylabel("intensity")
         ax.set_xlim(q[0], q[-1])
         ax.tick_params(labelbottom=False)
-        ends = sizing.interval
-        ax.set_title(
-            f"{Path(sizing.source).name}: {sizing.number_diameter:.2f} nm "
-            f"({ends[0]:.2f} to {ends[1]:.2f}), {sizing.verdict}",
-            fontsize="medium",
-        )
+        heading = f"{Path(sizing.source).name}: {sizing.headline()}, {sizing.verdict}"
+        ax.set_title(heading, fontsize="medium")
         quality = f"$R_\\mathrm{{wp}}$ = {100.0 * fit.r_wp:.2g} %"
         if np.isfinite(fit.chi2):
             quality += f"\n$\\chi^2$ = {fit.chi2:.3g}"

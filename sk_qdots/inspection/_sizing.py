@@ -111,11 +111,7 @@ class SizingDisplay(Display):
         ax.set_xlabel(r"$Q$ (Å$^{-1}$)")
         ax.set_ylabel("intensity (area 1000)")
         ax.set_xlim(match.q[0], match.q[-1])
-        low, high = sizing.interval
-        ax.set_title(
-            f"{Path(sizing.source).name}: {sizing.number_diameter:.2f} nm "
-            f"({low:.2f} to {high:.2f}), {sizing.verdict}",
-            fontsize="medium",
-        )
+        heading = f"{Path(sizing.source).name}: {sizing.headline()}, {sizing.verdict}"
+        ax.set_title(heading, fontsize="medium")
         ax.legend(frameon=False, loc="upper right")
         return self._keep(ax)

@@ -30,9 +30,14 @@ def sizing_card(told: JsonObject, match: Match | None) -> str:
         What ``Sizing.to_dict`` returns.
     match : Match or None
     """
-    lengths = {
+    averages = {
         "diameter, number average": _length(told["number_diameter"], told["interval"]),
         "volume average": _length(told["volume_diameter"], told["volume_interval"]),
+    }
+    if told["leading"] == "volume_diameter":
+        averages = dict(reversed(averages.items()))
+    lengths = {
+        **averages,
         "volume-to-surface average": _length(told["surface_diameter"]),
         "dispersion": _percent(told, "dispersion"),
         "strain": _percent(told, "strain"),
@@ -53,6 +58,7 @@ def sizing_card(told: JsonObject, match: Match | None) -> str:
             engine=told["engine"],
             verdict=told["verdict"],
             reasons=told["reasons"],
+            note=told["note"],
             coverage=f"{coverage:.0%}",
             rows=[(heading, text) for heading, text in lengths.items() if text],
             picture=None if match is None else _picture(match),

@@ -16,6 +16,7 @@ from .._typing import Json, JsonObject
 from ..posterior import DebyeFit, PatternPosterior
 
 if TYPE_CHECKING:
+    from .calibration import Condition
     from .reference import Match
 
 __all__ = ["COVERAGE", "DIMENSIONS", "SCHEMA", "Sizing"]
@@ -23,6 +24,7 @@ __all__ = ["COVERAGE", "DIMENSIONS", "SCHEMA", "Sizing"]
 COVERAGE = 0.90  # of every interval, where nothing else is asked for
 DIMENSIONS = ("width", "length", "thickness")  # of rods and platelets
 SCHEMA = "sk_qdots.Sizing/1"
+_MUCH = 2.0  # times as wide
 _PACKAGES = ("sk_qdots", "numpy", "scipy", "scikit-learn")
 _FRACTIONS = ("dispersion", "strain")
 _UNITS = {
@@ -114,6 +116,9 @@ class Sizing:
         estimates them, ``"volume_diameter"`` and ``"volume_interval"``.
     coverage : float
         Of all intervals.
+    condition : Condition, optional
+        What the pattern shows of how it was measured, by which intervals are calibrated; None
+        where there is no match.
     settings : mapping
         What it takes to repeat it: of the pattern (file, axis, wavelength) and the sizer.
     match : Match, optional
@@ -176,10 +181,57 @@ class Sizing:
     engine: str = ""
     engines: Mapping[str, JsonObject] = field(default_factory=dict, repr=False)
     coverage: float = COVERAGE
+    condition: Condition | None = field(default=None, repr=False)
     settings: Mapping[str, Json] = field(default_factory=dict, repr=False)
     match: Match | None = field(default=None, repr=False)
     fit: DebyeFit | None = field(default=None, repr=False)
     posterior: PatternPosterior | None = field(default=None, repr=False)
+
+    @property
+    def leading(self) -> Literal["number_diameter", "volume_diameter"]:
+        """What to read first: the volume average where the number average is much less certain.
+
+        Where its interval is more than twice as wide, each relative to what it is of.
+        """
+        if self.volume_diameter is None or self.volume_interval is None:
+            return "number_diameter"
+        number = _relative_width(self.number_diameter, self.interval)
+        volume = _relative_width(self.volume_diameter, self.volume_interval)
+        return "volume_diameter" if number > _MUCH * volume else "number_diameter"
+
+    @property
+    def note(self) -> str:
+        """Why to read the volume average first; empty where it is the number average."""
+        if self.leading == "number_diameter":
+            return ""
+        assert self.volume_diameter is not None and self.volume_interval is not None
+        number = _relative_width(self.number_diameter, self.interval)
+        times = number / max(_relative_width(self.volume_diameter, self.volume_interval), 1e-9)
+        return (
+            "read the volume average: small particles hardly scatter, and the number average, "
+            f"which counts them, is {times:.1f} times less certain"
+        )
+
+    def headline(self) -> str:
+        """The first number with its interval, as pictures are headed.
+
+        Returns
+        -------
+        str
+
+        Examples
+        --------
+        >>> import sk_qdots as sq
+        >>> library = sq.simulate_library("PbS", diameters=[4.0], dispersions=[0.1], strains=[0.0])
+        >>> sq.load_sizer("PbS").size(sq.library_samples(library)[0][0]).headline()[:4]
+        '4.00'
+        """
+        if self.leading == "volume_diameter":
+            assert self.volume_interval is not None
+            low, high = self.volume_interval
+            return f"{self.volume_diameter:.2f} nm by volume ({low:.2f} to {high:.2f})"
+        low, high = self.interval
+        return f"{self.number_diameter:.2f} nm ({low:.2f} to {high:.2f})"
 
     def to_dict(self) -> JsonObject:
         """Everything but the curves, as JSON can hold it.
@@ -207,6 +259,8 @@ class Sizing:
             "source": self.source,
             "verdict": self.verdict,
             "reasons": list(self.reasons),
+            "leading": self.leading,
+            "note": self.note,
             "number_diameter": _finite(self.number_diameter),
             "interval": [_finite(end) for end in self.interval],
             "volume_diameter": self.volume_diameter,
@@ -270,6 +324,10 @@ class Sizing:
         from ._html import sizing_card
 
         return sizing_card(self.to_dict(), self.match)
+
+
+def _relative_width(value: float, interval: tuple[float, float]) -> float:
+    return (interval[1] - interval[0]) / max(abs(value), 1e-9)
 
 
 def _finite(value: float) -> float | None:

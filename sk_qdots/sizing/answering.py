@@ -15,6 +15,7 @@ from .._typing import FloatArray, Json, JsonObject
 from ..augmentation.facts import instrument_facts
 from ..instruments import Instrument
 from .answer import COVERAGE, DIMENSIONS, Sizing
+from .calibration import Calibration, Condition, Who, widened
 from .combining import combined
 from .facts import Facts
 from .instruments import too_broad
@@ -101,6 +102,10 @@ def answer(seen: Seen, facts: Facts, digest: str, coverage: float = COVERAGE) ->
         reasons += cautions_of_ranges(detail, asked) + detail.reasons
     elif seen.instrument is not None:
         reasons += too_broad(seen.instrument, facts.augmentation, seen.measured)
+    condition = None
+    if seen.match is not None:
+        condition = Condition.of(posterior, seen.match, seen.instrument is not None)
+    stated = _Stated(coverage, condition, facts.calibration)
     return Sizing(
         diameter=float(diameters[best]),
         probability=float(probabilities[best]),
@@ -120,31 +125,68 @@ def answer(seen: Seen, facts: Facts, digest: str, coverage: float = COVERAGE) ->
         verdict="caution" if reasons else "ok",
         reasons=reasons,
         engine=" and ".join(seen.answers) if both else next(iter(seen.answers)),
-        engines=_by_engine(seen.answers, coverage),
+        engines={name: _averages(one, _who(one), stated) for name, one in seen.answers.items()},
         coverage=coverage,
+        condition=condition,
         settings=_settings(seen, facts, digest),
         match=seen.match,
         fit=None if detail is None else detail.fit,
         posterior=posterior.detail(0),
-        **_estimates(posterior, coverage),
+        **_estimates(posterior, "both" if both else _who(first), stated),
     )
 
 
-def _by_engine(answers: Mapping[str, Posterior], coverage: float) -> dict[str, JsonObject]:
-    """Averages with their intervals, of each engine."""
-    told: dict[str, JsonObject] = {}
-    for name, one in answers.items():
-        low, high = _ends(one, "diameter", coverage)
-        told[name] = {
-            "number_diameter": float(one.number_diameter()[0][0]),
-            "interval": [low, high],
-        }
-        if "volume_diameter" in one.means:
-            low, high = _ends(one, "volume_diameter", coverage)
-            told[name] |= {
-                "volume_diameter": float(one.means["volume_diameter"][0]),
-                "volume_interval": [low, high],
-            }
+def _who(posterior: Posterior) -> Who:
+    return "posterior" if posterior.details else "network"
+
+
+@dataclass(frozen=True)
+class _Stated:
+    """Intervals as they are told: calibrated where a calibration is known.
+
+    Parameters
+    ----------
+    coverage : float
+    condition : Condition or None
+    calibration : Calibration or None
+    """
+
+    coverage: float
+    condition: Condition | None
+    calibration: Calibration | None
+
+    def ends(self, posterior: Posterior, name: str, who: Who) -> tuple[float, float]:
+        """Interval of a quantity."""
+        if self.calibration is None or self.condition is None:
+            low, high = posterior.interval(name, self.coverage)[0]
+            return float(low), float(high)
+        low, high = posterior.interval(name)[0]
+        found = _mean(posterior, name)
+        factor = self.calibration.factor(who, self.condition, name, self.coverage)
+        return widened(found, (float(low), float(high)), factor)
+
+    def deviation_factor(self, name: str, who: Who) -> float:
+        """What a standard deviation is multiplied with."""
+        if self.calibration is None or self.condition is None:
+            return 1.0
+        return self.calibration.factor(who, self.condition, name, COVERAGE)
+
+
+def _mean(posterior: Posterior, name: str) -> float:
+    if name == "diameter":
+        return float(posterior.number_diameter()[0][0])
+    return float(posterior.means[name][0])
+
+
+def _averages(posterior: Posterior, who: Who, stated: _Stated) -> JsonObject:
+    """What one engine says."""
+    told: JsonObject = {
+        "number_diameter": _mean(posterior, "diameter"),
+        "interval": [*stated.ends(posterior, "diameter", who)],
+    }
+    if "volume_diameter" in posterior.means:
+        told["volume_diameter"] = _mean(posterior, "volume_diameter")
+        told["volume_interval"] = [*stated.ends(posterior, "volume_diameter", who)]
     return told
 
 
@@ -181,14 +223,17 @@ def _as_json(value: str | float | np.generic) -> Json:
     return str(value)
 
 
-def _estimates(posterior: Posterior, coverage: float) -> dict[str, Any]:
+def _estimates(posterior: Posterior, who: Who, stated: _Stated) -> dict[str, Any]:
     """Fields of a Sizing besides its class."""
     means = {name: float(values[0]) for name, values in posterior.means.items()}
-    deviations = {name: float(values[0]) for name, values in posterior.deviations.items()}
-    number, number_deviation = (float(values[0]) for values in posterior.number_diameter())
+    deviations = {
+        name: float(values[0]) * stated.deviation_factor(name, who)
+        for name, values in posterior.deviations.items()
+    }
+    number = _mean(posterior, "diameter")
     found: dict[str, Any] = {
         "number_diameter": number,
-        "interval": _ends(posterior, "diameter", coverage),
+        "interval": stated.ends(posterior, "diameter", who),
         "dispersion": means.get("dispersion"),
         "strain": means.get("strain"),
         "growth_fault": means.get("growth_fault"),
@@ -196,21 +241,17 @@ def _estimates(posterior: Posterior, coverage: float) -> dict[str, Any]:
         "volume_diameter": means.get("volume_diameter"),
         "dimensions": {name: means[name] for name in DIMENSIONS if name in means},
     }
-    deviations["diameter"] = number_deviation
+    number_deviation = float(posterior.number_diameter()[1][0])
+    deviations["diameter"] = number_deviation * stated.deviation_factor("diameter", who)
     deviations["expected_diameter"] = float(posterior.expected_deviation()[0])
     if "volume_diameter" in means:
-        found["volume_interval"] = _ends(posterior, "volume_diameter", coverage)
+        found["volume_interval"] = stated.ends(posterior, "volume_diameter", who)
     if "surface_diameter" in means:
         found["surface_diameter"] = means["surface_diameter"]
     elif "dispersion" in means:
         surface, deviation = _surface_diameter(means, deviations, number)
         found["surface_diameter"], deviations["surface_diameter"] = surface, deviation
     return {**found, "uncertainties": deviations}
-
-
-def _ends(posterior: Posterior, name: str, coverage: float) -> tuple[float, float]:
-    low, high = posterior.interval(name, coverage)[0]
-    return float(low), float(high)
 
 
 def _surface_diameter(

@@ -13,7 +13,8 @@ import xarray as xr
 from .._typing import FloatArray, Json, JsonObject
 from ..augmentation.base import Transformer
 from ..augmentation.facts import augmentation_facts, trained_limits, transformers_of
-from ..neural_network.saved import checked_number
+from ..neural_network.saved import checked_number, checked_object
+from .calibration import Calibration
 
 __all__ = ["NAME", "Facts", "check_printable", "facts_from_manifest", "facts_from_training"]
 
@@ -47,6 +48,8 @@ class Facts:
     reflections : tuple of float
         Of the crystal, in 1/Angstrom, for a sizer that needs any two of them, whatever the
         range; ``required_range`` is then that of the first two.
+    calibration : Calibration or None
+        Of the intervals, where there is one.
 
     Examples
     --------
@@ -64,6 +67,7 @@ class Facts:
     augmentation: JsonObject | None = None
     dispersions: tuple[float, float] | None = None
     reflections: tuple[float, ...] = ()
+    calibration: Calibration | None = None
 
     def to_dict(self) -> JsonObject:
         """What the manifest holds of it.
@@ -81,6 +85,7 @@ class Facts:
             "augmentation": self.augmentation,
             "training": self.training,
             **({"reflections": list(self.reflections)} if self.reflections else {}),
+            **({"calibration": self.calibration.to_dict()} if self.calibration else {}),
         }
 
 
@@ -168,6 +173,8 @@ def facts_from_manifest(manifest: Mapping[str, Json], q: FloatArray) -> Facts:
     ):
         raise ValueError("simulation, training and augmentation must be objects")
     check_printable([simulation, training, augmentation])
+    calibration = manifest.get("calibration")
+    check_printable(calibration)
     strain = checked_number(manifest.get("largest_strain", _LARGEST_STRAIN))
     if not 0.0 < strain <= 0.2:
         raise ValueError("largest_strain is not valid")
@@ -181,6 +188,9 @@ def facts_from_manifest(manifest: Mapping[str, Json], q: FloatArray) -> Facts:
         augmentation,
         _trained_dispersions(training),
         _checked_reflections(manifest.get("reflections", [])),
+        None
+        if calibration is None
+        else Calibration.from_dict(checked_object(calibration, "the calibration")),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from dataclasses import replace
 from functools import cached_property
 from typing import Protocol
@@ -22,6 +23,7 @@ from .recipe import Recipe
 __all__ = ["PosteriorEngine", "engine_from_recipe", "estimator_from_recipe"]
 
 _SAME_PHYSICS = 0.02  # relative, of wavelengths: form factors are much the same
+_N_MADE = 4  # estimators that are kept, for other instruments and ranges
 _TARGETS = ("diameter", "dispersion", "strain", "volume_diameter", "surface_diameter")
 
 
@@ -87,7 +89,7 @@ class PosteriorEngine:
             raise ValueError("estimator is not fitted; call estimator.fit(crystal) first")
         self.instrument, self.recipe = instrument, recipe
         self._given = estimator
-        self._made: dict[str, _Estimator] = {}
+        self._made: OrderedDict[str, _Estimator] = OrderedDict()
 
     @property
     def estimator(self) -> _Estimator:
@@ -195,6 +197,9 @@ class PosteriorEngine:
         key = f"{recipe.diameters} {recipe.dispersions} {recipe.wavelength} {told}"
         if key not in self._made:
             self._made[key] = estimator_from_recipe(recipe)
+            if len(self._made) > _N_MADE:
+                self._made.popitem(last=False)
+        self._made.move_to_end(key)
         return self._made[key]
 
 

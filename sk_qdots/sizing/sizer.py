@@ -27,6 +27,7 @@ from ..preprocessing import QStandardizer
 from ..preprocessing.patterns import is_subtracted, rows_of
 from .answer import COVERAGE, Sizing
 from .answering import Seen, answer
+from .calibration import Calibration
 from .engines import (
     Engine,
     NetworkEngine,
@@ -44,6 +45,7 @@ from .intake import Patterns, measured_points, single_patterns, source_of, stand
 from .parts import SizerParts, digest_of_parts
 from .posterior import FRACTIONS, Posterior
 from .posterior_engine import PosteriorEngine
+from .recipe import Recipe
 from .reference import Match, ReferencePatterns
 from .registry import known_sizers
 from .verdicts import check_match, is_good
@@ -111,6 +113,8 @@ class Sizer:
         Of a pattern that is not refused, fraction.
     dispersions : tuple of 2 float or None
         Smallest and largest that it was trained on, where that is known.
+    calibration : Calibration or None
+        Of the intervals, where there is one.
     reflections : tuple of float
         Of the crystal, in 1/Angstrom, where any two of them will do as a range.
 
@@ -198,6 +202,7 @@ class Sizer:
         self.largest_strain = facts.largest_strain
         self.reflections = facts.reflections
         self.dispersions = facts.dispersions
+        self.calibration = facts.calibration
         if self.dispersions is None and self.reference is not None:
             known = self.reference.dispersions.tolist()
             self.dispersions = (min(known), max(known))
@@ -252,6 +257,7 @@ class Sizer:
             augmentation=self.augmentation,
             dispersions=self.dispersions,
             reflections=self.reflections,
+            calibration=self.calibration,
         )
 
     def with_training(self, training: Mapping[str, Json]) -> Sizer:
@@ -273,13 +279,48 @@ class Sizer:
         >>> sq.load_sizer("PbS").with_training({"date": "today"}).training
         {'date': 'today'}
         """
+        return self._with(replace(self.facts, training=dict(training)))
+
+    def with_posterior(self, recipe: Recipe) -> Sizer:
+        """Return the sizer with a Debye posterior beside what was trained.
+
+        Parameters
+        ----------
+        recipe : Recipe
+            Of the posterior, which is simulated when it is first asked.
+
+        Returns
+        -------
+        Sizer
+            Without a calibration, which is that of both together.
+        """
+        witnesses = [one for one in self.engines[1:] if not isinstance(one, PosteriorEngine)]
+        engine = PosteriorEngine(None, recipe.instrument, recipe)
+        return self._with(replace(self.facts, calibration=None), [engine, *witnesses])
+
+    def with_calibration(self, calibration: Calibration | None) -> Sizer:
+        """Return the sizer with intervals that are calibrated.
+
+        Parameters
+        ----------
+        calibration : Calibration or None
+
+        Returns
+        -------
+        Sizer
+            Of the same parts.
+        """
+        return self._with(replace(self.facts, calibration=calibration))
+
+    def _with(self, facts: Facts, witnesses: Sequence[Engine] | None = None) -> Sizer:
+        first = self.engines[0]
         return Sizer(
-            self.pipeline,
+            (self.standardizer, first) if isinstance(first, PosteriorEngine) else self.pipeline,
             self.reference,
             regressor=self.regressor,
-            targets=self.targets,
-            witnesses=self.engines[1:],
-            facts=replace(self.facts, training=dict(training)),
+            targets=self.targets if isinstance(first, NetworkEngine) else (),
+            witnesses=self.engines[1:] if witnesses is None else witnesses,
+            facts=facts,
         )
 
     def predict_proba(self, patterns: Patterns, instrument: Instrument | None = None) -> FloatArray:
@@ -411,6 +452,7 @@ class Sizer:
     def size_many(
         self,
         patterns: xr.DataArray | Sequence[xr.DataArray],
+        instrument: Instrument | None = None,
         *,
         engine: Literal["both", "network", "posterior"] = "both",
         coverage: float = COVERAGE,
@@ -422,6 +464,8 @@ class Sizer:
         ----------
         patterns : DataArray (sample, q), or sequence of DataArray (q)
             Patterns on one grid are the fastest.
+        instrument : Instrument, optional
+            That all of them were measured with.
         engine, coverage
             As for :meth:`size`.
         n_jobs : int, optional
@@ -456,12 +500,14 @@ class Sizer:
         engines = self._asked(engine, coverage)
         if not items:
             return []
-        if any(isinstance(one, PatternEngine) for one in engines.values()):
+        if instrument is not None or any(isinstance(e, PatternEngine) for e in engines.values()):
             if n_jobs in (None, 1) or len(items) == 1:
-                return [self._size_or_refusal(item, engine, coverage) for item in items]
+                return [self._size_or_refusal(i, instrument, engine, coverage) for i in items]
             part = -(-len(items) // (_PARTS_OF_A_WORKER * effective_n_jobs(n_jobs)))
             chunks = Parallel(n_jobs=n_jobs)(
-                delayed(self.size_many)(items[k : k + part], engine=engine, coverage=coverage)
+                delayed(self.size_many)(
+                    items[k : k + part], instrument, engine=engine, coverage=coverage
+                )
                 for k in range(0, len(items), part)
             )
             return [one for chunk in chunks for one in chunk]
@@ -469,7 +515,7 @@ class Sizer:
             rows = self._standardized(items)
             answers = {name: self._posterior(one, rows) for name, one in engines.items()}
         except ValueError:  # of one of them: which, is found one by one
-            return [self._size_or_refusal(item, engine, coverage) for item in items]
+            return [self._size_or_refusal(item, None, engine, coverage) for item in items]
         found: list[Sizing | PatternError] = []
         for k, item in enumerate(items):
             each = {name: one.of_row(k) for name, one in answers.items()}
@@ -482,11 +528,12 @@ class Sizer:
     def _size_or_refusal(
         self,
         pattern: xr.DataArray,
+        instrument: Instrument | None,
         engine: Literal["both", "network", "posterior"],
         coverage: float,
     ) -> Sizing | PatternError:
         try:
-            return self.size(pattern, engine=engine, coverage=coverage)
+            return self.size(pattern, instrument, engine=engine, coverage=coverage)
         except PatternError as error:
             return error
         except ValueError as error:

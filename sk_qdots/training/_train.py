@@ -172,7 +172,10 @@ def train_sizer(
         regressor=regressor,
         targets=plan.targets if plan.estimates else (),
     )
-    return sizer.with_training({**training, "scores": judge(sizer, plan, series, random_state + 1)})
+    scores = judge(sizer, plan, series, random_state + 1)
+    sizer = sizer.with_training({**training, "scores": scores})
+    recipe = plan.recipe()
+    return sizer if recipe is None else sizer.with_posterior(recipe)
 
 
 def train_regressor(

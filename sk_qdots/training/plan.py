@@ -27,6 +27,8 @@ from ..simulation import (
 )
 from ..simulation.clusters import Fill
 from ..simulation.shapes import Cylinder, Platelet, Shape
+from ..sizing.recipe import Recipe
+from ..solvents import known_backgrounds, known_solvents
 from .pace import measured_pace
 
 __all__ = ["REGRESSOR_SHARE", "TrainingPlan", "listed", "particle_step"]
@@ -335,6 +337,29 @@ class TrainingPlan:
     def demanded(self) -> tuple[float, float]:
         """Range in 1/Angstrom that a pattern must cover to be sized."""
         return demanded_range(self.experiment(), self.q)
+
+    def recipe(self) -> Recipe | None:
+        """Of a posterior for the same populations; None where it has no such particles.
+
+        Returns
+        -------
+        Recipe or None
+        """
+        if self.aspect_ratios or self.shapes[0] != "sphere":
+            return None
+        low, high = self.strains
+        usual = Recipe(self.crystal).strains
+        own = tuple(s for s in self.solvents if not isinstance(s, str))
+        return Recipe(
+            self.crystal,
+            wavelength=self.wavelength,
+            diameters=(max(self.span[0], self.crystal.node_diameter), self.span[1]),
+            dispersions=self.dispersions,
+            strains=(min(low, usual[0]), max(high, usual[1])),
+            stacking=self.stacking,
+            solvents=(*known_solvents(), *known_backgrounds(), *own) if own else None,
+            instrument=self.around,
+        )
 
     def experiment(self, **changes: Unpack[Changes]) -> RandomExperiment:
         """What is done to every batch.
