@@ -10,12 +10,13 @@ interval holds both.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
 
 from .._typing import FloatArray
-from .posterior import QUANTITIES, Posterior
+from .posterior import Posterior
 
 __all__ = ["combined", "differ"]
 
@@ -24,24 +25,23 @@ _LEAST_SHARE = 0.12  # of an engine that differs: more than an interval of 90 % 
 _LEAST_ERROR = 0.002  # relative: below it no size is known
 
 
-def differ(one: Posterior, other: Posterior) -> bool:
+def differ(network: Posterior, debye: Posterior) -> bool:
     """Whether two answers to one pattern contradict each other.
 
     Parameters
     ----------
-    one, other : Posterior
+    network : Posterior
         Of one pattern.
+    debye : Posterior
+        Of the same pattern, with draws.
 
     Returns
     -------
     bool
         Where the volume average, or else the number average, differs by more than the errors.
     """
-    name = "volume_diameter"
-    if name not in one.means or name not in other.means:
-        name = "diameter"
-    (a, s), (b, t) = (_moments(each, name) for each in (one, other))
-    return bool(abs(a - b) > _FAR * np.hypot(s, t))
+    second = debye.details[0].draws
+    return _differ(_draws(network, len(second["diameter"])), second)
 
 
 def combined(network: Posterior, debye: Posterior) -> Posterior:
@@ -60,59 +60,64 @@ def combined(network: Posterior, debye: Posterior) -> Posterior:
         With draws of all that either estimates; reasons and fit are those of the second.
     """
     detail = debye.details[0]
-    n = len(detail.draws["diameter"])
-    of_network = _draws(network, n)
-    names = [name for name in QUANTITIES if name in of_network or name in detail.draws]
-    apart = differ(network, debye)
-    share = _share(network, debye)
+    second = detail.draws
+    n = len(second["diameter"])
+    first = _draws(network, n)
+    apart = _differ(first, second)
+    share = _share(first, second)
     if apart:
         share = float(np.clip(share, _LEAST_SHARE, 1.0 - _LEAST_SHARE))
     # Which draws are whose is the same for all quantities: they belong together.
-    from_network = (np.arange(n) + 0.5) / n < share
-    draws: dict[str, FloatArray] = {}
-    for name in names:
-        if name not in detail.draws or name not in of_network:
-            draws[name] = detail.draws[name] if name in detail.draws else of_network[name]
-        elif apart:
-            draws[name] = np.where(from_network, of_network[name], detail.draws[name])
-        else:
-            draws[name] = _pooled(name, network, debye, of_network[name], detail.draws[name])
-    rest = {name: values for name, values in detail.draws.items() if name not in draws}
-    made = Posterior.from_draws(network.classes, [replace(detail, draws={**draws, **rest})])
+    is_first = (np.arange(n) + 0.5) / n < share
+    draws: dict[str, FloatArray] = {**first, **second}
+    for name in first.keys() & second.keys():
+        draws[name] = (
+            np.where(is_first, first[name], second[name])
+            if apart
+            else _pooled(name, first[name], second[name])
+        )
+    made = Posterior.from_draws(network.classes, [replace(detail, draws=draws)])
     # The network tells classes apart that the draws of sizes in between only share.
     told = share * network.probabilities + (1.0 - share) * made.probabilities
     return replace(made, probabilities=told)
 
 
-def _pooled(
-    name: str, network: Posterior, debye: Posterior, first: FloatArray, second: FloatArray
-) -> FloatArray:
+def _differ(first: Mapping[str, FloatArray], second: Mapping[str, FloatArray]) -> bool:
+    name = _compared(first, second)
+    apart = abs(float(first[name].mean() - second[name].mean()))
+    return bool(apart > _FAR * np.hypot(first[name].std(), second[name].std()))
+
+
+def _compared(first: Mapping[str, FloatArray], second: Mapping[str, FloatArray]) -> str:
+    """What both estimate and patterns tell best."""
+    name = "volume_diameter"
+    return name if name in first and name in second else "diameter"
+
+
+def _share(first: Mapping[str, FloatArray], second: Mapping[str, FloatArray]) -> float:
+    """Weight of the first in all that is of both."""
+    name = _compared(first, second)
+    return _weight(name, first[name], second[name])
+
+
+def _weight(name: str, first: FloatArray, second: FloatArray) -> float:
+    """By the inverse squares of the errors."""
+    size = max(abs(float(first.mean())), abs(float(second.mean())))
+    least = _LEAST_ERROR * size if name.endswith("diameter") else 1e-12
+    s, t = max(float(first.std()), least), max(float(second.std()), least)
+    return t**2 / (s**2 + t**2)
+
+
+def _pooled(name: str, first: FloatArray, second: FloatArray) -> FloatArray:
     """Draws around the weighted mean, spread as those of the better engine."""
-    share = _share(network, debye, name)
-    (a, s), (b, t) = (_moments(each, name) for each in (network, debye))
-    mean = share * a + (1.0 - share) * b
-    best, centre, spread = (first, a, s) if s < t else (second, b, t)
+    share = _weight(name, first, second)
+    a, b = float(first.mean()), float(second.mean())
+    best = first if first.std() < second.std() else second
     # Where both agree but not quite, their difference is an error, too.
-    wider = np.hypot(1.0, np.sqrt(share * (1.0 - share)) * abs(a - b) / max(spread, 1e-12))
-    moved = mean + (best - centre) * wider
+    between = share * (1.0 - share) * (a - b) ** 2
+    wider = float(np.sqrt(1.0 + between / max(float(best.var()), 1e-24)))
+    moved = share * a + (1.0 - share) * b + (best - best.mean()) * wider
     return np.asarray(moved if name == "strain" else np.maximum(moved, 0.0))
-
-
-def _share(network: Posterior, debye: Posterior, name: str = "volume_diameter") -> float:
-    """Weight of the network."""
-    if name not in network.means or name not in debye.means:
-        name = "diameter"
-    (a, s), (b, t) = (_moments(each, name) for each in (network, debye))
-    least = _LEAST_ERROR * max(abs(a), abs(b)) if name.endswith("diameter") else 1e-12
-    s, t = max(s, least), max(t, least)
-    return float(t**2 / (s**2 + t**2))
-
-
-def _moments(posterior: Posterior, name: str) -> tuple[float, float]:
-    if name == "diameter":
-        mean, deviation = posterior.number_diameter()
-        return float(mean[0]), float(deviation[0])
-    return float(posterior.means[name][0]), float(posterior.deviations[name][0])
 
 
 def _draws(posterior: Posterior, n: int) -> dict[str, FloatArray]:

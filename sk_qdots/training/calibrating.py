@@ -25,6 +25,7 @@ from tqdm import tqdm
 from .._typing import FloatArray, JsonObject
 from ..augmentation import LABORATORIES, Laboratory
 from ..instruments import Instrument
+from ..posterior.series import ClusterPatterns
 from ..sizing import Sizer, Sizing
 from ..sizing.calibration import LEVELS, Calibration, Condition, Who, score
 from .plan import TrainingPlan
@@ -106,9 +107,12 @@ def calibrated(
     plain = sizer.with_calibration(None)
     records: list[Record] = []
     blocks = _blocks(plan, n, random_state)
+    series = simulated_series(plan)
     with tqdm(total=sum(b.n for b in blocks), desc="Calibration", disable=not progress) as bar:
         for number, block in enumerate(blocks):
-            for told in _answers(plain, plan, block, [random_state, number], folder, n_jobs):
+            for told in _answers(
+                plain, plan, series, block, [random_state, number], folder, n_jobs
+            ):
                 records += told
                 bar.update(min(_CHUNK, block.n))
     made: JsonObject = {
@@ -198,6 +202,7 @@ def _blocks(plan: TrainingPlan, n: int, seed: int) -> list[_Block]:
 def _answers(
     sizer: Sizer,
     plan: TrainingPlan,
+    series: Sequence[ClusterPatterns],
     block: _Block,
     seed: list[int],
     folder: Path | None,
@@ -211,7 +216,7 @@ def _answers(
             yield json.loads(kept.read_text(encoding="utf-8"))
             continue
         if X is None:
-            X = _measured(plan, block, seed)
+            X = _measured(plan, series, block, seed)
         part = X[start : start + _CHUNK]
         told = _records(sizer, part, block.instrument, n_jobs)
         if kept is not None:
@@ -222,9 +227,12 @@ def _answers(
         yield told
 
 
-def _measured(plan: TrainingPlan, block: _Block, seed: list[int]) -> xr.DataArray:
+def _measured(
+    plan: TrainingPlan, series: Sequence[ClusterPatterns], block: _Block, seed: list[int]
+) -> xr.DataArray:
+    """Patterns of a block."""
     rng = np.random.default_rng([*seed, zlib.crc32(b"calibration")])
-    X = patterns_of(draw_populations(plan, block.n, rng), simulated_series(plan))
+    X = patterns_of(draw_populations(plan, block.n, rng), series)
     changed = block.experiment(plan)
     assert isinstance(changed.laboratory, Laboratory)
     beam = changed.laboratory.wavelength[0]

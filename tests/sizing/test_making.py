@@ -233,7 +233,7 @@ def test_altered_recipes_are_refused(sizer, tmp_path, change, message):
 def test_a_pattern_of_another_beam_is_sized_for_that_beam(sizer):
     result = sizer.size(pattern_of("PbS", wavelength=1.5406))
     assert result.interval[0] < 4.0 < result.interval[1]
-    (made,) = sizer.engines[0]._others.values()
+    (made,) = sizer.engines[0]._made.values()
     assert made.wavelength == 1.5406 and made is not sizer.engines[0].estimator
 
 

@@ -192,7 +192,7 @@ def test_many_patterns_are_each_seen_as_measured(sizer, estimator, measured):
 
 def test_a_trained_sizer_may_be_witnessed_by_it(estimator, simulated):
     trained = sq.load_sizer("PbS")
-    for size, verdict in ((4.0, "ok"), (5.5, "caution")):
+    for size in (4.0, 5.5):
         witness = PosteriorEngine(OnePattern(simulated["q"].values, simulated.values, size))
         sizer = sq.Sizer(
             trained.pipeline,
@@ -203,8 +203,10 @@ def test_a_trained_sizer_may_be_witnessed_by_it(estimator, simulated):
             facts=trained.facts,
         )
         result = sizer.size(simulated)
-        assert result.verdict == verdict and result.fit is None
-        assert ("Debye posterior 5.5" in " ".join(result.reasons)) == (verdict == "caution")
+        assert result.fit is not None and "this is made up" in result.reasons
+        assert ("Debye posterior 5.5" in " ".join(result.reasons)) == (size == 5.5)
+        low, high = result.interval  # holds both, where they differ
+        assert low < 4.0 < high and (size == 4.0 or low < 5.5 < high)
 
 
 def test_it_may_be_witnessed(estimator, measured):
