@@ -271,7 +271,7 @@ _Column = tuple[str, int, Callable[["JsonObject"], str]]  # heading, width, what
 _INTERVAL = "interval"
 _FIRST: tuple[_Column, ...] = (
     ("diameter/nm", 11, _second(_number("number_diameter_nm"))),
-    (_INTERVAL, 13, _second(_range("interval_low_nm", "interval_high_nm"))),
+    (_INTERVAL, 11, _second(_range("interval_low_nm", "interval_high_nm"))),
     ("volume average/nm", 17, _number("volume_diameter_nm")),
     (_INTERVAL, 11, _range("volume_interval_low_nm", "volume_interval_high_nm")),
 )
