@@ -99,6 +99,7 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=1, help="processes that draw batches")
     parser.add_argument("--epochs", type=int, help="of the first network (default: as planned)")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--calibrate", type=int, default=3000, help="patterns; 0 for none")
     parser.add_argument("--plan", action="store_true", help="say what would be done, only")
     arguments = parser.parse_args()
     plan = plan_of(arguments.name)
@@ -117,6 +118,7 @@ def main() -> None:
             precision=arguments.precision,
             n_workers=arguments.workers,
             random_state=arguments.seed,
+            calibrate=arguments.calibrate,
             command=f"python tools/train_shipped.py {plan.name} --seed {arguments.seed} "
             f"--precision {arguments.precision} --epochs {plan.epochs}",
         )

@@ -157,6 +157,14 @@ def add_train(commands: Commands) -> None:
         help="processes that draw batches while another trains (default: one less than there "
         "are processors)",
     )
+    train.add_argument(
+        "--calibrate",
+        type=natural,
+        default=600,
+        metavar="N",
+        help="simulated patterns on which the intervals are calibrated at the end, some tenths of "
+        "a second each; 0 for none (default: 600)",
+    )
     train.add_argument("--seed", type=natural, default=0, help="default: 0")
     train.add_argument(
         "--plan", action="store_true", help="say what would be done and how long it takes, only"
@@ -181,7 +189,10 @@ _SETTINGS = (  # go to plan_training where they were given
     "epochs",
     "name",
 )
-_RECORDED = (*_SETTINGS, "shape", "stacking", "size", "instrument", "precision", "seed")
+_RECORDED = (
+    *_SETTINGS,
+    *("shape", "stacking", "size", "instrument", "precision", "calibrate", "seed"),
+)
 _WRITTEN = {"mixed_share": "mixed", "n_patterns": "patterns"}  # otherwise than they are called
 
 
@@ -222,6 +233,7 @@ def _train(options: argparse.Namespace) -> int:
             n_workers=options.workers,
             random_state=options.seed,
             command=_command(options),
+            calibrate=options.calibrate,
         )
         sizer.save(out)
         (out / "model_card.md").write_text(model_card(sizer), encoding="utf-8")

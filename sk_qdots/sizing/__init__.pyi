@@ -1,4 +1,5 @@
 from .answer import Sizing
+from .calibration import Calibration, Condition
 from .engines import ClassifierEngine, Engine, NetworkEngine, PatternEngine
 from .estimators import allowed_estimators
 from .facts import Facts
@@ -6,11 +7,14 @@ from .files import SizerError
 from .making import make_sizer
 from .posterior import Posterior
 from .posterior_engine import PosteriorEngine
+from .recipe import Recipe
 from .reference import Match, ReferencePatterns
 from .sizer import Sizer, load_sizer
 
 __all__ = [
+    "Calibration",
     "ClassifierEngine",
+    "Condition",
     "Engine",
     "Facts",
     "Match",
@@ -18,6 +22,7 @@ __all__ = [
     "PatternEngine",
     "Posterior",
     "PosteriorEngine",
+    "Recipe",
     "ReferencePatterns",
     "Sizer",
     "SizerError",

@@ -293,6 +293,15 @@ class Sizer:
         -------
         Sizer
             Without a calibration, which is that of both together.
+
+        Examples
+        --------
+        >>> import sk_qdots as sq
+        >>> from sk_qdots.sizing import Recipe
+        >>> recipe = Recipe(sq.Crystal.builtin("PbS"), diameters=(2.0, 8.0))
+        >>> sizer = sq.load_sizer("PbS").with_posterior(recipe)
+        >>> [engine.name for engine in sizer.engines]
+        ['all-CNN', 'Debye posterior']
         """
         witnesses = [one for one in self.engines[1:] if not isinstance(one, PosteriorEngine)]
         engine = PosteriorEngine(None, recipe.instrument, recipe)
@@ -309,6 +318,12 @@ class Sizer:
         -------
         Sizer
             Of the same parts.
+
+        Examples
+        --------
+        >>> import sk_qdots as sq
+        >>> sq.load_sizer("PbS").with_calibration(None).calibration is None
+        True
         """
         return self._with(replace(self.facts, calibration=calibration))
 

@@ -9,6 +9,7 @@ are those of colloids. :func:`plan_training` says what would be done and what it
 from ._card import model_card
 from ._choices import plan_training
 from ._train import train_sizer
+from .calibrating import calibrate_sizer
 from .plan import TrainingPlan
 
-__all__ = ["TrainingPlan", "model_card", "plan_training", "train_sizer"]
+__all__ = ["TrainingPlan", "calibrate_sizer", "model_card", "plan_training", "train_sizer"]

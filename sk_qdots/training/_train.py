@@ -25,6 +25,7 @@ from ..simulation import Crystal, simulate_library
 from ..sizing import Sizer
 from ..solvents import held_out_solvents, known_solvents, load_solvent
 from ._choices import PlanSettings, plan_training
+from .calibrating import calibrate_sizer
 from .networks import STEPS_PER_EPOCH, classifier_settings, regressor_settings
 from .plan import Changes, TrainingPlan
 from .samples import draw_populations, patterns_of, simulated_series
@@ -60,6 +61,7 @@ def train_sizer(
     random_state: int = 0,
     progress: bool = True,
     command: str | None = None,
+    calibrate: int = 0,
     **settings: Unpack[PlanSettings],
 ) -> Sizer:
     """Simulate, augment, train and judge a sizer for any crystal.
@@ -81,6 +83,9 @@ def train_sizer(
         Whether to print the plan and show progress bars.
     command : str, optional
         What to say that the sizer was made by.
+    calibrate : int, default=0
+        Patterns on which the intervals are calibrated afterwards (:func:`calibrate_sizer`); each
+        costs some tenths of a second.
     **settings
         Of :func:`plan_training`.
 
@@ -175,7 +180,13 @@ def train_sizer(
     scores = judge(sizer, plan, series, random_state + 1)
     sizer = sizer.with_training({**training, "scores": scores})
     recipe = plan.recipe()
-    return sizer if recipe is None else sizer.with_posterior(recipe)
+    if recipe is not None:
+        sizer = sizer.with_posterior(recipe)
+    if not calibrate:
+        return sizer
+    return calibrate_sizer(
+        sizer, plan, calibrate, folder=folder, random_state=random_state + 2, progress=progress
+    )
 
 
 def train_regressor(

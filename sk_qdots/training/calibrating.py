@@ -31,7 +31,7 @@ from ..sizing.calibration import LEVELS, Calibration, Condition, Who, score
 from .plan import TrainingPlan
 from .samples import draw_populations, patterns_of, simulated_series
 
-__all__ = ["calibrated", "calibration_of"]
+__all__ = ["calibrate_sizer", "calibration_of"]
 
 _LABORATORIES = ("ideal", "synchrotron", "capillary", "lab-cu")
 _TOLD = ("synchrotron", "capillary")  # whose resolution may be told
@@ -70,7 +70,7 @@ class _Block:
         return replace(plan, laboratory=changed, around=None, n_told=0)
 
 
-def calibrated(
+def calibrate_sizer(
     sizer: Sizer,
     plan: TrainingPlan,
     n: int = 2000,
@@ -103,6 +103,17 @@ def calibrated(
     -------
     Sizer
         Of the same parts.
+
+    See Also
+    --------
+    train_sizer : Does it where ``calibrate`` says of how many patterns.
+
+    Examples
+    --------
+    >>> import sk_qdots as sq
+    >>> from sk_qdots.training import calibrate_sizer
+    >>> plan = sq.plan_training("PbS")
+    >>> sizer = calibrate_sizer(sq.load_sizer("PbS"), plan, 2000)  # doctest: +SKIP
     """
     plain = sizer.with_calibration(None)
     records: list[Record] = []

@@ -414,7 +414,8 @@ def test_sizer_of_a_cif_is_saved_and_sizes(cif, brief, tmp_path):
         sq.Crystal.from_cif(cif), diameters=[4.0], dispersions=[0.15], strains=[0.0]
     )
     pattern = sq.library_samples(library)[0][0]
-    one, other = sizer.size(pattern), loaded.size(pattern)
+    assert [engine.name for engine in loaded.engines] == ["all-CNN", "Debye posterior"]
+    one, other = (each.size(pattern, engine="network") for each in (sizer, loaded))
     assert one.diameter == other.diameter
     assert one.uncertainties == other.uncertainties
     derived = {"expected_diameter", "surface_diameter"}
@@ -489,7 +490,7 @@ def test_aspect_ratios_belong_to_one_shape():
 def test_sizers_of_ones_own_are_found_by_name(brief, tmp_path, capsys, monkeypatch):
     monkeypatch.setenv("SK_QDOTS_SIZERS", str(tmp_path / "mine"))
     options = ["--diameters", "2:6:2", "--epochs", "1", "--solvents", "dry", "--classes-only"]
-    options += ["--workers", "0"]
+    options += ["--workers", "0", "--calibrate", "0"]
     assert main(["train", "--crystal", "PbSe", *options]) == 0
     assert "--model PbSe" in capsys.readouterr().out
     assert "pm" not in (tmp_path / "mine" / "PbSe" / "model_card.md").read_text()
@@ -517,7 +518,7 @@ def test_sizers_of_ones_own_are_found_by_name(brief, tmp_path, capsys, monkeypat
 def test_command(cif, brief, tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     options = ["--diameters", "2:6:2", "--epochs", "1", "--solvents", "dry", "--classes-only"]
-    options += ["--workers", "0"]
+    options += ["--workers", "0", "--calibrate", "0"]
     assert main(["train", "--cif", str(cif), *options, "--plan"]) == 0
     assert "none (dry)" in capsys.readouterr().out
     assert main(["train", "--cif", str(cif), *options, "--out", "mine"]) == 0
@@ -547,6 +548,7 @@ def test_crystals_that_are_not_built_in_end_with_a_working_sizer(name, tmp_path,
     cif, out = tmp_path / f"{name}.cif", tmp_path / "sizer"
     cif.write_text(CIFS[name])
     options = ["--diameters", "2:6:1", "--solvents", "dry", "--epochs", "6", "--out", str(out)]
+    options += ["--calibrate", "0"]
     assert main(["train", "--cif", str(cif), *options]) == 0
     told = capsys.readouterr().out
     assert "standard cells" in told and "least often right" in told
@@ -594,7 +596,7 @@ def test_the_recorded_command_is_understood_again():
     words = ["train", "--crystal", "Pt", "--strains=-0.01:0.005", "--classes-only"]
     words += ["--stacking", "0:0.4", "--texture", "--mixed", "0.1", "--patterns", "500"]
     words += ["--instrument", "wavelength=0.5169", "--solvents", "carbon-black", "toluene"]
-    words += ["--span", "1:9", "--size", "large", "--b-iso=-0.1:0.2"]
+    words += ["--calibrate", "100", "--span", "1:9", "--size", "large", "--b-iso=-0.1:0.2"]
     once = _parser().parse_args(words)
     again = _parser().parse_args(shlex.split(_command(once))[1:])
     assert vars(again) == vars(once)
