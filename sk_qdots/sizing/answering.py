@@ -92,14 +92,13 @@ def answer(seen: Seen, facts: Facts, digest: str, coverage: float = COVERAGE) ->
     reasons = cautions(
         posterior,
         seen.answers,
-        facts.dispersions,
+        facts,
         agreement,
         partial(_others, look_alikes, seen, facts),
         partial(_others, as_well, seen, facts),
     )
     if detail is not None:
-        asked = {} if both else facts.simulation
-        reasons += cautions_of_ranges(detail, asked) + detail.reasons
+        reasons += () if both else cautions_of_ranges(detail, facts.simulation)
     elif seen.instrument is not None:
         reasons += too_broad(seen.instrument, facts.augmentation, seen.measured)
     condition = None

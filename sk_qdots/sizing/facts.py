@@ -69,6 +69,16 @@ class Facts:
     reflections: tuple[float, ...] = ()
     calibration: Calibration | None = None
 
+    @property
+    def strains(self) -> tuple[float, float] | None:
+        """Lowest and highest that it was trained on, where that is known."""
+        settings = self.training.get("settings")
+        said = settings.get("strains") if isinstance(settings, dict) else None
+        if not isinstance(said, list) or len(said) < 2:
+            return None
+        values = [checked_number(value) for value in said]
+        return min(values), max(values)
+
     def to_dict(self) -> JsonObject:
         """What the manifest holds of it.
 

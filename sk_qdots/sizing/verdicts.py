@@ -16,7 +16,9 @@ import numpy as np
 from .._typing import BoolArray, FloatArray, IntArray, Json, RealArray
 from ..io import PatternError
 from ..posterior import PatternPosterior
+from .combining import differ
 from .engines import Engine
+from .facts import Facts
 from .look_alikes import listed, look_alikes, or_another
 from .posterior import Posterior
 from .reference import Match
@@ -43,6 +45,9 @@ _GOOD_AGREEMENT = 0.9  # below it an answer comes with caution
 _DISAGREEMENT = 0.4  # nm, that two diameters of one pattern may differ by ...
 _DEVIATIONS = 3.0  # ... or this many of their standard deviations
 _CROWDED = 0.1  # of a range, next to its end, that may not hold half of the draws
+_OUTER = 0.15  # of the trained strains, at either end: those that few dots have
+_HARDLY = 0.5  # width of an interval, of the size
+_HARDLY_TOLD = "the pattern hardly tells the size"  # as the posterior says it
 _BEYOND = 1.645  # standard deviations: the 90 % interval of a dispersion misses the trained ones
 
 
@@ -149,7 +154,7 @@ def is_good(match: Match) -> bool:
 def cautions(
     posterior: Posterior,
     answers: Mapping[str, Posterior],
-    dispersions: tuple[float, float] | None,
+    facts: Facts,
     agreement: float,
     others: Callable[[], Mapping[str, float]] = dict,
     as_well: Callable[[], Mapping[str, float]] = dict,
@@ -162,8 +167,8 @@ def cautions(
         The answer to one pattern.
     answers : mapping of str to Posterior
         Those of all engines, by their names.
-    dispersions : tuple of 2 float or None
-        Smallest and largest that the sizer was trained on.
+    facts : Facts
+        Of the sizer.
     agreement : float
         With the simulated pattern; NaN where there is none.
     others : callable
@@ -171,12 +176,18 @@ def cautions(
     as_well : callable
         Returns those that explain it as well.
     """
+    fitted = next((one for one in answers.values() if one.details), None)
+    said = () if fitted is None else fitted.details[0].reasons
     return (
         *_disagreements(answers),
-        *_edges(posterior.classes, posterior.probabilities[0]),
-        *_dispersion(posterior, dispersions),
+        # A fit says by itself where it ends.
+        *(_edges(posterior.classes, posterior.probabilities[0]) if fitted is None else ()),
+        *_dispersion(posterior, facts.dispersions),
+        *(_strain(posterior, facts.strains) if fitted is not None else ()),
+        *_hardly_told(posterior, said),
         *_unexplained(agreement, others),
         *(_ambiguous(as_well()) if agreement >= _GOOD_AGREEMENT else ()),
+        *said,
     )
 
 
@@ -210,7 +221,10 @@ def cautions_of_ranges(detail: PatternPosterior, asked: Mapping[str, Json]) -> t
 
 def _disagreements(answers: Mapping[str, Posterior]) -> list[str]:
     """Diameters of one pattern that contradict each other."""
-    first = next(iter(answers.values()))
+    first, *further = answers.values()
+    fitted = next((one for one in further if one.details), None)
+    if fitted is not None and not first.details and differ(first, fitted):
+        return [_apart(first, fitted)]
     several = [(name, *_number_diameter(one)) for name, one in answers.items()]
     if not first.details and "diameter" in first.means:
         several[0] = ("regressor", *several[0][1:])
@@ -228,6 +242,21 @@ def _disagreements(answers: Mapping[str, Posterior]) -> list[str]:
         f"estimates of the diameter disagree ({told}): there may be several sizes, another shape, "
         "or another material"
     ]
+
+
+def _apart(network: Posterior, fitted: Posterior) -> str:
+    """What to say of two engines that contradict each other."""
+    told = "volume_diameter" in network.means and "volume_diameter" in fitted.means
+    name, what = ("volume_diameter", "by volume") if told else ("diameter", "by number")
+    means = [
+        float((one.means[name] if name in one.means else one.number_diameter()[0])[0])
+        for one in (network, fitted)
+    ]
+    return (
+        f"the network and the fit disagree ({means[0]:.2f} and {means[1]:.2f} nm {what}), and the "
+        "interval holds both: there may be several sizes, another shape or another material; look "
+        "at the fit"
+    )
 
 
 def _number_diameter(posterior: Posterior) -> tuple[float, float]:
@@ -258,6 +287,30 @@ def _dispersion(posterior: Posterior, trained: tuple[float, float] | None) -> li
         f"the dispersion, {found:.2f}, lies outside those that the sizer was trained on, "
         f"{trained[0]:g} to {trained[1]:g}: trust the volume average more than the diameter"
     ]
+
+
+def _strain(posterior: Posterior, trained: tuple[float, float] | None) -> list[str]:
+    """A wrong wavelength looks like strain, and is all that strains beyond the usual tell."""
+    if trained is None or "strain" not in posterior.means:
+        return []
+    found, room = float(posterior.means["strain"][0]), _OUTER * (trained[1] - trained[0])
+    low, high = trained[0] + room, trained[1] - room
+    if low <= found <= high:
+        return []
+    return [
+        f"the strain, {100.0 * found:.2f} %, is beyond the usual ones ({100.0 * low:.2g} to "
+        f"{100.0 * high:.2g} %): a wavelength that is wrong by as much, or a wrong zero of the "
+        "angle, looks the same; check both"
+    ]
+
+
+def _hardly_told(posterior: Posterior, said: Sequence[str]) -> list[str]:
+    """An interval that is wider than half the size."""
+    low, high = posterior.interval("diameter")[0].tolist()
+    mean = _number_diameter(posterior)[0]
+    if high - low <= _HARDLY * mean or any(_HARDLY_TOLD in reason for reason in said):
+        return []
+    return [f"{_HARDLY_TOLD} ({low:.2g} to {high:.2g} nm): count longer, or measure a wider range"]
 
 
 def _ambiguous(found: Mapping[str, float]) -> list[str]:
