@@ -16,6 +16,7 @@ from ..augmentation.facts import instrument_facts
 from ..instruments import Instrument
 from .answer import COVERAGE, DIMENSIONS, Sizing
 from .combining import combined
+from .counts import cautions_of_counts, line_doubt
 from .facts import Facts
 from .instruments import too_broad
 from .intake import source_of
@@ -101,6 +102,8 @@ def answer(seen: Seen, facts: Facts, digest: str, coverage: float = COVERAGE) ->
         reasons += cautions_of_ranges(detail, asked) + detail.reasons
     elif seen.instrument is not None:
         reasons += too_broad(seen.instrument, facts.augmentation, seen.measured)
+    name = "volume_diameter" if "volume_diameter" in posterior.means else "diameter"
+    reasons += cautions_of_counts(seen.pattern, _ends(posterior, name, coverage)[1])
     return Sizing(
         diameter=float(diameters[best]),
         probability=float(probabilities[best]),
@@ -126,7 +129,7 @@ def answer(seen: Seen, facts: Facts, digest: str, coverage: float = COVERAGE) ->
         match=seen.match,
         fit=None if detail is None else detail.fit,
         posterior=posterior.detail(0),
-        **_estimates(posterior, coverage),
+        **_estimates(posterior, coverage, line_doubt(seen.pattern, seen.instrument)),
     )
 
 
@@ -181,10 +184,12 @@ def _as_json(value: str | float | np.generic) -> Json:
     return str(value)
 
 
-def _estimates(posterior: Posterior, coverage: float) -> dict[str, Any]:
-    """Fields of a Sizing besides its class."""
+def _estimates(posterior: Posterior, coverage: float, line: float = 0.0) -> dict[str, Any]:
+    """Fields of a Sizing besides its class; ``line`` is what the wavelength leaves of the strain."""
     means = {name: float(values[0]) for name, values in posterior.means.items()}
     deviations = {name: float(values[0]) for name, values in posterior.deviations.items()}
+    if "strain" in deviations:
+        deviations["strain"] = math.hypot(deviations["strain"], line)
     number, number_deviation = (float(values[0]) for values in posterior.number_diameter())
     found: dict[str, Any] = {
         "number_diameter": number,
