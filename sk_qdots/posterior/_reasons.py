@@ -58,7 +58,8 @@ def reasons(
     elif fit.chi2 > _OTHER_FIT:  # and not NaN
         yield (
             f"what the model leaves is {fit.chi2:.2g} times the noise{_where(fit)}, and errors are "
-            "hardly wider for it: look at the fit, which may be of another crystal or have a second phase"
+            "hardly wider for it: look at the fit, which may be of another crystal or have a "
+            "second phase"
         )
     if analysis.scales.error >= WRONG:
         yield (

@@ -185,7 +185,7 @@ def _as_json(value: str | float | np.generic) -> Json:
 
 
 def _estimates(posterior: Posterior, coverage: float, line: float = 0.0) -> dict[str, Any]:
-    """Fields of a Sizing besides its class; ``line`` is what the wavelength leaves of the strain."""
+    """Fields of a Sizing besides its class; ``line`` is added to the error of the strain."""
     means = {name: float(values[0]) for name, values in posterior.means.items()}
     deviations = {name: float(values[0]) for name, values in posterior.deviations.items()}
     if "strain" in deviations:

@@ -134,10 +134,10 @@ def is_cut(q: FloatArray, values: FloatArray) -> bool:
     Returns
     -------
     bool
-        Whether four neighbouring points or more are at the maximum to the last digit, or eight within
-        a quarter of their noise; and half of their width further the peak has fallen by twenty
-        times as much. A smooth maximum falls by four times there, however broad it is, and of one
-        with noise points differ.
+        Whether four neighbouring points or more are at the maximum to the last digit, or eight
+        within a quarter of their noise; and within half of their width beside them the peak falls
+        by twenty times as much. A smooth maximum falls by four times there, however broad it is,
+        and of one with noise points differ.
     """
     top = float(values.max())
     high = np.unique(values)[-4 * _FEWEST :]
@@ -159,8 +159,10 @@ def _is_flat(values: FloatArray, even: float, fewest: int) -> bool:
     if len(largest) < max(fewest, _FILLED * width):
         return False
     half = -(-width // 2)
-    sides = [values[k] for k in (first - half, last + half) if 0 <= k < len(values)]
-    return bool(sides) and top - float(max(sides)) > _STEEP * even
+    # The peak beside it may be cut as well: what counts is the valley between them.
+    beside = values[max(first - half, 0) : first], values[last + 1 : last + 1 + half]
+    lowest = [float(side.min()) for side in beside if side.size]
+    return bool(lowest) and top - max(lowest) > _STEEP * even
 
 
 def hidden_noise(q: FloatArray, values: FloatArray, diameter: float) -> float:
