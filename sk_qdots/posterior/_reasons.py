@@ -14,7 +14,7 @@ from ._density import Component
 from ._models import Model
 from .result import DebyeFit
 
-__all__ = ["is_poor", "reasons"]
+__all__ = ["is_poor", "reasons", "worst_stretch"]
 
 _LIKELY = 0.05  # probability from which a model counts
 _APART = 1.645  # standard deviations: the 90 % intervals of two models do not meet
@@ -22,6 +22,9 @@ _APART = 1.645  # standard deviations: the 90 % intervals of two models do not m
 _POOR_FIT = 1.2  # reduced chi-square ...
 _WIDENED = 2.0  # ... with errors so many times those of noise alone
 _OTHER_FIT = 5.0  # chi-square, however wide the errors are
+_CELL = 0.08  # 1/Angstrom, as wide as a peak
+_MOST = 0.5  # of what a fit leaves beyond noise, that a stretch holds ...
+_NARROW = 1 / 3  # ... and of the range, that it may be wide to be told
 _EDGE = 0.01  # of the range, from its end
 _HARDLY = 0.5  # width of the interval, of the diameter
 
@@ -48,14 +51,15 @@ def reasons(
     yield from _models_apart(found)
     if is_poor(fit):
         yield (
-            f"what the model leaves is {fit.chi2:.2g} times the noise, and errors are "
+            f"what the model leaves is {fit.chi2:.2g} times the noise{_where(fit)}, and errors are "
             f"{fit.widened:.2g} times as wide for it: look at the fit for what is missing, such as "
             "faults, another shape, two sizes, texture or a second phase"
         )
     elif fit.chi2 > _OTHER_FIT:  # and not NaN
         yield (
-            f"what the model leaves is {fit.chi2:.2g} times the noise, and errors are hardly wider "
-            "for it: look at the fit, which may be of another crystal or have a second phase"
+            f"what the model leaves is {fit.chi2:.2g} times the noise{_where(fit)}, and errors are "
+            "hardly wider for it: look at the fit, which may be of another crystal or have a "
+            "second phase"
         )
     if analysis.scales.error >= WRONG:
         yield (
@@ -83,6 +87,44 @@ def reasons(
             f"the pattern hardly tells the size ({low:.2g} to {high:.2g} nm): count longer, or "
             "measure a wider range"
         )
+
+
+def _where(fit: DebyeFit) -> str:
+    """Where in Q most of it is, in words."""
+    found = worst_stretch(fit)
+    if found is None:
+        return ""
+    return f", most of it at Q = {found[0]:.3g} to {found[1]:.3g} 1/Angstrom"
+
+
+def worst_stretch(fit: DebyeFit) -> tuple[float, float] | None:
+    """Narrowest stretch that holds most of what a fit leaves beyond noise.
+
+    Parameters
+    ----------
+    fit : DebyeFit
+
+    Returns
+    -------
+    tuple of 2 float or None
+        Its ends, in 1/Angstrom; None where it would be wider than a third of the range.
+    """
+    curves = fit.curves
+    q = np.asarray(curves["q"].values, dtype=np.float64)
+    left = (curves["measured"].values - curves["calculated"].values) / curves["esd"].values
+    cell = np.floor((q - q[0]) / _CELL).astype(np.int64)
+    count = np.bincount(cell)
+    # Of means over the width of a peak, in which little of the noise is left.
+    mean = np.bincount(cell, left) / np.maximum(count, 1)
+    excess = np.maximum(count * mean**2 - 1.0, 0.0)
+    total = np.concatenate([[0.0], np.cumsum(excess)])
+    ends = np.searchsorted(total, total[:-1] + _MOST * total[-1])
+    widths = np.where(ends < len(total), ends - np.arange(len(ends)), len(total))
+    first = int(widths.argmin())
+    if not total[-1] > 0.0 or widths[first] > _NARROW * len(count):
+        return None
+    low = float(q[0]) + _CELL * first
+    return low, min(low + _CELL * int(widths[first]), float(q[-1]))
 
 
 def _models_apart(found: Sequence[tuple[Model, Analysis]]) -> Iterator[str]:

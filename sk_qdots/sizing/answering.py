@@ -17,6 +17,7 @@ from ..instruments import Instrument
 from .answer import COVERAGE, DIMENSIONS, Sizing
 from .calibration import Calibration, Condition, Who, widened
 from .combining import combined
+from .counts import cautions_of_counts, line_doubt
 from .facts import Facts
 from .instruments import too_broad
 from .intake import source_of
@@ -105,6 +106,9 @@ def answer(seen: Seen, facts: Facts, digest: str, coverage: float = COVERAGE) ->
     if seen.match is not None:
         condition = Condition.of(posterior, seen.match, seen.instrument is not None)
     stated = _Stated(coverage, condition, facts.calibration)
+    who: Who = "both" if both else _who(first)
+    name = "volume_diameter" if "volume_diameter" in posterior.means else "diameter"
+    reasons += cautions_of_counts(seen.pattern, stated.ends(posterior, name, who)[1])
     return Sizing(
         diameter=float(diameters[best]),
         probability=float(probabilities[best]),
@@ -131,7 +135,7 @@ def answer(seen: Seen, facts: Facts, digest: str, coverage: float = COVERAGE) ->
         match=seen.match,
         fit=None if detail is None else detail.fit,
         posterior=posterior.detail(0),
-        **_estimates(posterior, "both" if both else _who(first), stated),
+        **_estimates(posterior, who, stated, line_doubt(seen.pattern, seen.instrument)),
     )
 
 
@@ -222,13 +226,17 @@ def _as_json(value: str | float | np.generic) -> Json:
     return str(value)
 
 
-def _estimates(posterior: Posterior, who: Who, stated: _Stated) -> dict[str, Any]:
-    """Fields of a Sizing besides its class."""
+def _estimates(
+    posterior: Posterior, who: Who, stated: _Stated, line: float = 0.0
+) -> dict[str, Any]:
+    """Fields of a Sizing besides its class; ``line`` is added to the error of the strain."""
     means = {name: float(values[0]) for name, values in posterior.means.items()}
     deviations = {
         name: float(values[0]) * stated.deviation_factor(name, who)
         for name, values in posterior.deviations.items()
     }
+    if "strain" in deviations:
+        deviations["strain"] = math.hypot(deviations["strain"], line)
     number = _mean(posterior, "diameter")
     found: dict[str, Any] = {
         "number_diameter": number,

@@ -4,8 +4,9 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import xarray as xr
 
-from sk_qdots.posterior._reasons import reasons
+from sk_qdots.posterior._reasons import reasons, worst_stretch
 
 DRAWS = {"diameter": np.linspace(3.4, 3.6, 200)}
 
@@ -27,8 +28,16 @@ def model(label="sphere", size=3.5, log=0.0, spread=0.05, texture=0.0, error=0.0
     return SimpleNamespace(label=label, series=SimpleNamespace(ranges=ranges)), analysis
 
 
-def said(*models, draws=DRAWS, chi2=1.0, widened=1.0):
-    fit = SimpleNamespace(chi2=chi2, widened=widened)
+def curves(left=0.0, seed=0):
+    """Of a fit that leaves noise and more, in standard deviations, at 1001 points."""
+    q = np.linspace(1.0, 11.0, 1001)
+    noise = np.random.default_rng(seed).standard_normal(len(q))
+    values = {"measured": noise + left, "esd": np.ones(len(q)), "calculated": np.zeros(len(q))}
+    return xr.Dataset({name: ("q", row) for name, row in values.items()}, coords={"q": q})
+
+
+def said(*models, draws=DRAWS, chi2=1.0, widened=1.0, left=0.0):
+    fit = SimpleNamespace(chi2=chi2, widened=widened, curves=curves(left))
     return list(reasons(draws, models or [model()], fit))
 
 
@@ -50,6 +59,19 @@ def test_two_models_whose_sizes_differ():
 def test_a_poor_fit_that_widens(chi2, widened, n):
     told = said(chi2=chi2, widened=widened)
     assert len(told) == n and all(f"{chi2:.2g} times the noise" in one for one in told)
+
+
+@pytest.mark.parametrize("place", [1.2, 4.0, 10.7])
+@pytest.mark.parametrize("seed", range(5))
+def test_where_a_fit_is_poor(place, seed):
+    q = np.linspace(1.0, 11.0, 1001)
+    left = 5.0 * np.exp(-0.5 * ((q - place) / 0.1) ** 2)
+    low, high = worst_stretch(SimpleNamespace(curves=curves(left, seed)))
+    assert low <= place <= high and high - low < 0.5
+    (told,) = said(chi2=3.0, widened=3.0, left=left)
+    assert "most of it at Q = " in told
+    everywhere = SimpleNamespace(curves=curves(3.0 * np.sin(12.0 * q), seed))
+    assert worst_stretch(everywhere) is None
 
 
 def test_intensities_that_are_smoothly_wrong():
