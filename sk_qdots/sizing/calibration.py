@@ -58,6 +58,13 @@ class Condition:
         Last point, in 1/Angstrom.
     dots : float
         Their share of the intensity.
+
+    Examples
+    --------
+    >>> from sk_qdots.sizing import Condition
+    >>> measured = Condition(diameter=5.0, told=True, signal=9.0, q_max=15.0, dots=0.5)
+    >>> measured.words(thirds=(4.0, 7.0), weak=5.0)
+    ('middle', 'strong', 'told', 'full', 'liquid')
     """
 
     diameter: float
