@@ -10,7 +10,7 @@ pattern holds nothing but noise, as much at every :math:`r` where points are ind
 is the noise just beyond twice the diameter with what the fourth differences of neighbouring points
 show (those that tell the noise of a fit), in stretches of 256 points whose lower quartile counts,
 since peaks too sharp for dots are in some of them and smoothing is in all. Of independent counts
-none of 1800 simulated patterns had more than 1.3 times the noise that it showed, a mean of three
+none of 1750 simulated patterns had more than 1.12 times the noise that it showed, a mean of three
 points has 2.8 times, and the caution begins at twice. What was smoothed so much that no noise is
 left beyond what dots scatter (0.05 % of the intensity) is taken for a simulation.
 """
