@@ -25,7 +25,20 @@ _ENDINGS = (
         ".gda",
     ),
     *(".gda", ".gsas", ".fxye", ".xrdml", ".udf", ".x00", ".rd", ".sd", ".brml", ".raw", ".uxd"),
-    *(".ras", ".rasx", ".mdi", ".cpi", ".dbw", ".rit", ".cif", ".xlsx", ".nxs", ".nx", ".h5", ".hdf5"),
+    *(
+        ".ras",
+        ".rasx",
+        ".mdi",
+        ".cpi",
+        ".dbw",
+        ".rit",
+        ".cif",
+        ".xlsx",
+        ".nxs",
+        ".nx",
+        ".h5",
+        ".hdf5",
+    ),
     ".hdf",
 )
 

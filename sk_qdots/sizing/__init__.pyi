@@ -7,7 +7,10 @@ from .making import make_sizer
 from .posterior import Posterior
 from .posterior_engine import PosteriorEngine
 from .reference import Match, ReferencePatterns
+from .series import size_series
+from .series_files import write_series
 from .sizer import Sizer, load_sizer
+from .smoothing import smoothed
 
 __all__ = [
     "ClassifierEngine",
@@ -25,4 +28,7 @@ __all__ = [
     "allowed_estimators",
     "load_sizer",
     "make_sizer",
+    "size_series",
+    "smoothed",
+    "write_series",
 ]

@@ -58,9 +58,7 @@ def test_files_say_when_they_were_measured(tmp_path):
     start = b'*RAS_HEADER_START\n*MEAS_SCAN_START_TIME "04/16/19 13:49:44"'
     said = ras.replace(b"*RAS_HEADER_START", start)
     assert said != ras and timed(tmp_path, "a.ras", said) == "2019-04-16T13:49:44"
-    assert (
-        timed(tmp_path, "a.xy", files.columns(X, Y, header="# 2theta, wavelength 1.5\n")) is None
-    )
+    assert timed(tmp_path, "a.xy", files.columns(X, Y, header="# 2theta, wavelength 1.5\n")) is None
 
 
 @pytest.mark.parametrize("name", ["start_time", "end_time"])
