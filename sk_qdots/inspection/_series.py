@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from statistics import NormalDist
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 
 __all__ = ["SeriesDisplay"]
 
-_NORMAL_90 = 1.6449  # standard deviations of a normal distribution that hold 90 %
 _MANY = 60  # frames, from which points are small
 _MOST_LINES = 25  # of a waterfall
 _PANELS: dict[str, tuple[str, str, float, tuple[str, str] | None]] = {
@@ -135,6 +135,11 @@ class SeriesDisplay(PanelsDisplay):
         for ax in axes:
             ax.tick_params(labelbottom=ax is last)
         last.set_xlabel(label)
+        root = axes[0].get_figure(root=True)
+        if root is not None:
+            root.align_ylabels(
+                [*axes, *([below] if patterns == "map" and below is not None else [])]
+            )
         span = max(float(np.ptp(times)), 1e-12) if len(times) > 1 else 1.0
         room = 0.5 * span / max(len(times) - 1, 1)
         last.set_xlim(float(times.min()) - room, float(times.max()) + room)
@@ -164,6 +169,15 @@ class SeriesDisplay(PanelsDisplay):
         if is_map:
             return axes, figure.add_subplot(grid[n_panels, 0], sharex=axes[0])
         return axes, figure.add_subplot(grid[:, 1]) if beside else None
+
+    @property
+    def _coverage(self) -> float:
+        return float(self.series.attrs.get("coverage", 0.9))
+
+    @property
+    def _reach(self) -> float:
+        """Standard deviations from the middle of an interval to its ends."""
+        return NormalDist().inv_cdf(0.5 + 0.5 * self._coverage)
 
     def _known(self, name: str) -> BoolArray:
         return np.asarray(np.isfinite(self.series[name].values))
@@ -201,7 +215,7 @@ class SeriesDisplay(PanelsDisplay):
         if ends is not None and all(end in series for end in ends):
             low, high = (unit * series[end].values[order] for end in ends)
         else:
-            reach = _NORMAL_90 * unit * series[f"{name}_std"].values[order]
+            reach = self._reach * unit * series[f"{name}_std"].values[order]
             low, high = values - reach, values + reach
         is_caution = (verdicts == "caution") & known
         is_fine = (verdicts == "ok") & known
@@ -236,7 +250,7 @@ class SeriesDisplay(PanelsDisplay):
         )
         if f"{name}_smoothed" in series:
             course = unit * series[f"{name}_smoothed"].values[order]
-            reach = _NORMAL_90 * unit * series[f"{name}_smoothed_std"].values[order]
+            reach = self._reach * unit * series[f"{name}_smoothed_std"].values[order]
             ax.fill_between(t, course - reach, course + reach, color="0.2", alpha=0.25, lw=0)
             ax.plot(t, course, color="black", lw=1.2)
         self._limit(ax, values, low, high)
@@ -273,9 +287,8 @@ class SeriesDisplay(PanelsDisplay):
             for verdict, mark in marks.items()
             if (n := int((verdicts == verdict).sum()))
         ]
-        coverage = float(self.series.attrs.get("coverage", 0.9))
         handles.append(
-            Patch(color=colour, alpha=0.25, lw=0, label=f"{100.0 * coverage:g} % interval")
+            Patch(color=colour, alpha=0.25, lw=0, label=f"{100.0 * self._coverage:g} % interval")
         )
         if any(str(name).endswith("_smoothed") for name in self.series.data_vars):
             handles.append(Line2D([], [], color="black", lw=1.2, label="smoothed"))
@@ -303,19 +316,22 @@ class SeriesDisplay(PanelsDisplay):
         return np.asarray(self.series["q"].values, dtype=np.float64), pattern / mean[:, None]
 
     def _draw_map(self, ax: Axes, times: FloatArray) -> None:
+        from matplotlib.colors import PowerNorm
+
         q, shares = self._shown_patterns()
         order = np.argsort(times, kind="stable")
         finite = shares[np.isfinite(shares)]
         low, high = np.percentile(finite, [1.0, 99.7]) if finite.size else (0.0, 1.0)
-        ax.pcolormesh(
+        colours = ax.pcolormesh(
             _edges(times[order]),
             _edges(q),
             shares[order].T,
             cmap="viridis",
-            vmin=low,
-            vmax=max(high, low + 1e-9),
+            norm=PowerNorm(0.5, vmin=low, vmax=max(high, low + 1e-9)),  # weak peaks, too
             rasterized=True,
         )
+        beside = ax.inset_axes((1.012, 0.0, 0.014, 1.0))
+        ax.figure.colorbar(colours, cax=beside, label="intensity / mean")
         ax.set_ylabel(Q_LABEL)
         ax.set_ylim(q[0], q[-1])
 

@@ -19,7 +19,9 @@ from .answer import COVERAGE, DIMENSIONS, Sizing
 from .frames import Q_STEP, Frame
 from .posterior import SHARES
 
-__all__ = ["Clock", "dataset_of"]
+__all__ = ["TITLE", "Clock", "dataset_of"]
+
+TITLE = "sizes of nanocrystals over time"
 
 _NM, _ONE = "nm", "1"
 _Value = Callable[[Sizing], float | None]
@@ -331,7 +333,7 @@ def _facts(answers: Sequence[Sizing | None], coverage: float) -> dict[str, str |
         if sizer is not None and sizer not in sizers:
             sizers.append(sizer)
     return {
-        "title": "sizes of nanocrystals over time",
+        "title": TITLE,
         "model": ", ".join(dict.fromkeys(one.model for one in known)),
         "coverage": coverage,
         "sizers": json.dumps(sizers, ensure_ascii=False, allow_nan=False),

@@ -18,11 +18,13 @@ import numpy as np
 import xarray as xr
 
 from .._typing import FloatArray
+from .series_data import TITLE
 
-__all__ = ["ENDINGS", "write_series"]
+__all__ = ["ENDINGS", "is_series_file", "write_series"]
 
 _SIGNAL = "volume_diameter"  # which a pattern tells best
 _TEXTS = "OUT"
+_HEADER = b"frame,file,time"
 
 
 def write_series(series: xr.Dataset, path: str | os.PathLike[str]) -> None:
@@ -73,6 +75,33 @@ def write_series(series: xr.Dataset, path: str | os.PathLike[str]) -> None:
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
+
+
+def is_series_file(path: Path) -> bool:
+    """Whether a file is one that :func:`write_series` wrote.
+
+    Parameters
+    ----------
+    path : Path
+
+    Returns
+    -------
+    bool
+    """
+    try:
+        with path.open("rb") as file:
+            head = file.read(len(_HEADER))
+        if head == _HEADER:
+            return True
+        if not head.startswith(b"\x89HDF"):
+            return False
+        import h5py
+
+        with h5py.File(path, "r") as file:
+            told = file.attrs.get("title", "") or file["entry/title"].asstr()[()]
+            return bool(told == TITLE)
+    except (OSError, KeyError, AttributeError, TypeError, ValueError):
+        return False
 
 
 def _write_csv(series: xr.Dataset, path: Path) -> None:
@@ -127,7 +156,7 @@ def _write_nexus(series: xr.Dataset, path: Path) -> None:
         file.attrs.update({"NX_class": "NXroot", "default": "entry"})
         entry = file.create_group("entry")
         entry.attrs.update({"NX_class": "NXentry", "default": "sizes"})
-        entry["title"] = str(series.attrs.get("title", ""))
+        entry["title"] = TITLE
         entry["program_name"] = "sk_qdots"
         entry["program_name"].attrs["version"] = str(series.attrs.get("sk_qdots_version", ""))
         if start:

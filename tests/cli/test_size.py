@@ -174,7 +174,7 @@ def test_an_interrupted_run_leaves_what_it_had(capsys, example, monkeypatch, for
             raise KeyboardInterrupt
         return original(*args, **kwargs)
 
-    monkeypatch.setattr("sk_qdots.io.read_pattern", interrupt)
+    monkeypatch.setattr("sk_qdots.sizing.instruments.read_pattern", interrupt)
     status, out, err = run(capsys, *[example / "q.xy"] * 4, "--q", "--format", form)
     assert (status, err) == (130, "sk-qdots: interrupted\n")
     if form == "json":
@@ -263,7 +263,7 @@ def test_interrupt_is_one_line(capsys, example, monkeypatch):
     def interrupt(*args, **kwargs):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("sk_qdots.io.read_pattern", interrupt)
+    monkeypatch.setattr("sk_qdots.sizing.instruments.read_pattern", interrupt)
     assert main(["size", str(example / "q.xy"), "--q"]) == 130
     assert capsys.readouterr().err == "sk-qdots: interrupted\n"
 
