@@ -31,15 +31,15 @@ class Fit:
         self._path = None if out is None else Path(out)
         if self._path is None:
             return
+        if self._path.suffix.lower() != ".csv":
+            raise ValueError(
+                f"{out}: a fit is written as .csv, a series as .csv, .nc or .nxs; end its name so"
+            )
         if not are_made:
             raise ValueError(
                 "--out FIT.csv of one FILE writes its fit, and a network makes none: leave --fast "
                 "out, or give --crystal or --cif; for the sizes end the name in .nc or .nxs, or "
                 "send the output to a file (--format csv > sizes.csv)"
-            )
-        if self._path.suffix.lower() != ".csv":
-            raise ValueError(
-                f"{out}: a fit is written as .csv, a series as .csv, .nc or .nxs; end its name so"
             )
         if self._path.is_dir() or not self._path.absolute().parent.is_dir():
             raise ValueError(f"{out}: is a folder, or its folder does not exist")

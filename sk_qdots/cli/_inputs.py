@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -23,16 +24,18 @@ class Inputs:
     files : list of str
     are_series : bool
         Whether a folder, a glob or several files were asked for, however many there are.
-    piped : TemporaryDirectory or None
-        Where standard input is kept while it is needed.
+    piped : Path or None
+        Where standard input is kept.
     """
 
     files: list[str]
     are_series: bool
-    piped: TemporaryDirectory[str] | None = None
+    piped: Path | None = None
 
     @classmethod
-    def of(cls, asked: Sequence[str], out: str | None, others: Sequence[str | None]) -> Inputs:
+    def of(
+        cls, asked: Sequence[str], out: str | None, others: Sequence[str | None], kept: ExitStack
+    ) -> Inputs:
         """Files that arguments stand for.
 
         Parameters
@@ -42,6 +45,8 @@ class Inputs:
             Where the sizes go: it is left out of folders and globs where it is a series already.
         others : sequence of str or None
             What is left out of them besides.
+        kept : ExitStack
+            As long as which standard input is kept.
 
         Raises
         ------
@@ -59,22 +64,22 @@ class Inputs:
         for place in asked:
             found = [place] if place == _STANDARD_INPUT else pattern_files(place)
             if found != [place]:
-                kept = [file for file in found if Path(file).resolve() not in left_out]
-                found = [file for file in kept if not _is_old(file, target)]
+                found = [file for file in found if Path(file).resolve() not in left_out]
+                found = [file for file in found if not _is_old(file, target)]
                 if not found:
                     raise ValueError(f"{place}: holds nothing to size but what was made by sizing")
             # A pattern of the shell (folder/*) names it along with the measurements.
             files += [file for file in found if Path(file).name != FILE_OF_A_FOLDER]
         if target is not None and any(Path(file).resolve() == target for file in files):
             raise ValueError(f"{out}: is the pattern itself; give what is written another name")
-        piped = _piped() if _STANDARD_INPUT in files else None
+        piped = _piped(kept) if _STANDARD_INPUT in files else None
         return cls(files, files != list(asked) or len(files) > 1, piped)
 
     def path(self, file: str) -> str:
         """Where the content of a file is."""
         if self.piped is None or file != _STANDARD_INPUT:
             return file
-        return str(Path(self.piped.name) / "standard_input")
+        return str(self.piped)
 
 
 def _is_old(file: str, target: Path | None) -> bool:
@@ -84,8 +89,9 @@ def _is_old(file: str, target: Path | None) -> bool:
     return target is not None and Path(file).resolve() == target and is_series_file(target)
 
 
-def _piped() -> TemporaryDirectory[str]:
-    folder = TemporaryDirectory(prefix="sk-qdots-")
-    content = sys.stdin.buffer.read(_MAX_BYTES)
-    (Path(folder.name) / "standard_input").write_bytes(content)
-    return folder
+def _piped(kept: ExitStack) -> Path:
+    """Standard input as a file."""
+    folder = kept.enter_context(TemporaryDirectory(prefix="sk-qdots-"))
+    path = Path(folder) / "standard_input"
+    path.write_bytes(sys.stdin.buffer.read(_MAX_BYTES))
+    return path

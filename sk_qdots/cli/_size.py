@@ -6,6 +6,7 @@ import argparse
 import gc
 import sys
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -197,10 +198,15 @@ def _columns(text: str) -> list[int | str]:
 
 
 def _size(options: argparse.Namespace) -> int:
+    with ExitStack() as kept:
+        return _sized(options, kept)
+
+
+def _sized(options: argparse.Namespace, kept: ExitStack) -> int:
     gc.disable()  # imports make no garbage, and looking for it takes a tenth of the start
     try:
         made = (options.cif, options.blank, options.plot)
-        inputs = Inputs.of(options.files, options.out, made)
+        inputs = Inputs.of(options.files, options.out, made, kept)
         sizers = Sizers(options)
         instruments = Instruments(asked_instrument(options), is_ignored=options.no_instrument)
         is_fit = not inputs.are_series and Path(options.out or "").suffix.lower() not in _NO_FITS
@@ -236,7 +242,7 @@ def _size(options: argparse.Namespace) -> int:
                 series.add(frame)
     except BaseException:  # an interrupt, a worker that was killed: what is known is kept
         frames.close()
-        complain_of([series.close()])
+        _complain_of([series.close()])
         series.sum_up()
         raise
     problems.append(series.close())
@@ -247,7 +253,7 @@ def _size(options: argparse.Namespace) -> int:
         else:
             problem = series.plot(options.plot)
         problems.append(problem and f"{options.plot}: {problem}")
-    is_bad = complain_of(problems) or any(frame.sizing is None for frame in series.frames)
+    is_bad = _complain_of(problems) or any(frame.sizing is None for frame in series.frames)
     series.sum_up()
     return BAD_INPUT if is_bad else 0
 
@@ -263,7 +269,7 @@ def _check_panels(options: argparse.Namespace, n_files: int) -> None:
         )
 
 
-def complain_of(problems: Sequence[str | None]) -> bool:
+def _complain_of(problems: Sequence[str | None]) -> bool:
     """Say what went wrong, and whether something did."""
     told = [problem for problem in problems if problem]
     for problem in told:

@@ -243,14 +243,14 @@ def _of_engines(answers: Sequence[Sizing | None]) -> dict[str, xr.DataArray]:
             rows.append(said if k is None else {e: ends[k] for e, ends in said.items()})
         return xr.DataArray(
             _table(rows, engines),
-            dims=("frame", "method"),
-            coords={"method": engines},
+            dims=("frame", "engine_name"),
+            coords={"engine_name": engines},
             attrs={"units": _NM},
         )
 
-    found = {f"method_{name}": part(name) for name in _ENDS}
+    found = {f"engine_{name}": part(name) for name in _ENDS}
     for name in _ENDS.values():
-        found |= {f"method_{name}_{end}": part(name, k) for k, end in enumerate(("low", "high"))}
+        found |= {f"engine_{name}_{end}": part(name, k) for k, end in enumerate(("low", "high"))}
     return found
 
 
