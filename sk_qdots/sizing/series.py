@@ -82,8 +82,9 @@ def size_series(
         ``volume_interval_high``), ``verdict`` (``"ok"``, ``"caution"`` or ``"refused"``),
         ``reasons``, and how well the pattern is explained (``agreement``, ``r_wp``, ``chi2``).
         Units stand in the attributes. Further dimensions hold what each engine
-        (``engine_name``) says, the probability of each class (``size``), the parameters and amounts of the fit
-        (``parameter``, ``part``), and the measured ``pattern`` over ``q``, in steps of 0.02
+        (``engine_name``) says, the probability of each class (``size``), the parameters and
+        amounts of the fit (``parameter``, ``part``), and the measured ``pattern`` over ``q``, in
+        steps of 0.02
         1/Angstrom, for pictures.
 
     Raises

@@ -194,18 +194,18 @@ def test_ctrl_c_ends_all_processes_at_once(tmp_path, content):
     (tmp_path / "a.xy").write_text(content)
     out = tmp_path / "series.csv"
     asked = [str(tmp_path / "a.xy")] * 1000
-    process = subprocess.Popen(
+    with subprocess.Popen(
         [*COMMAND, *asked, *FAST, "--jobs", "2", "--format", "jsonl", "--out", str(out)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
-    )
-    lines = [process.stdout.readline() for _ in range(3)]
-    started = time.monotonic()
-    os.killpg(process.pid, signal.SIGINT)
-    told, err = process.stdout.read(), process.stderr.read()
-    process.wait(120)
+    ) as process:
+        lines = [process.stdout.readline() for _ in range(3)]
+        started = time.monotonic()
+        os.killpg(process.pid, signal.SIGINT)
+        told, err = process.stdout.read(), process.stderr.read()
+        process.wait(120)
     assert process.returncode == 130 and time.monotonic() - started < 60
     assert "Traceback" not in err and err.splitlines()[-1] == "sk-qdots: interrupted"
     records = [json.loads(line) for line in [*lines, *told.splitlines()]]
