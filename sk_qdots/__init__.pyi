@@ -25,7 +25,7 @@ from .neural_network import AllCNN, AllCNNClassifier, AllCNNRegressor
 from .pipeline import SizingPipeline, make_sizing_pipeline
 from .preprocessing import QStandardizer, subtract_blank
 from .simulation import Crystal, default_q_grid, simulate_library
-from .sizing import Sizer, SizerError, Sizing, load_sizer, make_sizer
+from .sizing import Sizer, SizerError, Sizing, load_sizer, make_sizer, size_series
 from .solvents import load_solvent, read_solvent
 from .training import TrainingPlan, plan_training, train_sizer
 
@@ -78,6 +78,7 @@ __all__ = [
     "robustness_scorers",
     "simulate_library",
     "simulation",
+    "size_series",
     "solvents",
     "subtract_blank",
     "train_sizer",

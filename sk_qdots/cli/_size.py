@@ -6,25 +6,27 @@ import argparse
 import gc
 import sys
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from ._fits import Fits
+from ._asking import Asking, asked_frames
+from ._fits import Fit
+from ._inputs import Inputs
 from ._instruments import Instruments
 from ._pictures import new_picture, picture_problem, write_picture
 from ._records import WRITERS, more_columns, refusal_record, sizing_record
+from ._series import Series
 from ._sizers import Sizers, add_sizers
 from ._words import BAD_INPUT, Commands, add_instrument, asked_instrument, complain, number
 
 if TYPE_CHECKING:
-    import xarray as xr
-
-    from ..instruments import Instrument
-    from ..sizing import Sizer, Sizing
+    from ..sizing.frames import Frame
 
 __all__ = ["add_size"]
 
 _MAX_PANELS = 40
+_NO_FITS = (".nc", ".nxs")  # what --out writes of one FILE is its fit, unless it ends so
 
 
 def add_size(commands: Commands) -> None:
@@ -38,10 +40,19 @@ def add_size(commands: Commands) -> None:
         "average of the diameter and the volume average in nm, each with its 90 % interval, and a "
         "verdict: ok, caution with the reasons, or refused with the reason.",
         epilog="Examples: sk-qdots size sample.xye --wavelength 0.5642 --plot sample.png; with any "
-        "crystal sk-qdots size sample.xye --wavelength 0.5642 --cif mine.cif --out fit.csv. "
+        "crystal sk-qdots size sample.xye --wavelength 0.5642 --cif mine.cif --out fit.csv; a "
+        "series sk-qdots size run42 --wavelength 0.5642 --out series.csv --plot series.png. One "
+        "FILE has a fit; a folder, a glob or several files are a series, which goes on where one "
+        "is refused, and ends with a line on standard error that sums up. "
         "Status: 0, or 2 where a pattern was refused.",
     )
-    size.add_argument("files", nargs="+", metavar="FILE", help="measured pattern")
+    size.add_argument(
+        "files",
+        nargs="+",
+        metavar="FILE",
+        help="measured pattern; a folder stands for the measured files in it, a glob in quotes "
+        "('run42/*.chi') for what matches, - for one pattern from standard input",
+    )
     beam = size.add_mutually_exclusive_group()
     beam.add_argument(
         "--wavelength",
@@ -110,15 +121,40 @@ def add_size(commands: Commands) -> None:
     size.add_argument(
         "--plot",
         metavar="OUT.png",
-        help="draw each pattern with its simulation, or with its fit and the residual, all in one "
-        "picture",
+        help="of one FILE draw the pattern with its simulation, or with its fit and the residual; "
+        "of a series draw sizes over time, with refused files marked, above the patterns",
+    )
+    size.add_argument(
+        "--panels",
+        action="store_true",
+        help=f"with --plot: of a series draw each pattern with its fit instead ({_MAX_PANELS} at "
+        "most)",
     )
     size.add_argument(
         "--out",
-        metavar="FIT.csv",
-        help="with --crystal or --cif: write the fit (measured, esd, calculated, background, "
-        "difference); of several patterns each into a file of its own, whose name ends with that "
-        "of the pattern: FIT_sample.csv",
+        metavar="OUT",
+        help="of one FILE write the fit, a .csv (measured, esd, calculated, background, "
+        "difference); of a series everything that is known of each file over time, as .csv, .nc "
+        "(NetCDF) or .nxs (NeXus)",
+    )
+    size.add_argument(
+        "--per-frame",
+        type=number,
+        metavar="S",
+        help="seconds from a file of the series to the next, where neither the files nor their "
+        "dates tell the time",
+    )
+    size.add_argument(
+        "--jobs",
+        type=_jobs,
+        metavar="N",
+        help="processes among which the files are shared (default: all processors, where there are "
+        "files enough); the sizes do not depend on it",
+    )
+    size.add_argument(
+        "--progress",
+        action="store_true",
+        help="a progress bar on standard error also where that is no terminal",
     )
     size.add_argument(
         "--subtracted",
@@ -139,6 +175,16 @@ def _scan(text: str) -> int | Literal["sum", "join"]:
         raise argparse.ArgumentTypeError(f"{text!r} is neither a number nor sum or join") from None
 
 
+def _jobs(text: str) -> int:
+    try:
+        jobs = int(text)
+    except ValueError:
+        jobs = 0
+    if jobs == 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of processes; -1 for all")
+    return jobs
+
+
 def _coverage(text: str) -> float:
     value = number(text)
     if not 0.0 < value < 1.0:
@@ -152,94 +198,92 @@ def _columns(text: str) -> list[int | str]:
 
 
 def _size(options: argparse.Namespace) -> int:
-    gc.disable()  # imports make no garbage, and looking for it takes a tenth of the start
-    from ..instruments.files import FILE_OF_A_FOLDER
-    from ..io import PatternError
-    from ..sizing.instruments import corrected
+    with ExitStack() as kept:
+        return _sized(options, kept)
 
+
+def _sized(options: argparse.Namespace, kept: ExitStack) -> int:
+    gc.disable()  # imports make no garbage, and looking for it takes a tenth of the start
     try:
+        made = (options.cif, options.blank, options.plot)
+        inputs = Inputs.of(options.files, options.out, made, kept)
         sizers = Sizers(options)
         instruments = Instruments(asked_instrument(options), is_ignored=options.no_instrument)
-        # A pattern of the shell (folder/*) names it along with the measurements.
-        files = [path for path in options.files if Path(path).name != FILE_OF_A_FOLDER]
-        fits = Fits(options.out, files, are_made=sizers.fits)
+        is_fit = not inputs.are_series and Path(options.out or "").suffix.lower() not in _NO_FITS
+        fit = Fit(options.out if is_fit else None, are_made=sizers.fits)
+        _check_panels(options, len(inputs.files))
+        asking = Asking(options, sizers, instruments, inputs)
+        is_alone = not inputs.are_series
+        series = Series(
+            options, len(inputs.files), is_told=not is_alone, out=None if is_fit else options.out
+        )
     except ValueError as error:
         complain(str(error))
         return BAD_INPUT
     finally:
         gc.enable()
-    sized: list[tuple[Sizer, xr.DataArray, Sizing]] = []
-    status = 0
+    keeps_all = is_alone or options.panels
+    frames = asked_frames(
+        asking, inputs.files, jobs=options.jobs, is_fast=options.fast, keeps_all=keeps_all
+    )
+    problems: list[str | None] = []
     columns = more_columns(sizers.targets) if options.verbose else []
-    with WRITERS[options.format](files, sys.stdout, columns) as writer:
-        for path in files:
-            try:
-                instrument = instruments.of(path)
-                pattern = _read(path, options, instrument)
-                sizer = sizers.of(pattern, instrument)
-                sizing = sizer.size(
-                    pattern, instrument, engine=sizers.engine, coverage=options.coverage
-                )
-            except ValueError as error:
-                reason = error.reason if isinstance(error, PatternError) else str(error)
-                complain(f"{path}: {reason}")
-                writer.write(refusal_record(path, sizers.name, reason))
-                status = BAD_INPUT
-                continue
-            instruments.remember(path)
-            if instrument is not None and options.plot:
-                pattern = corrected(pattern, instrument)
-            sized.append((sizer, pattern, sizing))
-            writer.write(sizing_record(sizing))
-            problem = fits.write(path, sizing)
-            if problem:
-                complain(problem)
-                status = BAD_INPUT
-    if options.plot and sized:
+    try:
+        with WRITERS[options.format](inputs.files, sys.stdout, columns) as writer:
+            for frame in frames:
+                with series.aside():
+                    if frame.sizing is None:
+                        complain(f"{frame.file}: {frame.reason}")
+                        writer.write(refusal_record(frame.file, sizers.name, frame.reason))
+                    else:
+                        instruments.remember(frame.file)
+                        writer.write(sizing_record(frame.sizing))
+                        problems.append(fit.write(frame.sizing))
+                series.add(frame)
+    except BaseException:  # an interrupt, a worker that was killed: what is known is kept
+        frames.close()
+        _complain_of([series.close()])
+        series.sum_up()
+        raise
+    problems.append(series.close())
+    if options.plot:
         sys.stdout.flush()  # the sizes first: drawing takes a moment and may fail
-        problem = _plot(sized, options.plot)
-        if problem:
-            complain(f"{options.plot}: {problem}")
-            status = BAD_INPUT
-    return status
+        if keeps_all:
+            problem = _plot_panels(series.frames, asking, sizers, options.plot)
+        else:
+            problem = series.plot(options.plot)
+        problems.append(problem and f"{options.plot}: {problem}")
+    is_bad = _complain_of(problems) or any(frame.sizing is None for frame in series.frames)
+    series.sum_up()
+    return BAD_INPUT if is_bad else 0
 
 
-def _read(path: str, options: argparse.Namespace, instrument: Instrument | None) -> xr.DataArray:
-    """A pattern, at the wavelength of the instrument where nothing else says it."""
-    from ..instruments.ready import is_example
-    from ..io import PatternError, read_pattern
-
-    given = options.wavelength is not None or options.energy is not None
-    beam = None if instrument is None or given else instrument.wavelength
-    if instrument is not None and is_example(instrument):
-        beam = None  # nobody's wavelength
-
-    def read(wavelength: float | None) -> xr.DataArray:
-        return read_pattern(
-            path,
-            wavelength=wavelength,
-            energy=options.energy,
-            x="q" if options.q else options.x,
-            scan=options.scan,
-            columns=options.columns,
-            subtracted=options.subtracted,
+def _check_panels(options: argparse.Namespace, n_files: int) -> None:
+    """Refuse, before the work, a picture that would not hold it."""
+    if options.panels and not options.plot:
+        raise ValueError("--panels belongs to --plot OUT.png; give it, too")
+    if options.panels and n_files > _MAX_PANELS:
+        raise ValueError(
+            f"{n_files} patterns, and a picture holds {_MAX_PANELS} panels: leave --panels out for "
+            "sizes over time"
         )
 
-    if beam is not None and not Path(path).is_file():  # a pipe is read once
-        return read(beam)
-    try:
-        return read(options.wavelength)
-    except PatternError:
-        if beam is None:
-            raise
-        return read(beam)
+
+def _complain_of(problems: Sequence[str | None]) -> bool:
+    """Say what went wrong, and whether something did."""
+    told = [problem for problem in problems if problem]
+    for problem in told:
+        complain(problem)
+    return bool(told)
 
 
-def _plot(sized: Sequence[tuple[Sizer, xr.DataArray, Sizing]], path: str) -> str | None:
+def _plot_panels(frames: Sequence[Frame], asking: Asking, sizers: Sizers, path: str) -> str | None:
     """Write one picture with a panel for each pattern; return what went wrong."""
-    if len(sized) > _MAX_PANELS:
-        return f"{len(sized)} patterns; a picture holds {_MAX_PANELS}: plot fewer at a time"
+    sized = [(frame, frame.sizing) for frame in frames if frame.sizing is not None]
+    if not sized:
+        return None
     from ..inspection import FitDisplay, SizingDisplay
+    from ..sizing.instruments import corrected
 
     problem = picture_problem(path)
     if problem:
@@ -247,11 +291,16 @@ def _plot(sized: Sequence[tuple[Sizer, xr.DataArray, Sizing]], path: str) -> str
     figure = new_picture(8.0, 4.2 * len(sized))
     panels = figure.subfigures(len(sized), squeeze=False)[:, 0]
     try:
-        for panel, (sizer, pattern, sizing) in zip(panels, sized, strict=True):
+        for panel, (frame, sizing) in zip(panels, sized, strict=True):
+            instrument, pattern = asking.instrument(frame.file), frame.pattern
+            assert pattern is not None
+            sizer = sizers.of(pattern, instrument)
             if sizing.fit is not None:
                 FitDisplay(sizing, sizer.reflections).plot(panel)
-            else:
-                SizingDisplay.from_estimator(sizer, pattern, sizing).plot(panel.subplots())
+                continue
+            if instrument is not None:
+                pattern = corrected(pattern, instrument)
+            SizingDisplay.from_estimator(sizer, pattern, sizing).plot(panel.subplots())
     except ValueError as error:
         return str(error)
     return write_picture(figure, path)

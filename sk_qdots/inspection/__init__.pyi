@@ -9,6 +9,7 @@ from ._patterns import (
     clark_distance,
 )
 from ._robustness import RobustnessDisplay
+from ._series import SeriesDisplay
 from ._sizing import SizingDisplay
 from ._sizing_curves import SizingCurveDisplay
 from ._standard import StandardFitDisplay
@@ -23,6 +24,7 @@ __all__ = [
     "LibraryDisplay",
     "PerturbedPatternsDisplay",
     "RobustnessDisplay",
+    "SeriesDisplay",
     "SizeConfusionDisplay",
     "SizingCurveDisplay",
     "SizingDisplay",

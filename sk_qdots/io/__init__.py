@@ -5,7 +5,8 @@ file or from the caller, contradictions are refused with both readings, and a fi
 is not a pattern is refused with its name, what is wrong, and what to do.
 """
 
+from ._files import pattern_files
 from ._read import read_pattern
 from ._scan import PatternError, PatternWarning
 
-__all__ = ["PatternError", "PatternWarning", "read_pattern"]
+__all__ = ["PatternError", "PatternWarning", "pattern_files", "read_pattern"]

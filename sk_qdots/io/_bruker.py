@@ -26,6 +26,7 @@ from ._scan import (
     separating_crystal,
     stopped,
 )
+from ._times import moment
 
 __all__ = ["is_brml", "read_brml"]
 
@@ -127,7 +128,17 @@ def _route(source: str, root: ET.Element, route: ET.Element) -> Scan:
         else ()
     )
     wavelength = _brml_wavelength(root)
-    return Scan(x, intensity, esd, "two_theta", "", wavelength, instrument="Bruker", warnings=early)
+    return Scan(
+        x,
+        intensity,
+        esd,
+        "two_theta",
+        "",
+        wavelength,
+        "Bruker",
+        warnings=early,
+        time=moment(text_of(root, "TimeStampStarted")),
+    )
 
 
 def _columns(source: str, route: ET.Element, table: FloatArray) -> tuple[int | None, int | None]:

@@ -28,6 +28,7 @@ from ._header import axis_named, role_of, unit_of
 from ._moves import moves_two_theta
 from ._reduced import function_named, why_no_pattern
 from ._scan import Columns, PatternError, Scan
+from ._times import moment
 
 if TYPE_CHECKING:
     import h5py
@@ -149,7 +150,9 @@ class _Reader(Hdf5):
             said = f"as its signal says ({signal.name[-60:]!r})"
             raise PatternError(self.source, why_no_pattern(function, said))
         wavelength, mentioned = self.beam(file, axis)
-        instrument = self.text(self.entry(file, axis), "instrument/name")
+        entry = self.entry(file, axis)
+        instrument = self.text(entry, "instrument/name")
+        time = moment(self.text(entry, "start_time")) or moment(self.text(entry, "end_time"))
         scans = []
         for k, (points, row) in enumerate(zip(rows, intensity, strict=True)):
             known = ~np.isnan(row)  # a bin without pixels is NaN: not measured
@@ -164,6 +167,7 @@ class _Reader(Hdf5):
                     wavelength,
                     instrument,
                     mentioned=mentioned,
+                    time=time,
                 )
             )
         return scans

@@ -36,6 +36,7 @@ from ._scan import (
     separating_crystal,
     stopped,
 )
+from ._times import moment
 
 if TYPE_CHECKING:
     import gemmi
@@ -243,6 +244,7 @@ class _Block:
             warnings=tuple(warnings),
             columns=(axis.tag, item.tag),
             subtracted=f"its intensities ({item.tag}) are net of a background" if net else "",
+            time=moment(self._said("_pd_meas_datetime_initiated")),
         )
 
     def wavelength(self) -> Wavelength | None:

@@ -87,8 +87,9 @@ def read_pattern(
         ``axis`` (what the abscissa was taken as), ``wavelength`` and
         ``wavelength_label`` (which line of a tube, or which mean, where known),
         ``lines`` and ``line_weights`` (of a mean: what it is the mean of),
-        ``columns`` (which columns of a table were chosen, by their names), and ``scan``
-        where it was asked for (``scales``: the factors of joined ranges).
+        ``columns`` (which columns of a table were chosen, by their names), ``time`` (when the
+        measurement began, ISO 8601, where the file says it; in UTC where it says an offset), and
+        ``scan`` where it was asked for (``scales``: the factors of joined ranges).
 
     Raises
     ------
@@ -238,6 +239,8 @@ def _pattern(
         attrs["scales"] = ", ".join(f"{scale:.6g}" for scale in scan.scales)
     if scan.instrument:
         attrs["instrument"] = scan.instrument
+    if scan.time:
+        attrs["time"] = scan.time
     if scan.columns:
         attrs["columns"] = ", ".join(scan.columns)
     if wavelength is not None:

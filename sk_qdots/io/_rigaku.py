@@ -27,6 +27,7 @@ from ._scan import (
     separating_crystal,
     stopped,
 )
+from ._times import moment
 
 __all__ = ["is_asc", "is_ras", "is_rasx", "read_asc", "read_ras", "read_rasx"]
 
@@ -121,6 +122,7 @@ def _conditions(source: str, raw: bytes, part: str) -> dict[str, str]:
         "WaveType": "MEAS_COND_XG_WAVE_TYPE",
         "AxisName": "MEAS_SCAN_AXIS_X",
         "PositionUnit": "MEAS_SCAN_UNIT_X",
+        "StartTime": "MEAS_SCAN_START_TIME",
     }
     keys = {
         key: (element.text or "").strip()
@@ -174,6 +176,7 @@ def _scan(source: str, rows: list[str], keys: dict[str, str], ended: bool) -> Sc
         _wavelength(keys),
         "Rigaku",
         warnings=(stopped(len(values), announced),) if short else (),
+        time=moment(keys.get("MEAS_SCAN_START_TIME")),
     )
 
 

@@ -137,6 +137,9 @@ class Scan:
         Which of several columns of a file were read, by their names there.
     subtracted : str
         How the file says that a background was subtracted; empty where it does not.
+    time : str
+        When the measurement began, as :func:`~sk_qdots.io._times.moment` tells it; empty where the
+        file does not say it.
     """
 
     x: FloatArray
@@ -155,6 +158,7 @@ class Scan:
     name: str = ""
     columns: tuple[str, ...] = ()
     subtracted: str = ""
+    time: str = ""
 
     def where(self, k: int) -> str:
         """How to find a point in the file."""

@@ -36,6 +36,7 @@ from ._scan import (
     separating_crystal,
     stopped,
 )
+from ._times import moment
 
 __all__ = ["read_xrdml"]
 
@@ -154,7 +155,17 @@ def _scan(source: str, measurement: ET.Element, scan: ET.Element, points: ET.Ele
     early: tuple[str, ...] = ()
     if status not in ("Completed", "Complete"):
         early = (f"{stopped(len(x))}; its angles are taken between start and end as written",)
-    return Scan(x, intensity, esd, "two_theta", "", wavelength, "PANalytical", warnings=early)
+    return Scan(
+        x,
+        intensity,
+        esd,
+        "two_theta",
+        "",
+        wavelength,
+        "PANalytical",
+        warnings=early,
+        time=moment(text_of(scan, "startTimeStamp")),
+    )
 
 
 def _factors(source: str, points: ET.Element, name: str, n_points: int) -> FloatArray:

@@ -9,7 +9,10 @@ from .posterior import Posterior
 from .posterior_engine import PosteriorEngine
 from .recipe import Recipe
 from .reference import Match, ReferencePatterns
+from .series import size_series
+from .series_files import write_series
 from .sizer import Sizer, load_sizer
+from .smoothing import smoothed
 
 __all__ = [
     "Calibration",
@@ -30,4 +33,7 @@ __all__ = [
     "allowed_estimators",
     "load_sizer",
     "make_sizer",
+    "size_series",
+    "smoothed",
+    "write_series",
 ]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import xarray as xr
 
@@ -15,12 +16,12 @@ from .._typing import FloatArray, Json
 from ..augmentation.facts import trained_width
 from ..augmentation.laboratories import check_instrument
 from ..instruments import Instrument, is_same_beam, load_instrument
-from ..instruments.ready import at_wavelength
+from ..instruments.ready import at_wavelength, is_example
 from ..instruments.resolution import width_in_q
-from ..io import PatternError
+from ..io import PatternError, read_pattern
 from .intake import source_of
 
-__all__ = ["at_the_beam", "corrected", "named_instrument", "too_broad"]
+__all__ = ["at_the_beam", "corrected", "named_instrument", "read_at_the_beam", "too_broad"]
 
 # Below it also a sizer covers what it states that has seen no resolution; broader than what it was
 # trained with, none does (docs/tables/instruments.md).
@@ -116,6 +117,39 @@ def named_instrument(name: str | Path) -> Instrument:
     """
     found = load_instrument(name)
     return found if found.name else found.replace(name=Path(name).stem)
+
+
+def read_at_the_beam(
+    path: str, instrument: Instrument | None, reading: Mapping[str, Any]
+) -> xr.DataArray:
+    """A pattern, at the wavelength of the instrument where nothing else says it.
+
+    Parameters
+    ----------
+    path : str
+    instrument : Instrument or None
+    reading : mapping
+        What else :func:`sk_qdots.read_pattern` is told.
+
+    Returns
+    -------
+    DataArray
+
+    Raises
+    ------
+    PatternError
+        If it cannot be read.
+    """
+    given = reading.get("wavelength") is not None or reading.get("energy") is not None
+    if instrument is None or given or is_example(instrument):  # an example has nobody's wavelength
+        return read_pattern(path, **reading)
+    beam = {**reading, "wavelength": instrument.wavelength}
+    if not Path(path).is_file():  # a pipe is read once
+        return read_pattern(path, **beam)
+    try:
+        return read_pattern(path, **reading)
+    except PatternError:
+        return read_pattern(path, **beam)
 
 
 def too_broad(

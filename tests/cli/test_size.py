@@ -125,7 +125,6 @@ BAD = {
     ),
     "binary.xy": (bytes(range(256)), "not text", "export"),
     "missing.xy": (None, "no such file", "check the path"),
-    ".": (None, "folder", "give the files"),
     "liquid.xy": (
         b"".join(b"%.2f 100\n" % (3 + 0.02 * k) for k in range(4000)),
         "does not look like PbS",
@@ -141,9 +140,10 @@ def test_bad_file_is_one_line_and_the_others_are_sized(capsys, example, tmp_path
     if content is not None:
         bad.write_bytes(content)
     good = example / "two_theta.xy"
-    status, out, err = run(capsys, good, bad, good, "--wavelength", 0.56)
+    status, out, told = run(capsys, good, bad, good, "--wavelength", 0.56)
     assert status == 2
-    assert len(err.splitlines()) == 1
+    err, summary = told.splitlines()
+    assert summary == "sk-qdots: 3 patterns: 2 sized (2 ok, 0 with caution), 1 refused"
     assert str(bad) in err and reason in err and remedy in err
     _, first, refused, second = out.splitlines()
     assert first == second and first.endswith("ok")
@@ -174,9 +174,15 @@ def test_an_interrupted_run_leaves_what_it_had(capsys, example, monkeypatch, for
             raise KeyboardInterrupt
         return original(*args, **kwargs)
 
-    monkeypatch.setattr("sk_qdots.io.read_pattern", interrupt)
+    monkeypatch.setattr("sk_qdots.sizing.instruments.read_pattern", interrupt)
     status, out, err = run(capsys, *[example / "q.xy"] * 4, "--q", "--format", form)
-    assert (status, err) == (130, "sk-qdots: interrupted\n")
+    assert (status, err.splitlines()) == (
+        130,
+        [
+            "sk-qdots: 2 of 4 patterns: 2 sized (2 ok, 0 with caution), 0 refused",
+            "sk-qdots: interrupted",
+        ],
+    )
     if form == "json":
         assert len(json.loads(out)) == 2
     else:
@@ -243,8 +249,9 @@ def test_unknown_model(capsys, example):
 
 def test_plot(capsys, example, tmp_path):
     picture = tmp_path / "sizes.png"
-    status, _, err = run(capsys, example / "q.xy", example / "q.xy", "--q", "--plot", picture)
-    assert (status, err) == (0, "")
+    files = (example / "q.xy", example / "q.xy")
+    status, _, err = run(capsys, *files, "--q", "--plot", picture, "--panels")
+    assert (status, err) == (0, "sk-qdots: 2 patterns: 2 sized (2 ok, 0 with caution), 0 refused\n")
     from matplotlib.image import imread
 
     height, width, _ = imread(picture).shape
@@ -263,7 +270,7 @@ def test_interrupt_is_one_line(capsys, example, monkeypatch):
     def interrupt(*args, **kwargs):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("sk_qdots.io.read_pattern", interrupt)
+    monkeypatch.setattr("sk_qdots.sizing.instruments.read_pattern", interrupt)
     assert main(["size", str(example / "q.xy"), "--q"]) == 130
     assert capsys.readouterr().err == "sk-qdots: interrupted\n"
 
@@ -327,7 +334,7 @@ def test_vendor_files_need_no_options(capsys, tmp_path):
     assert {float(row["diameter_nm"]) for row in rows} == {3.5}
     assert [row["axis"] for row in rows] == [*["two-theta in degrees"] * 2, "Q in 1/nm"]
     assert [row["wavelength"][:6] for row in rows] == ["1.5418", "1.5418", ""]
-    assert len(err.splitlines()) == 1 and "--scan 0" in err and "--scan sum" in err
+    assert len(err.splitlines()) == 2 and "--scan 0" in err and "--scan sum" in err
     status, out, _ = run(capsys, tmp_path / "two.ras", "--scan", "sum", "--format", "csv")
     assert status == 0 and ",3.5," in out
     (tmp_path / "bare.xy").write_bytes(files.columns(10 * q, counts))

@@ -114,23 +114,24 @@ def test_the_fit_is_written(capsys, data, tmp_path):
     assert np.mean(pulls**2) == pytest.approx(record["chi2"], abs=0.3)
 
 
-def test_each_fit_has_the_name_of_its_pattern(capsys, data, tmp_path):
-    for folder in ("one", "two"):
-        (tmp_path / folder).mkdir()
-        (tmp_path / folder / "a.xy").write_bytes((data / "sample.xy").read_bytes())
-    files = (tmp_path / "one" / "a.xy", tmp_path / "two" / "a.xy", data / "beam.xy")
-    given = ("--wavelength", 0.56, *RANGE, "--crystal", "PbS", "--out", tmp_path / "fit.csv")
-    status, records, err = size(capsys, *files, *given, "--plot", tmp_path / "all.png")
+def test_several_patterns_are_a_series(capsys, data, tmp_path):
+    files = (data / "sample.xy", data / "beam.xy")
+    given = ("--wavelength", 0.56, *RANGE, "--crystal", "PbS", "--out", tmp_path / "series.csv")
+    status, records, err = size(capsys, *files, *given, "--plot", tmp_path / "all.png", "--panels")
     assert status == 2 and "does not look like PbS" in err
-    assert [record["verdict"] for record in records] == ["ok", "ok", "refused"]
-    written = sorted(file.name for file in tmp_path.glob("*.csv"))
-    assert written == ["fit_a.csv", "fit_a_2.csv"] and (tmp_path / "all.png").exists()
+    assert [record["verdict"] for record in records] == ["ok", "refused"]
+    assert (tmp_path / "all.png").exists()
+    with (tmp_path / "series.csv").open(newline="") as file:
+        first, second = csv.DictReader(file)
+    assert float(first["number_diameter_nm"]) == pytest.approx(records[0]["number_diameter_nm"])
+    assert float(first["chi2"]) == pytest.approx(records[0]["chi2"], abs=1e-4)
+    assert second["verdict"] == "refused" and second["number_diameter_nm"] == ""
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--out", "fit.csv"), "trained sizer makes none: give --crystal"),
+        (("--fast", "--out", "fit.csv"), "a network makes none: leave --fast out"),
         (("--crystal", "PbS", "--out", "fit.txt"), "end its name so"),
         (("--crystal", "PbS", "--out", "nowhere/fit.csv"), "folder does not exist"),
         (("--blank", "blank.xy"), "--blank belongs to --crystal or --cif"),
