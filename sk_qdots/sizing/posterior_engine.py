@@ -91,6 +91,13 @@ class PosteriorEngine:
         self._given = estimator
         self._made: OrderedDict[str, _Estimator] = OrderedDict()
 
+    def __getstate__(self) -> dict[str, object]:
+        # What a recipe makes is made anew in another process, or found in the cache.
+        state = dict(self.__dict__)
+        if self.recipe is not None:
+            state |= {"_given": None, "_made": OrderedDict()}
+        return state
+
     @property
     def estimator(self) -> _Estimator:
         """What is asked, of all that the recipe says."""

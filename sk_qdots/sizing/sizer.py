@@ -8,14 +8,12 @@ from __future__ import annotations
 import copy
 import html
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import xarray as xr
-from joblib import Parallel, delayed, effective_n_jobs
 from sklearn.pipeline import Pipeline
 
 from .._typing import FloatArray, IntArray, Json, JsonObject, RealArray
@@ -27,7 +25,7 @@ from ..preprocessing import QStandardizer
 from ..preprocessing.patterns import is_subtracted, rows_of
 from .answer import COVERAGE, Sizing
 from .answering import Seen, answer
-from .calibration import Calibration
+from .calibration import Calibration, Who
 from .engines import (
     Engine,
     NetworkEngine,
@@ -40,6 +38,7 @@ from .engines import (
 from .facts import Facts, facts_from_training
 from .files import SizerError, read_sizer, write_sizer
 from .fits import match_of_fit
+from .frames import sized_frames
 from .instruments import at_the_beam, corrected
 from .intake import Patterns, measured_points, single_patterns, source_of, standardized
 from .parts import SizerParts, digest_of_parts
@@ -53,7 +52,26 @@ from .verdicts import check_match, is_good
 __all__ = ["Sizer", "load_sizer"]
 
 _UNNAMED = "unnamed"
-_PARTS_OF_A_WORKER = 4  # in which it gets its patterns
+
+
+@dataclass(frozen=True)
+class _Asker:
+    """Asks a sizer, here or in another process."""
+
+    sizer: Sizer
+    instrument: Instrument | None
+    engine: Who
+    coverage: float
+
+    def read(self, item: str | xr.DataArray) -> xr.DataArray:
+        """A pattern is there already."""
+        assert not isinstance(item, str)
+        return item
+
+    def size(self, item: str | xr.DataArray, pattern: xr.DataArray) -> Sizing:
+        """The answer."""
+        del item
+        return self.sizer.size(pattern, self.instrument, engine=self.engine, coverage=self.coverage)
 
 
 class Sizer:
@@ -392,7 +410,7 @@ class Sizer:
         pattern: xr.DataArray,
         instrument: Instrument | None = None,
         *,
-        engine: Literal["both", "network", "posterior"] = "both",
+        engine: Who = "both",
         coverage: float = COVERAGE,
     ) -> Sizing:
         """Size the dots in one pattern.
@@ -469,7 +487,7 @@ class Sizer:
         patterns: xr.DataArray | Sequence[xr.DataArray],
         instrument: Instrument | None = None,
         *,
-        engine: Literal["both", "network", "posterior"] = "both",
+        engine: Who = "both",
         coverage: float = COVERAGE,
         n_jobs: int | None = None,
     ) -> list[Sizing | PatternError]:
@@ -516,21 +534,15 @@ class Sizer:
         if not items:
             return []
         if instrument is not None or any(isinstance(e, PatternEngine) for e in engines.values()):
-            if n_jobs in (None, 1) or len(items) == 1:
-                return [self._size_or_refusal(i, instrument, engine, coverage) for i in items]
-            part = -(-len(items) // (_PARTS_OF_A_WORKER * effective_n_jobs(n_jobs)))
-            chunks = Parallel(n_jobs=n_jobs)(
-                delayed(self.size_many)(
-                    items[k : k + part], instrument, engine=engine, coverage=coverage
-                )
-                for k in range(0, len(items), part)
-            )
-            return [one for chunk in chunks for one in chunk]
+            asker = _Asker(self, instrument, engine, coverage)
+            frames = sized_frames(items, asker, n_jobs=n_jobs, keeps_all=True)
+            return [f.sizing or PatternError(f.file, f.reason) for f in frames]
         try:
             rows = self._standardized(items)
             answers = {name: self._posterior(one, rows) for name, one in engines.items()}
         except ValueError:  # of one of them: which, is found one by one
-            return [self._size_or_refusal(item, None, engine, coverage) for item in items]
+            frames = sized_frames(items, _Asker(self, None, engine, coverage), keeps_all=True)
+            return [f.sizing or PatternError(f.file, f.reason) for f in frames]
         found: list[Sizing | PatternError] = []
         for k, item in enumerate(items):
             each = {name: one.of_row(k) for name, one in answers.items()}
@@ -539,20 +551,6 @@ class Sizer:
             except PatternError as error:
                 found.append(error)
         return found
-
-    def _size_or_refusal(
-        self,
-        pattern: xr.DataArray,
-        instrument: Instrument | None,
-        engine: Literal["both", "network", "posterior"],
-        coverage: float,
-    ) -> Sizing | PatternError:
-        try:
-            return self.size(pattern, instrument, engine=engine, coverage=coverage)
-        except PatternError as error:
-            return error
-        except ValueError as error:
-            return PatternError(source_of(pattern), str(error))
 
     def _asked(self, which: str, coverage: float) -> dict[str, Engine]:
         """Engines by their names.
