@@ -4,7 +4,7 @@ Both see the same counts and know the same physics, so their errors are not inde
 far they are not is unknown. Where they agree, by no more than their errors together, the answer is
 their mean, each weighted by the inverse square of its error, with the error of the better one: no
 gain is claimed from having asked twice. Where they differ by more, one of them is wrong: the
-answer is a mixture of both, by the same weights but a tenth for the lesser at least, so that its
+answer is a mixture of both, by the same weights but a seventh for the lesser at least, so that its
 interval holds both.
 """
 
@@ -21,7 +21,7 @@ from .posterior import Posterior
 __all__ = ["combined", "differ"]
 
 _FAR = 2.5  # of their errors together, that two engines may differ by
-_LEAST_SHARE = 0.12  # of an engine that differs: more than an interval of 90 % leaves out
+_LEAST_SHARE = 0.15  # of an engine that differs: thrice what an interval leaves out at an end
 _LEAST_ERROR = 0.002  # relative: below it no size is known
 
 
