@@ -62,14 +62,14 @@ class Recipe:
     stacking : tuple of 2 float or None
         Lowest and highest probability of growth faults.
     texture : "auto" or bool
-    facet : tuple of 3 int, optional
-        That grains prefer to lie on.
     shape : str or sequence of str
     solvents : tuple of str or DataArray, or None
         Liquids; None for those that the posterior knows.
     blank : DataArray or None
     instrument : Instrument or None
     distribution : {"lognormal", "free"}, default="lognormal"
+    facet : tuple of 3 int, optional
+        That grains prefer to lie on.
     cache : bool, default=True
         Whether what is simulated is kept on disk, and taken from there.
 
@@ -153,6 +153,16 @@ class Recipe:
         **ranges: object,
     ) -> Recipe:
         """A recipe from what a caller says, whose None is the default.
+
+        Parameters
+        ----------
+        crystal : Crystal, str or path-like
+        wavelength, instrument, solvents, **ranges
+            As of :func:`sk_qdots.make_sizer`.
+
+        Returns
+        -------
+        Recipe
 
         Raises
         ------
@@ -250,7 +260,13 @@ class Recipe:
         return smallest < low + room or largest > high - room or is_broad
 
     def standardizer(self) -> QStandardizer:
-        """What puts patterns on the grid."""
+        """What puts patterns on the grid.
+
+        Returns
+        -------
+        QStandardizer
+            Fitted.
+        """
         q = self.q
         made = QStandardizer(q_min=float(q[0]), q_max=float(q[-1]), n_points=len(q))
         return made.fit(np.ones((1, len(q))))
@@ -298,7 +314,13 @@ class Recipe:
         )
 
     def told(self) -> JsonObject:
-        """What answers say of it: everything but the curves and the atoms."""
+        """What answers say of it: everything but the curves and the atoms.
+
+        Returns
+        -------
+        dict
+            JSON values.
+        """
         solvents: Json = None
         if self.solvents is not None:
             solvents = [curve_name(one) for one in self.solvents]
