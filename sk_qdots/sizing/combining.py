@@ -3,9 +3,10 @@
 Both see the same counts and know the same physics, so their errors are not independent, and how
 far they are not is unknown. Where they agree, by no more than their errors together, the answer is
 their mean, each weighted by the inverse square of its error, with the error of the better one: no
-gain is claimed from having asked twice. Where they differ by more, one of them is wrong: the
-answer is a mixture of both, by the same weights but a seventh for the lesser at least, so that its
-interval holds both.
+gain is claimed from having asked twice. The error of a network counts one and a half times, which
+of the factors 1, 1.25, 1.5 and 2 came nearest to the better engine in 19 simulated worlds. Where
+both differ by more, one of them is wrong: the answer is a mixture of both, by the same weights but
+a seventh for the lesser at least, so that its interval holds both.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ __all__ = ["combined", "differ"]
 
 _FAR = 2.5  # of their errors together, that two engines may differ by
 _LEAST_SHARE = 0.15  # of an engine that differs: thrice what an interval leaves out at an end
+_NETWORK = 1.5  # times its stated error: in worlds that it was not shown it states too little
 _LEAST_ERROR = 0.002  # relative: below it no size is known
 
 
@@ -101,10 +103,10 @@ def _share(first: Mapping[str, FloatArray], second: Mapping[str, FloatArray]) ->
 
 
 def _weight(name: str, first: FloatArray, second: FloatArray) -> float:
-    """By the inverse squares of the errors."""
+    """By the inverse squares of the errors, that of the network as much larger as it is wrong."""
     size = max(abs(float(first.mean())), abs(float(second.mean())))
     least = _LEAST_ERROR * size if name.endswith("diameter") else 1e-12
-    s, t = max(float(first.std()), least), max(float(second.std()), least)
+    s, t = max(_NETWORK * float(first.std()), least), max(float(second.std()), least)
     return t**2 / (s**2 + t**2)
 
 
