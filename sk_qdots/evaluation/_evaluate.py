@@ -14,7 +14,7 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import TypedDict, cast
+from typing import cast
 
 import joblib
 import numpy as np
@@ -43,6 +43,8 @@ from ._limit import KnownConditions, dry_library
 from ._references import EvaluationError, read_references
 from ._report import write_report
 from .results import FULL, QUICK, Evaluation
+from .told import told_report
+from .told_worlds import Populations, Worlds
 
 __all__ = ["evaluate"]
 
@@ -59,13 +61,6 @@ _STRAINS = 11  # between the ends of those that a sizer was trained on
 _WIDEST_STEP = 500.0  # pm; two fifths of more would leave the smallest class too far behind
 
 
-class _Populations(TypedDict):
-    """Of simulated dots."""
-
-    dispersions: tuple[float, ...]
-    strains: tuple[float, ...]
-
-
 def evaluate(
     model: str | Path = "PbS",
     out: str | Path = "evaluation",
@@ -76,6 +71,7 @@ def evaluate(
     liquids: Sequence[xr.DataArray] = (),
     instrument: Instrument | None = None,
     random_state: int = 30_000,
+    n_jobs: int | None = None,
     progress: bool = True,
 ) -> Path:
     """Put a sizer and its peers through everything; write tables, figures and a report.
@@ -101,6 +97,9 @@ def evaluate(
         wavelength, ``instrument.replace(wavelengths=(0.5642,))``.
     random_state : int, default=30000
         Seed of everything that is drawn. It must differ from that of the training.
+    n_jobs : int, optional
+        Processes among which patterns that are sized as a user sizes them are shared; the result
+        does not depend on it.
     progress : bool, default=True
         Whether to show progress bars.
 
@@ -182,6 +181,12 @@ def evaluate(
     paired = report(f"{sizer.name}, as many as its peers", "paired.nc", sizer, few, None)
     for name, file, estimator, tests in _peers(sizer, dots, curves, X, wavelength, trained, fresh):
         reports[name] = report(name, file, estimator, few, tests)
+    if progress:
+        print("what a user is told:", flush=True)
+    worlds = Worlds(
+        dots, sizer.inner_classes, curves, np.asarray(sizer.q_), wavelength, fresh, random_state + 1
+    )
+    told = _told(sizer, worlds, extent.n_told, folder / "told.nc", n_jobs, progress)
     evaluation = Evaluation(
         sizer,
         str(sizer.simulation.get("crystal", sizer.name)),
@@ -192,6 +197,7 @@ def evaluate(
         reports,
         paired,
         known,
+        told,
         facts,
         random_state,
     )
@@ -242,7 +248,7 @@ def _builtin_crystal(sizer: Sizer) -> str:
     return name
 
 
-def _populations(sizer: Sizer, crystal: str | Crystal) -> tuple[_Populations, _Populations]:
+def _populations(sizer: Sizer, crystal: str | Crystal) -> tuple[Populations, Populations]:
     """Dispersions and strains of the dots that a sizer was trained on, and of fresh ones.
 
     Of a sizer that does not say: those of the published library, and some between.
@@ -301,8 +307,8 @@ def _peers(
     curves: Mapping[str, xr.DataArray],
     X: xr.DataArray,
     wavelength: float,
-    trained: _Populations,
-    fresh: _Populations,
+    trained: Populations,
+    fresh: Populations,
 ) -> Iterable[tuple[str, str, Estimator, tuple[str, ...] | None]]:
     """Name, file, estimator, and the tests that it is put through."""
     clean, labels = dry_library(crystal, sizer.inner_classes, X["q"].values, wavelength, **fresh)
@@ -337,6 +343,24 @@ def _window(crystal: str | Crystal) -> tuple[float, float] | None:
         return None
     centre = _PEAK / float(edges[0])
     return (1.0 - _HALF_WINDOW) * centre, (1.0 + _HALF_WINDOW) * centre
+
+
+def _told(
+    sizer: Sizer, worlds: Worlds, n: int, path: Path, n_jobs: int | None, progress: bool
+) -> xr.Dataset:
+    try:
+        return told_report(
+            sizer,
+            worlds.rows(),
+            n,
+            curves=worlds.curves,
+            path=path,
+            seed=worlds.seed,
+            n_jobs=n_jobs,
+            progress=progress,
+        )
+    except OSError as error:
+        raise EvaluationError(f"{path} cannot be written: {error.strerror or error}") from None
 
 
 def _report(
