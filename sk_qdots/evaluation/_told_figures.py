@@ -92,7 +92,8 @@ def intervals(e: Evaluation) -> tuple[str, str, Figure]:
     for ax in axes.ravel()[len(groups) :]:
         ax.set_axis_off()
     figure.supylabel("share of intervals that hold the truth", fontsize="medium")
-    axes[-1, 0].set_xlabel("stated coverage")
+    for ax in axes[-1]:
+        ax.set_xlabel("stated coverage")
     return (
         INTERVALS_FIGURE,
         "How often intervals of the number average hold the truth, by the coverage that they "

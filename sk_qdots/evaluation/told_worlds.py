@@ -169,7 +169,7 @@ class Worlds:
 
     def _foreign(self) -> Iterator[Row]:
         settings = (self.crystal, self.curves, self.q, self.wavelength, self.seed)
-        others = {"dots of other crystals": other_dots, "other crystals": other_powders}
+        others = {"dots of other crystals": other_dots, "powders of other crystals": other_powders}
         for name, measured in others.items():
             make = lru_cache(maxsize=1)(partial(measured, *settings))
             for words, ends in RANGES.items():

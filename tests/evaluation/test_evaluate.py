@@ -10,19 +10,35 @@ from PIL import Image
 
 import sk_qdots as sq
 from sk_qdots.cli import main
-from sk_qdots.evaluation import EvaluationError, _evaluate, _figures, evaluate, results
+from sk_qdots.evaluation import (
+    EvaluationError,
+    _evaluate,
+    _figures,
+    evaluate,
+    results,
+    told_worlds,
+)
 
 FIGURES = {
     *("1b_patterns.png", "2ab_errors.png", "2c_clark.png", "3ab_q_max.png", "3cd_step.png"),
     *("3ef_qd_fraction.png", "4c_diameters.png", "4d_sizing_curves.png", "confusions.png"),
-    *("more_conditions.png", "reliability.png", "activation.png"),
+    *("more_conditions.png", "reliability.png", "activation.png", "verdicts.png", "intervals.png"),
 }
+
+
+def _make_small(patch):
+    every = told_worlds.Worlds.rows
+    few = ("standard", "powders of other crystals, full range", "saturated")
+    patch.setattr(_evaluate, "QUICK", results.Extent(34, 17, True, 4))
+    patch.setattr(
+        told_worlds.Worlds, "rows", lambda self: [r for r in every(self) if r.name in few]
+    )
 
 
 @pytest.fixture(autouse=True)
 def small(monkeypatch):
     """A handful of patterns: what is tested is that everything comes together."""
-    monkeypatch.setattr(_evaluate, "QUICK", results.Extent(34, 17, True))
+    _make_small(monkeypatch)
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +57,7 @@ def references(tmp_path_factory):
 def made(tmp_path_factory, references):
     out = tmp_path_factory.mktemp("made") / "evaluation"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_evaluate, "QUICK", results.Extent(34, 17, True))
+        _make_small(patch)
         evaluate("PbS", out, quick=True, references=references, progress=False)
     return out
 
@@ -54,6 +70,8 @@ def test_everything_is_written(made):
     for fact in ("seed", "versions", "sk_qdots 0.1.0", "30000", "minutes on", "q_max=4.4"):
         assert fact in report
     assert "2 measured samples" in report
+    assert report.index("What becomes of a pattern") < report.index("Every condition")
+    assert "<td>powders of other crystals, full range</td>" in report
 
 
 def test_table_is_that_of_the_reports(made):
@@ -142,7 +160,7 @@ def test_own_sizer_of_the_same_material_gets_the_published_figures(made, tmp_pat
     sizer.name = "mine"
     sizer.save(tmp_path / "mine")
     again = _evaluate.load_sizer(tmp_path / "mine")
-    found = results.Evaluation(again, "PbS", "PbS", None, None, [], {}, None, [], {}, 0)
+    found = results.Evaluation(again, "PbS", "PbS", None, None, [], {}, None, [], None, {}, 0)
     assert found.is_published
     found.material = "CdSe zinc blende"
     assert not found.is_published
