@@ -1,7 +1,7 @@
 """What a user of a sizer is told: refusals, cautions, and intervals that hold the truth or miss it.
 
     python tools/check_told.py
-    python tools/check_told.py --model CdSe --folder my_sizer --patterns 50 --rows rods platelets
+    python tools/check_told.py --folder my_sizer --patterns 50 --rows rods platelets
 
 writes ``docs/tables/told.md``: a line for right patterns under several conditions, for patterns of
 other crystals over four ranges, and for wrong ones, as ``sk-qdots evaluate`` makes them; and the
@@ -27,7 +27,7 @@ ROOT = Path(__file__).resolve().parent.parent
 def chosen(rows: list[Row], wanted: list[str]) -> list[Row]:
     """Rows whose kind or name holds one of some words; all where there are none."""
     return [
-        row for row in rows if not wanted or any(w in (row.kind, row.name) or w in row.name for w in wanted)
+        row for row in rows if not wanted or any(w == row.kind or w in row.name for w in wanted)
     ]
 
 
@@ -62,7 +62,8 @@ def main() -> None:
     tables = [table_of_rows(report)]
     if "right" in report["kind"].values:
         tables.append(table_of_groups(report, sizer))
-    asked = [] if arguments.engine == "both" else [f"--engine {arguments.engine}"]
+    asked = [] if sizer.name == "PbS" else [f"--model {sizer.name}"]
+    asked += [] if arguments.engine == "both" else [f"--engine {arguments.engine}"]
     asked += [f"--patterns {arguments.patterns}", f"--seed {arguments.seed}"]
     asked += [f"--rows {' '.join(arguments.rows)}"] if arguments.rows else []
     parts = [" ".join(told_summary(report))]

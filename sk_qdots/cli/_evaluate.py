@@ -26,7 +26,8 @@ def add_evaluate(commands: Commands) -> None:
         description="Put a sizer and its peers through every condition: ranges, steps, dilution, "
         "unseen liquids, instruments, shapes; and tells how often it refuses, doubts and "
         "covers, on right patterns, on those of other crystals and on wrong ones. Writes the "
-        "tables (netCDF), the figures (PNG) and one report that stands alone (HTML). Interrupted, the same command goes on.",
+        "tables (netCDF), the figures (PNG) and one report that stands alone (HTML). Interrupted, "
+        "the same command goes on.",
         epilog="Example: sk-qdots evaluate --quick --out evaluation",
     )
     evaluate.add_argument(

@@ -14,7 +14,6 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import cast
 
 import joblib
 import numpy as np
@@ -29,22 +28,25 @@ from ..instruments import Instrument
 from ..instruments.ready import at_wavelength
 from ..model_selection import Condition, measured_samples, robustness_conditions, robustness_report
 from ..model_selection.protocols import Estimator
-from ..model_selection.remeasurement import DISPERSIONS, STRAINS
 from ..preprocessing import QStandardizer
 from ..simulation import Crystal, simulate_library
-from ..simulation.crystal import as_crystal
 from ..sizing import Sizer, load_sizer
-from ..solvents import held_out_solvents, known_solvents, load_solvent
-from ..training import plan_training
-from ..training.plan import particle_step
-from ..training.records import Settings
+from ..solvents import known_solvents
 from ._figures import draw
 from ._limit import KnownConditions, dry_library
 from ._references import EvaluationError, read_references
 from ._report import write_report
+from .populations import (
+    WIDEST_STEP,
+    Populations,
+    builtin_crystal,
+    held_out_curves,
+    populations_of,
+    wavelength_of,
+)
 from .results import FULL, QUICK, Evaluation
 from .told import told_report
-from .told_worlds import Populations, Worlds
+from .told_worlds import Worlds
 
 __all__ = ["evaluate"]
 
@@ -57,8 +59,6 @@ _FINE = {  # levels of a quick evaluation
     "step_short_range": {"1", "4", "10", "20"},
     "qd_fraction": {"0.5", "0.2", "0.1", "0.05", "0.046"},
 }
-_STRAINS = 11  # between the ends of those that a sizer was trained on
-_WIDEST_STEP = 500.0  # pm; two fifths of more would leave the smallest class too far behind
 
 
 def evaluate(
@@ -123,11 +123,9 @@ def evaluate(
     extent = QUICK if quick else FULL
     sizer = load_sizer(model)
     known = [] if references is None else read_references(Path(references), sizer)
-    dots = _builtin_crystal(sizer) if crystal is None else crystal
-    wavelength = float(cast("float", sizer.simulation.get("wavelength", 0.56)))
-    curves = _curves_by_name(liquids) or {
-        name: load_solvent(name, wavelength) for name in held_out_solvents()
-    }
+    dots = builtin_crystal(sizer) if crystal is None else crystal
+    wavelength = wavelength_of(sizer)
+    curves = _curves_by_name(liquids) or held_out_curves(wavelength)
     facts = {
         "sizer": f"{sizer.name} ({model}), trained {sizer.training.get('date', '?')}",
         "patterns": f"{extent.n_sizer} fresh ones in {', '.join(curves)}; the peers get the first "
@@ -144,8 +142,8 @@ def evaluate(
         facts["instrument"] = f"{instrument.name or 'given'}, {instrument.wavelength:.6g} Angstrom"
         facts["inputs"] = str(joblib.hash((facts["inputs"], instrument.to_json())))
     folder = _checked_folder(Path(out), facts)
-    trained, fresh = _populations(sizer, dots)
-    step = min(float(np.diff(sizer.inner_classes).min()), _WIDEST_STEP)
+    trained, fresh = populations_of(sizer, dots)
+    step = min(float(np.diff(sizer.inner_classes).min()), WIDEST_STEP)
     conditions = robustness_conditions(
         crystal=dots,
         solvents=curves,
@@ -234,66 +232,6 @@ def _curves_by_name(liquids: Sequence[xr.DataArray]) -> dict[str, xr.DataArray]:
     if len(set(names)) < len(names):
         raise EvaluationError(f"liquids must have different names; got {', '.join(names)}")
     return dict(zip(names, liquids, strict=True))
-
-
-def _builtin_crystal(sizer: Sizer) -> str:
-    name = str(sizer.simulation.get("crystal", sizer.name))
-    try:
-        Crystal.builtin(name)
-    except ValueError:
-        raise EvaluationError(
-            f"the sizer {sizer.name!r} is for the crystal {name!r}, which is not built in: give "
-            "its CIF"
-        ) from None
-    return name
-
-
-def _populations(sizer: Sizer, crystal: str | Crystal) -> tuple[Populations, Populations]:
-    """Dispersions and strains of the dots that a sizer was trained on, and of fresh ones.
-
-    Of a sizer that does not say: those of the published library, and some between.
-    """
-    settings = cast("Settings | None", sizer.training.get("settings"))
-    if settings is None:
-        strains = tuple(np.linspace(-0.0025, 0.0051, 11).tolist())
-        return (
-            {"dispersions": (0.05, 0.10, 0.15, 0.20), "strains": strains},
-            {"dispersions": DISPERSIONS, "strains": STRAINS},
-        )
-    dots = as_crystal(crystal)
-    if particle_step(dots) != dots.node_diameter:
-        raise EvaluationError(
-            f"the sizer {sizer.name!r} was trained on particles that are cut by atoms; an "
-            "evaluation simulates whole cells only"
-        )
-    try:
-        plan = plan_training(
-            dots,
-            diameters=sizer.inner_classes / 1000.0,
-            dispersions=settings["dispersions"],
-            strains=settings["strains"],
-            solvents="dry",
-            name=sizer.name,
-        )
-    except (ValueError, KeyError, TypeError) as error:
-        raise EvaluationError(f"the sizer {sizer.name!r} cannot be evaluated: {error}") from None
-    room = 0.4e-3 * min(plan.step, _WIDEST_STEP)  # as far as dots lie from their class
-    smallest, largest = plan.classes[0] / 1000.0 - room, plan.span[1]
-    levels = plan.common_dispersions
-    dispersions = tuple(
-        s for s in _halfway(levels) if plan.reaches(smallest, s) & plan.reaches(largest, s)
-    )
-    strains = tuple(np.linspace(*plan.strains, _STRAINS).tolist())
-    return (
-        {"dispersions": levels, "strains": strains},
-        {"dispersions": dispersions or levels, "strains": _halfway(strains)},
-    )
-
-
-def _halfway(values: Sequence[float]) -> tuple[float, ...]:
-    """Halfway between neighbours, or the only one."""
-    ordered = np.unique(values)
-    return tuple(((ordered[1:] + ordered[:-1]) / 2.0 if len(ordered) > 1 else ordered).tolist())
 
 
 def _thinned(conditions: Iterable[Condition]) -> list[Condition]:

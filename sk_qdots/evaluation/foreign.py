@@ -107,7 +107,8 @@ def other_powders(
     X = _without_truth(dry * (_AREA / area(dry, q))[:, None], names, q, wavelength)
     drawn = _seed(seed, "background and counts")
     behind = Background(fraction=_BACKGROUND, random_state=drawn)
-    return PoissonNoise(scale=_SCALE, random_state=drawn).fit_transform(behind.fit_transform(X))
+    counted = PoissonNoise(scale=_SCALE, random_state=drawn)
+    return counted.fit(X).transform(behind.fit(X).transform(X))
 
 
 def _shared(crystal: str | Crystal, n: int) -> list[tuple[str, int]]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache, partial
-from typing import Literal, TypeAlias, TypedDict
+from typing import Literal, TypeAlias
 
 import numpy as np
 import xarray as xr
@@ -34,9 +34,17 @@ from ..model_selection.conditions import LABORATORY_RANGE, Perturbation, perturb
 from ..preprocessing.patterns import area
 from ..simulation import Crystal, Cylinder, simulate_library
 from ..simulation.crystal import as_crystal
+from ..sizing import Sizer
 from .foreign import other_dots, other_powders
+from .populations import (
+    Populations,
+    builtin_crystal,
+    held_out_curves,
+    populations_of,
+    wavelength_of,
+)
 
-__all__ = ["Kind", "Populations", "Row", "Worlds"]
+__all__ = ["Kind", "Row", "Worlds", "worlds_for"]
 
 Kind: TypeAlias = Literal["right", "foreign", "wrong"]
 Range: TypeAlias = tuple[float | None, float | None]
@@ -57,13 +65,6 @@ _SMOOTHED = 9  # points
 _TWO = (3000, 6000)  # pm
 _MARGIN = 0.1  # 1/Angstrom, beyond a range, from where a resolution reaches into it
 _AREA = 1000.0
-
-
-class Populations(TypedDict):
-    """Of simulated dots."""
-
-    dispersions: tuple[float, ...]
-    strains: tuple[float, ...]
 
 
 @dataclass(frozen=True)
@@ -290,15 +291,19 @@ class Worlds:
         X = self._standard(n)
         if beam is not None:  # a tube does not reach the end of the grid
             X = X.sel(q=slice(None, LABORATORY_RANGE[1] + 2.0 * _MARGIN))
-        labels = np.resize(self.classes if sizes is None else np.asarray(sizes), n)
-        changed = perturbed(perturbation, X, labels)[0]
+        changed = perturbed(perturbation, X, self._labels(n, sizes))[0]
         assert isinstance(changed, xr.DataArray)
         return self._with_truth(changed).assign_attrs(wavelength=beam or self.wavelength)
+
+    def _labels(self, n: int, sizes: Sequence[int] | None = None) -> IntArray:
+        """Each size as often, and any of them where there are fewer patterns."""
+        rng = np.random.default_rng(self.seed)
+        return np.resize(rng.permutation(self.classes if sizes is None else sizes), n)
 
     def _standard(self, n: int) -> xr.DataArray:
         if n not in self._made:
             self._made[n] = measured_samples(
-                self.classes,
+                self._labels(n),
                 n,
                 solvents=self.curves,
                 q=self.q,
@@ -317,6 +322,35 @@ class Worlds:
             volume_diameter=("sample", number * broader),  # of a lognormal
             what=("sample", [as_crystal(self.crystal).name] * len(number)),
         )
+
+
+def worlds_for(sizer: Sizer, *, seed: int) -> Worlds:
+    """Rows for a sizer of a built-in crystal, in the liquids that are held out.
+
+    Parameters
+    ----------
+    sizer : Sizer
+    seed : int
+
+    Returns
+    -------
+    Worlds
+
+    Raises
+    ------
+    EvaluationError
+        If the crystal is not built in, or its dots cannot be simulated afresh.
+    """
+    crystal, wavelength = builtin_crystal(sizer), wavelength_of(sizer)
+    return Worlds(
+        crystal,
+        sizer.inner_classes,
+        held_out_curves(wavelength),
+        np.asarray(sizer.q_),
+        wavelength,
+        populations_of(sizer, crystal)[1],
+        seed,
+    )
 
 
 def _copper() -> float:

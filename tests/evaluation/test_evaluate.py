@@ -15,6 +15,7 @@ from sk_qdots.evaluation import (
     _evaluate,
     _figures,
     evaluate,
+    populations,
     results,
     told_worlds,
 )
@@ -243,12 +244,12 @@ def test_sizer_of_an_unknown_crystal_asks_for_it(tmp_path, monkeypatch):
 def test_fresh_dots_lie_between_those_that_the_sizer_was_trained_on(monkeypatch):
     """Also where the smallest class is not made by the dispersions of the published library."""
     sizer = sq.load_sizer("PbS")
-    published = _evaluate._populations(sizer, "PbS")
+    published = populations.populations_of(sizer, "PbS")
     assert published[0]["dispersions"] == (0.05, 0.10, 0.15, 0.20)
     broad = {"dispersions": [0.05, 0.25, 0.45], "strains": [-0.01, 0.0, 0.004]}
     sizer.training["settings"] = broad
     monkeypatch.setattr(type(sizer), "classes_", np.array([1000, 2000, 3000]))
-    trained, fresh = _evaluate._populations(sizer, "Pt")
+    trained, fresh = populations.populations_of(sizer, "Pt")
     levels, strains = np.array(trained["dispersions"]), np.array(trained["strains"])
     assert levels[0] > 0.05 and levels[-1] == pytest.approx(0.45)
     assert fresh["dispersions"] == pytest.approx(0.5 * (levels[1:] + levels[:-1]))
@@ -256,4 +257,4 @@ def test_fresh_dots_lie_between_those_that_the_sizer_was_trained_on(monkeypatch)
     assert fresh["strains"] == pytest.approx(0.5 * (strains[1:] + strains[:-1]))
     sizer.training["settings"] = {"strains": [0.0]}
     with pytest.raises(EvaluationError, match="cannot be evaluated"):
-        _evaluate._populations(sizer, "Pt")
+        populations.populations_of(sizer, "Pt")

@@ -67,7 +67,7 @@ def test_cadmium_selenide_is_not_foreign_to_itself():
 
 def test_right_patterns_know_their_truth(rows):
     X = rows["standard"].make(N)
-    assert X.number_diameter.values.tolist() == [3.0, 5.0, 3.0, 5.0]
+    assert sorted(X.number_diameter.values) == [3.0, 3.0, 5.0, 5.0]
     np.testing.assert_allclose(
         X.volume_diameter.values, X.number_diameter.values * (1.0 + 0.125**2) ** 3
     )
