@@ -41,6 +41,7 @@ _WORDS = {  # of a condition, in the order of Condition.words
 }
 _LEAST = 30  # patterns of a group of all words, and of a curve
 _BAND = 0.90
+_MOST_WORDS = 7  # of a reason
 _FULL = "full range"
 _SHORTEST = "1.8 to 2.5"
 
@@ -272,10 +273,8 @@ def _curve(name: str, covered: FloatArray, here: BoolArray, stated: FloatArray) 
 def _because(row: xr.Dataset) -> str:
     """The commonest first reason, without its numbers."""
     reasons = [str(r) for r in row["reason"].values if r]
-    openings = Counter(
-        re.sub(r"(?<!\w)-?\d[\d.]*", "…", re.split(r"[:;,(]", reason)[0].strip())
-        for reason in reasons
-    )
+    plain = [re.sub(r"(?<!\w)-?\d[\d.]*", "…", re.split("[:;,(]", r)[0]) for r in reasons]
+    openings = Counter(" ".join(words.split()[:_MOST_WORDS]) for words in plain)
     return openings.most_common(1)[0][0] if openings else ""
 
 
