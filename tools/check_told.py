@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import platform
+import shlex
 import time
 from pathlib import Path
 
@@ -65,7 +66,7 @@ def main() -> None:
     asked = [] if sizer.name == "PbS" else [f"--model {sizer.name}"]
     asked += [] if arguments.engine == "both" else [f"--engine {arguments.engine}"]
     asked += [f"--patterns {arguments.patterns}", f"--seed {arguments.seed}"]
-    asked += [f"--rows {' '.join(arguments.rows)}"] if arguments.rows else []
+    asked += [f"--rows {shlex.join(arguments.rows)}"] if arguments.rows else []
     parts = [" ".join(told_summary(report))]
     parts += [f"{table.to_markdown()}\n\n{table.text}" for table in tables]
     parts.append(

@@ -41,7 +41,7 @@ _WORDS = {  # of a condition, in the order of Condition.words
 }
 _LEAST = 30  # patterns of a group of all words, and of a curve
 _BAND = 0.90
-_MOST_WORDS = 7  # of a reason
+_MOST_WORDS = 9  # of a reason
 _FULL = "full range"
 _SHORTEST = "1.8 to 2.5"
 
