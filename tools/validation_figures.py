@@ -1,6 +1,6 @@
 """The figures and the table of the validation page: ``python tools/validation_figures.py``.
 
-Puts the shipped PbS sizer through ``sk-qdots evaluate`` (about an hour on two
+Puts the shipped PbS sizer through ``sk-qdots evaluate`` (an hour and more on two
 cores; resumed where the folder holds a part), copies its figures to
 ``docs/images/validation`` and writes ``docs/tables/figures.md`` and
 ``docs/tables/conditions.md``.
