@@ -129,7 +129,8 @@ class Worlds:
 
     def _right(self) -> Iterator[Row]:
         ideal = Instrument((self.wavelength,))
-        seen = Instrument((self.wavelength,), w=_LITTLE**2)
+        profile = InstrumentBroadening(w=_LITTLE**2, wavelength=self.wavelength)
+        seen = Instrument((self.wavelength,), w=profile.w, eta=profile.eta)
         cut = {
             "up to 4.4 1/Å": QTruncation(q_max=4.4),
             "1.8 to 2.5 1/Å": QTruncation(q_min=1.8, q_max=2.5),

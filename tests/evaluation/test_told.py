@@ -99,6 +99,16 @@ def test_wrong_patterns_are_wrong_as_they_say(rows):
     )
 
 
+def test_instrument_that_is_told_is_the_one_that_was_seen_through(rows):
+    row = rows["resolution 0.05°, told"]
+    q = sq.default_q_grid()
+    line = xr.DataArray(np.exp(-0.5 * ((q[None] - 5.0) / 0.02) ** 2), {"q": q}, ("sample", "q"))
+    seen = sq.InstrumentBroadening(w=0.05**2, wavelength=0.56).fit(line).transform(line)
+    told_of = row.instrument.apply(line)
+    assert row.known == row.instrument
+    assert float(abs(told_of - seen).max() / seen.max()) < 0.01
+
+
 def test_shares_are_those_of_the_answers(report):
     found = summarised(report)
     assert (found.refused + found.caution + found.ok).values == pytest.approx(1.0)
