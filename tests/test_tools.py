@@ -287,3 +287,17 @@ def test_names_of_measured_patterns_are_read(tools, tmp_path):
     np.savetxt(folder / "other.cal", np.ones(5004))
     (found,) = check_posterior.measured_patterns(tmp_path)
     assert found.diameter == 6.5 and found.truth == "6.5, dispersion 0.05, strain +0.0021"
+
+
+def test_what_a_user_is_told(tools, tmp_path):
+    import check_told
+
+    out, kept = tmp_path / "told.md", tmp_path / "told.nc"
+    few = ("--patterns", 2, "--engine", "network", "--rows", "powders of other crystals, full")
+    tools(check_told, *few, "--keep", kept, "--out", out)
+    text = out.read_text(encoding="utf-8")
+    assert "| powders of other crystals, full range | 1.00 |" in text
+    assert "--rows 'powders of other crystals, full'" in text and "sk_qdots 0.1.0" in text
+    assert kept.exists()
+    with pytest.raises(SystemExit):
+        tools(check_told, "--rows", "unicorns", "--out", out)

@@ -1,6 +1,6 @@
 """The figures and the table of the validation page: ``python tools/validation_figures.py``.
 
-Puts the shipped PbS sizer through ``sk-qdots evaluate`` (about half an hour on two
+Puts the shipped PbS sizer through ``sk-qdots evaluate`` (an hour and more on two
 cores; resumed where the folder holds a part), copies its figures to
 ``docs/images/validation`` and writes ``docs/tables/figures.md`` and
 ``docs/tables/conditions.md``.
@@ -30,6 +30,8 @@ TITLES = {
     "more_conditions": "What the paper does not report",
     "reliability": "Is a probability what it says?",
     "activation": "What decided",
+    "verdicts": "What becomes of a pattern",
+    "intervals": "Do intervals cover what they state?",
 }
 
 
@@ -61,7 +63,7 @@ def main() -> int:
         )
     (ROOT / "docs/tables/figures.md").write_text("\n".join(sections), encoding="utf-8")
     report = (folder / "report.html").read_text(encoding="utf-8")
-    facts, table = re.findall(r"<table.*?</table>", report, flags=re.S)[:2]
+    table, facts = re.findall(r"<table.*?</table>", report, flags=re.S)[-2:]
     told = dict(re.findall(r"<th>(.*?)</th><td>(.*?)</td>", facts))
     note = f"Made by `sk-qdots evaluate` on {told['made']} ({told['versions']})."
     cells = re.compile(r"<t[hd].*?>(.*?)</t[hd]>")

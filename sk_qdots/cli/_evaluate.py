@@ -24,8 +24,10 @@ def add_evaluate(commands: Commands) -> None:
         "evaluate",
         help="put a sizer through everything and write a report",
         description="Put a sizer and its peers through every condition: ranges, steps, dilution, "
-        "unseen liquids, instruments, shapes. Writes the tables (netCDF), the figures (PNG) and "
-        "one report that stands alone (HTML). Interrupted, the same command goes on.",
+        "unseen liquids, instruments, shapes; and tells how often it refuses, doubts and "
+        "covers, on right patterns, on those of other crystals and on wrong ones. Writes the "
+        "tables (netCDF), the figures (PNG) and one report that stands alone (HTML). Interrupted, "
+        "the same command goes on.",
         epilog="Example: sk-qdots evaluate --quick --out evaluation",
     )
     evaluate.add_argument(
@@ -56,6 +58,9 @@ def add_evaluate(commands: Commands) -> None:
     )
     add_instrument(evaluate, "see the patterns through this one as well")
     evaluate.add_argument("--seed", type=int, default=30_000, help="default: 30000")
+    evaluate.add_argument(
+        "--jobs", type=int, metavar="N", help="processors for what a user is told (default: one)"
+    )
     evaluate.set_defaults(run=_evaluate)
 
 
@@ -77,6 +82,7 @@ def _evaluate(options: argparse.Namespace) -> int:
             liquids=liquids,
             instrument=asked_instrument(options),
             random_state=options.seed,
+            n_jobs=options.jobs,
         )
     except ValueError as error:
         complain(str(error))

@@ -14,7 +14,6 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import TypedDict, cast
 
 import joblib
 import numpy as np
@@ -29,20 +28,25 @@ from ..instruments import Instrument
 from ..instruments.ready import at_wavelength
 from ..model_selection import Condition, measured_samples, robustness_conditions, robustness_report
 from ..model_selection.protocols import Estimator
-from ..model_selection.remeasurement import DISPERSIONS, STRAINS
 from ..preprocessing import QStandardizer
 from ..simulation import Crystal, simulate_library
-from ..simulation.crystal import as_crystal
 from ..sizing import Sizer, load_sizer
-from ..solvents import held_out_solvents, known_solvents, load_solvent
-from ..training import plan_training
-from ..training.plan import particle_step
-from ..training.records import Settings
+from ..solvents import known_solvents
 from ._figures import draw
 from ._limit import KnownConditions, dry_library
 from ._references import EvaluationError, read_references
 from ._report import write_report
+from .populations import (
+    WIDEST_STEP,
+    Populations,
+    builtin_crystal,
+    held_out_curves,
+    populations_of,
+    wavelength_of,
+)
 from .results import FULL, QUICK, Evaluation
+from .told import told_report
+from .told_worlds import Worlds
 
 __all__ = ["evaluate"]
 
@@ -55,15 +59,6 @@ _FINE = {  # levels of a quick evaluation
     "step_short_range": {"1", "4", "10", "20"},
     "qd_fraction": {"0.5", "0.2", "0.1", "0.05", "0.046"},
 }
-_STRAINS = 11  # between the ends of those that a sizer was trained on
-_WIDEST_STEP = 500.0  # pm; two fifths of more would leave the smallest class too far behind
-
-
-class _Populations(TypedDict):
-    """Of simulated dots."""
-
-    dispersions: tuple[float, ...]
-    strains: tuple[float, ...]
 
 
 def evaluate(
@@ -76,6 +71,7 @@ def evaluate(
     liquids: Sequence[xr.DataArray] = (),
     instrument: Instrument | None = None,
     random_state: int = 30_000,
+    n_jobs: int | None = None,
     progress: bool = True,
 ) -> Path:
     """Put a sizer and its peers through everything; write tables, figures and a report.
@@ -101,6 +97,9 @@ def evaluate(
         wavelength, ``instrument.replace(wavelengths=(0.5642,))``.
     random_state : int, default=30000
         Seed of everything that is drawn. It must differ from that of the training.
+    n_jobs : int, optional
+        Processes among which patterns that are sized as a user sizes them are shared; the result
+        does not depend on it.
     progress : bool, default=True
         Whether to show progress bars.
 
@@ -124,11 +123,9 @@ def evaluate(
     extent = QUICK if quick else FULL
     sizer = load_sizer(model)
     known = [] if references is None else read_references(Path(references), sizer)
-    dots = _builtin_crystal(sizer) if crystal is None else crystal
-    wavelength = float(cast("float", sizer.simulation.get("wavelength", 0.56)))
-    curves = _curves_by_name(liquids) or {
-        name: load_solvent(name, wavelength) for name in held_out_solvents()
-    }
+    dots = builtin_crystal(sizer) if crystal is None else crystal
+    wavelength = wavelength_of(sizer)
+    curves = _curves_by_name(liquids) or held_out_curves(wavelength)
     facts = {
         "sizer": f"{sizer.name} ({model}), trained {sizer.training.get('date', '?')}",
         "patterns": f"{extent.n_sizer} fresh ones in {', '.join(curves)}; the peers get the first "
@@ -145,8 +142,8 @@ def evaluate(
         facts["instrument"] = f"{instrument.name or 'given'}, {instrument.wavelength:.6g} Angstrom"
         facts["inputs"] = str(joblib.hash((facts["inputs"], instrument.to_json())))
     folder = _checked_folder(Path(out), facts)
-    trained, fresh = _populations(sizer, dots)
-    step = min(float(np.diff(sizer.inner_classes).min()), _WIDEST_STEP)
+    trained, fresh = populations_of(sizer, dots)
+    step = min(float(np.diff(sizer.inner_classes).min()), WIDEST_STEP)
     conditions = robustness_conditions(
         crystal=dots,
         solvents=curves,
@@ -182,6 +179,12 @@ def evaluate(
     paired = report(f"{sizer.name}, as many as its peers", "paired.nc", sizer, few, None)
     for name, file, estimator, tests in _peers(sizer, dots, curves, X, wavelength, trained, fresh):
         reports[name] = report(name, file, estimator, few, tests)
+    if progress:
+        print("what a user is told:", flush=True)
+    worlds = Worlds(
+        dots, sizer.inner_classes, curves, np.asarray(sizer.q_), wavelength, fresh, random_state + 1
+    )
+    told = _told(sizer, worlds, extent.n_told, folder / "told.nc", n_jobs, progress)
     evaluation = Evaluation(
         sizer,
         str(sizer.simulation.get("crystal", sizer.name)),
@@ -192,6 +195,7 @@ def evaluate(
         reports,
         paired,
         known,
+        told,
         facts,
         random_state,
     )
@@ -230,66 +234,6 @@ def _curves_by_name(liquids: Sequence[xr.DataArray]) -> dict[str, xr.DataArray]:
     return dict(zip(names, liquids, strict=True))
 
 
-def _builtin_crystal(sizer: Sizer) -> str:
-    name = str(sizer.simulation.get("crystal", sizer.name))
-    try:
-        Crystal.builtin(name)
-    except ValueError:
-        raise EvaluationError(
-            f"the sizer {sizer.name!r} is for the crystal {name!r}, which is not built in: give "
-            "its CIF"
-        ) from None
-    return name
-
-
-def _populations(sizer: Sizer, crystal: str | Crystal) -> tuple[_Populations, _Populations]:
-    """Dispersions and strains of the dots that a sizer was trained on, and of fresh ones.
-
-    Of a sizer that does not say: those of the published library, and some between.
-    """
-    settings = cast("Settings | None", sizer.training.get("settings"))
-    if settings is None:
-        strains = tuple(np.linspace(-0.0025, 0.0051, 11).tolist())
-        return (
-            {"dispersions": (0.05, 0.10, 0.15, 0.20), "strains": strains},
-            {"dispersions": DISPERSIONS, "strains": STRAINS},
-        )
-    dots = as_crystal(crystal)
-    if particle_step(dots) != dots.node_diameter:
-        raise EvaluationError(
-            f"the sizer {sizer.name!r} was trained on particles that are cut by atoms; an "
-            "evaluation simulates whole cells only"
-        )
-    try:
-        plan = plan_training(
-            dots,
-            diameters=sizer.inner_classes / 1000.0,
-            dispersions=settings["dispersions"],
-            strains=settings["strains"],
-            solvents="dry",
-            name=sizer.name,
-        )
-    except (ValueError, KeyError, TypeError) as error:
-        raise EvaluationError(f"the sizer {sizer.name!r} cannot be evaluated: {error}") from None
-    room = 0.4e-3 * min(plan.step, _WIDEST_STEP)  # as far as dots lie from their class
-    smallest, largest = plan.classes[0] / 1000.0 - room, plan.span[1]
-    levels = plan.common_dispersions
-    dispersions = tuple(
-        s for s in _halfway(levels) if plan.reaches(smallest, s) & plan.reaches(largest, s)
-    )
-    strains = tuple(np.linspace(*plan.strains, _STRAINS).tolist())
-    return (
-        {"dispersions": levels, "strains": strains},
-        {"dispersions": dispersions or levels, "strains": _halfway(strains)},
-    )
-
-
-def _halfway(values: Sequence[float]) -> tuple[float, ...]:
-    """Halfway between neighbours, or the only one."""
-    ordered = np.unique(values)
-    return tuple(((ordered[1:] + ordered[:-1]) / 2.0 if len(ordered) > 1 else ordered).tolist())
-
-
 def _thinned(conditions: Iterable[Condition]) -> list[Condition]:
     """Fewer levels of the tests that have many."""
     return [c for c in conditions if c.test not in _FINE or c.level in _FINE[c.test]]
@@ -301,8 +245,8 @@ def _peers(
     curves: Mapping[str, xr.DataArray],
     X: xr.DataArray,
     wavelength: float,
-    trained: _Populations,
-    fresh: _Populations,
+    trained: Populations,
+    fresh: Populations,
 ) -> Iterable[tuple[str, str, Estimator, tuple[str, ...] | None]]:
     """Name, file, estimator, and the tests that it is put through."""
     clean, labels = dry_library(crystal, sizer.inner_classes, X["q"].values, wavelength, **fresh)
@@ -337,6 +281,24 @@ def _window(crystal: str | Crystal) -> tuple[float, float] | None:
         return None
     centre = _PEAK / float(edges[0])
     return (1.0 - _HALF_WINDOW) * centre, (1.0 + _HALF_WINDOW) * centre
+
+
+def _told(
+    sizer: Sizer, worlds: Worlds, n: int, path: Path, n_jobs: int | None, progress: bool
+) -> xr.Dataset:
+    try:
+        return told_report(
+            sizer,
+            worlds.rows(),
+            n,
+            curves=worlds.curves,
+            path=path,
+            seed=worlds.seed,
+            n_jobs=n_jobs,
+            progress=progress,
+        )
+    except OSError as error:
+        raise EvaluationError(f"{path} cannot be written: {error.strerror or error}") from None
 
 
 def _report(

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 import xarray as xr
 
 from .. import inspection
 from ..baselines.sizing_curves import CURVES
 from ..model_selection import Remeasurement
 from ..simulation import simulate_library
+from ._told_figures import intervals, new_figure, verdicts
 from .results import Evaluation
 
 if TYPE_CHECKING:
@@ -46,23 +46,14 @@ def draw(evaluation: Evaluation, folder: Path) -> None:
         evaluation.figures.append((file, caption))
 
 
-def _new_figure(
-    rows: int, columns: int, width: float, height: float
-) -> tuple[Figure, npt.NDArray[np.object_]]:
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(width, height), layout="constrained")
-    FigureCanvasAgg(figure)
-    return figure, figure.subplots(rows, columns, squeeze=False)
-
-
 def _figures(e: Evaluation) -> Iterator[tuple[str, str, Figure]]:
     """File, caption, figure."""
     seed = f"Seed {e.random_state}."
+    yield verdicts(e)
+    yield intervals(e)
     n = e.X.sizes["sample"]
     own = e.own
-    figure, axes = _new_figure(2, 2, 9.5, 6.8)
+    figure, axes = new_figure(2, 2, 9.5, 6.8)
     display = inspection.LibraryDisplay.from_crystal(e.crystal, random_state=e.random_state)
     display.plot(list(axes.ravel()))
     yield (
@@ -71,7 +62,7 @@ def _figures(e: Evaluation) -> Iterator[tuple[str, str, Figure]]:
         f"relative dispersion, concentration in toluene, counting noise. {seed}",
         figure,
     )
-    figure, axes = _new_figure(1, 2, 10.0, 3.8)
+    figure, axes = new_figure(1, 2, 10.0, 3.8)
     for ax, by in zip(axes[0], ("diameter", "qd_fraction"), strict=True):
         inspection.ErrorDistributionDisplay.from_report(own, by=by).plot(ax)
     yield (
@@ -79,7 +70,7 @@ def _figures(e: Evaluation) -> Iterator[tuple[str, str, Figure]]:
         f"Wrong answers of the sizer, by size and by concentration; n = {n}. {seed}",
         figure,
     )
-    figure, axes = _new_figure(1, 2, 10.0, 4.0)
+    figure, axes = new_figure(1, 2, 10.0, 4.0)
     library = simulate_library(
         e.crystal, diameters=e.sizer.classes_ / 1000.0, dispersions=[0.10], strains=[0.0]
     )
@@ -101,7 +92,7 @@ def _figures(e: Evaluation) -> Iterator[tuple[str, str, Figure]]:
         yield _figure_4d(e)
     yield _confusions(e)
     yield _unpublished(e)
-    figure, axes = _new_figure(1, 1, 4.8, 4.2)
+    figure, axes = new_figure(1, 1, 4.8, 4.2)
     _reliability(e, axes[0, 0])
     yield (
         "reliability.png",
@@ -109,7 +100,7 @@ def _figures(e: Evaluation) -> Iterator[tuple[str, str, Figure]]:
         f"n = {n} a curve. {seed}",
         figure,
     )
-    figure, axes = _new_figure(3, 1, 8.0, 9.0)
+    figure, axes = new_figure(3, 1, 8.0, 9.0)
     few = _typical(e)
     for ax, row in zip(axes[:, 0], few, strict=True):
         pattern = e.X[row]
@@ -136,7 +127,7 @@ def _citations(material: str) -> str:
 def _figure_3(e: Evaluation, number: str, test: str, diameter: int) -> tuple[str, str, Figure]:
     """A pattern under the levels of a test, and the accuracy over them."""
     wide = test == "step"
-    figure, axes = _new_figure(1, 3 if wide else 2, 14.0 if wide else 10.0, 4.2)
+    figure, axes = new_figure(1, 3 if wide else 2, 14.0 if wide else 10.0, 4.2)
     levels = [c for c in e.conditions if c.test == test]
     rows = np.flatnonzero(e.y == min(e.sizer.classes_, key=lambda c: abs(c - diameter)))
     level = e.X.coords["snr"].values[rows]
@@ -164,7 +155,7 @@ def _figure_3(e: Evaluation, number: str, test: str, diameter: int) -> tuple[str
 
 
 def _figure_4c(e: Evaluation) -> tuple[str, str, Figure]:
-    figure, axes = _new_figure(1, 1, 5.4, 5.2)
+    figure, axes = new_figure(1, 1, 5.4, 5.2)
     ax = axes[0, 0]
     between = next(c for c in e.conditions if c.test == "between").perturbation
     few = slice(0, 612)
@@ -186,7 +177,7 @@ def _figure_4c(e: Evaluation) -> tuple[str, str, Figure]:
 
 
 def _figure_4d(e: Evaluation) -> tuple[str, str, Figure]:
-    figure, axes = _new_figure(1, 1, 5.4, 4.4)
+    figure, axes = new_figure(1, 1, 5.4, 4.4)
     measured = [r for r in e.references if np.isfinite(r.energy)]
     inspection.SizingCurveDisplay.from_predictions(
         [r.expected for r in measured],
@@ -212,7 +203,7 @@ def _confusions(e: Evaluation) -> tuple[str, str, Figure]:
     own = e.own
     names = _answered(own, _CONFUSIONS)
     columns = 2
-    figure, axes = _new_figure(-(-len(names) // columns), columns, 11.0, 4.6 * len(names) / columns)
+    figure, axes = new_figure(-(-len(names) // columns), columns, 11.0, 4.6 * len(names) / columns)
     for ax, name in zip(axes.ravel(), names, strict=False):
         inspection.SizeConfusionDisplay.from_report(own, name).plot(ax)
         ax.set_title(f"{name}: {ax.get_title()}", fontsize="medium")
@@ -227,7 +218,7 @@ def _confusions(e: Evaluation) -> tuple[str, str, Figure]:
 
 def _unpublished(e: Evaluation) -> tuple[str, str, Figure]:
     tests = [t for t in _UNPUBLISHED if any(c.test == t for c in e.conditions)]
-    figure, axes = _new_figure(-(-len(tests) // 2), 2, 11.0, 3.6 * (-(-len(tests) // 2)))
+    figure, axes = new_figure(-(-len(tests) // 2), 2, 11.0, 3.6 * (-(-len(tests) // 2)))
     for ax, test in zip(axes.ravel(), tests, strict=False):
         inspection.RobustnessDisplay.from_report(e.reports, test).plot(ax, published=False)
     for ax in axes.ravel()[len(tests) :]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import os
 import platform
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -14,7 +14,9 @@ import numpy as np
 import xarray as xr
 
 from ..model_selection.published import PAPER, REFERENCE_LIMIT, RELEASED
+from ._told_figures import INTERVALS_FIGURE, VERDICTS_FIGURE
 from .results import Evaluation
+from .told_tables import Table, table_of_groups, table_of_rows, told_summary
 
 __all__ = ["Report", "render", "summarise", "write_report"]
 
@@ -62,6 +64,14 @@ class Report:
     columns : list of str
     rows : list of Row
     figures : list of Picture
+    summary : list of str
+        What it comes to, a sentence each.
+    first : Picture, optional
+        That is seen first.
+    tables : list of Table
+        What a user is told.
+    told : list of Picture
+        Of the same.
     """
 
     sizer: str
@@ -70,6 +80,10 @@ class Report:
     columns: list[str]
     rows: list[Row]
     figures: list[Picture]
+    summary: list[str] = field(default_factory=list)
+    first: Picture | None = None
+    tables: list[Table] = field(default_factory=list)
+    told: list[Picture] = field(default_factory=list)
 
 
 def write_report(e: Evaluation, folder: Path, seconds: float) -> Path:
@@ -100,7 +114,15 @@ def summarise(e: Evaluation, folder: Path, seconds: float) -> Report:
         is_published=e.is_published,
         columns=columns,
         rows=[_row(e, str(name), peers) for name in e.own.condition.values],
-        figures=[_picture(folder / file, caption) for file, caption in e.figures],
+        figures=[
+            _picture(folder / file, caption)
+            for file, caption in e.figures
+            if file not in (VERDICTS_FIGURE, INTERVALS_FIGURE)
+        ],
+        summary=told_summary(e.told),
+        first=_named(e, folder, VERDICTS_FIGURE),
+        tables=[table_of_rows(e.told), table_of_groups(e.told, e.sizer)],
+        told=[picture for picture in [_named(e, folder, INTERVALS_FIGURE)] if picture is not None],
     )
 
 
@@ -117,6 +139,11 @@ def render(report: Report) -> str:
         keep_trailing_newline=True,
     )
     return environment.get_template("report.html").render(vars(report))
+
+
+def _named(e: Evaluation, folder: Path, name: str) -> Picture | None:
+    """A figure by its file."""
+    return next((_picture(folder / file, said) for file, said in e.figures if file == name), None)
 
 
 def _picture(path: Path, caption: str) -> Picture:

@@ -20,15 +20,26 @@ _PBS_CLASSES = np.arange(2000, 10_500, 500)
 
 @dataclass(frozen=True)
 class Extent:
-    """How much is done: patterns for the sizer and for its peers, and whether every level."""
+    """How much is done.
+
+    Parameters
+    ----------
+    n_sizer, n_peers : int
+        Patterns for the sizer, and for its peers.
+    thinned : bool
+        Whether only some levels of a test are taken.
+    n_told : int
+        Patterns of every row of what a user is told.
+    """
 
     n_sizer: int
     n_peers: int
     thinned: bool
+    n_told: int
 
 
-FULL = Extent(3060, 612, False)
-QUICK = Extent(204, 102, True)
+FULL = Extent(3060, 612, False, 200)
+QUICK = Extent(204, 102, True, 16)
 
 
 @dataclass
@@ -49,6 +60,8 @@ class Evaluation:
     paired : Dataset
         The sizer on the patterns that its peers got.
     references : list of Reference
+    told : Dataset
+        What a user is told, of :func:`sk_qdots.evaluation.told.told_report`.
     facts : dict of str to str
         How it was made.
     random_state : int
@@ -63,6 +76,7 @@ class Evaluation:
     reports: dict[str, xr.Dataset]
     paired: xr.Dataset
     references: list[Reference]
+    told: xr.Dataset
     facts: dict[str, str]
     random_state: int
     figures: list[tuple[str, str]] = field(default_factory=list)  # file, caption

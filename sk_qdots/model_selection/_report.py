@@ -20,6 +20,7 @@ from tqdm import tqdm
 from .._typing import IntArray, RealArray
 from ._metrics import METRICS, N_BINS, Answers
 from .conditions import Condition, perturbed, robustness_conditions
+from .kept import keep_report, read_report
 from .protocols import Estimator, Patterns
 from .remeasurement import measured_samples
 
@@ -134,7 +135,7 @@ def robustness_report(
             part = _part(estimator, condition, X, y)
             parts.append(part.assign_coords(key=("condition", [keys[condition.name]])))
             if target is not None:
-                _write_parts(_joined_parts(parts, fingerprint), target)
+                keep_report(_joined_parts(parts, fingerprint), target)
             bar.update()
     return _joined_parts(parts, fingerprint).sel(condition=names)
 
@@ -260,14 +261,6 @@ def _part_key(part: xr.Dataset) -> str:
     return str(part.key.values[0])
 
 
-def _report_digest(report: xr.Dataset) -> str:
-    """Of all numbers and words, to know damage by."""
-    found = hashlib.sha256()
-    for name in sorted(map(str, report.variables)):
-        found.update(f"{name} {report[name].dims} {report[name].values.tolist()}".encode())
-    return found.hexdigest()
-
-
 def _checked_path(path: Path) -> Path:
     if path.suffix != ".nc":
         raise ValueError(f"path is {path}; it must end in .nc")
@@ -278,31 +271,10 @@ def _checked_path(path: Path) -> Path:
 
 def _stored_parts(path: Path, fingerprint: str) -> list[xr.Dataset]:
     """The conditions that a file holds."""
-    try:
-        with xr.open_dataset(path, engine="scipy") as stored:
-            whole = stored.load().drop_encoding()
-        sound = _report_digest(whole) == whole.attrs.get("digest")
-    except PermissionError:
-        raise
-    except Exception:  # the parser trusts what it reads
-        sound = False
-    if not sound:
-        raise ValueError(
-            f"{path} exists and is no report, or a damaged one; delete it or choose another path"
-        ) from None
+    whole = read_report(path)
     if whole.attrs.get("fingerprint") != fingerprint:
         raise ValueError(
             f"{path} holds the report of another estimator or of other patterns; choose another "
             "path or delete it"
         )
     return [whole.isel(condition=[k]) for k in range(whole.sizes["condition"])]
-
-
-def _write_parts(report: xr.Dataset, path: Path) -> None:
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    report = report.assign_attrs(digest=_report_digest(report))
-    try:
-        report.to_netcdf(partial, engine="scipy", format="NETCDF3_64BIT")
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)

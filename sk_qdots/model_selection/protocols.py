@@ -10,7 +10,7 @@ import xarray as xr
 
 from .._typing import RealArray
 from ..instruments import Instrument
-from ..simulation import Crystal
+from ..simulation import Crystal, Shape
 
 __all__ = ["ConditionSettings", "DotSettings", "Estimator", "Patterns", "Scorer"]
 
@@ -35,7 +35,7 @@ class DotSettings(TypedDict, total=False):
     """Of dots that are simulated afresh, as in :class:`Remeasurement`."""
 
     crystal: str | Crystal
-    shape: str
+    shape: str | Shape
     wavelength: float
     dispersions: tuple[float, ...]
     strains: tuple[float, ...]

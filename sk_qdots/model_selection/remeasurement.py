@@ -16,7 +16,7 @@ from .._typing import FloatArray, IntArray
 from ..augmentation import PoissonNoise, SolventMixer, library_samples, perturb
 from ..augmentation.base import Generators, Transformer, digest, grid_of
 from ..preprocessing.patterns import area
-from ..simulation import Crystal, default_q_grid, simulate_library
+from ..simulation import Crystal, Shape, default_q_grid, simulate_library
 from .protocols import DotSettings, Patterns
 
 __all__ = ["Remeasurement", "measured_samples"]
@@ -65,7 +65,7 @@ class Remeasurement(BaseEstimator):  # type: ignore[misc]
         Step of the classes in picometres: takes diameters between the labels, one or
         two fifths of it away.
     crystal : Crystal or str, default="PbS"
-    shape : str, default="sphere"
+    shape : str or Shape, default="sphere"
     curves : mapping of str to DataArray, optional
         Curves of the solvents that the rows name, where they are not shipped ones.
     wavelength : float, default=0.56
@@ -99,7 +99,7 @@ class Remeasurement(BaseEstimator):  # type: ignore[misc]
         snr: float | None = None,
         between: float | None = None,
         crystal: str | Crystal = "PbS",
-        shape: str = "sphere",
+        shape: str | Shape = "sphere",
         curves: Mapping[str, xr.DataArray] | None = None,
         wavelength: float = 0.56,
         dispersions: tuple[float, ...] = DISPERSIONS,
@@ -317,7 +317,7 @@ def _checked_labels(y: npt.ArrayLike) -> IntArray:
 def fresh_library(
     crystal: str | Crystal,
     diameters: tuple[float, ...],
-    shape: str,
+    shape: str | Shape,
     q: tuple[float, ...],
     wavelength: float = 0.56,
     dispersions: tuple[float, ...] = DISPERSIONS,

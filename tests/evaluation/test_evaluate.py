@@ -10,19 +10,36 @@ from PIL import Image
 
 import sk_qdots as sq
 from sk_qdots.cli import main
-from sk_qdots.evaluation import EvaluationError, _evaluate, _figures, evaluate, results
+from sk_qdots.evaluation import (
+    EvaluationError,
+    _evaluate,
+    _figures,
+    evaluate,
+    populations,
+    results,
+    told_worlds,
+)
 
 FIGURES = {
     *("1b_patterns.png", "2ab_errors.png", "2c_clark.png", "3ab_q_max.png", "3cd_step.png"),
     *("3ef_qd_fraction.png", "4c_diameters.png", "4d_sizing_curves.png", "confusions.png"),
-    *("more_conditions.png", "reliability.png", "activation.png"),
+    *("more_conditions.png", "reliability.png", "activation.png", "verdicts.png", "intervals.png"),
 }
+
+
+def _make_small(patch):
+    every = told_worlds.Worlds.rows
+    few = ("standard", "powders of other crystals, full range", "saturated")
+    patch.setattr(_evaluate, "QUICK", results.Extent(34, 17, True, 4))
+    patch.setattr(
+        told_worlds.Worlds, "rows", lambda self: [r for r in every(self) if r.name in few]
+    )
 
 
 @pytest.fixture(autouse=True)
 def small(monkeypatch):
     """A handful of patterns: what is tested is that everything comes together."""
-    monkeypatch.setattr(_evaluate, "QUICK", results.Extent(34, 17, True))
+    _make_small(monkeypatch)
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +58,7 @@ def references(tmp_path_factory):
 def made(tmp_path_factory, references):
     out = tmp_path_factory.mktemp("made") / "evaluation"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_evaluate, "QUICK", results.Extent(34, 17, True))
+        _make_small(patch)
         evaluate("PbS", out, quick=True, references=references, progress=False)
     return out
 
@@ -54,6 +71,8 @@ def test_everything_is_written(made):
     for fact in ("seed", "versions", "sk_qdots 0.1.0", "30000", "minutes on", "q_max=4.4"):
         assert fact in report
     assert "2 measured samples" in report
+    assert report.index("What becomes of a pattern") < report.index("Every condition")
+    assert "<td>powders of other crystals, full range</td>" in report
 
 
 def test_table_is_that_of_the_reports(made):
@@ -142,7 +161,7 @@ def test_own_sizer_of_the_same_material_gets_the_published_figures(made, tmp_pat
     sizer.name = "mine"
     sizer.save(tmp_path / "mine")
     again = _evaluate.load_sizer(tmp_path / "mine")
-    found = results.Evaluation(again, "PbS", "PbS", None, None, [], {}, None, [], {}, 0)
+    found = results.Evaluation(again, "PbS", "PbS", None, None, [], {}, None, [], None, {}, 0)
     assert found.is_published
     found.material = "CdSe zinc blende"
     assert not found.is_published
@@ -225,12 +244,12 @@ def test_sizer_of_an_unknown_crystal_asks_for_it(tmp_path, monkeypatch):
 def test_fresh_dots_lie_between_those_that_the_sizer_was_trained_on(monkeypatch):
     """Also where the smallest class is not made by the dispersions of the published library."""
     sizer = sq.load_sizer("PbS")
-    published = _evaluate._populations(sizer, "PbS")
+    published = populations.populations_of(sizer, "PbS")
     assert published[0]["dispersions"] == (0.05, 0.10, 0.15, 0.20)
     broad = {"dispersions": [0.05, 0.25, 0.45], "strains": [-0.01, 0.0, 0.004]}
     sizer.training["settings"] = broad
     monkeypatch.setattr(type(sizer), "classes_", np.array([1000, 2000, 3000]))
-    trained, fresh = _evaluate._populations(sizer, "Pt")
+    trained, fresh = populations.populations_of(sizer, "Pt")
     levels, strains = np.array(trained["dispersions"]), np.array(trained["strains"])
     assert levels[0] > 0.05 and levels[-1] == pytest.approx(0.45)
     assert fresh["dispersions"] == pytest.approx(0.5 * (levels[1:] + levels[:-1]))
@@ -238,4 +257,4 @@ def test_fresh_dots_lie_between_those_that_the_sizer_was_trained_on(monkeypatch)
     assert fresh["strains"] == pytest.approx(0.5 * (strains[1:] + strains[:-1]))
     sizer.training["settings"] = {"strains": [0.0]}
     with pytest.raises(EvaluationError, match="cannot be evaluated"):
-        _evaluate._populations(sizer, "Pt")
+        populations.populations_of(sizer, "Pt")

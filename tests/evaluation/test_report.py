@@ -3,6 +3,7 @@
 import pytest
 
 from sk_qdots.evaluation import _report
+from sk_qdots.evaluation.told_tables import Table
 
 SCRIPT = "<script>alert('dots')</script>"
 
@@ -22,6 +23,10 @@ def report():
             _report.Picture("2ab", "Wrong answers.", "UE5H"),
             _report.Picture("", "Reliability.", "UE5H"),
         ],
+        summary=["Right patterns: none refused."],
+        first=_report.Picture("", "Verdicts.", "UE5H"),
+        tables=[Table("Refused", "Some.", ["patterns", "refused"], [["standard", "0.02"]])],
+        told=[_report.Picture("", "Intervals.", "UE5H")],
     )
 
 
@@ -34,9 +39,16 @@ def test_page_says_what_the_report_says(report):
     assert "<figcaption><b>Figure 2ab</b> (as in the paper). Wrong answers.<" in text
     assert "<figcaption>Reliability.<" in text
     assert "the paper's two liquids" not in text
+    assert "<li>Right patterns: none refused.</li>" in text
+    assert '<tr><td>standard</td><td class="number">0.02</td></tr>' in text
+    order = ("none refused", "Verdicts.", "Intervals.", "<h3>Refused", "Every condition", "Wrong")
+    assert [text.index(words) for words in order] == sorted(text.index(words) for words in order)
 
 
-@pytest.mark.parametrize("field", ["sizer", "facts", "columns", "rows", "figures"])
+@pytest.mark.parametrize(
+    "field",
+    ["sizer", "facts", "columns", "rows", "figures", "summary", "first", "tables", "told"],
+)
 def test_words_are_escaped(report, field):
     hostile = {
         "sizer": SCRIPT,
@@ -44,6 +56,10 @@ def test_words_are_escaped(report, field):
         "columns": [SCRIPT],
         "rows": [_report.Row(SCRIPT, SCRIPT, [])],
         "figures": [_report.Picture(SCRIPT, SCRIPT, SCRIPT)],
+        "summary": [SCRIPT],
+        "first": _report.Picture(SCRIPT, SCRIPT, SCRIPT),
+        "tables": [Table(SCRIPT, SCRIPT, [SCRIPT], [[SCRIPT, SCRIPT]])],
+        "told": [_report.Picture(SCRIPT, SCRIPT, SCRIPT)],
     }
     text = _report.render(_report.Report(**{**vars(report), field: hostile[field]}))
     assert "<script" not in text
