@@ -203,8 +203,9 @@ class Journal:
             while line:
                 line = line[os.write(self._file, line) :]
             os.fsync(self._file)
-        except BaseException:  # a full disk, an interrupt: no part of a line stays
-            os.ftruncate(self._file, end)
+        except BaseException as error:  # no part of a line stays, and none that may not be there
+            if line or isinstance(error, OSError):
+                os.ftruncate(self._file, end)
             raise
 
 
