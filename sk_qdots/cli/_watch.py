@@ -31,6 +31,7 @@ __all__ = ["add_watch"]
 
 _POLL = 1.0  # seconds, where nothing tells of changes
 _ONCE = 0.25  # seconds between looks that end
+_DRAW = 5.0  # seconds from a picture to the next
 
 
 def add_watch(commands: Commands) -> None:
@@ -109,6 +110,8 @@ def _watch(options: argparse.Namespace) -> int:
 
     try:
         folder = _checked_folder(options.folder)
+        if Path(options.pattern or "").is_absolute():
+            raise ValueError("--pattern is of names in the folder, such as '*.chi'")
         out = Path(options.out)
         if out.suffix.lower() != ".csv":
             raise ValueError(f"{out}: a watched series is written as .csv; end its name so")
@@ -188,7 +191,7 @@ class _Watcher:
         from ..sizing.watching import FolderWatch
 
         own = (options.out, options.plot, options.blank, options.cif)
-        self.files: list[str] = sorted(journal.done)[-1:]  # the table is as wide as their names
+        self.files = [max(journal.done, key=len, default="")]  # the table is as wide as the longest
         self.writer = WRITERS["jsonl"](self.files, sys.stdout)
         self._options, self._journal, self._course = options, journal, course
         self._sizers, self._instruments = sizers, instruments
@@ -214,6 +217,7 @@ class _Watcher:
             last = self._folder.clock() + self._options.patience + 4.0 * self._options.settle
             for _ in self._folder.moments(every):
                 self._size(self._folder.complete())
+                self._complain_of(self._course.draw(at_most_every=_DRAW))
                 is_late = self._folder.clock() > last
                 if is_once and (is_late or not self._folder.n_waiting):
                     break
@@ -230,7 +234,7 @@ class _Watcher:
     def _size(self, files: list[str]) -> None:
         if not files:
             return
-        self.files += files
+        self.files[:] = [max(*self.files, *files, key=len)]
         options = self._options
         asking = Asking(options, self._sizers, self._instruments, Inputs(files, True))
         frames = asked_frames(
@@ -239,7 +243,7 @@ class _Watcher:
         with closing(frames):
             for frame in frames:
                 self._keep(frame)
-        self._complain_of(self._course.draw(at_most_every=5.0))
+                self._complain_of(self._course.draw(at_most_every=_DRAW))
 
     def _keep(self, frame: Frame) -> None:
         stamp = self._folder.accept(frame.file, is_read=frame.curve is not None)
@@ -259,7 +263,6 @@ class _Watcher:
         self.writer.write(record)
         if frame.sizing is not None:
             self._instruments.remember(frame.file)
-        self._complain_of(self._course.draw(at_most_every=5.0))
 
     def _complain_of(self, problem: str | None) -> None:
         if problem:

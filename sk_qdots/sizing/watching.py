@@ -64,6 +64,7 @@ class FolderWatch:
         self.folder = folder
         self.settle, self.patience, self.clock = settle, patience, clock
         self._done = done
+        self._is_deep = len(Path(pattern or "").parts) > 1
         self._place = str(Path(glob.escape(str(folder)), pattern) if pattern else folder)
         self._left_out = {path.resolve() for path in left_out}
         self._since: dict[str, tuple[Stamp, float]] = {}  # those that wait, and from when they do
@@ -148,6 +149,11 @@ class FolderWatch:
         Yields
         ------
         None
+
+        Raises
+        ------
+        WatchError
+            If the operating system does not tell.
         """
         yield
         if every is not None:
@@ -157,20 +163,29 @@ class FolderWatch:
         import watchfiles
 
         looked, has_changed = self.clock(), True  # before the first event could be told
-        for changes in watchfiles.watch(
+        events = watchfiles.watch(
             self.folder,
             watch_filter=None,
             debounce=250,
             rust_timeout=250,
             yield_on_timeout=True,
+            recursive=self._is_deep,
             ignore_permission_denied=True,
-        ):
-            has_changed = has_changed or bool(changes)
-            since = self.clock() - looked
-            if since > _REST * self._took and (has_changed or self._since or since > _AFTER_ALL):
-                has_changed = False
-                yield
-                looked = self.clock()
+        )
+        try:
+            for changes in events:
+                has_changed = has_changed or bool(changes)
+                since = self.clock() - looked
+                is_due = has_changed or self._since or since > _AFTER_ALL
+                if is_due and since > _REST * self._took:
+                    has_changed = False
+                    yield
+                    looked = self.clock()
+        except OSError as error:  # too many folders are watched already, say
+            raise WatchError(
+                f"{self.folder}: its changes cannot be told ({error}); look every second instead, "
+                "with --poll 1"
+            ) from None
 
     def _files(self) -> list[str]:
         if not self.folder.is_dir():

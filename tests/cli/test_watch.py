@@ -143,6 +143,7 @@ def test_what_it_writes_into_the_folder_is_no_pattern(put, watch):
         (("--plot", "a.doc"), "not a kind of picture"),
         (("--per-frame", "0"), "above zero"),
         (("--model", "none"), "none"),
+        (("--pattern", "/data/*.chi"), "names in the folder"),
     ],
 )
 def test_what_cannot_be_is_said_before_the_work(watch, tmp_path, monkeypatch, options, message):
