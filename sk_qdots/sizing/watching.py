@@ -166,8 +166,8 @@ class FolderWatch:
         events = watchfiles.watch(
             self.folder,
             watch_filter=None,
-            debounce=250,
-            rust_timeout=250,
+            debounce=100,
+            rust_timeout=100,
             yield_on_timeout=True,
             recursive=self._is_deep,
             ignore_permission_denied=True,

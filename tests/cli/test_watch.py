@@ -1,5 +1,6 @@
 """``sk-qdots watch``."""
 
+import argparse
 import csv
 import os
 import signal
@@ -14,7 +15,7 @@ import numpy as np
 import pytest
 
 import sk_qdots as sq
-from sk_qdots.cli import _watch, main
+from sk_qdots.cli import _course, _watch, main
 from sk_qdots.cli._records import COLUMNS
 
 FAST = ("--q", "--fast")
@@ -119,7 +120,8 @@ def test_goes_on_where_it_was(put, watch, tmp_path):
 
 def test_refused_ones_are_asked_again_where_that_is_asked_for(put, watch, tmp_path):
     put("a.xy", "5 1\n6 nan\n")
-    assert watch()[0] == 2
+    assert watch("--plot", tmp_path / "series.png")[0] == 2
+    assert (tmp_path / "series.png").exists()  # of nothing that has a size
     assert watch()[0] == 0
     assert watch("--again")[0] == 2
     assert names_of(tmp_path / "series.csv") == ["a.xy", "a.xy"]
@@ -159,6 +161,22 @@ def test_no_folder(tmp_path, capsys):
     assert "is no folder" in capsys.readouterr().err
     with pytest.raises(SystemExit):
         main(["watch", str(tmp_path), "--out", "a.csv", "--poll", "0"])
+
+
+def test_the_picture_is_drawn_now_and_then(put, watch, tmp_path, monkeypatch):
+    put("a.xy")
+    assert watch()[0] == 0
+    picture, now = tmp_path / "series.png", [100.0]
+    monkeypatch.setattr(_course.time, "monotonic", lambda: now[0])
+    options = argparse.Namespace(plot=str(picture), coverage=0.9, per_frame=30.0)
+    course = _course.Course(tmp_path / "series.csv", options)
+    drawn = []
+    for now[0], is_new in ((100.0, False), (101.0, True), (105.0, False), (120.0, False)):
+        course.has_changed = course.has_changed or is_new
+        picture.unlink(missing_ok=True)
+        assert course.draw(at_most_every=5.0) is None
+        drawn.append(picture.exists())
+    assert drawn == [True, False, True, False]
 
 
 def test_two_at_once(put, watch, tmp_path):
