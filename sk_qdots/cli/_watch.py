@@ -216,9 +216,12 @@ class _Watcher:
         try:
             last = self._folder.clock() + self._options.patience + 4.0 * self._options.settle
             for _ in self._folder.moments(every):
+                begun = self._folder.clock()
                 self._size(self._folder.complete())
                 self._complain_of(self._course.draw(at_most_every=_DRAW))
-                is_late = self._folder.clock() > last
+                now = self._folder.clock()
+                last += now - begun  # only waiting counts
+                is_late = now > last
                 if is_once and (is_late or not self._folder.n_waiting):
                     break
         except KeyboardInterrupt:  # how watching ends
