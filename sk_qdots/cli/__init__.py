@@ -16,6 +16,7 @@ from ._info import add_info
 from ._library import add_augment, add_simulate
 from ._size import add_size
 from ._train import add_train
+from ._watch import add_watch
 from ._words import BAD_INPUT, INTERRUPTED, complain
 
 __all__ = ["main"]
@@ -90,6 +91,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"sk_qdots {version('sk_qdots')}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     add_size(commands)
+    add_watch(commands)
     add_simulate(commands)
     add_augment(commands)
     add_train(commands)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -35,9 +36,13 @@ def picture_problem(path: str) -> str | None:
 
 
 def write_picture(figure: Figure, path: str) -> str | None:
-    """Write a figure; return what went wrong."""
+    """Write a figure, in one piece for whoever looks at it; return what went wrong."""
+    part = Path(path).with_name(f".{Path(path).stem}.part{Path(path).suffix}")
     try:
-        figure.savefig(path)
+        figure.savefig(part)
+        part.replace(path)
     except OSError as error:
+        with contextlib.suppress(OSError):
+            part.unlink(missing_ok=True)
         return f"cannot be written: {error.strerror or error}"
     return None

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from .._typing import Json, JsonObject
     from ..sizing import Sizing
 
-__all__ = ["COLUMNS", "WRITERS", "more_columns", "refusal_record", "sizing_record"]
+__all__ = ["COLUMNS", "WRITERS", "csv_row", "more_columns", "refusal_record", "sizing_record"]
 
 # Columns are added at the end: programs may count them.
 COLUMNS = (
@@ -164,6 +164,13 @@ def refusal_record(file: str, model: str, reason: str) -> JsonObject:
         "reasons": [" ".join(reason.split())],
         "model": model,
     }
+
+
+def csv_row(record: JsonObject) -> JsonObject:
+    """A record whose reasons are one text."""
+    reasons = record["reasons"]
+    assert isinstance(reasons, list)
+    return {**record, "reasons": "; ".join(map(str, reasons))}
 
 
 def _rounded(value: Json, digits: int = 5) -> float | None:
@@ -318,9 +325,7 @@ class _CsvWriter(_Writer):
         self.writer.writeheader()
 
     def write(self, record: JsonObject) -> None:
-        reasons = record["reasons"]
-        assert isinstance(reasons, list)
-        self.writer.writerow({**record, "reasons": "; ".join(map(str, reasons))})
+        self.writer.writerow(csv_row(record))
         self.out.flush()
 
 

@@ -15,7 +15,7 @@ from ._words import complain
 if TYPE_CHECKING:
     from ..sizing.frames import Frame
 
-__all__ = ["Series"]
+__all__ = ["Series", "summary"]
 
 
 class Series:
@@ -85,13 +85,10 @@ class Series:
         """Say how many patterns were sized, as the last line."""
         if not self._is_told:
             return
-        n = Counter(frame.verdict for frame in self.frames)
         done = len(self.frames)
         many = f"{done}" if done == self._n_files else f"{done} of {self._n_files}"
-        complain(
-            f"{many} patterns: {n['ok'] + n['caution']} sized ({n['ok']} ok, {n['caution']} with "
-            f"caution), {n['refused']} refused"
-        )
+        counts = summary(Counter(frame.verdict for frame in self.frames))
+        complain(f"{many} patterns: {counts}")
 
     def plot(self, path: str) -> str | None:
         """Draw sizes over time; return what went wrong."""
@@ -104,6 +101,14 @@ class Series:
         figure = new_picture(7.0, 9.0)
         SeriesDisplay.from_dataset(dataset_of(self.frames, self._clock)).plot(figure)
         return write_picture(figure, path)
+
+
+def summary(n: Counter[str]) -> str:
+    """How many patterns were sized, by the number of each verdict."""
+    return (
+        f"{n['ok'] + n['caution']} sized ({n['ok']} ok, {n['caution']} with caution), "
+        f"{n['refused']} refused"
+    )
 
 
 def _check_out(path: Path) -> None:

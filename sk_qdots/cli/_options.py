@@ -1,0 +1,141 @@
+"""Options that ``sk-qdots size`` and ``sk-qdots watch`` have in common."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Literal
+
+from ._records import WRITERS
+from ._sizers import add_sizers
+from ._words import add_instrument, number
+
+__all__ = ["add_lines", "add_reading", "add_sharing"]
+
+
+def add_reading(size: argparse.ArgumentParser) -> None:
+    """Let a command say how patterns are read, and who sizes them."""
+    beam = size.add_mutually_exclusive_group()
+    beam.add_argument(
+        "--wavelength",
+        type=number,
+        metavar="A",
+        help="wavelength in Angstrom, where the file does not say it",
+    )
+    beam.add_argument(
+        "--energy", type=number, metavar="KEV", help="photon energy in keV, instead of it"
+    )
+    axis = size.add_mutually_exclusive_group()
+    axis.add_argument("--q", action="store_true", help="the axis is Q, in 1/Angstrom: --x q")
+    axis.add_argument(
+        "--x",
+        metavar="AXIS",
+        help="what the axis is, where the file does not say it or says it wrongly: two_theta "
+        "(degrees; the default for text with a wavelength), two_theta_rad, q (1/Angstrom), q_nm "
+        "(1/nm), d (Angstrom), d_nm",
+    )
+    size.add_argument(
+        "--scan",
+        type=_scan,
+        metavar="N|sum|join",
+        help="which scan of files that hold several, from 0; or their sum; or ranges that overlap "
+        "as one",
+    )
+    size.add_argument(
+        "--columns",
+        type=_columns,
+        metavar="X,Y[,ESD]",
+        help="which columns of a table are the abscissa, the intensity and its standard deviation: "
+        "their numbers, from 0, or their names (letters of a sheet, tags of a CIF, paths in HDF5), "
+        "such as 0,2 or 2theta,counts",
+    )
+    instrument = size.add_mutually_exclusive_group()
+    add_instrument(
+        instrument,
+        "what the patterns were measured with, remembered for their folder",
+    )
+    instrument.add_argument(
+        "--no-instrument",
+        action="store_true",
+        help="do not use the instrument that the folder remembers",
+    )
+    add_sizers(size)
+    size.add_argument(
+        "--coverage",
+        type=_coverage,
+        default=0.9,
+        metavar="C",
+        help="of the intervals, between 0 and 1 (default: 0.9)",
+    )
+    size.add_argument(
+        "--subtracted",
+        action="store_true",
+        help="a background was subtracted before: intensities may be negative",
+    )
+
+
+def add_lines(size: argparse.ArgumentParser) -> None:
+    """Let a command say what it writes on standard output."""
+    size.add_argument(
+        "--format",
+        choices=tuple(WRITERS),
+        default="table",
+        help="json: one list; jsonl: an object a line; csv. Each record is written as soon as it "
+        "is known",
+    )
+    size.add_argument(
+        "--verbose",
+        action="store_true",
+        help="more columns in the table: classes with their probabilities, dispersion, strain, "
+        "range, agreement",
+    )
+
+
+def add_sharing(size: argparse.ArgumentParser) -> None:
+    """Let a command say how the files of a series share time and processors."""
+    size.add_argument(
+        "--per-frame",
+        type=number,
+        metavar="S",
+        help="seconds from a file of the series to the next, where neither the files nor their "
+        "dates tell the time",
+    )
+    size.add_argument(
+        "--jobs",
+        type=_jobs,
+        metavar="N",
+        help="processes among which the files are shared (default: all processors, where there are "
+        "files enough); the sizes do not depend on it",
+    )
+
+
+def _scan(text: str) -> int | Literal["sum", "join"]:
+    if text == "sum":
+        return "sum"
+    if text == "join":
+        return "join"
+    try:
+        return int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is neither a number nor sum or join") from None
+
+
+def _jobs(text: str) -> int:
+    try:
+        jobs = int(text)
+    except ValueError:
+        jobs = 0
+    if jobs == 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of processes; -1 for all")
+    return jobs
+
+
+def _coverage(text: str) -> float:
+    value = number(text)
+    if not 0.0 < value < 1.0:
+        raise argparse.ArgumentTypeError(f"{text!r} is not between 0 and 1; 90 % is 0.9")
+    return value
+
+
+def _columns(text: str) -> list[int | str]:
+    names = [name.strip() for name in text.split(",")]
+    return [int(name) if name.isdecimal() else name for name in names]
