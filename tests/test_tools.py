@@ -43,7 +43,7 @@ def test_making_and_judging_a_sizer(tools, tmp_path, monkeypatch):
     monkeypatch.setattr(_train, "STEPS_PER_EPOCH", 2)
     monkeypatch.setattr(_train, "_N_TEST", 20)
     out, kept = tmp_path / "PbS", tmp_path / "state"
-    options = ("--epochs", 1, "--checkpoint", kept, "--workers", 0, "--out", out)
+    options = ("--epochs", 1, "--checkpoint", kept, "--workers", 0, "--calibrate", 12, "--out", out)
     tools(train_shipped, "PbS", *options)
     sizer = sq.load_sizer(out)
     assert sizer.classes_.tolist() == [2000, 3000, 4000]
