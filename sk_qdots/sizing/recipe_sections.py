@@ -53,9 +53,20 @@ def recipe_section(recipe: Recipe) -> JsonObject:
         ],
         "instrument": None
         if recipe.instrument is None
-        else json.loads(recipe.instrument.to_json()),
+        else _printable(json.loads(recipe.instrument.to_json())),
     }
     return told
+
+
+def _printable(value: Json) -> Json:
+    """JSON whose texts may be shown on a terminal."""
+    if isinstance(value, str):
+        return printable(value)
+    if isinstance(value, list):
+        return [_printable(one) for one in value]
+    if isinstance(value, dict):
+        return {key: _printable(one) for key, one in value.items()}
+    return value
 
 
 def recipe_arrays(recipe: Recipe, prefix: str) -> dict[str, npt.NDArray[np.generic]]:

@@ -42,14 +42,14 @@ def test_given_once_and_remembered(capsys, folder):
     files = (folder / "data" / "a.xy", folder / "data" / "b.xy")
     status, records, err = size(capsys, *files, "--instrument", folder / "mine.json")
     assert status == 0 and [r["verdict"] for r in records] == ["ok", "ok"]
-    assert len(err.splitlines()) == 1
+    assert len(err.splitlines()) == 2 and "2 patterns: 2 sized" in err
     assert "instrument mine is remembered" in err and "sk_qdots_instrument.json" in err
     assert abs(records[0]["strain"]) < 1e-4
     assert records[0]["settings"]["instrument"]["zero"] == 0.05
     assert remembered_instrument(folder / "data") == MINE.replace(name="mine")
     status, again, err = size(capsys, *files)
     assert status == 0 and again == records
-    assert len(err.splitlines()) == 1 and "instrument mine, which it remembers" in err
+    assert len(err.splitlines()) == 2 and "instrument mine, which it remembers" in err
     # Given again there is nothing new to say.
     status, again, err = size(capsys, *files, "--instrument", folder / "mine.json")
     assert (status, again, err) == (0, records, "")
@@ -165,7 +165,7 @@ def test_what_a_folder_remembers_is_no_pattern(capsys, folder):
     assert [path.name for path in everything][-1] == "sk_qdots_instrument.json"
     status, records, err = size(capsys, *everything)
     assert status == 0 and [r["verdict"] for r in records] == ["ok", "ok"]
-    assert len(err.splitlines()) == 1 and "which it remembers" in err
+    assert len(err.splitlines()) == 2 and "which it remembers" in err
 
 
 def test_a_memory_of_a_newer_version_is_not_to_be_deleted(capsys, folder):

@@ -95,9 +95,9 @@ def test_json_and_csv(capsys, example):
     assert [float(r["diameter_nm"]) for r in rows] == [4.5, 4.5]
     assert float(rows[0]["expected_diameter_nm"]) == pytest.approx(4.5, abs=0.2)
     assert list(rows[0])[:18] == OLD_COLUMNS
-    assert list(rows[0])[-7:] == [
+    assert list(rows[0])[-8:] == [
         *("verdict", "reasons", "engine", "r_wp", "chi2"),
-        *("growth_fault", "growth_fault_std"),
+        *("growth_fault", "growth_fault_std", "leading"),
     ]
     told = {**records[0], "reasons": ""}
     for name, cell in rows[0].items():

@@ -167,7 +167,7 @@ def test_json_tells_all_that_it_takes(sizer):
     told = json.loads(result.to_json())
     assert told == json.loads(json.dumps(result.to_dict())) == json.loads(result.to_json(indent=1))
     fields = {f.name for f in dataclasses.fields(sq.sizing.Sizing)} - {"match", "posterior"}
-    assert set(told) == fields | {"schema", "coverage", "units", "versions"}
+    assert set(told) == fields | {"schema", "units", "versions", "leading", "note"}
     assert told["schema"] == SCHEMA and told["coverage"] == 0.9
     names = {"number_diameter", *sizer.targets, "expected_diameter", "surface_diameter"}
     assert set(told["uncertainties"]) == names - {"diameter"}  # which would be that of the class
