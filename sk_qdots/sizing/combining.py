@@ -7,6 +7,10 @@ gain is claimed from having asked twice. The error of a network counts one and a
 of the factors 1, 1.25, 1.5 and 2 came nearest to the better engine in 19 simulated worlds. Where
 both differ by more, one of them is wrong: the answer is a mixture of both, by the same weights but
 a seventh for the lesser at least, so that its interval holds both.
+
+Where the fit leaves more than five times the noise, its model is not the sample and what it states
+as an error means nothing: the network has the say then, which was shown more than a model holds,
+and the fit the share of the lesser.
 """
 
 from __future__ import annotations
@@ -25,6 +29,7 @@ _FAR = 2.5  # of their errors together, that two engines may differ by
 _LEAST_SHARE = 0.15  # of an engine that differs: thrice what an interval leaves out at an end
 _NETWORK = 1.5  # times its stated error: in worlds that it was not shown it states too little
 _LEAST_ERROR = 0.002  # relative: below it no size is known
+_NO_FIT = 5.0  # of the reduced chi-square
 
 
 def differ(network: Posterior, debye: Posterior) -> bool:
@@ -66,7 +71,8 @@ def combined(network: Posterior, debye: Posterior) -> Posterior:
     n = len(second["diameter"])
     first = _draws(network, n)
     apart = _differ(first, second)
-    share = _share(first, second)
+    least = 0.0 if detail.fit is None or not detail.fit.chi2 > _NO_FIT else 1.0 - _LEAST_SHARE
+    share = max(_share(first, second), least)
     if apart:
         share = float(np.clip(share, _LEAST_SHARE, 1.0 - _LEAST_SHARE))
     # Which draws are whose is the same for all quantities: they belong together.
@@ -76,7 +82,7 @@ def combined(network: Posterior, debye: Posterior) -> Posterior:
         draws[name] = (
             np.where(is_first, first[name], second[name])
             if apart
-            else _pooled(name, first[name], second[name])
+            else _pooled(name, first[name], second[name], least)
         )
     made = Posterior.from_draws(network.classes, [replace(detail, draws=draws)])
     # The network tells classes apart that the draws of sizes in between only share.
@@ -110,11 +116,11 @@ def _weight(name: str, first: FloatArray, second: FloatArray) -> float:
     return t**2 / (s**2 + t**2)
 
 
-def _pooled(name: str, first: FloatArray, second: FloatArray) -> FloatArray:
+def _pooled(name: str, first: FloatArray, second: FloatArray, least: float) -> FloatArray:
     """Draws around the weighted mean, spread as those of the better engine."""
-    share = _weight(name, first, second)
+    share = max(_weight(name, first, second), least)
     a, b = float(first.mean()), float(second.mean())
-    best = first if first.std() < second.std() else second
+    best = first if least > 0.0 or first.std() < second.std() else second
     # Where both agree but not quite, their difference is an error, too.
     between = share * (1.0 - share) * (a - b) ** 2
     wider = float(np.sqrt(1.0 + between / max(float(best.var()), 1e-24)))

@@ -1,5 +1,8 @@
 """Two answers to one pattern made one."""
 
+from dataclasses import replace
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -39,6 +42,10 @@ def debye(diameter, deviation, strain=0.001, n=1000):
     return Posterior.from_draws(CLASSES, [PatternPosterior(draws, reasons=("why",))])
 
 
+def fit_of(chi2):
+    return SimpleNamespace(chi2=chi2)
+
+
 @given(
     size=st.floats(2.0, 9.0),
     apart=st.floats(-0.5, 0.5),
@@ -68,6 +75,24 @@ def test_the_better_engine_counts_more():
     assert precise.number_diameter()[0][0] == pytest.approx(4.0, abs=0.015)
     assert vague.number_diameter()[0][0] == pytest.approx(4.1, abs=0.015)
     assert precise.interval("diameter")[0] == pytest.approx([3.92, 4.09], abs=0.03)
+
+
+def test_a_fit_that_does_not_fit_has_little_say():
+    other = debye(3.0, 0.05)
+    detail = other.details[0]
+    fits = {chi2: replace(detail, fit=fit_of(chi2)) for chi2 in (1.2, 9.0, float("nan"))}
+    good, poor, unknown = (
+        combined(network(3.3, 0.2), replace(other, details=[fits[chi2]])) for chi2 in fits
+    )
+    assert good.number_diameter()[0][0] == pytest.approx(3.01, abs=0.015)
+    assert unknown.number_diameter()[0][0] == good.number_diameter()[0][0]
+    assert poor.number_diameter()[0][0] == pytest.approx(3.26, abs=0.015)
+    low, high = poor.interval("diameter")[0]
+    assert low < 2.95 and high > 3.55
+    # Where they contradict each other, the interval holds both still.
+    apart = combined(network(5.0, 0.2), replace(other, details=[fits[9.0]]))
+    assert apart.number_diameter()[0][0] == pytest.approx(4.7, abs=0.03)
+    assert apart.interval("diameter")[0][0] < 3.05
 
 
 def test_what_only_one_of_them_knows_is_kept():
