@@ -161,7 +161,7 @@ class NetworkEngine:
     --------
     >>> import sk_qdots as sq
     >>> sq.load_sizer("PbS").engines[0].targets
-    ('diameter', 'dispersion', 'strain', 'volume_diameter')
+    ('diameter', 'dispersion', 'strain', 'volume_diameter', 'surface_diameter')
     """
 
     classifier: AllCNNClassifier

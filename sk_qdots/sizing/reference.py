@@ -95,7 +95,7 @@ class ReferencePatterns:
     --------
     >>> import sk_qdots as sq
     >>> sq.load_sizer("PbS").reference.patterns.shape
-    (17, 6, 1251)
+    (19, 4, 1251)
     """
 
     q: FloatArray

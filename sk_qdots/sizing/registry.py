@@ -54,7 +54,7 @@ class SizerFacts:
     --------
     >>> from sk_qdots.sizing.registry import sizer_facts
     >>> sizer_facts("PbS").estimates
-    ('diameter', 'dispersion', 'strain', 'volume_diameter')
+    ('diameter', 'dispersion', 'strain', 'volume_diameter', 'surface_diameter')
     """
 
     name: str

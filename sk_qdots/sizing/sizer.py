@@ -21,6 +21,7 @@ from ..instruments import Instrument
 from ..io import PatternError
 from ..neural_network import AllCNNRegressor
 from ..pipeline import SizingPipeline
+from ..posterior.result import DebyeFit
 from ..preprocessing import QStandardizer
 from ..preprocessing.patterns import is_subtracted, rows_of
 from .answer import COVERAGE, Sizing
@@ -745,7 +746,8 @@ class Sizer:
         if match is not None:
             crystal = str(self.simulation.get("crystal", self.name))
             beam = pattern.attrs.get("wavelength")
-            check_match(match, crystal, self.largest_strain, beam, source_of(pattern))
+            source = source_of(pattern)
+            check_match(match, _chi2(answers), crystal, self.largest_strain, beam, source)
         seen = Seen(
             pattern=pattern,
             measured=measured_points(row, pattern, self.standardizer),
@@ -757,7 +759,7 @@ class Sizer:
 
     def _match(self, answers: Mapping[str, Posterior], pattern: xr.DataArray) -> Match | None:
         """The better one of the fit and the simulated pattern of the most probable class."""
-        fit = next((one.details[0].fit for one in answers.values() if one.details), None)
+        fit = _fit(answers)
         fitted = None if fit is None else match_of_fit(fit)
         if self.reference is None or (fitted is not None and is_good(fitted)):
             return fitted
@@ -787,6 +789,16 @@ class Sizer:
         ).fit(np.ones((1, len(self.reference.q))))
 
 
+def _fit(answers: Mapping[str, Posterior]) -> DebyeFit | None:
+    """Of the engine that fits, where there is one."""
+    return next((one.details[0].fit for one in answers.values() if one.details), None)
+
+
+def _chi2(answers: Mapping[str, Posterior]) -> float:
+    fit = _fit(answers)
+    return float("nan") if fit is None else fit.chi2
+
+
 def load_sizer(name: str | Path) -> Sizer:
     """Load a sizer that is shipped, one of your own, or one that was saved.
 
@@ -810,7 +822,7 @@ def load_sizer(name: str | Path) -> Sizer:
     --------
     >>> from sk_qdots import load_sizer
     >>> load_sizer("PbS")
-    Sizer('PbS', 17 classes, 2 to 10 nm)
+    Sizer('PbS', 19 classes, 1.5 to 10.5 nm)
     """
     known = known_sizers()
     folder = known.get(str(name), Path(name))

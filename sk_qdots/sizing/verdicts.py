@@ -40,7 +40,9 @@ _COVERAGE = 0.95  # share of the required range that must be measured
 _HOLE = 1.5  # of the coarsest step: a wider one was not measured
 _STEP_TOLERANCE = 1.05
 _LEAST_NET = 0.05  # share of the absolute sum that a difference must leave
-_POOR_AGREEMENT = 0.5  # below it a pattern is refused
+_POOR_AGREEMENT = 0.5  # below it a pattern is refused ...
+_MISFIT = 20.0  # reduced chi-square of a fit: what it does not explain is then no noise ...
+_POOR_FIT = 0.8  # ... and a pattern is refused below this agreement
 _GOOD_AGREEMENT = 0.9  # below it an answer comes with caution
 _DISAGREEMENT = 0.4  # nm, that two diameters of one pattern may differ by ...
 _DEVIATIONS = 3.0  # ... or this many of their standard deviations
@@ -122,10 +124,31 @@ def check_step(
 
 
 def check_match(
-    match: Match, crystal: str, largest_strain: float, wavelength: float | None, source: str
+    match: Match,
+    chi2: float,
+    crystal: str,
+    largest_strain: float,
+    wavelength: float | None,
+    source: str,
 ) -> None:
-    """Refuse a pattern whose peaks are not there, or not where the crystal has them."""
-    if match.agreement < _POOR_AGREEMENT:
+    """Refuse a pattern whose peaks are not there, or not where the crystal has them.
+
+    Parameters
+    ----------
+    match : Match
+    chi2 : float
+        Of the fit; NaN where there is none.
+    crystal : str
+    largest_strain : float
+    wavelength : float or None
+        In Angstrom.
+    source : str
+
+    Raises
+    ------
+    PatternError
+    """
+    if match.agreement < (_POOR_FIT if chi2 > _MISFIT else _POOR_AGREEMENT):
         raise PatternError(
             source,
             f"does not look like {crystal} (agreement {match.agreement:.2f} of 1 with the best "
@@ -228,7 +251,9 @@ def _disagreements(answers: Mapping[str, Posterior]) -> list[str]:
     several = [(name, *_number_diameter(one)) for name, one in answers.items()]
     if not first.details and "diameter" in first.means:
         several[0] = ("regressor", *several[0][1:])
-        several.insert(0, ("classes", float(first.expected_diameter()[0]), 0.0))
+        # Beside a fit the outermost classes, which stand for all beyond, are no witnesses.
+        if fitted is None or not _edges(first.classes, first.probabilities[0]):
+            several.insert(0, ("classes", float(first.expected_diameter()[0]), 0.0))
     elif not first.details:
         several[0] = ("classes", *several[0][1:])
     disagree = any(

@@ -260,7 +260,8 @@ def test_a_regressor_belongs_to_a_network(samples):
 def test_network_engine_is_what_the_shipped_sizer_has():
     engine = sq.load_sizer("PbS").engines[0]
     assert isinstance(engine, NetworkEngine) and isinstance(engine, Engine)
-    rows = np.tile(engine.classifier.encoding_.mean, (2, 1))
+    mean = engine.classifier.encoding_.mean
+    rows = np.tile([*mean, *[np.nan] * engine.n_told], (2, 1))  # of an unknown instrument
     posterior = engine.posterior(rows)
     np.testing.assert_array_equal(posterior.probabilities, engine.predict_proba(rows))
     assert set(posterior.means) == set(posterior.deviations) == set(engine.targets)

@@ -251,6 +251,7 @@ def test_parts_that_are_told_otherwise_are_refused(library, sizer):
 
 def test_what_the_instrument_cannot_say_of_a_plain_sizer(library):
     """A sizer that is not told answers alike with and without an instrument's resolution."""
-    sizer = sq.load_sizer("PbS")
+    X, y, _ = sq.library_samples(library)
+    sizer = sq.Sizer(make_pipeline(sq.QStandardizer(), LogisticRegression()).fit(X, y), library)
     known, unknown = (sizer.predict_proba([one(library)], i) for i in (INSTRUMENT, None))
     np.testing.assert_array_equal(known, unknown)
