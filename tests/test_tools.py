@@ -71,18 +71,6 @@ def test_what_falls_short_is_said(tools):
     assert "falls short" in evaluate_pbs.table({"Qmax 7": row}, {"Qmax 7": ["2 nm: 0.5"]})
 
 
-def test_cautions_are_counted(tools, tmp_path):
-    import check_cautions
-
-    table = tmp_path / "cautions.md"
-    tools(check_cautions, "--out", table, "--patterns", 3)
-    told = {
-        line.split("|")[1].strip(): line for line in table.read_text("utf-8").splitlines()[2:-2]
-    }
-    assert told["dots like those of the training"].split("|")[2:4] == [" 0.00 ", " 0.00 "]
-    assert "edge 1.00" in told["12 nm"] and "dispersion 1.00" in told["dispersion 0.4"]
-
-
 def test_instruments_are_told_and_not_told(tools, tmp_path, monkeypatch):
     import check_instruments
 

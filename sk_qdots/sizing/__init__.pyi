@@ -4,6 +4,7 @@ from .engines import ClassifierEngine, Engine, NetworkEngine, PatternEngine
 from .estimators import allowed_estimators
 from .facts import Facts
 from .files import SizerError
+from .loading import load_sizer
 from .making import make_sizer
 from .posterior import Posterior
 from .posterior_engine import PosteriorEngine
@@ -11,7 +12,7 @@ from .recipe import Recipe
 from .reference import Match, ReferencePatterns
 from .series import size_series
 from .series_files import write_series
-from .sizer import Sizer, load_sizer
+from .sizer import Sizer
 from .smoothing import smoothed
 
 __all__ = [

@@ -15,11 +15,13 @@ from tqdm import tqdm
 from ..instruments import Instrument
 from ..io import pattern_files
 from .answer import COVERAGE, Sizing
+from .asking import asked_engines
 from .frames import Item, sized_frames
 from .instruments import named_instrument, read_at_the_beam
 from .intake import single_patterns
+from .loading import load_sizer
 from .series_data import Clock, dataset_of
-from .sizer import Sizer, load_sizer
+from .sizer import Sizer
 
 __all__ = ["size_series"]
 
@@ -122,7 +124,7 @@ def size_series(
     items = _items(paths_or_patterns)
     if not isinstance(sizer, Sizer):
         sizer = load_sizer(sizer)
-    sizer._asked(engine, coverage)  # refuses before anything is read
+    asked_engines(sizer.engines, engine, coverage, sizer.name)  # refuses before anything is read
     clock = Clock.checked(time, per_frame, len(items))
     if isinstance(instrument, str | Path):
         instrument = named_instrument(instrument)

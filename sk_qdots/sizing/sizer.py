@@ -8,8 +8,8 @@ from __future__ import annotations
 import copy
 import html
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import replace
+from functools import cached_property, partial
 from pathlib import Path
 
 import numpy as np
@@ -20,12 +20,11 @@ from .._typing import FloatArray, IntArray, Json, JsonObject, RealArray
 from ..instruments import Instrument
 from ..io import PatternError
 from ..neural_network import AllCNNRegressor
-from ..pipeline import SizingPipeline
-from ..posterior.result import DebyeFit
 from ..preprocessing import QStandardizer
 from ..preprocessing.patterns import is_subtracted, rows_of
 from .answer import COVERAGE, Sizing
 from .answering import Seen, answer
+from .asking import PatternAsker, asked_engines, chi2_of, fit_of
 from .calibration import Calibration, Who
 from .engines import (
     Engine,
@@ -34,10 +33,9 @@ from .engines import (
     engine_from_steps,
     fitted_steps,
     rows_for,
-    steps_of_engine,
 )
 from .facts import Facts, facts_from_training
-from .files import SizerError, read_sizer, write_sizer
+from .files import write_sizer
 from .fits import match_of_fit
 from .frames import sized_frames
 from .instruments import at_the_beam, corrected
@@ -47,32 +45,11 @@ from .posterior import FRACTIONS, Posterior
 from .posterior_engine import PosteriorEngine
 from .recipe import Recipe
 from .reference import Match, ReferencePatterns
-from .registry import known_sizers
 from .verdicts import check_match, is_good
 
-__all__ = ["Sizer", "load_sizer"]
+__all__ = ["Sizer"]
 
 _UNNAMED = "unnamed"
-
-
-@dataclass(frozen=True)
-class _Asker:
-    """Asks a sizer, here or in another process."""
-
-    sizer: Sizer
-    instrument: Instrument | None
-    engine: Who
-    coverage: float
-
-    def read(self, item: str | xr.DataArray) -> xr.DataArray:
-        """A pattern is there already."""
-        assert not isinstance(item, str)
-        return item
-
-    def size(self, item: str | xr.DataArray, pattern: xr.DataArray) -> Sizing:
-        """The answer."""
-        del item
-        return self.sizer.size(pattern, self.instrument, engine=self.engine, coverage=self.coverage)
 
 
 class Sizer:
@@ -473,7 +450,7 @@ class Sizer:
         if instrument is not None:
             instrument = at_the_beam(pattern, instrument)
             pattern = corrected(pattern, instrument)
-        engines = self._asked(engine, coverage)
+        engines = asked_engines(self.engines, engine, coverage, self.name)
         row = self._standardized(pattern, instrument)[0]
         answers = {
             name: one.posterior_of(pattern, instrument)
@@ -531,18 +508,20 @@ class Sizer:
         ['no intensity; no measured point is above zero', 4.5]
         """
         items = list(single_patterns(patterns))
-        engines = self._asked(engine, coverage)
+        engines = asked_engines(self.engines, engine, coverage, self.name)
         if not items:
             return []
+        asker = PatternAsker(
+            partial(self.size, instrument=instrument, engine=engine, coverage=coverage)
+        )
         if instrument is not None or any(isinstance(e, PatternEngine) for e in engines.values()):
-            asker = _Asker(self, instrument, engine, coverage)
             frames = sized_frames(items, asker, n_jobs=n_jobs, keeps_all=True)
             return [f.sizing or PatternError(f.file, f.reason) for f in frames]
         try:
             rows = self._standardized(items)
             answers = {name: self._posterior(one, rows) for name, one in engines.items()}
         except ValueError:  # of one of them: which, is found one by one
-            frames = sized_frames(items, _Asker(self, None, engine, coverage), keeps_all=True)
+            frames = sized_frames(items, asker, keeps_all=True)
             return [f.sizing or PatternError(f.file, f.reason) for f in frames]
         found: list[Sizing | PatternError] = []
         for k, item in enumerate(items):
@@ -552,35 +531,6 @@ class Sizer:
             except PatternError as error:
                 found.append(error)
         return found
-
-    def _asked(self, which: str, coverage: float) -> dict[str, Engine]:
-        """Engines by their names.
-
-        Raises
-        ------
-        ValueError
-            If there is none such, or the coverage is not between 0 and 1.
-        """
-        if not 0.0 < coverage < 1.0:
-            raise ValueError(f"coverage is {coverage}; it must lie between 0 and 1")
-        if which not in ("both", "network", "posterior"):
-            raise ValueError(f"engine is {which!r}; it must be 'both', 'network' or 'posterior'")
-        asked = [
-            one
-            for one in self.engines
-            if which == "both" or isinstance(one, PatternEngine) == (which == "posterior")
-        ]
-        if not asked:
-            other = "posterior" if which == "network" else "network"
-            how = "train one with train_sizer" if which == "network" else "make_sizer makes one"
-            raise ValueError(
-                f"the sizer {self.name!r} has no {which}: ask its {other}, or {how} for its crystal"
-            )
-        named: dict[str, Engine] = {}
-        for one in asked:
-            n = sum(other.name == one.name for other in named.values())
-            named[f"{one.name} ({n + 1})" if n else one.name] = one
-        return named
 
     def estimate(self, patterns: Patterns, instrument: Instrument | None = None) -> xr.Dataset:
         """Estimate what varies besides the class: dispersion, strain, volume average.
@@ -742,12 +692,12 @@ class Sizer:
         PatternError
             If it does not look like the crystal.
         """
-        match = self._match(answers, pattern)
+        match = self._best_match(answers, pattern)
         if match is not None:
             crystal = str(self.simulation.get("crystal", self.name))
             beam = pattern.attrs.get("wavelength")
             source = source_of(pattern)
-            check_match(match, _chi2(answers), crystal, self.largest_strain, beam, source)
+            check_match(match, chi2_of(answers), crystal, self.largest_strain, beam, source)
         seen = Seen(
             pattern=pattern,
             measured=measured_points(row, pattern, self.standardizer),
@@ -757,9 +707,9 @@ class Sizer:
         )
         return answer(seen, self.facts, self._digest, coverage)
 
-    def _match(self, answers: Mapping[str, Posterior], pattern: xr.DataArray) -> Match | None:
+    def _best_match(self, answers: Mapping[str, Posterior], pattern: xr.DataArray) -> Match | None:
         """The better one of the fit and the simulated pattern of the most probable class."""
-        fit = _fit(answers)
+        fit = fit_of(answers)
         fitted = None if fit is None else match_of_fit(fit)
         if self.reference is None or (fitted is not None and is_good(fitted)):
             return fitted
@@ -787,70 +737,3 @@ class Sizer:
             q_max=float(self.reference.q[-1]),
             n_points=len(self.reference.q),
         ).fit(np.ones((1, len(self.reference.q))))
-
-
-def _fit(answers: Mapping[str, Posterior]) -> DebyeFit | None:
-    """Of the engine that fits, where there is one."""
-    return next((one.details[0].fit for one in answers.values() if one.details), None)
-
-
-def _chi2(answers: Mapping[str, Posterior]) -> float:
-    fit = _fit(answers)
-    return float("nan") if fit is None else fit.chi2
-
-
-def load_sizer(name: str | Path) -> Sizer:
-    """Load a sizer that is shipped, one of your own, or one that was saved.
-
-    Parameters
-    ----------
-    name : str or path-like
-        Name of a shipped sizer, such as ``"PbS"``, or of your own
-        (:func:`sk_qdots.sizing.registry.known_sizers`), in any case where that is no other, or
-        the folder that :meth:`Sizer.save` wrote.
-
-    Returns
-    -------
-    Sizer
-
-    Raises
-    ------
-    SizerError
-        If there is no such sizer, or its files are damaged or not a sizer.
-
-    Examples
-    --------
-    >>> from sk_qdots import load_sizer
-    >>> load_sizer("PbS")
-    Sizer('PbS', 19 classes, 1.5 to 10.5 nm)
-    """
-    known = known_sizers()
-    folder = known.get(str(name), Path(name))
-    try:
-        found = folder.is_dir()
-    except (OSError, ValueError):  # a name too long, or with a null byte
-        found = False
-    if not found:
-        alike = [one for other, one in known.items() if other.casefold() == str(name).casefold()]
-        found, folder = len(alike) == 1, alike[0] if alike else folder
-    if not found:
-        raise SizerError(
-            f"{name}: no such sizer; known: {', '.join(known)}. For others give the "
-            "folder that sizer.save(path) wrote"
-        )
-    parts = read_sizer(folder)
-    first, *witnesses = parts.engines
-    if isinstance(first, PosteriorEngine):
-        pair = (parts.standardizer, first)
-        return Sizer(pair, parts.reference, witnesses=witnesses, facts=parts.facts)
-    network = first if isinstance(first, NetworkEngine) else None
-    return Sizer(
-        SizingPipeline.from_fitted(
-            [("qstandardizer", parts.standardizer), *steps_of_engine(first)]
-        ),
-        parts.reference,
-        regressor=None if network is None else network.regressor,
-        targets=() if network is None else network.targets,
-        witnesses=witnesses,
-        facts=parts.facts,
-    )

@@ -95,7 +95,7 @@ A size from a wide-angle pattern is that of the coherent domain.
 {_score_rows(scores)}
 
 Right by size, as drawn: {_by_size(scores["by size"])}.
-{_estimates(scores)}"""
+{_estimates(scores)}{_answers(sizer)}"""
 
 
 def _liquids_of_tests(scores: Scores, settings: Settings) -> str:
@@ -129,6 +129,26 @@ intensity (a signal-to-noise ratio of 46 or more):
 |---|---|
 {rows}
 """
+
+
+def _answers(sizer: Sizer) -> str:
+    """Who answers besides the networks, and what intervals are worth."""
+    told = []
+    if len(sizer.engines) > 1:
+        told.append(
+            "The scores are of the networks alone. A sizer answers by them and by a Debye "
+            "posterior together, fitted to each pattern, which needs no training."
+        )
+    if sizer.calibration is not None:
+        made = sizer.calibration.made
+        labs = made.get("laboratories")
+        measured = f" as in {', '.join(labs)}" if isinstance(labs, dict) else ""
+        told.append(
+            f"Intervals are calibrated on {made.get('n')} simulated patterns measured{measured}, "
+            f"{made.get('told')} of them with an instrument that was told (seed "
+            f"{made.get('seed')}, {made.get('date')})."
+        )
+    return "\n## Answers\n\n" + "\n".join(told) + "\n" if told else ""
 
 
 def _around(settings: Settings) -> str:
