@@ -159,7 +159,9 @@ def _fit(
         q, shown = bins.points, measured
         own = model.series.at_points(mode.place) * mode.amount
         between = np.interp(q, bins.q, analysis.smooth_background)
-        factor = np.interp(q, bins.q, 1.0 + analysis.relative_error)
+        # The curve that was fitted has the strengths of reflections that were found.
+        strengths = mode.curve / model.series.curves(mode.place)[0]
+        factor = np.interp(q, bins.q, (1.0 + analysis.relative_error) * strengths)
         esd = np.sqrt(np.interp(q, bins.q, analysis.noise * bins.counts))
         curves = (esd, between + factor * own, between)
     return DebyeFit(

@@ -93,6 +93,8 @@ def agreements(
 def look_alikes(match: Match, crystal: str, wavelength: float | None = None) -> dict[str, float]:
     """Built-in crystals that explain a pattern well, and better than the one that was asked for.
 
+    As powders without texture: a fit whose reflections are free explains nearly all of others, too.
+
     Parameters
     ----------
     match : Match
@@ -107,8 +109,8 @@ def look_alikes(match: Match, crystal: str, wavelength: float | None = None) -> 
     dict of str to float
         Names and agreements, the best first.
     """
-    least = max(_GOOD, match.agreement + _BETTER)
     found = agreements(match.q, match.measured, wavelength)
+    least = max(_GOOD, min(match.agreement, found.get(crystal, match.agreement)) + _BETTER)
     return {name: value for name, value in found.items() if value >= least and name != crystal}
 
 

@@ -16,6 +16,7 @@ from ..io import PatternError
 from ..posterior import DebyePosterior, PatternPosterior
 from ..posterior.cache import fingerprint
 from ..preprocessing.patterns import wavelength_of
+from .fits import match_of_fit
 from .intake import source_of
 from .posterior import Posterior
 from .recipe import Recipe
@@ -23,6 +24,7 @@ from .recipe import Recipe
 __all__ = ["PosteriorEngine", "engine_from_recipe", "estimator_from_recipe"]
 
 _SAME_PHYSICS = 0.02  # relative, of wavelengths: form factors are much the same
+_MISFIT, _UNLIKE = 20.0, 0.5  # chi-square and agreement of a fit to the pattern of something else
 _N_MADE = 4  # estimators that are kept, for other instruments and ranges
 _TARGETS = ("diameter", "dispersion", "strain", "volume_diameter", "surface_diameter")
 
@@ -182,7 +184,7 @@ class PosteriorEngine:
         usual = None if self.recipe is None else self.recipe.usual()
         if usual is not None:
             asked = self._behind(usual, instrument, beam).posterior_of(pattern, instrument)
-            if not usual.is_reached(asked):
+            if not usual.is_reached(asked) or _is_foreign(asked):
                 return asked
         return self._behind(self.recipe, instrument, beam).posterior_of(pattern, instrument)
 
@@ -208,6 +210,12 @@ class PosteriorEngine:
                 self._made.popitem(last=False)
         self._made.move_to_end(key)
         return self._made[key]
+
+
+def _is_foreign(asked: PatternPosterior) -> bool:
+    """Whether no size explains a pattern, so that others need not be looked at."""
+    fit = asked.fit
+    return fit is not None and fit.chi2 > _MISFIT and match_of_fit(fit).agreement < _UNLIKE
 
 
 def estimator_from_recipe(

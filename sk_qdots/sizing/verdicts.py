@@ -50,6 +50,7 @@ _CROWDED = 0.1  # of a range, next to its end, that may not hold half of the dra
 _OUTER = 0.12  # of the trained strains, at either end: those that few dots have
 _HARDLY = 0.5  # width of an interval, of the size
 _HARDLY_TOLD = "the pattern hardly tells the size"  # as the posterior says it
+_BENT = ("strengths were left free", "times the noise")  # words of a fit that needed more
 _BEYOND = 1.645  # standard deviations: the 90 % interval of a dispersion misses the trained ones
 
 
@@ -201,8 +202,11 @@ def cautions(
     """
     fitted = next((one for one in answers.values() if one.details), None)
     said = () if fitted is None else fitted.details[0].reasons
+    # A fit that explains all has bent for it, maybe.
+    strained = any(sign in reason for reason in said for sign in _BENT)
     return (
         *_disagreements(answers),
+        *(_better_explained(others()) if agreement >= _GOOD_AGREEMENT and strained else ()),
         # A fit says by itself where it ends.
         *(_edges(posterior.classes, posterior.probabilities[0]) if fitted is None else ()),
         *_dispersion(posterior, facts.dispersions),
@@ -336,6 +340,15 @@ def _hardly_told(posterior: Posterior, said: Sequence[str]) -> list[str]:
     if high - low <= _HARDLY * mean or any(_HARDLY_TOLD in reason for reason in said):
         return []
     return [f"{_HARDLY_TOLD} ({low:.2g} to {high:.2g} nm): count longer, or measure a wider range"]
+
+
+def _better_explained(found: Mapping[str, float]) -> list[str]:
+    if not found:
+        return []
+    return [
+        f"{listed(found)} would explain the pattern as it is, without texture: size it as such if "
+        "it may be one (--crystal)"
+    ]
 
 
 def _ambiguous(found: Mapping[str, float]) -> list[str]:
