@@ -79,12 +79,11 @@ def class_activation(
 
     Examples
     --------
-    >>> import numpy as np
     >>> import sk_qdots as sq
     >>> from sk_qdots.inspection import class_activation
     >>> sizer = sq.load_sizer("PbS")
-    >>> pattern = sizer.reference.patterns[4, 0]
-    >>> row = np.interp(sizer.q_, sizer.reference.q, pattern)[None, :]
+    >>> library = sq.simulate_library("PbS", diameters=[4.0], dispersions=[0.1], strains=[0.0])
+    >>> row = sizer.standardizer.transform(sq.library_samples(library)[0])
     >>> maps, edges = class_activation(sizer.pipeline["allcnn"], row)
     >>> maps.shape[1] == len(edges) - 1
     True
@@ -222,7 +221,9 @@ class ClassActivationDisplay(Display):
         maps, edges = class_activation(classifier, row, target=target, against=against, layer=layer)
         q = standardizer.q_
         points = np.interp(edges, np.arange(len(q)), q)
-        return cls(q, row[0], points, maps[0], target / 1000.0, against / 1000.0)._drawn_on(ax)
+        return cls(
+            q, row[0, : len(q)], points, maps[0], target / 1000.0, against / 1000.0
+        )._drawn_on(ax)
 
     def plot(self, ax: Axes | None = None) -> Self:
         """Draw the pattern over the map.

@@ -34,6 +34,7 @@ Item: TypeAlias = str | xr.DataArray  # a file, or a pattern
 Q_STEP = 0.02  # 1/Angstrom, of the curves that pictures show: a fifth of a peak of 6 nm
 _LARGEST_PART = 8  # frames: more would keep the first answers waiting
 _PARTS_OF_A_WORKER = 4
+_LARGEST_GROWTH = 3 * 10**9  # bytes
 
 
 class Asker(Protocol):
@@ -145,10 +146,24 @@ def _part(
     if os.getpid() != parent:
         with contextlib.suppress(ValueError):  # not the main thread
             signal.signal(signal.SIGINT, signal.SIG_IGN)  # an interrupt is for the parent
+        _may_grow()
     if key not in _KEPT:
         _KEPT.clear()
         _KEPT[key] = asker
     return [_frame(item, _KEPT[key], keeps_all) for item in items]
+
+
+def _may_grow() -> None:
+    """Let this process keep what it makes.
+
+    joblib takes 300 MB more than after the first answer for a leak, and ends such processes, where
+    psutil is installed. A posterior that meets broad populations, or points of its own in every
+    pattern, holds more, and would be made anew again and again. There is no public setting.
+    """
+    from joblib.externals.loky import process_executor
+
+    if hasattr(process_executor, "_MAX_MEMORY_LEAK_SIZE"):
+        process_executor._MAX_MEMORY_LEAK_SIZE = _LARGEST_GROWTH
 
 
 def _frame(item: Item, asker: Asker, keeps_all: bool) -> Frame:

@@ -244,6 +244,7 @@ def test_sizer_of_an_unknown_crystal_asks_for_it(tmp_path, monkeypatch):
 def test_fresh_dots_lie_between_those_that_the_sizer_was_trained_on(monkeypatch):
     """Also where the smallest class is not made by the dispersions of the published library."""
     sizer = sq.load_sizer("PbS")
+    del sizer.training["settings"]
     published = populations.populations_of(sizer, "PbS")
     assert published[0]["dispersions"] == (0.05, 0.10, 0.15, 0.20)
     broad = {"dispersions": [0.05, 0.25, 0.45], "strains": [-0.01, 0.0, 0.004]}

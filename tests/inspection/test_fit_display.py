@@ -85,6 +85,6 @@ def test_an_answer_that_is_known_is_not_asked_for_again(sizer, pattern):
 
 
 def test_an_answer_without_a_fit_is_told_how_to_be_drawn(simulated):
-    sizing = sq.load_sizer("PbS").size(simulated)
+    sizing = sq.load_sizer("PbS").size(simulated, engine="network")
     with pytest.raises(ValueError, match=r"all-CNN has no fit; draw it with SizingDisplay"):
         FitDisplay(sizing)

@@ -42,6 +42,12 @@ def test_what_was_answered_is_not_asked_again(plan, calibrated, tmp_path, monkey
     assert again.calibration.factors == first.calibration.factors
 
 
+def test_processes_change_nothing(plan, calibrated):
+    sizer = sq.load_sizer("PbS")
+    shared = calibrate_sizer(sizer._with(sizer.facts, []), plan, 160, n_jobs=2, progress=False)
+    assert shared.calibration.factors == calibrated.calibration.factors
+
+
 def test_instruments_are_those_that_the_patterns_were_seen_with(plan):
     told = [b for b in calibrating._blocks(plan, 160, 0) if b.instrument is not None]
     assert len(told) == 8
