@@ -24,7 +24,7 @@ from .intake import source_of
 from .look_alikes import as_well, look_alikes
 from .posterior import SHARES, Posterior
 from .reference import Match
-from .verdicts import cautions, cautions_of_ranges
+from .verdicts import cautions, cautions_of_ranges, check_told
 
 __all__ = ["Seen", "answer"]
 
@@ -82,10 +82,16 @@ def answer(seen: Seen, facts: Facts, digest: str, coverage: float = COVERAGE) ->
     Returns
     -------
     Sizing
+
+    Raises
+    ------
+    PatternError
+        If the pattern tells no size.
     """
     first, fitted = seen.first, seen.fitted
     both = fitted is not None and fitted is not first
     posterior = combined(first, fitted) if fitted is not None and both else first
+    check_told(posterior, source_of(seen.pattern))
     detail = None if fitted is None else fitted.details[0]
     probabilities, diameters = posterior.probabilities[0], posterior.classes / 1000.0
     best, second = np.argsort(probabilities)[::-1][:2]

@@ -32,6 +32,7 @@ __all__ = [
     "check_range",
     "check_row",
     "check_step",
+    "check_told",
     "is_good",
 ]
 
@@ -49,6 +50,7 @@ _DEVIATIONS = 3.0  # ... or this many of their standard deviations
 _CROWDED = 0.1  # of a range, next to its end, that may not hold half of the draws
 _OUTER = 0.12  # of the trained strains, at either end: those that few dots have
 _HARDLY = 0.5  # width of an interval, of the size
+_NOTHING = 2.0  # times the size, of every interval: nothing is told
 _HARDLY_TOLD = "the pattern hardly tells the size"  # as the posterior says it
 _BENT = ("strengths were left free", "times the noise")  # words of a fit that needed more
 _BEYOND = 1.645  # standard deviations: the 90 % interval of a dispersion misses the trained ones
@@ -167,6 +169,33 @@ def check_match(
             f"its peaks lie {100 * abs(match.strain):.1f} % {side} those of {crystal} in Q"
             f"{other}{', or else ' if other else ': '}check the wavelength{instead} and the zero "
             "of the angle",
+        )
+
+
+def check_told(posterior: Posterior, source: str) -> None:
+    """Refuse a pattern that tells no size.
+
+    Parameters
+    ----------
+    posterior : Posterior
+        Of it.
+    source : str
+
+    Raises
+    ------
+    PatternError
+        If the intervals of both averages are wider than twice the size.
+    """
+    means = {"diameter": _number_diameter(posterior)[0]}
+    if "volume_diameter" in posterior.means:
+        means["volume_diameter"] = float(posterior.means["volume_diameter"][0])
+    ends = {name: posterior.interval(name)[0].tolist() for name in means}
+    if all(ends[name][1] - ends[name][0] > _NOTHING * mean for name, mean in means.items()):
+        low, high = ends["diameter"]
+        raise PatternError(
+            source,
+            f"tells no size ({low:.2g} to {high:.2g} nm): check that the dots are in the beam, and "
+            "the crystal, or count longer",
         )
 
 

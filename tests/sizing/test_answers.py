@@ -249,3 +249,22 @@ def test_pandas_output_is_no_matter(sizer):
     pattern = dots([4.0])[0]
     with sklearn.config_context(transform_output="pandas"):
         assert sizer.size(pattern).diameter == 4.0
+
+
+def test_a_pattern_that_tells_no_size_is_refused():
+    from sk_qdots.sizing import Posterior
+    from sk_qdots.sizing.verdicts import check_told
+
+    classes = np.array([2000, 5000, 10_000])
+    even = Posterior(
+        classes,
+        np.full((1, 3), 1 / 3),
+        {"diameter": np.array([5.0]), "volume_diameter": np.array([6.0])},
+        {"diameter": np.array([4.0]), "volume_diameter": np.array([5.0])},
+    )
+    with pytest.raises(sq.PatternError, match=r"a\.xy: tells no size \(.* to 12 nm\)"):
+        check_told(even, "a.xy")
+    by_volume = dataclasses.replace(
+        even, deviations={**even.deviations, "volume_diameter": np.array([1.0])}
+    )
+    check_told(by_volume, "a.xy")  # one of them is enough
