@@ -13,17 +13,19 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..sizing.records import COLUMNS, csv_row, refusal_record, sizing_record
 from ._asking import Asking, asked_frames
 from ._course import Course
 from ._inputs import Inputs
 from ._instruments import Instruments
 from ._options import add_lines, add_reading, add_sharing
-from ._records import COLUMNS, WRITERS, csv_row, more_columns, refusal_record, sizing_record
+from ._records import WRITERS, more_columns
 from ._series import summary
-from ._sizers import Sizers
+from ._sizers import asked_sizers
 from ._words import BAD_INPUT, Commands, asked_instrument, complain, number
 
 if TYPE_CHECKING:
+    from ..sizing.choosing import Sizers
     from ..sizing.frames import Frame
     from ..sizing.journal import Journal
 
@@ -116,7 +118,7 @@ def _watch(options: argparse.Namespace) -> int:
         if out.suffix.lower() != ".csv":
             raise ValueError(f"{out}: a watched series is written as .csv; end its name so")
         course = Course(out, options)
-        sizers = Sizers(options)
+        sizers = asked_sizers(options)
         instruments = Instruments(asked_instrument(options), is_ignored=options.no_instrument)
         every = _every(options)
         with Journal(out, COLUMNS, forgets_refused=options.again) as journal, _ended_alike():
