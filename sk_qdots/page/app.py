@@ -30,7 +30,7 @@ from .openapi import openapi
 from .questions import FILE_FIELDS, Question, question_from_form
 from .security import Doors, Keys, cookie_header
 from .uploads import ONE, SERIES, Form, Limits, Upload, read_form
-from .work import FORMATS, ChoicesTask, Reply, SizeTask, WarmTask
+from .work import FORMATS, ChoicesTask, Reply, SizeTask, Task, WarmTask
 from .workers import Workers
 
 __all__ = ["Settings", "make_app"]
@@ -121,7 +121,7 @@ class _Page:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        first = [ChoicesTask(settings.models), WarmTask([*settings.models, "PbS"][0])]
+        first: list[Task] = [ChoicesTask(settings.models), WarmTask([*settings.models, "PbS"][0])]
         self._workers = Workers(settings.n_workers, settings.folder, first)
         self._jobs = Jobs(self._workers, settings.folder)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .._typing import FloatArray, JsonObject
+from .._typing import FloatArray, Json, JsonObject
 from ..sizing import Sizing
 
 __all__ = ["distribution_curves"]
@@ -106,5 +106,5 @@ def _lognormals(means: FloatArray, spreads: FloatArray) -> JsonObject:
     }
 
 
-def _listed(values: FloatArray) -> list[float | None]:
+def _listed(values: FloatArray) -> list[Json]:
     return [float(f"{v:.{_DIGITS}g}") if np.isfinite(v) else None for v in values]

@@ -39,10 +39,10 @@ def told_in_words(sizing: Sizing) -> JsonObject:
     ends = sizing.volume_interval if is_volume else sizing.interval
     assert value is not None and ends is not None
     word, meaning = _VERDICTS[sizing.verdict]
-    percent = f"{100.0 * sizing.coverage:g} %"
+    percent = f"{100.0 * sizing.coverage:g}\N{NO-BREAK SPACE}%"
     return {
-        "size": f"{value:.2f} nm",
-        "range": f"{ends[0]:.2f} to {ends[1]:.2f} nm",
+        "size": f"{value:.2f}\N{NO-BREAK SPACE}nm",
+        "range": f"{ends[0]:.2f} to {ends[1]:.2f}\N{NO-BREAK SPACE}nm",
         "coverage": percent,
         "average": "volume average" if is_volume else "number average",
         "sentence": _sentence(sizing, value, ends, percent),
@@ -59,11 +59,11 @@ def _sentence(sizing: Sizing, value: float, ends: tuple[float, float], percent: 
         f"{ends[1]:.2f} nm with a probability of {percent}."
     ]
     if sizing.dispersion is not None:
-        told.append(f"Their sizes spread by {100.0 * sizing.dispersion:.0f} % around it.")
+        told.append(f"Their sizes spread by {_short(sizing.dispersion, 0)} around it.")
     strain, deviation = sizing.strain, sizing.uncertainties.get("strain", math.inf)
     if strain is not None and abs(strain) > 2.0 * deviation:
         way = "wider" if strain > 0.0 else "narrower"
-        told.append(f"The lattice is {100.0 * abs(strain):.2f} % {way} than in the bulk.")
+        told.append(f"The lattice is {_short(abs(strain), 2)} {way} than in the bulk.")
     if sizing.note:
         told.append(f"{sizing.note[0].upper()}{sizing.note[1:]}.")
     return " ".join(told)
@@ -118,7 +118,7 @@ def _length(value: Json, ends: object = None) -> str:
         return ""
     if isinstance(ends, tuple | list) and len(ends) == 2 and all(map(_is_known, ends)):
         return f"{value:.2f} nm ({ends[0]:.2f} to {ends[1]:.2f})"
-    return f"{value:.2f} nm"
+    return f"{value:.2f}\N{NO-BREAK SPACE}nm"
 
 
 def _is_known(value: object) -> bool:
@@ -130,7 +130,11 @@ def _percent(sizing: Sizing, name: str, digits: int) -> str:
     if value is None:
         return ""
     error = "" if deviation is None else f" ± {100.0 * deviation:.{digits}f}"
-    return f"{100.0 * value:.{digits}f}{error} %"
+    return f"{100.0 * value:.{digits}f}{error}\N{NO-BREAK SPACE}%"
+
+
+def _short(fraction: float, digits: int) -> str:
+    return f"{100.0 * fraction:.{digits}f}\N{NO-BREAK SPACE}%"
 
 
 def _wavelength(value: Json) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import html
 import importlib.util
+import logging
 import os
 import shutil
 import signal
@@ -226,6 +227,7 @@ def _server(settings: Settings) -> uvicorn.Server:
 
     from .app import make_app
 
+    logging.getLogger("python_multipart").setLevel(logging.CRITICAL)  # the answer says it
     return uvicorn.Server(
         uvicorn.Config(
             make_app(settings),

@@ -6,6 +6,7 @@ Files go to a folder of the server under numbers, never under the names that the
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import json
 import re
@@ -29,6 +30,7 @@ _LONGEST_NAME = 120
 _MOST_TEXTS = 40
 _MOST_NUMBERS = 200_000  # of an array
 _ARRAYS = ("q", "two_theta", "intensity", "esd")
+_LONGEST_DRAIN, _MOST_DRAINED = 5.0, 256 * MIB  # seconds and bytes of a body that is refused
 _SLOWEST = 120.0  # seconds, from one piece of a request to the next
 
 
@@ -140,9 +142,9 @@ async def read_form(
     """
     kind, options = parse_options_header(request.headers.get("content-type"))
     announced = request.headers.get("content-length", "0")
-    if announced.isascii() and announced.isdecimal() and int(announced) > limits.n_bytes:
-        raise _too_large(limits)
     try:
+        if announced.isascii() and announced.isdecimal() and int(announced) > limits.n_bytes:
+            raise _too_large(limits.n_bytes)
         if kind == b"multipart/form-data":
             boundary = options.get(b"boundary", b"")
             if not boundary:
@@ -154,21 +156,24 @@ async def read_form(
                 parts.close()
         if kind == b"application/json":
             return _form_of_json(await _whole(request, limits.n_bytes), folder, others)
+        raise RequestError(
+            415,
+            "media_type",
+            "send multipart/form-data with a file, or application/json with arrays",
+        )
     except ClientDisconnect:
         raise _bad("the request broke off") from None
-    raise RequestError(
-        415, "media_type", "send multipart/form-data with a file, or application/json with arrays"
-    )
+    except RequestError:
+        await _drain(request)
+        raise
 
 
 def _bad(reason: str) -> RequestError:
     return RequestError(400, "bad_request", reason)
 
 
-def _too_large(limits: Limits) -> RequestError:
-    return RequestError(
-        413, "too_large", f"a request holds at most {limits.n_bytes // MIB} MiB in all"
-    )
+def _too_large(most: int) -> RequestError:
+    return RequestError(413, "too_large", f"a request holds at most {most // MIB} MiB in all")
 
 
 async def _pieces(request: Request, most: int) -> Any:
@@ -184,10 +189,19 @@ async def _pieces(request: Request, most: int) -> Any:
             return
         n += len(piece)
         if n > most:
-            raise RequestError(
-                413, "too_large", f"a request holds at most {most // MIB} MiB in all"
-            )
+            raise _too_large(most)
         yield piece
+
+
+async def _drain(request: Request) -> None:
+    """Drop the rest of a body, for a while: who still sends it would not read the answer."""
+    n = 0
+    with contextlib.suppress(TimeoutError, ClientDisconnect, RuntimeError):
+        async with asyncio.timeout(_LONGEST_DRAIN):
+            async for piece in request.stream():
+                n += len(piece)
+                if n > _MOST_DRAINED:
+                    return
 
 
 async def _whole(request: Request, most: int) -> bytes:

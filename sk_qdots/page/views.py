@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from .._typing import FloatArray, JsonObject
+from .._typing import FloatArray, Json, JsonObject
 from ..preprocessing.patterns import q_of, rows_of
 from ..sizing.records import csv_row, sizing_record
 from .answers import Answer
@@ -87,5 +87,5 @@ def _told(columns: dict[str, FloatArray], reflections: list[float], unit: str) -
     }
 
 
-def _listed(values: npt.NDArray[np.float64]) -> list[float | None]:
+def _listed(values: npt.NDArray[np.float64]) -> list[Json]:
     return [float(f"{v:.{_DIGITS}g}") if np.isfinite(v) else None for v in values]

@@ -27,6 +27,7 @@ __all__ = [
     "Reply",
     "SeriesTask",
     "SizeTask",
+    "Task",
     "WarmTask",
     "reply_to",
 ]

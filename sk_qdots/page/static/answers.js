@@ -3,6 +3,7 @@
 import { form, make, request, save, say, stem, verdict } from "./server.js";
 import * as plots from "./plots.js";
 
+const FIRST = 5; // rows
 let isAngle = false;
 
 export function show(element, sample, act) {
@@ -29,13 +30,14 @@ function sized(element, sample, act) {
   const draw = () => plots.pattern(patternPlot, curves, wavelength, isAngle);
   const fit = answer.fit ? ` The fit leaves R_wp = ${(100 * answer.fit.r_wp).toPrecision(2)} %.` : "";
   nodes.push(make("figure", {},
-    make("div", { class: "row" }, wavelength ? switchAxis(draw) : null),
+    make("div", { class: "row end" }, wavelength ? switchAxis(draw) : null),
     patternPlot,
     make("figcaption", {}, `The pattern ${curves.unit}, and what crystals of this size give.${fit} Draw a box to zoom; double-click to see all.`)));
   const sizesPlot = make("div", { class: "plot short", id: "distribution-plot" });
   nodes.push(make("div", { class: "two" },
     make("figure", {}, make("h3", {}, "Size distribution"), sizesPlot, make("figcaption", {}, caption(distribution))),
-    make("div", {}, make("h3", {}, "In numbers"), facts(words.rows))));
+    make("div", {}, make("h3", {}, "In numbers"), facts(words.rows.slice(0, FIRST)),
+      make("details", { class: "more" }, make("summary", {}, "More numbers"), facts(words.rows.slice(FIRST))))));
   nodes.push(downloads(sample, act));
   nodes.push(make("details", {}, make("summary", {}, "How to repeat it"), make("p", { class: "hint" }, "The same answer without this page:"), make("pre", { id: "command" }, command),
     make("p", { class: "hint" }, `Sizer ${answer.model}, digest ${(answer.settings.sizer || {}).arrays_sha256 || ""}; ${Object.entries(answer.versions).map(([name, number]) => `${name} ${number}`).join(", ")}.`)));
@@ -50,7 +52,7 @@ function unsized(element, sample, act) {
   if (sample.state === "working" || sample.state === "waiting") {
     return [heading(sample, "waiting", sample.state === "working" ? "Sizing…" : "Waiting"), make("p", { class: "hint" }, "The first pattern of a material takes longest: its simulations are loaded.")];
   }
-  if (sample.state === "asking") return [heading(sample, "waiting", "Needs an answer"), list([sample.error.message], "caution", "")];
+  if (sample.state === "asking") return [heading(sample, "waiting", "Needs an answer"), make("p", { class: "hint" }, "See the question above.")];
   const nodes = [heading(sample, "refused", sample.state === "cancelled" ? "Cancelled" : "Refused")];
   if (sample.error) nodes.push(list([sample.error.message], "refused", sample.error.status === 422 ? "This pattern gets no size:" : ""));
   const curves = sample.error && sample.error.curves;
@@ -85,7 +87,7 @@ function caption(told) {
 }
 
 function facts(rows) {
-  return make("table", { class: "facts" }, make("tbody", {}, ...rows.map((row) => make("tr", {}, make("th", { scope: "row" }, row.name), make("td", {}, row.value), make("td", {}, row.about)))));
+  return make("table", { class: "facts" }, make("tbody", {}, ...rows.map((row) => make("tr", {}, make("th", { scope: "row" }, row.name, row.about ? make("span", { class: "hint" }, row.about) : null), make("td", {}, row.value)))));
 }
 
 function downloads(sample, act) {

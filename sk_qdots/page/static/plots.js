@@ -18,6 +18,8 @@ function axis(title, more = {}) {
   return { title: { text: title, standoff: 8 }, gridcolor: colour("grid"), zerolinecolor: colour("grid"), linecolor: colour("line"), automargin: true, ...more };
 }
 
+const isNarrow = () => innerWidth < 560;
+
 function layout(more) {
   return {
     paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
@@ -25,7 +27,7 @@ function layout(more) {
     margin: { l: 12, r: 12, t: 10, b: 12 }, hovermode: "closest",
     hoverlabel: { bgcolor: colour("panel"), font: { color: colour("text") } },
     modebar: { bgcolor: "rgba(0,0,0,0)", color: colour("soft"), activecolor: colour("accent") },
-    legend: { orientation: "h", x: 0, y: 1.02, yanchor: "bottom" },
+    legend: { orientation: "h", x: 0, y: 1.02, yanchor: "bottom", traceorder: "normal", font: { size: isNarrow() ? 11 : 13 }, itemwidth: 30 },
     ...more,
   };
 }
@@ -64,7 +66,7 @@ export function pattern(element, curves, wavelength, isAngle) {
       data.push({ x, y: curves.background, name: "background", mode: "lines", line: { color: colour("background"), width: 1.3, dash: "dash" } });
       if (noise) {
         data.push({ x, y: noise.map((s) => -2 * s), yaxis: "y2", mode: "lines", line: { width: 0 }, hoverinfo: "skip", showlegend: false });
-        data.push({ x, y: noise.map((s) => 2 * s), yaxis: "y2", mode: "lines", line: { width: 0 }, fill: "tonexty", fillcolor: faint("soft", 0.28), hoverinfo: "skip", name: "noise, 2σ" });
+        data.push({ x, y: noise.map((s) => 2 * s), yaxis: "y2", mode: "lines", line: { width: 0 }, fill: "tonexty", fillcolor: faint("soft", 0.28), hoverinfo: "skip", name: "noise, 2σ", showlegend: !isNarrow() });
       }
       data.push({ x, y: rest, yaxis: "y2", name: "difference", mode: "lines", line: { color: colour("measured"), width: 0.9 } });
       if (curves.reflections.length) {
