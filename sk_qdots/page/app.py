@@ -88,16 +88,19 @@ def make_app(settings: Settings) -> Starlette:
         Route("/api/sizers", page.sizers, methods=["GET"]),
         Route("/api/series", page.series, methods=["POST"]),
         Route("/api/watch", page.watch, methods=["POST"]),
+        Route("/api/jobs", page.jobs, methods=["GET"]),
         Route("/api/jobs/{job}", page.job, methods=["GET", "DELETE"]),
         Route("/api/jobs/{job}/file", page.job_file, methods=["GET"]),
         Route("/api/openapi.json", page.openapi, methods=["GET"]),
     ]
-    return Starlette(
+    app = Starlette(
         routes=routes,
         middleware=[Middleware(Doors, keys=settings.keys, port=settings.port)],
         exception_handlers={HTTPException: _http_error, RequestError: _request_error},
         lifespan=page.lifespan,
     )
+    app.state.jobs = page.all_jobs
+    return app
 
 
 async def _http_error(request: Request, error: Exception) -> Response:
@@ -123,7 +126,7 @@ class _Page:
         self._settings = settings
         first: list[Task] = [ChoicesTask(settings.models), WarmTask([*settings.models, "PbS"][0])]
         self._workers = Workers(settings.n_workers, settings.folder, first)
-        self._jobs = Jobs(self._workers, settings.folder)
+        self.all_jobs = Jobs(self._workers, settings.folder)
 
     @contextlib.asynccontextmanager
     async def lifespan(self, app: Starlette) -> AsyncIterator[None]:
@@ -132,7 +135,7 @@ class _Page:
         try:
             yield
         finally:
-            await self._jobs.close()
+            await self.all_jobs.close()
             await asyncio.to_thread(self._workers.close)
 
     async def home(self, request: Request) -> Response:
@@ -193,7 +196,7 @@ class _Page:
                 (one.path, one.name, times[k] if k < len(times) else math.nan)
                 for k, one in enumerate(form.patterns)
             ]
-            job = self._jobs.series(question, folder, files, per_frame)
+            job = self.all_jobs.series(question, folder, files, per_frame)
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
             raise
@@ -209,25 +212,30 @@ class _Page:
             if names is not None and (Path(names).is_absolute() or ".." in Path(names).parts):
                 raise RequestError(400, "bad_request", "pattern is of names in the folder: *.chi")
             question = await self._question(form)
-            job = self._jobs.watch(question, folder, watched, names)
+            job = self.all_jobs.watch(question, folder, watched, names)
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
             raise
         return JSONResponse(job.to_dict(), status_code=202)
 
+    async def jobs(self, request: Request) -> Response:
+        """Jobs that are kept, without their rows."""
+        told = [job.to_dict(len(job.rows)) for job in self.all_jobs.all()]
+        return JSONResponse({"jobs": told})
+
     async def job(self, request: Request) -> Response:
         """How far a job is; with DELETE it ends."""
-        job = self._jobs.find(request.path_params["job"])
+        job = self.all_jobs.find(request.path_params["job"])
         if request.method == "DELETE":
-            await self._jobs.cancel(job)
+            await self.all_jobs.cancel(job)
         since = request.query_params.get("since", "0")
         place = int(since) if since.isascii() and since.isdecimal() and len(since) < 9 else 0
         return JSONResponse(job.to_dict(place))
 
     async def job_file(self, request: Request) -> Response:
         """What a job knows so far, as a file."""
-        job = self._jobs.find(request.path_params["job"])
-        reply, name = await self._jobs.write(job, request.query_params.get("format", "csv"))
+        job = self.all_jobs.find(request.path_params["job"])
+        reply, name = await self.all_jobs.write(job, request.query_params.get("format", "csv"))
         return _response(reply, name, "file")
 
     async def openapi(self, request: Request) -> Response:

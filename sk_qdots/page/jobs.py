@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import math
 import secrets
 import shutil
 from collections.abc import Callable, Coroutine, Sequence
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Literal
 from .._typing import JsonObject
 from .errors import RequestError
 from .questions import Question
-from .work import FrameTask, Reply, SeriesTask
+from .work import FrameTask, Reply, RowsTask, SeriesTask
 from .workers import Workers
 
 if TYPE_CHECKING:
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from ..sizing.watching import FolderWatch
 
 __all__ = ["Job", "Jobs"]
+
+Kind = Literal["series", "watch", "told"]
 
 _MOST = 8  # jobs that are kept
 _MOST_FRAMES = 20_000
@@ -39,7 +42,9 @@ class Job:
     ----------
     key : str
         By which it is asked for.
-    kind : {"series", "watch"}
+    kind : {"series", "watch", "told"}
+        The rows of the last one come from somebody else, such as ``sk-qdots watch``.
+    title : str
     question : Question
     folder : Path
         Of its files, which ends with it.
@@ -58,7 +63,8 @@ class Job:
     """
 
     key: str
-    kind: Literal["series", "watch"]
+    kind: Kind
+    title: str
     question: Question
     folder: Path
     per_frame: float | None
@@ -71,17 +77,19 @@ class Job:
 
     def to_dict(self, since: int = 0) -> JsonObject:
         """How far it is, with the rows from a number on."""
-        last = {row["place"]: row["verdict"] for row in self.rows}  # files may change
+        rows = list(self.rows)  # others may add to it meanwhile
+        last = {row["place"]: row["verdict"] for row in rows}  # files may change
         verdicts = list(last.values())
         return {
             "id": self.key,
             "kind": self.kind,
+            "title": self.title,
             "state": self.state,
             "reason": self.reason,
-            "n_total": self.n_total,
+            "n_total": max(self.n_total, len(last)),
             "n_done": len(last),
             "verdicts": {name: verdicts.count(name) for name in ("ok", "caution", "refused")},
-            "rows": list(self.rows[since:]),
+            "rows": [*rows[since:]],
         }
 
     def keep(self, place: int, reply: Reply, modified: float) -> bool:
@@ -89,13 +97,14 @@ class Job:
         told = json.loads(reply.body)
         if reply.status != 200:
             raise RequestError(reply.status, told["error"]["code"], told["error"]["reason"])
-        row = dict(told["row"])
-        row["place"] = place
-        row["time"] = told["time"] or None
-        row["modified"] = modified if modified == modified else None
-        self.rows.append(row)
+        self.tell(place, told["row"], modified, told["time"])
         self.frames[place] = reply.frame
         return bool(told["is_read"])
+
+    def tell(self, place: int, row: JsonObject, modified: float, time: str = "") -> None:
+        """Add a row; from any thread."""
+        known = modified if math.isfinite(modified) else None
+        self.rows.append({**row, "place": place, "time": time or None, "modified": known})
 
 
 class Jobs:
@@ -117,6 +126,14 @@ class Jobs:
         if key not in self._jobs:
             raise RequestError(404, "no_job", "there is no such series, or it is not kept any more")
         return self._jobs[key]
+
+    def all(self) -> list[Job]:
+        """Those that are kept, in the order in which they began."""
+        return list(self._jobs.values())
+
+    def told(self, title: str) -> Job:
+        """A job whose rows somebody else tells."""
+        return self._new("told", title, Question(), self._folder, None)
 
     def series(
         self,
@@ -140,7 +157,7 @@ class Jobs:
         -------
         Job
         """
-        job = self._new("series", question, folder, per_frame)
+        job = self._new("series", f"Series of {len(files)}", question, folder, per_frame)
         job.n_total = len(files)
         job.task = asyncio.create_task(self._guarded(job, self._size_all(job, files)))
         return job
@@ -161,7 +178,7 @@ class Jobs:
         -------
         Job
         """
-        job = self._new("watch", question, folder, None)
+        job = self._new("watch", f"Folder {watched}", question, folder, None)
         job.task = asyncio.create_task(self._guarded(job, self._watch(job, watched, names)))
         return job
 
@@ -175,14 +192,21 @@ class Jobs:
         """
         if kind not in _ENDINGS:
             raise RequestError(400, "bad_request", f"format is one of {', '.join(_ENDINGS)}")
-        if not job.frames:
+        if not job.rows:
             raise RequestError(409, "nothing_yet", "nothing is sized yet")
+        if job.kind == "told":
+            if kind != "csv":
+                raise RequestError(400, "bad_request", "who tells these rows keeps no patterns")
+            rows = {row["place"]: row for row in job.rows}
+            return await self._workers.ask(RowsTask(tuple(rows.values()))), "series.csv"
         frames = tuple(job.frames[place] for place in sorted(job.frames))
         reply = await self._workers.ask(SeriesTask(frames, _ENDINGS[kind], job.per_frame))
         return reply, f"series{_ENDINGS[kind]}"
 
     async def cancel(self, job: Job) -> None:
         """End a job; what it knows is kept."""
+        if job.kind == "told" and job.state == "running":
+            raise RequestError(409, "not_here", "it is ended where it was begun, by Ctrl-C")
         if job.task is not None and not job.task.done():
             job.task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -190,12 +214,14 @@ class Jobs:
 
     async def close(self) -> None:
         """End all of them."""
-        for job in list(self._jobs.values()):
-            await self.cancel(job)
+        for job in self.all():
+            if job.kind != "told":
+                await self.cancel(job)
 
     def _new(
         self,
-        kind: Literal["series", "watch"],
+        kind: Kind,
+        title: str,
         question: Question,
         folder: Path,
         per_frame: float | None,
@@ -205,7 +231,7 @@ class Jobs:
             if not ended:
                 raise RequestError(503, "busy", "too many series run already; cancel one")
             del self._jobs[ended[0]]
-        job = Job(secrets.token_urlsafe(12), kind, question, folder, per_frame)
+        job = Job(secrets.token_urlsafe(12), kind, title, question, folder, per_frame)
         self._jobs[job.key] = job
         return job
 

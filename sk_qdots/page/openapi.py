@@ -33,7 +33,7 @@ def openapi() -> JsonObject:
     --------
     >>> from sk_qdots.page.openapi import openapi
     >>> sorted(openapi()["paths"])[:3]
-    ['/', '/api/jobs/{job}', '/api/jobs/{job}/file']
+    ['/', '/api/jobs', '/api/jobs/{job}']
     """
     fields: JsonObject = {
         name: {**field.schema, "description": field.about} for name, field in FIELDS.items()
@@ -154,6 +154,9 @@ def openapi() -> JsonObject:
                     },
                 )
             },
+            "/api/jobs": {
+                "get": _operation("jobs", "Jobs that are kept", {"200": _json("jobs", {})})
+            },
             "/api/jobs/{job}": {
                 "get": _operation(
                     "job",
@@ -164,7 +167,7 @@ def openapi() -> JsonObject:
                 "delete": _operation(
                     "cancel",
                     "End a job; what it knows is kept",
-                    {"200": _json("the job", _ref("Job")), **_errors("404")},
+                    {"200": _json("the job", _ref("Job")), **_errors("404", "409")},
                     parameters=[_path("job")],
                 ),
             },
@@ -212,7 +215,8 @@ _JOB: JsonObject = {
     "type": "object",
     "properties": {
         "id": {"type": "string"},
-        "kind": {"enum": ["series", "watch"]},
+        "kind": {"enum": ["series", "watch", "told"]},
+        "title": {"type": "string"},
         "state": {"enum": ["running", "done", "cancelled", "failed"]},
         "reason": {"type": "string"},
         "n_total": {"type": "integer"},

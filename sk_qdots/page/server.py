@@ -22,8 +22,10 @@ from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
     import uvicorn
+    from starlette.applications import Starlette
 
     from .app import Settings
+    from .jobs import Job, Jobs
 
 __all__ = ["RunningPage", "serve"]
 
@@ -92,7 +94,11 @@ class RunningPage:
             models=tuple(models),
         )
         self.url = f"http://{_HOST}:{self.settings.port}/?token={self.settings.keys.token}"
-        self._server: uvicorn.Server = _server(self.settings)
+        from .app import make_app
+
+        app = make_app(self.settings)
+        self._jobs: Jobs = app.state.jobs
+        self._server: uvicorn.Server = _server(app)
         self._thread = threading.Thread(target=self._run, name="sk-qdots-page", daemon=True)
 
     def __enter__(self) -> Self:
@@ -118,6 +124,19 @@ class RunningPage:
     def close(self) -> None:
         """Delete what it kept."""
         self._kept.close()
+
+    def show(self, title: str) -> Job:
+        """Begin a series on the page whose rows the caller tells, by ``tell`` of what it returns.
+
+        Parameters
+        ----------
+        title : str
+
+        Returns
+        -------
+        Job
+        """
+        return self._jobs.told(title)
 
     def open_browser(self) -> None:
         """Open the link in the browser; other users of the computer do not see it."""
@@ -222,15 +241,13 @@ def _listening(port: int) -> socket.socket:
     return listener
 
 
-def _server(settings: Settings) -> uvicorn.Server:
+def _server(app: Starlette) -> uvicorn.Server:
     import uvicorn
-
-    from .app import make_app
 
     logging.getLogger("python_multipart").setLevel(logging.CRITICAL)  # the answer says it
     return uvicorn.Server(
         uvicorn.Config(
-            make_app(settings),
+            app,
             http="h11",
             ws="none",
             lifespan="on",

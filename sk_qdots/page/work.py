@@ -145,7 +145,19 @@ class ChoicesTask:
     models: tuple[str, ...] = ()
 
 
-Task = SizeTask | FrameTask | SeriesTask | WarmTask | ChoicesTask
+@dataclass(frozen=True)
+class RowsTask:
+    """Write rows as CSV.
+
+    Parameters
+    ----------
+    rows : tuple of dict
+    """
+
+    rows: tuple[JsonObject, ...]
+
+
+Task = SizeTask | FrameTask | SeriesTask | WarmTask | ChoicesTask | RowsTask
 
 
 def reply_to(task: Task) -> Reply:
@@ -169,6 +181,10 @@ def reply_to(task: Task) -> Reply:
             return _written(task)
         if isinstance(task, ChoicesTask):
             return _chosen(task)
+        if isinstance(task, RowsTask):
+            from ..sizing.records import COLUMNS
+
+            return Reply(200, CSV, _csv(COLUMNS, task.rows))
         return _warmed(task)
     except RequestError as error:
         return Reply(error.status, JSON, _json(error_body(error.code, error.reason)))

@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 import urllib.error
 import urllib.request
 import webbrowser
@@ -115,3 +116,35 @@ def test_the_server_itself_needs_nothing_heavy():
         check=True,
     )
     assert told.stdout.strip() == "[]"
+
+
+def test_watching_keeps_a_page_up_to_date(tmp_path):
+    folder = tmp_path / "run"
+    folder.mkdir()
+    (folder / "f1.xy").write_bytes(COLLOID.read_bytes())
+    command = [sys.executable, "-m", "sk_qdots.cli", "watch", str(folder)]
+    command += ["--out", str(tmp_path / "series.csv"), "--wavelength", "0.5642", "--page"]
+    subprocess.run([*command[:-1], "--once", "--settle", "0.1"], check=True, capture_output=True)
+    with subprocess.Popen(
+        [*command, "--settle", "0.1", "--poll", "0.2"],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as running:
+        url = next(line for line in running.stderr if "live page" in line).split()[-1]
+        (folder / "f2.xy").write_bytes(COLLOID.read_bytes())
+        told = {"n_done": 0}
+        last = time.monotonic() + 120.0
+        while told["n_done"] < 2:
+            assert time.monotonic() < last
+            time.sleep(0.2)
+            with urllib.request.urlopen(url.replace("/?", "/api/jobs?")) as answer:
+                (job,) = json.load(answer)["jobs"]
+            with urllib.request.urlopen(url.replace("/?", f"/api/jobs/{job['id']}?")) as answer:
+                told = json.load(answer)
+        running.send_signal(signal.SIGINT)
+        running.communicate(timeout=60)
+    assert running.returncode == 0
+    assert [Path(row["file"]).name for row in told["rows"]] == ["f1.xy", "f2.xy"]
+    assert all(row["verdict"] == "ok" for row in told["rows"])
+    assert told["rows"][0]["volume_diameter_nm"] == told["rows"][1]["volume_diameter_nm"]

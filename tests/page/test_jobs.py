@@ -129,3 +129,19 @@ def test_a_folder_is_watched(client, content, tmp_path):
 def test_what_is_no_folder_is_refused(client, fields):
     answer = client.post("/api/watch", files={"cif": b""}, data=fields)
     assert answer.status_code == 400, answer.text
+
+
+def test_rows_that_others_tell_are_shown(page, client):
+    job = page.show("told by a test")
+    job.tell(0, {"file": "a.xy", "verdict": "ok", "volume_diameter_nm": 4.5}, 1e9)
+    job.tell(1, {"file": "b.xy", "verdict": "refused", "reasons": "flat"}, float("nan"))
+    job.tell(0, {"file": "a.xy", "verdict": "caution", "volume_diameter_nm": 4.6}, 1e9)
+    (listed,) = (one for one in client.get("/api/jobs").json()["jobs"] if one["id"] == job.key)
+    assert listed["title"] == "told by a test" and listed["rows"] == []
+    told = client.get(f"/api/jobs/{job.key}").json()
+    assert told["verdicts"] == {"ok": 0, "caution": 1, "refused": 1} and told["n_done"] == 2
+    rows = list(csv.DictReader(io.StringIO(client.get(f"/api/jobs/{job.key}/file").text)))
+    assert [row["volume_diameter_nm"] for row in rows] == ["4.6", ""]
+    assert client.get(f"/api/jobs/{job.key}/file", params={"format": "nc"}).status_code == 400
+    assert client.delete(f"/api/jobs/{job.key}").status_code == 409
+    job.state = "done"

@@ -19,6 +19,7 @@ ADDRESSES = [
     ("POST", "/api/size"),
     ("POST", "/api/series"),
     ("POST", "/api/watch"),
+    ("GET", "/api/jobs"),
     ("GET", "/api/jobs/x"),
     ("DELETE", "/api/jobs/x"),
     ("GET", "/api/jobs/x/file"),

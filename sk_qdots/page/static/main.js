@@ -71,6 +71,7 @@ async function begin() {
   try {
     await settings.load(samples.changed);
     document.body.dataset.ready = "yes";
+    await series.resume();
   } catch (error) {
     closed(error instanceof Refused && error.status === 403 ? "The server was started anew: open the link that it printed this time." : error.message);
   }

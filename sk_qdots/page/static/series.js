@@ -10,15 +10,14 @@ const SHOWN = 100; // rows of the table
 let job = null;
 let rows = new Map();
 
-async function begin(path, fields, files, title) {
+async function begin(path, fields, files) {
   complain("");
   try {
     const known = settings.remembered();
     const told = { ...settings.fields(), wavelength: known.wavelength, x: known.x, subtracted: known.subtracted, ...fields };
     if (job && job.state === "running") await request(`/api/jobs/${job.id}`, { method: "DELETE" });
     const response = await request(path, { method: "POST", body: form(told, files) });
-    rows = new Map();
-    follow(await response.json(), title);
+    follow(await response.json());
   } catch (error) {
     complain(error.message);
   }
@@ -29,7 +28,18 @@ function complain(text) {
   at("series-error").hidden = !text;
 }
 
-async function follow(first, title) {
+// What runs already: the page was loaded anew, or sk-qdots watch tells it.
+export async function resume() {
+  const { jobs } = await (await request("/api/jobs")).json();
+  const running = jobs.filter((one) => one.state === "running").pop();
+  if (!running) return;
+  at("tab-series").click();
+  follow(running);
+}
+
+async function follow(first) {
+  const title = first.title;
+  rows = new Map();
   job = { ...first, n_rows: 0 };
   const mine = job.id;
   at("series").hidden = false;
@@ -67,11 +77,14 @@ function render(isNew) {
   const { ok, caution, refused } = job.verdicts;
   const counts = `${ok + caution} sized (${ok} ok, ${caution} with caution), ${refused} refused`;
   const of = job.kind === "series" ? `${job.n_done} of ${job.n_total}: ` : `${job.n_done} patterns: `;
-  const state = { running: job.kind === "watch" ? " Watching." : "", done: " Done.", cancelled: " Ended.", failed: ` ${job.reason}.` }[job.state];
+  const state = { running: job.kind === "series" ? "" : " Watching.", done: " Done.", cancelled: " Ended.", failed: ` ${job.reason}.` }[job.state];
   at("series-told").textContent = `${of}${counts}.${state}`;
-  at("series-cancel").hidden = job.state !== "running";
+  at("series-cancel").hidden = job.state !== "running" || job.kind === "told";
   at("series-cancel").textContent = job.kind === "watch" ? "Stop watching" : "Cancel";
-  for (const button of document.querySelectorAll("[data-series]")) button.disabled = !rows.size;
+  for (const button of document.querySelectorAll("[data-series]")) {
+    button.disabled = !rows.size;
+    button.hidden = job.kind === "told" && button.dataset.series !== "csv";
+  }
   if (!isNew || !rows.size) return;
   const sorted = [...rows.values()].sort((a, b) => a.place - b.place);
   const [times, title] = clock(sorted);
@@ -108,13 +121,13 @@ export function start() {
     if (!picked.length) return complain("Choose files or a folder first.");
     const files = picked.sort((a, b) => a.name.localeCompare(b.name, "en", { numeric: true }));
     const modified = JSON.stringify(files.map((file) => file.lastModified / 1000));
-    begin("/api/series", { modified, per_frame: settings.decimal(at("per-frame").value) }, files, `Series of ${files.length}`);
+    begin("/api/series", { modified, per_frame: settings.decimal(at("per-frame").value) }, files);
   });
   at("watch-form").addEventListener("submit", (event) => {
     event.preventDefault();
     const folder = at("folder").value.trim();
     if (!folder) return complain("Type the path of the folder first.");
-    begin("/api/watch", { folder, pattern: at("pattern").value.trim() }, [], `Folder ${folder}`);
+    begin("/api/watch", { folder, pattern: at("pattern").value.trim() }, []);
   });
   at("series-cancel").addEventListener("click", async () => {
     if (job) await request(`/api/jobs/${job.id}`, { method: "DELETE" }).catch((error) => complain(error.message));
