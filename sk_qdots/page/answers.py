@@ -54,12 +54,15 @@ class Answer:
     pattern : DataArray
     notes : tuple of str
         What was warned of while it was read.
+    question : Question
+        That was answered: without what the pattern says itself.
     """
 
     sizing: Sizing
     sizer: Sizer
     pattern: xr.DataArray
     notes: tuple[str, ...]
+    question: Question
 
 
 class Asked:
@@ -73,6 +76,11 @@ class Asked:
     name : str
         What it is called.
 
+    Attributes
+    ----------
+    asks : tuple of str
+        What a pattern left open that could not be read.
+
     Raises
     ------
     RequestError
@@ -81,6 +89,7 @@ class Asked:
 
     def __init__(self, question: Question, path: str, name: str) -> None:
         self.question, self._path, self.name = question, path, name
+        self.asks: tuple[str, ...] = ()
         self._names = {**question.names, path: name}
         try:
             self.sizers = _sizers(question)
@@ -90,15 +99,39 @@ class Asked:
 
     def read(self, item: object = None) -> xr.DataArray:
         """The pattern; raises ValueError where there is none."""
-        question = self.question
         try:
-            if question.resolution is None:
-                pattern = read_at_the_beam(self._path, self._instrument, question.reading)
-            else:
-                pattern = read_pattern(self._path, **question.reading)
+            pattern = self._read()
         except PatternError as error:
+            self.asks = error.asks
             raise PatternError(self.name, self._named(error.reason), error.asks) from None
         return pattern.assign_attrs(source=self.name)
+
+    def _read(self) -> xr.DataArray:
+        """The pattern, with as little said of it as it needs."""
+        asked = self.question
+        if not asked.if_missing:
+            return self._read_as(asked)
+        tried: set[Question] = set()
+        open_points: tuple[str, ...] = ()
+        while True:
+            told = asked.only(open_points)
+            tried.add(told)
+            try:
+                pattern = self._read_as(told)
+            except PatternError as error:
+                open_points = tuple({*open_points, *error.asks})
+                if "x" in open_points:  # an axis of angles needs the wavelength, too
+                    open_points = (*open_points, "wavelength")
+                if asked.only(open_points) in tried:
+                    raise
+                continue
+            self.question = told
+            return pattern
+
+    def _read_as(self, question: Question) -> xr.DataArray:
+        if question.resolution is None:
+            return read_at_the_beam(self._path, self._instrument, question.reading)
+        return read_pattern(self._path, **question.reading)
 
     def size(self, item: object, pattern: xr.DataArray) -> Sizing:
         """The answer; raises ValueError where it is refused."""
@@ -117,7 +150,7 @@ class Asked:
             except (ValueError, ArithmeticError) as error:
                 raise Refusal(self._named(str(error)), (), pattern) from None
         notes = [str(one.message) for one in caught if issubclass(one.category, PatternWarning)]
-        return Answer(sizing, sizer, pattern, tuple(map(self._named, notes)))
+        return Answer(sizing, sizer, pattern, tuple(map(self._named, notes)), self.question)
 
     def _size(self, pattern: xr.DataArray) -> tuple[Sizing, Sizer]:
         instrument = self._instrument_of(pattern)

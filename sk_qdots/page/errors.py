@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from .._typing import JsonObject
 
-__all__ = ["RequestError", "error_body", "without_paths"]
+__all__ = ["RequestError", "error_body", "without_hints", "without_paths"]
 
 _HINTS = re.compile(r"\s*\((?:(?!--)[^()])*--[a-z][^()]*\)")  # of the command line
 
@@ -51,16 +51,20 @@ def error_body(
     dict
     """
     told = " ".join(reason.split())
-    plain = _HINTS.sub("", told)
     return {
         "error": {
             "code": code,
             "reason": told,
-            "plain": plain,
+            "plain": without_hints(told),
             "source": source,
             "asks": list(asks),
         }
     }
+
+
+def without_hints(text: str) -> str:
+    """A text without options of the command in brackets."""
+    return _HINTS.sub("", text)
 
 
 def without_paths(text: str, names: Mapping[str, str]) -> str:

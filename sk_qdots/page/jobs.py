@@ -97,7 +97,7 @@ class Job:
         told = json.loads(reply.body)
         if reply.status != 200:
             raise RequestError(reply.status, told["error"]["code"], told["error"]["reason"])
-        self.tell(place, told["row"], modified, told["time"])
+        self.tell(place, {**told["row"], "asks": told["asks"]}, modified, told["time"])
         self.frames[place] = reply.frame
         return bool(told["is_read"])
 

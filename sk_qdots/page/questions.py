@@ -81,6 +81,12 @@ FIELDS: Mapping[str, Field] = {
     "scan": Field(scan_choice, _TEXT, "which scan of several, from 0; or sum, or join"),
     "columns": Field(_columns, _TEXT, "X,Y[,ESD]: columns of a table, by number or name"),
     "subtracted": Field(_is_asked, _BOOLEAN, "whether a background was subtracted before"),
+    "if_missing": Field(
+        _is_asked,
+        _BOOLEAN,
+        "whether wavelength, energy, x, scan and subtracted count only where the pattern itself "
+        "leaves them open",
+    ),
     "sizer": Field(str, _TEXT, "name of a trained sizer, of GET /api/sizers; its first by default"),
     "fast": Field(_is_asked, _BOOLEAN, "whether the network of a trained sizer answers alone"),
     "crystal": Field(str, _TEXT, "instead of a sizer: name of a built-in crystal"),
@@ -113,6 +119,8 @@ class Question:
     choice : Choice
     wavelength, energy, x, scan, columns, subtracted
         As :func:`sk_qdots.read_pattern` takes them.
+    if_missing : bool
+        Whether these count only where a pattern leaves them open.
     instrument : str or None
         Name, or the file that was sent.
     resolution : float or None
@@ -129,6 +137,7 @@ class Question:
     scan: int | Literal["sum", "join"] | None = None
     columns: tuple[int | str, ...] | None = None
     subtracted: bool = False
+    if_missing: bool = False
     instrument: str | None = None
     resolution: float | None = None
     coverage: float = COVERAGE
@@ -145,6 +154,29 @@ class Question:
             "columns": self.columns,
             "subtracted": self.subtracted,
         }
+
+    def only(self, asks: tuple[str, ...]) -> Question:
+        """The same with nothing said but what is asked for.
+
+        Parameters
+        ----------
+        asks : tuple of str
+            Arguments of :func:`sk_qdots.read_pattern`.
+
+        Returns
+        -------
+        Question
+        """
+        beam = "wavelength" in asks
+        return replace(
+            self,
+            wavelength=self.wavelength if beam else None,
+            energy=self.energy if beam else None,
+            x=self.x if "x" in asks else None,
+            scan=self.scan if "scan" in asks else None,
+            subtracted=self.subtracted and "subtracted" in asks,
+            if_missing=False,
+        )
 
     @property
     def key(self) -> tuple[object, ...]:

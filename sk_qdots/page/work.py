@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .._typing import Json, JsonObject
-from .errors import RequestError, error_body
+from .errors import RequestError, error_body, without_hints
 from .questions import Question
 
 if TYPE_CHECKING:
@@ -214,7 +214,7 @@ def _as_json(task: SizeTask, answer: Answer) -> Reply:
 def _as_view(task: SizeTask, answer: Answer) -> Reply:
     from .views import answer_view
 
-    return Reply(200, JSON, _json(answer_view(answer, _command(task))))
+    return Reply(200, JSON, _json(answer_view(answer, _command(task, answer))))
 
 
 def _as_csv(task: SizeTask, answer: Answer) -> Reply:
@@ -246,14 +246,14 @@ def _as_png(task: SizeTask, answer: Answer) -> Reply:
 def _as_report(task: SizeTask, answer: Answer) -> Reply:
     from .reports import report
 
-    told = report(answer, task.question, _command(task), sha256=task.sha256, made=task.made)
+    told = report(answer, task.question, _command(task, answer), sha256=task.sha256, made=task.made)
     return Reply(200, "text/html; charset=utf-8", told)
 
 
-def _command(task: SizeTask) -> str:
+def _command(task: SizeTask, answer: Answer) -> str:
     from .repeating import command_line
 
-    return command_line(task.question, task.name, task.sizers)
+    return command_line(answer.question, task.name, task.sizers)
 
 
 def _framed(task: FrameTask) -> Reply:
@@ -265,13 +265,14 @@ def _framed(task: FrameTask) -> Reply:
     (frame,) = sized_frames([task.name], asked)
     frame = replace(frame, modified=task.modified, notes=())
     if frame.sizing is None:
-        row = csv_row(refusal_record(task.name, asked.sizers.name, frame.reason))
+        row = csv_row(refusal_record(task.name, asked.sizers.name, without_hints(frame.reason)))
     else:
         row = csv_row(sizing_record(frame.sizing))
     told: JsonObject = {
         "row": row,
         "time": frame.time,
         "is_read": frame.curve is not None,
+        "asks": [*asked.asks],
     }
     return Reply(200, JSON, _json(told), pickle.dumps(frame))
 

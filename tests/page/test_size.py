@@ -240,3 +240,16 @@ def test_nothing_of_a_request_is_kept(page, size, content):
     size(content, **BEAM)
     size(b"garbage")
     assert not list(page.folder.glob("request-*"))
+
+
+def test_what_was_said_before_counts_where_the_file_says_nothing(size, content):
+    said = {**BEAM, "x": "d", "scan": "1", "subtracted": "true", "if_missing": "true"}
+    view = size(content, **said, format="view").json()
+    assert view["answer"]["settings"]["pattern"]["wavelength"] == 0.5642
+    assert view["command"] == "sk-qdots size sample.xy --wavelength=0.5642 --model=PbS"
+    over_q = b"# Q (1/Angstrom) counts\n" + b"".join(
+        b"%.2f %d\n" % (q / 100, 1000 + q % 7) for q in range(100, 1500)
+    )
+    told = size(over_q, **said).json()["error"]
+    assert told["asks"] == []  # it could be read, as its header says
+    assert size(content, if_missing="true").json()["error"]["asks"] == ["wavelength"]

@@ -112,7 +112,7 @@ export function comparison(element, rows) {
         name, mode: "markers", type: "scatter",
         y: shown.map((row) => row.answer[value]), x: shown.map((row) => row.k + shift),
         text: shown.map((row) => row.name), hovertemplate: "%{text}: %{y:.2f} nm<extra></extra>",
-        marker: { size: 10, color: colour(shade), symbol: shown.map((row) => (row.answer.verdict === "ok" ? mark : `${mark}-open`)), line: { width: 2 } },
+        marker: { size: 9, color: colour(shade), symbol: shown.map((row) => (row.answer.verdict === "ok" ? mark : `${mark}-open`)), line: { width: 2, color: colour(shade) } },
         error_y: { type: "data", symmetric: false, color: colour(shade), array: shown.map((row) => row.answer[ends][1] - row.answer[value]), arrayminus: shown.map((row) => row.answer[value] - row.answer[ends][0]) },
       };
     });

@@ -7,6 +7,7 @@ import * as settings from "./settings.js";
 
 const at = (id) => document.getElementById(id);
 const AT_ONCE = 2;
+const HC = 12.398419843; // keV Angstrom
 const LARGEST = 32 * 2 ** 20;
 const samples = [];
 let shown = null;
@@ -74,8 +75,9 @@ async function size(sample) {
   const abort = (sample.abort = new AbortController());
   render();
   try {
-    const base = settings.fields();
-    sample.view = await view(sample, { ...base, ...sample.own }, abort.signal);
+    sample.asked = asking(sample);
+    const response = await request("/api/size", { method: "POST", signal: abort.signal, body: form({ ...sample.asked, format: "view" }, [sample]) });
+    sample.view = await response.json();
     sample.state = "done";
     say(`${sample.name}: ${sample.view.words.size}, ${sample.view.words.range}, ${sample.view.words.verdict}.`);
   } catch (error) {
@@ -94,25 +96,11 @@ async function size(sample) {
   work();
 }
 
-// As the file says it; and where it does not, with what was answered before.
-async function view(sample, fields, signal) {
-  const send = async (told) => {
-    sample.asked = told;
-    const response = await request("/api/size", { method: "POST", signal, body: form({ ...told, format: "view" }, [sample]) });
-    return response.json();
-  };
-  try {
-    return await send(fields);
-  } catch (error) {
-    const known = settings.remembered();
-    const more = {};
-    for (const name of error.asks || []) {
-      if (known[name] && !(name in fields)) more[name] = known[name];
-    }
-    if (more.x && known.wavelength && !fields.wavelength && !fields.energy) more.wavelength = known.wavelength;
-    if (!Object.keys(more).length) throw error;
-    return send({ ...fields, ...more });
-  }
+// What was said before counts where the file says nothing; what was said of this one counts.
+function asking(sample) {
+  const fields = settings.fields();
+  if (Object.keys(sample.own).length) return { ...fields, ...sample.own };
+  return { ...fields, ...settings.remembered(), scan: sample.scan, if_missing: true };
 }
 
 // The form that asks.
@@ -155,14 +143,15 @@ function answer(event) {
     told[at("ask-unit").value] = value;
   } else if (is("wavelength") && asked.some((sample) => sample.state === "asking")) return complain("Type the wavelength first.");
   if (is("scan") && at("ask-scan").value.trim()) told.scan = at("ask-scan").value.trim();
+  else if (asked.some((sample) => sample.state === "asking" && sample.error.asks.includes("scan"))) return complain("Say which scan first.");
   if (is("subtracted") && at("ask-subtracted").checked) told.subtracted = true;
   const kept = { ...told };
-  if (kept.energy) kept.wavelength = (12.398419843 / kept.energy).toFixed(6);
+  if (kept.energy) kept.wavelength = (HC / kept.energy).toFixed(6);
   settings.keep(kept);
+  // Said of a pattern that was read otherwise, it counts whatever the file says.
   for (const sample of asked) {
-    sample.own = { ...sample.own, ...told };
-    if (told.wavelength) delete sample.own.energy;
-    if (told.energy) delete sample.own.wavelength;
+    if (sample.state !== "asking") sample.own = { ...told };
+    else sample.scan = told.scan;
   }
   at("asking").hidden = true;
   const which = asked;

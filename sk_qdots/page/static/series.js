@@ -13,8 +13,7 @@ let rows = new Map();
 async function begin(path, fields, files) {
   complain("");
   try {
-    const known = settings.remembered();
-    const told = { ...settings.fields(), wavelength: known.wavelength, x: known.x, subtracted: known.subtracted, ...fields };
+    const told = { ...settings.fields(), ...settings.remembered(), if_missing: true, ...fields };
     if (job && job.state === "running") await request(`/api/jobs/${job.id}`, { method: "DELETE" });
     const response = await request(path, { method: "POST", body: form(told, files) });
     follow(await response.json());
@@ -86,10 +85,21 @@ function render(isNew) {
     button.hidden = job.kind === "told" && button.dataset.series !== "csv";
   }
   if (!isNew || !rows.size) return;
+  missing();
   const sorted = [...rows.values()].sort((a, b) => a.place - b.place);
   const [times, title] = clock(sorted);
   plots.series(at("series-plot"), sorted, times, title);
   at("series-table").querySelector("tbody").replaceChildren(...sorted.slice(-SHOWN).reverse().map(tableRow));
+}
+
+// What the files leave open is asked for above, and the series begun anew.
+function missing() {
+  const open = [...rows.values()].filter((row) => row.asks && row.asks.length);
+  if (!open.length) return complain("");
+  const words = { wavelength: "the wavelength", x: "the first column", scan: "which scan", subtracted: "whether a background was subtracted" };
+  const needs = [...new Set(open.flatMap((row) => row.asks))].map((name) => words[name]).filter(Boolean);
+  document.getElementById("measurement").open = true;
+  complain(`${open.length} of the patterns do not say ${needs.join(" or ")}. Say it under “How they were measured”, and begin again.`);
 }
 
 // One clock for all: what the files say, else seconds a frame, else their dates, else their number.
