@@ -170,7 +170,6 @@ class _Page:
                 pattern.name,
                 pattern.sha256,
                 kind,
-                await self._folders(),
                 datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
             )
             reply = await _while_connected(request, self._workers.ask(task))

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
 
+from ..sizing.registry import known_sizers
 from .questions import Question
 
 __all__ = ["command_line"]
 
 
-def command_line(question: Question, name: str, sizers: Mapping[str, str]) -> str:
+def command_line(question: Question, name: str) -> str:
     """The command that gives the same answer.
 
     Parameters
@@ -18,8 +18,6 @@ def command_line(question: Question, name: str, sizers: Mapping[str, str]) -> st
     question : Question
     name : str
         Of the file.
-    sizers : mapping of str to str
-        Folders of trained sizers by their names.
 
     Returns
     -------
@@ -28,7 +26,7 @@ def command_line(question: Question, name: str, sizers: Mapping[str, str]) -> st
     """
     choice = question.choice
     brought = {field: called for field, called, _ in question.brought}
-    called = {folder: known for known, folder in sizers.items()}
+    called = {str(folder): known for known, folder in known_sizers().items()}
     words = ["sk-qdots", "size", f"./{name}" if name.startswith("-") else name]
     options: dict[str, object] = {
         "wavelength": question.wavelength,

@@ -58,7 +58,7 @@ def report(answer: Answer, question: Question, command: str, *, sha256: str, mad
             distribution=_data(distribution_picture(distribution_curves(sizing), dpi=110)),
             command=command,
             files=[("pattern", sizing.source, sha256), *question.brought],
-            settings=json.dumps(told["settings"], indent=1, ensure_ascii=False),
+            settings=json.dumps(told["settings"], ensure_ascii=False),
             versions=told["versions"],
             made=made,
             answer=json.dumps(told, ensure_ascii=False).replace("<", "\\u003c"),

@@ -68,8 +68,6 @@ class SizeTask:
         Where the pattern is, what it is called, and its digest.
     format : str
         Of :data:`FORMATS`.
-    sizers : mapping of str to str
-        Folders of the sizers by their names.
     made : str
         Date and time, for reports.
     """
@@ -79,7 +77,6 @@ class SizeTask:
     name: str
     sha256: str
     format: str
-    sizers: Mapping[str, str]
     made: str = ""
 
 
@@ -253,7 +250,7 @@ def _as_report(task: SizeTask, answer: Answer) -> Reply:
 def _command(task: SizeTask, answer: Answer) -> str:
     from .repeating import command_line
 
-    return command_line(answer.question, task.name, task.sizers)
+    return command_line(answer.question, task.name)
 
 
 def _framed(task: FrameTask) -> Reply:

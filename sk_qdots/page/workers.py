@@ -10,21 +10,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import multiprocessing
-import os
 import pickle
-import signal
+import subprocess
 import sys
-import tempfile
-import warnings
 from collections import deque
 from collections.abc import Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from multiprocessing.connection import Connection
 from pathlib import Path
 
 from .errors import RequestError, error_body
-from .work import JSON, Reply, Task, reply_to
+from .work import JSON, Reply, Task
 
 __all__ = ["Workers"]
 
@@ -108,6 +103,8 @@ class Workers:
         for worker in self._all:
             worker.kill()
         self._threads.shutdown(wait=True, cancel_futures=True)
+        for worker in self._all:
+            worker.close()
 
     async def _free(self, can_wait: bool) -> _Worker:
         if self._idle:
@@ -156,6 +153,7 @@ class Workers:
     def _replace(self, worker: _Worker) -> None:
         self._all.discard(worker)
         worker.kill()
+        worker.close()
         if not self._is_closed:
             self._begin()
 
@@ -168,7 +166,11 @@ class Workers:
         """Put a new process to work once it has loaded what it needs."""
         loop = asyncio.get_running_loop()
         for task in self._begins_with:
-            reply = await loop.run_in_executor(self._threads, worker.call, task)
+            call = loop.run_in_executor(self._threads, worker.call, task)
+            done, _ = await asyncio.wait({call}, timeout=_LONGEST)
+            if not done:
+                worker.kill()
+            reply = await call
             if not self.first.done():
                 self.first.set_result(reply or Reply(503, JSON, _told("broken", _BROKEN)))
         if not self._is_closed:
@@ -181,55 +183,40 @@ class Workers:
 
 
 class _Worker:
-    """One process, and the pipe to it."""
+    """One process, and the pipes to it; it knows nothing of the script that began the server."""
 
     def __init__(self, folder: Path) -> None:
-        context = multiprocessing.get_context("spawn")
-        self._pipe, other = context.Pipe()
-        self._process = context.Process(
-            target=_work, args=(other, str(folder)), name="sk-qdots-page", daemon=True
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "sk_qdots.page.process", str(folder)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            start_new_session=True,  # an interrupt is for the server
         )
-        self._process.start()
-        other.close()
 
     def call(self, task: Task) -> Reply | None:
         """What a task came to; None where the process broke."""
+        sent, received = self._process.stdin, self._process.stdout
+        assert sent is not None and received is not None
         try:
-            self._pipe.send(task)
-            reply: Reply = self._pipe.recv()
-        except (EOFError, OSError, pickle.UnpicklingError):
+            pickle.dump(task, sent)
+            sent.flush()
+            reply: Reply = pickle.load(received)
+        except (EOFError, OSError, ValueError, pickle.UnpicklingError):
             return None
         return reply
 
     def kill(self) -> None:
         """End the process."""
         self._process.kill()
-        self._process.join(5.0)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(5.0)
 
-
-def _work(pipe: Connection, folder: str) -> None:
-    """Do what comes through the pipe, until its other end is closed."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # an interrupt is for the server
-    tempfile.tempdir = folder
-    os.environ.setdefault("MPLBACKEND", "Agg")
-    warnings.simplefilter("ignore")
-    from threadpoolctl import threadpool_limits
-
-    with threadpool_limits(1):
-        while True:
-            try:
-                task = pipe.recv()
-            except (EOFError, OSError):
-                return
-            try:
-                reply = reply_to(task)
-            except Exception as error:  # told where the server runs, and not to who asks
-                print(f"sk-qdots page: {type(error).__name__}: {error}", file=sys.stderr)
-                reply = Reply(500, JSON, _told("failed", "this failed, and should not have"))
-            try:
-                pipe.send(reply)
-            except (BrokenPipeError, OSError):
-                return
+    def close(self) -> None:
+        """Close the pipes of a process that was ended, and that nobody waits for."""
+        for pipe in (self._process.stdin, self._process.stdout):
+            assert pipe is not None
+            with contextlib.suppress(OSError):
+                pipe.close()
 
 
 def _told(code: str, reason: str) -> bytes:

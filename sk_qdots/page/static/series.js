@@ -88,7 +88,8 @@ function render(isNew) {
   missing();
   const sorted = [...rows.values()].sort((a, b) => a.place - b.place);
   const [times, title] = clock(sorted);
-  plots.series(at("series-plot"), sorted, times, title);
+  const order = sorted.map((_, k) => k).sort((a, b) => (times[a] < times[b] ? -1 : times[a] > times[b] ? 1 : 0));
+  plots.series(at("series-plot"), order.map((k) => sorted[k]), order.map((k) => times[k]), title);
   at("series-table").querySelector("tbody").replaceChildren(...sorted.slice(-SHOWN).reverse().map(tableRow));
 }
 
