@@ -24,7 +24,7 @@ COLLOID = ROOT / "examples" / "data" / "PbS_colloid.xy"
 PICTURE = ROOT / "docs" / "images" / "page.png"
 WIDTHS = {"phone": 360, "tablet": 768, "desktop": 1280}
 SIZES = (3.1, 3.9, 5.6)  # nm
-COLOURS = 96
+COLOURS = 200
 
 
 def patterns(folder):
@@ -98,12 +98,9 @@ def main():
         if options.all is None:
             tab = opened(browser, page.url, 1160, "light")
             sized(tab, files[:4])
-            save(
-                tab.screenshot(
-                    clip={"x": 0, "y": 0, "width": 1160, "height": 1420}, full_page=True
-                ),
-                PICTURE,
-            )
+            plot = tab.locator("#pattern-plot").bounding_box()
+            clip = {"x": 0, "y": 0, "width": 1160, "height": plot["y"] + plot["height"] + 60}
+            save(tab.screenshot(clip=clip, full_page=True), PICTURE)
             return
         options.all.mkdir(exist_ok=True)
         for name, width in WIDTHS.items():
