@@ -10,7 +10,7 @@ import math
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import lru_cache
 from importlib import resources
@@ -210,7 +210,7 @@ class _Page:
             names = form.texts.pop("pattern", "").strip() or None
             if names is not None and (Path(names).is_absolute() or ".." in Path(names).parts):
                 raise RequestError(400, "bad_request", "pattern is of names in the folder: *.chi")
-            question = await self._question(form)
+            question = _with_remembered(await self._question(form), watched)
             job = self.all_jobs.watch(question, folder, watched, names)
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
@@ -315,6 +315,17 @@ def _watched(place: str) -> Path:
     except (OSError, ValueError):
         raise RequestError(400, "bad_request", "the folder cannot be looked into") from None
     return folder.resolve()
+
+
+def _with_remembered(question: Question, folder: Path) -> Question:
+    """The question, with the instrument that a folder remembers where none is asked for."""
+    from ..instruments.files import FILE_OF_A_FOLDER
+
+    kept = folder / FILE_OF_A_FOLDER
+    if question.instrument is not None or question.resolution is not None or not kept.is_file():
+        return question
+    brought = (*question.brought, ("instrument", kept.name, ""))
+    return replace(question, instrument=str(kept), brought=brought)
 
 
 def _per_frame(form: Form) -> float | None:

@@ -187,10 +187,12 @@ class _Worker:
 
     def __init__(self, folder: Path) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "sk_qdots.page.process", str(folder)],
+            # -P: modules that lie in the folder of the measurements are none of ours.
+            [sys.executable, "-P", "-m", "sk_qdots.page.process", str(folder)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             start_new_session=True,  # an interrupt is for the server
+            creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
         )
 
     def call(self, task: Task) -> Reply | None:

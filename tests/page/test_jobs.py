@@ -10,6 +10,8 @@ import pytest
 import xarray as xr
 from page_requests import BEAM
 
+from sk_qdots.instruments import load_instrument, remember_instrument
+
 
 def finished(client, job, *, until=lambda told: told["state"] != "running", within=120.0):
     """A job once something is so of it, with all of its rows."""
@@ -112,6 +114,18 @@ def test_a_folder_is_watched(client, content, tmp_path):
     assert told["rows"][1]["file"] == "f3.xy" and told["rows"][1]["verdict"] == "ok"
     assert client.delete(f"/api/jobs/{job['id']}").json()["state"] == "cancelled"
     assert sorted(file.name for file in tmp_path.iterdir()) == ["f1.xy", "f2.txt", "f3.xy"]
+
+
+def test_a_folder_remembers_its_instrument(client, content, tmp_path):
+    mine = load_instrument("synchrotron").replace(wavelengths=(0.5642,), name="mine")
+    remember_instrument(mine, tmp_path)
+    (tmp_path / "f1.xy").write_bytes(content)
+    os.utime(tmp_path / "f1.xy", (1e9, 1e9))
+    job = client.post("/api/watch", files={"cif": b""}, data={"folder": str(tmp_path)}).json()
+    told = finished(client, job, until=lambda told: told["n_done"] == 1)
+    client.delete(f"/api/jobs/{job['id']}")
+    assert told["rows"][0]["settings"]["instrument"]["name"] == "mine"
+    assert len(list(tmp_path.iterdir())) == 2
 
 
 @pytest.mark.parametrize(
