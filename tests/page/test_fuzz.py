@@ -11,6 +11,8 @@ import time
 import pytest
 from page_requests import BEAM
 
+from sk_qdots.page import uploads
+
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT
 watched = {"is_on": False, "places": []}
 
@@ -29,12 +31,15 @@ def _hear(event, arguments):
 
 
 @pytest.fixture(scope="module")
-def writing():
+def writing(client, content):
     """The places that the server writes to."""
+    assert client.post("/api/size", files={"file": content}, data=BEAM).status_code == 200
     sys.addaudithook(_hear)
     watched["places"].clear()
     watched["is_on"] = True
-    yield watched["places"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(uploads, "_SLOWEST", 0.5)  # for bodies that are shorter than they say
+        yield watched["places"]
     watched["is_on"] = False
 
 
@@ -48,8 +53,48 @@ ADDRESSES = [
 FIELDS = ["nan", "-1", "1e999", "0.5642", "q", "[]", "\udc80", "a" * 500, "true", "2:1", "lab-cu"]
 
 
+def nearly_right(rng, content, port, token):
+    """A form as it should be, whose file and fields are not."""
+    lines = content.splitlines(keepends=True)
+    place = rng.randrange(len(lines))
+    kept = b"".join(lines[: rng.randrange(20, 400)])
+    file = rng.choice(
+        [
+            kept,
+            kept[: rng.randrange(len(kept))],
+            b"".join(rng.sample(lines[:300], 200)),
+            kept + rng.randbytes(30) + lines[place],
+            rng.choice([b"PK\x03\x04", b"\x89HDF\r\n\x1a\n", b"RAW4.00", b"<?xml "]) + kept,
+            rng.randbytes(2000),
+            b"data_x\nloop_\n_pd_meas_2theta_scan\n" + kept,
+        ]
+    )
+    names = ["wavelength", "x", "subtracted", "if_missing", "columns", "scan", "resolution"]
+    names += ["coverage", "fast", "format"]
+    values = ["0.5642", "1.5418", "q", "d_nm", "true", "0,1", "1", "join", "0.3", "view", "csv"]
+    fields = {rng.choice(names): rng.choice(values) for _ in range(rng.randrange(4))}
+    parts = [
+        f'--x\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'.encode()
+        for name, value in fields.items()
+    ]
+    path = rng.choice(PATHS).replace("\0", "")
+    head = f'--x\r\nContent-Disposition: form-data; name="file"; filename="{path}"\r\n\r\n'
+    body = b"".join([*parts, head.encode(), file, b"\r\n--x--\r\n"])
+    headers = [
+        "POST /api/size HTTP/1.1",
+        f"Host: 127.0.0.1:{port}",
+        f"X-Token: {token}",
+        "Content-Type: multipart/form-data; boundary=x",
+        f"Content-Length: {len(body)}",
+        "Connection: close",
+    ]
+    return "\r\n".join(headers).encode() + b"\r\n\r\n" + body
+
+
 def damaged(rng, content, port, token):
     """One request as bytes."""
+    if rng.random() < 0.4:
+        return nearly_right(rng, content, port, token)
     boundary = rng.choice(["x", "-" * 20, "é", "a b", "x" * 71])
     parts = []
     for _ in range(rng.randrange(4)):
@@ -105,7 +150,6 @@ def status_of(port, raw):
         socket.create_connection(("127.0.0.1", port), timeout=120.0) as line,
     ):
         line.sendall(raw)
-        line.shutdown(socket.SHUT_WR)
         while piece := line.recv(65536):
             said += piece
     if not said:
@@ -131,7 +175,7 @@ def check(page, writing, content, seed, n):
         thread.join()
     assert len(statuses) == n
     assert not [status for status in statuses if status is not None and status >= 500]
-    assert len({status for status in statuses if status}) >= 5
+    assert {200, 400, 403, 404, 405, 422} <= set(statuses)
     root = str(page.folder)
     elsewhere = [place for place in writing if not place.startswith(root) and place != os.devnull]
     assert not elsewhere
@@ -142,7 +186,7 @@ def check(page, writing, content, seed, n):
 
 
 def test_damaged_requests_are_refused(page, client, writing, content):
-    check(page, writing, content, 0, 150)
+    check(page, writing, content, 0, 100)
     assert client.post("/api/size", files={"file": content}, data=BEAM).status_code == 200
 
 
