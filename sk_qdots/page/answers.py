@@ -14,7 +14,7 @@ from ..io import PatternError, PatternWarning, read_pattern
 from ..sizing import Sizer, Sizing
 from ..sizing.choosing import Sizers
 from ..sizing.instruments import named_instrument, read_at_the_beam
-from .errors import RequestError, without_paths
+from .errors import bad_request, without_paths
 from .questions import Question
 
 __all__ = ["Answer", "Asked", "Refusal"]
@@ -95,7 +95,7 @@ class Asked:
             self.sizers = _sizers(question)
             self._instrument = _instrument(question)
         except ValueError as error:
-            raise RequestError(400, "bad_request", self._named(str(error))) from None
+            raise bad_request(self._named(str(error))) from None
 
     def read(self, item: object = None) -> xr.DataArray:
         """The pattern; raises ValueError where there is none."""

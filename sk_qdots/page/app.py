@@ -24,12 +24,13 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
-from .errors import RequestError, error_body
+from .errors import RequestError, bad_request, error_body
+from .forms import ONE, SERIES, Form, Limits, Upload
 from .jobs import Jobs
 from .openapi import openapi
 from .questions import FILE_FIELDS, Question, question_from_form
 from .security import Doors, Keys, cookie_header
-from .uploads import ONE, SERIES, Form, Limits, Upload, read_form
+from .uploads import read_form
 from .work import FORMATS, ChoicesTask, Reply, SizeTask, Task, WarmTask
 from .workers import Workers
 
@@ -162,7 +163,7 @@ class _Page:
             form = await read_form(request, folder, FILE_FIELDS, ONE)
             kind = form.texts.pop("format", "") or "json"
             if kind not in FORMATS:
-                raise RequestError(400, "bad_request", f"format is one of {', '.join(FORMATS)}")
+                raise bad_request(f"format is one of {', '.join(FORMATS)}")
             pattern = _one_pattern(form)
             task = SizeTask(
                 await self._question(form),
@@ -189,7 +190,7 @@ class _Page:
             per_frame = _per_frame(form)
             times = _times(form)
             if not form.patterns:
-                raise RequestError(400, "bad_request", "send files, each as a field called file")
+                raise bad_request("send files, each as a field called file")
             question = await self._question(form)
             files = [
                 (one.path, one.name, times[k] if k < len(times) else math.nan)
@@ -209,7 +210,7 @@ class _Page:
             watched = _watched(form.texts.pop("folder", ""))
             names = form.texts.pop("pattern", "").strip() or None
             if names is not None and (Path(names).is_absolute() or ".." in Path(names).parts):
-                raise RequestError(400, "bad_request", "pattern is of names in the folder: *.chi")
+                raise bad_request("pattern is of names in the folder: *.chi")
             question = _with_remembered(await self._question(form), watched)
             job = self.all_jobs.watch(question, folder, watched, names)
         except BaseException:
@@ -300,7 +301,7 @@ def _response(reply: Reply, name: str, kind: str) -> Response:
 
 def _one_pattern(form: Form) -> Upload:
     if not form.patterns:
-        raise RequestError(400, "bad_request", "send the pattern as a field called file")
+        raise bad_request("send the pattern as a field called file")
     return form.patterns[0]
 
 
@@ -308,12 +309,10 @@ def _watched(place: str) -> Path:
     folder = Path(place.strip()).expanduser()
     try:
         if not place.strip() or not folder.is_dir():
-            raise RequestError(
-                400, "bad_request", "this is no folder; give the whole path of one on this computer"
-            )
+            raise bad_request("this is no folder; give the whole path of one on this computer")
         next(folder.iterdir(), None)
     except (OSError, ValueError):
-        raise RequestError(400, "bad_request", "the folder cannot be looked into") from None
+        raise bad_request("the folder cannot be looked into") from None
     return folder.resolve()
 
 
@@ -337,7 +336,7 @@ def _per_frame(form: Form) -> float | None:
     except ValueError:
         value = math.nan
     if not 0.0 < value < math.inf:
-        raise RequestError(400, "bad_request", "per_frame is a number of seconds above zero")
+        raise bad_request("per_frame is a number of seconds above zero")
     return value
 
 
@@ -349,7 +348,7 @@ def _times(form: Form) -> list[float]:
     except (ValueError, RecursionError):
         told = None
     if not isinstance(told, list) or not all(isinstance(t, int | float) for t in told):
-        raise RequestError(400, "bad_request", "modified is a JSON list of seconds")
+        raise bad_request("modified is a JSON list of seconds")
     return [float(t) if abs(t) < 1e11 else math.nan for t in told]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import xarray as xr
 
 from .._typing import FloatArray, Json, JsonObject
 from ..sizing import Sizing
@@ -13,6 +14,7 @@ _N_SIZES = 160
 _N_DRAWS = 400
 _SHOWN = 0.003  # of the highest density
 _BAND = (0.05, 0.95)
+_BY = ("number", "volume")
 _DIGITS = 5
 
 
@@ -33,20 +35,7 @@ def distribution_curves(sizing: Sizing) -> JsonObject:
     """
     posterior = sizing.posterior
     if posterior is not None and posterior.distribution is not None:
-        found = posterior.distribution
-        return {
-            "kind": "free",
-            "about": "without an assumed form",
-            "diameter": _listed(found["diameter"].values),
-            **{
-                name: {
-                    "mean": _listed(found[name].sel(band="mean").values),
-                    "low": _listed(found[name].sel(band="5 %").values),
-                    "high": _listed(found[name].sel(band="95 %").values),
-                }
-                for name in ("number", "volume")
-            },
-        }
+        return _free(posterior.distribution)
     draws = _draws(sizing)
     if draws is None:
         return {
@@ -56,6 +45,25 @@ def distribution_curves(sizing: Sizing) -> JsonObject:
             "probability": _listed(sizing.probabilities.values),
         }
     return _lognormals(*draws)
+
+
+def _free(found: xr.Dataset) -> JsonObject:
+    """Densities without a form, at the sizes where they are seen."""
+    highs = [found[name].sel(band="95 %").values for name in _BY]
+    shown = np.flatnonzero(np.max([high / high.max() for high in highs], axis=0) > _SHOWN)
+    seen = found.isel(diameter=slice(max(shown[0] - 1, 0), shown[-1] + 2))
+    return {
+        "kind": "free",
+        "about": "without an assumed form",
+        "diameter": _listed(seen["diameter"].values),
+        **{
+            name: {
+                key: _listed(seen[name].sel(band=band).values)
+                for key, band in (("mean", "mean"), ("low", "5 %"), ("high", "95 %"))
+            }
+            for name in _BY
+        },
+    }
 
 
 def _draws(sizing: Sizing) -> tuple[FloatArray, FloatArray] | None:

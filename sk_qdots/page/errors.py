@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from .._typing import JsonObject
 
-__all__ = ["RequestError", "error_body", "without_hints", "without_paths"]
+__all__ = ["RequestError", "bad_request", "error_body", "without_hints", "without_paths"]
 
 _HINTS = re.compile(r"\s*\((?:(?!--)[^()])*--[a-z][^()]*\)")  # of the command line
 
@@ -31,6 +31,11 @@ class RequestError(ValueError):
 
     def __reduce__(self) -> tuple[type[RequestError], tuple[int, str, str]]:
         return type(self), (self.status, self.code, self.reason)
+
+
+def bad_request(reason: str) -> RequestError:
+    """A request that says what cannot be."""
+    return RequestError(400, "bad_request", reason)
 
 
 def error_body(

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from .._typing import JsonObject
-from .errors import RequestError
+from .errors import RequestError, bad_request
 from .questions import Question
 from .work import FrameTask, Reply, RowsTask, SeriesTask
 from .workers import Workers
@@ -191,12 +191,12 @@ class Jobs:
             If there is nothing yet, or no such kind of file.
         """
         if kind not in _ENDINGS:
-            raise RequestError(400, "bad_request", f"format is one of {', '.join(_ENDINGS)}")
+            raise bad_request(f"format is one of {', '.join(_ENDINGS)}")
         if not job.rows:
             raise RequestError(409, "nothing_yet", "nothing is sized yet")
         if job.kind == "told":
             if kind != "csv":
-                raise RequestError(400, "bad_request", "who tells these rows keeps no patterns")
+                raise bad_request("who tells these rows keeps no patterns")
             rows = {row["place"]: row for row in job.rows}
             return await self._workers.ask(RowsTask(tuple(rows.values()))), "series.csv"
         frames = tuple(job.frames[place] for place in sorted(job.frames))

@@ -18,8 +18,8 @@ from ..sizing.option_values import (
     scan_choice,
     size_range,
 )
-from .errors import RequestError
-from .uploads import Form, Upload, clean_name
+from .errors import bad_request
+from .forms import Form, Upload, clean_name
 
 __all__ = ["FIELDS", "FILE_FIELDS", "Field", "Question", "question_from_form"]
 
@@ -215,21 +215,21 @@ def question_from_form(form: Form, sizers: Mapping[str, str], instruments: list[
     values = {name: _value(name, text) for name, text in form.texts.items() if text.strip()}
     model = values.pop("sizer", None)
     if model is not None and model not in sizers:
-        raise _bad(f"there is no sizer {clean_name(model)!r}; known are {', '.join(sizers)}")
+        raise bad_request(f"there is no sizer {clean_name(model)!r}; known are {', '.join(sizers)}")
     of_choice = {name: values.pop(name) for name in _OF_A_CHOICE if name in values}
     files = form.files
     if sum(map(bool, (model, of_choice.get("crystal"), files.get("cif")))) > 1:
-        raise _bad("give one of sizer, crystal and cif")
+        raise bad_request("give one of sizer, crystal and cif")
     if values.get("wavelength") is not None and values.get("energy") is not None:
-        raise _bad("wavelength and energy are both given; give one of them")
+        raise bad_request("wavelength and energy are both given; give one of them")
     given = values.get("instrument")
     if given is not None and given not in instruments:
-        raise _bad(
+        raise bad_request(
             f"there is no instrument {clean_name(given)!r}; known are {', '.join(instruments)}, or "
             "send its file"
         )
     if sum(map(bool, (given, files.get("instrument"), values.get("resolution")))) > 1:
-        raise _bad("give one of instrument and resolution")
+        raise bad_request("give one of instrument and resolution")
     if "instrument" in files:
         values["instrument"] = str(files["instrument"].path)
     if model is None and not of_choice.get("crystal") and "cif" not in files:
@@ -246,18 +246,14 @@ def question_from_form(form: Form, sizers: Mapping[str, str], instruments: list[
     return Question(choice=choice, brought=brought, **values)
 
 
-def _bad(reason: str) -> RequestError:
-    return RequestError(400, "bad_request", reason)
-
-
 def _value(name: str, text: str) -> Any:
     if name not in FIELDS:
         known = ", ".join(["file", *FIELDS, *FILE_FIELDS[:-1]])
-        raise _bad(f"{clean_name(name)!r} is no field; known are {known}")
+        raise bad_request(f"{clean_name(name)!r} is no field; known are {known}")
     try:
         return FIELDS[name].parse(text.strip())
     except ValueError as error:
-        raise _bad(f"{name}: {error}") from None
+        raise bad_request(f"{name}: {error}") from None
 
 
 def _path(upload: Upload | None) -> str | None:

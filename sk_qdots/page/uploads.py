@@ -8,11 +8,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
-import json
-import re
-import unicodedata
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -20,100 +15,16 @@ from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.requests import ClientDisconnect, Request
 
-from .errors import RequestError
+from .arrays import form_from_json
+from .errors import RequestError, bad_request
+from .forms import MIB, Form, Limits, Upload, clean_name
 
-__all__ = ["ONE", "SERIES", "Form", "Limits", "Upload", "clean_name", "read_form"]
+__all__ = ["read_form"]
 
-MIB = 2**20
 _LONGEST_TEXT = 16_384  # bytes of a field
-_LONGEST_NAME = 120
 _MOST_TEXTS = 40
-_MOST_NUMBERS = 200_000  # of an array
-_ARRAYS = ("q", "two_theta", "intensity", "esd")
 _LONGEST_DRAIN, _MOST_DRAINED = 5.0, 256 * MIB  # seconds and bytes of a body that is refused
 _SLOWEST = 120.0  # seconds, from one piece of a request to the next
-
-
-@dataclass(frozen=True)
-class Limits:
-    """Of a request.
-
-    Parameters
-    ----------
-    n_files : int
-        Called ``file``; others may come once each.
-    n_bytes : int
-        Altogether.
-    file_bytes : int
-        Of each.
-    """
-
-    n_files: int = 1
-    n_bytes: int = 80 * MIB
-    file_bytes: int = 32 * MIB
-
-
-ONE = Limits()
-SERIES = Limits(n_files=2000, n_bytes=1024 * MIB)
-
-
-@dataclass(frozen=True)
-class Upload:
-    """A file that was brought.
-
-    Parameters
-    ----------
-    name : str
-        What whoever sent it calls it, as far as that can be shown.
-    path : Path
-        Where it is kept.
-    sha256 : str
-        Of its content.
-    """
-
-    name: str
-    path: Path
-    sha256: str
-
-
-@dataclass
-class Form:
-    """What a request brought.
-
-    Parameters
-    ----------
-    texts : dict of str to str
-    patterns : list of Upload
-        Those called ``file``.
-    files : dict of str to Upload
-        Others by their fields.
-    """
-
-    texts: dict[str, str] = field(default_factory=dict)
-    patterns: list[Upload] = field(default_factory=list)
-    files: dict[str, Upload] = field(default_factory=dict)
-
-
-def clean_name(name: str) -> str:
-    r"""A name without folders, and without what cannot be printed.
-
-    Parameters
-    ----------
-    name : str
-
-    Returns
-    -------
-    str
-
-    Examples
-    --------
-    >>> from sk_qdots.page.uploads import clean_name
-    >>> clean_name("../../etc/passwd"), clean_name("C:\\data\\dots.xye"), clean_name("..")
-    ('passwd', 'dots.xye', 'pattern')
-    """
-    last = re.split(r"[/\\]", unicodedata.normalize("NFC", name))[-1]
-    shown = "".join(c if c.isprintable() else "_" for c in last).strip(" .")
-    return shown[-_LONGEST_NAME:] or "pattern"
 
 
 async def read_form(
@@ -148,28 +59,24 @@ async def read_form(
         if kind == b"multipart/form-data":
             boundary = options.get(b"boundary", b"")
             if not boundary:
-                raise _bad("multipart/form-data needs a boundary")
+                raise bad_request("multipart/form-data needs a boundary")
             parts = _Parts(folder, others, limits)
             try:
                 return await parts.read(request, boundary)
             finally:
                 parts.close()
         if kind == b"application/json":
-            return _form_of_json(await _whole(request, limits.n_bytes), folder, others)
+            return form_from_json(await _whole(request, limits.n_bytes), folder, others)
         raise RequestError(
             415,
             "media_type",
             "send multipart/form-data with a file, or application/json with arrays",
         )
     except ClientDisconnect:
-        raise _bad("the request broke off") from None
+        raise bad_request("the request broke off") from None
     except RequestError:
         await _drain(request)
         raise
-
-
-def _bad(reason: str) -> RequestError:
-    return RequestError(400, "bad_request", reason)
 
 
 def _too_large(most: int) -> RequestError:
@@ -245,9 +152,9 @@ class _Parts:
                 parser.write(piece)
             parser.finalize()
         except FormParserError as error:
-            raise _bad(f"the multipart body is damaged: {error}") from None
+            raise bad_request(f"the multipart body is damaged: {error}") from None
         if not self._is_whole:
-            raise _bad("the multipart body is incomplete")
+            raise bad_request("the multipart body is incomplete")
         return self._form
 
     def close(self) -> None:
@@ -275,24 +182,24 @@ class _Parts:
     def _headers_finished(self) -> None:
         kind, options = parse_options_header(self._disposition)
         if kind != b"form-data" or not options.get(b"name"):
-            raise _bad("a part of the multipart body has no name")
+            raise bad_request("a part of the multipart body has no name")
         self._field = options[b"name"].decode("utf-8", "replace")
         brought = options.get(b"filename")
         is_pattern = self._field == "file"
         if brought is None and not is_pattern:
             if len(self._form.texts) >= _MOST_TEXTS or self._field in self._form.texts:
-                raise _bad(
+                raise bad_request(
                     f"{clean_name(self._field)} is given twice, or there are too many fields"
                 )
             return
         if not is_pattern and self._field not in self._others:
-            raise _bad(f"{clean_name(self._field)} is no field for a file")
+            raise bad_request(f"{clean_name(self._field)} is no field for a file")
         if is_pattern and len(self._form.patterns) >= self._limits.n_files:
             raise RequestError(
                 413, "too_many", f"a request holds at most {self._limits.n_files} files"
             )
         if self._field in self._form.files:
-            raise _bad(f"{self._field} is given twice")
+            raise bad_request(f"{self._field} is given twice")
         self._name = clean_name((brought or b"pattern").decode("utf-8", "replace"))
         self._path = self._folder / f"{self._n:05d}"
         self._n += 1
@@ -337,77 +244,4 @@ def _decoded(raw: bytes, name: str) -> str:
     try:
         return raw.decode("utf-8")
     except UnicodeDecodeError:
-        raise _bad(f"{clean_name(name)} is no UTF-8") from None
-
-
-def _form_of_json(raw: bytes, folder: Path, others: tuple[str, ...]) -> Form:
-    """Arrays as a table, which readers check as they check files."""
-    try:
-        told = json.loads(raw)
-    except (ValueError, RecursionError):
-        raise _bad("the body is no JSON") from None
-    if not isinstance(told, dict):
-        raise _bad("the body is no JSON object")
-    form = Form()
-    axis = _axis(told)
-    pattern = {name: told.pop(name) for name in _ARRAYS if name in told}
-    source = told.pop("source", "pattern")
-    if not isinstance(source, str):
-        raise _bad("source must be a text")
-    form.patterns.append(_kept(folder, clean_name(source), _table(pattern, "the pattern")))
-    form.texts["x"] = axis
-    for name, value in told.items():
-        if name in others and isinstance(value, dict):
-            text = (
-                _table({k: v for k, v in value.items() if k in _ARRAYS}, name)
-                if name == "blank"
-                else json.dumps(value)
-            )
-            if name == "blank" and _axis(value) != axis:
-                raise _bad("blank must be over what the pattern is over, q or two_theta")
-            form.files[name] = _kept(folder, name, text)
-        elif name == "cif" and isinstance(value, str):
-            form.files[name] = _kept(folder, "cif", value)
-        elif isinstance(value, bool):
-            form.texts[name] = "true" if value else "false"
-        elif isinstance(value, str | int | float):
-            form.texts[name] = str(value)
-        elif value is not None:
-            raise _bad(f"{clean_name(name)} must be a text or a number")
-    return form
-
-
-def _axis(told: Mapping[str, object]) -> str:
-    axes = [name for name in ("q", "two_theta") if name in told]
-    if len(axes) != 1:
-        raise _bad("give either q (1/Angstrom) or two_theta (degrees), with intensity")
-    return axes[0]
-
-
-def _table(arrays: Mapping[str, object], what: str) -> str:
-    """Arrays as columns of text."""
-    columns = []
-    for name in _ARRAYS:
-        values = arrays.get(name)
-        if values is None:
-            continue
-        if not isinstance(values, list) or not 0 < len(values) <= _MOST_NUMBERS:
-            raise _bad(f"{name} of {what} must be an array of 1 to {_MOST_NUMBERS} numbers")
-        if not all(isinstance(v, int | float) and not isinstance(v, bool) for v in values):
-            raise _bad(f"{name} of {what} must hold numbers alone")
-        columns.append(values)
-    if "intensity" not in arrays or len({len(column) for column in columns}) != 1:
-        raise _bad(f"{what} must have an axis and an intensity of the same length")
-    try:
-        return "".join(
-            " ".join(repr(float(v)) for v in row) + "\n" for row in zip(*columns, strict=True)
-        )
-    except OverflowError:
-        raise _bad(f"{what} holds a number that is too large") from None
-
-
-def _kept(folder: Path, name: str, text: str) -> Upload:
-    path = folder / f"{len(list(folder.iterdir())):05d}"
-    raw = text.encode("utf-8", "replace")
-    path.write_bytes(raw)
-    return Upload(name, path, hashlib.sha256(raw).hexdigest())
+        raise bad_request(f"{clean_name(name)} is no UTF-8") from None

@@ -5,8 +5,8 @@ import dataclasses
 import pytest
 from page_requests import BEAM
 
-from sk_qdots.page import uploads
-from sk_qdots.page.uploads import clean_name
+from sk_qdots.page import forms, uploads
+from sk_qdots.page.forms import clean_name
 
 MIB = 2**20
 
@@ -55,7 +55,7 @@ def test_a_file_may_be_as_large_as_a_pattern(size):
 
 
 def test_a_request_may_not_be_larger_altogether(client, page):
-    limits = uploads.ONE
+    limits = forms.ONE
     headers = {"Content-Type": "application/json"}
     answer = client.post("/api/size", content=b"[" * (limits.n_bytes + 1), headers=headers)
     assert answer.status_code == 413
@@ -63,7 +63,7 @@ def test_a_request_may_not_be_larger_altogether(client, page):
 
 
 def test_a_body_whose_length_is_not_announced_is_counted(client, monkeypatch):
-    small = dataclasses.replace(uploads.ONE, n_bytes=4 * MIB)
+    small = dataclasses.replace(forms.ONE, n_bytes=4 * MIB)
     monkeypatch.setattr("sk_qdots.page.app.ONE", small)
     pieces = (b"[" * MIB for _ in range(8))
     headers = {"Content-Type": "application/json"}
