@@ -26,6 +26,7 @@ __all__ = ["Workers"]
 _SOON = 1.0  # seconds in which a task that is cancelled may still end
 _LONGEST = 900.0  # seconds of a task
 _MOST_WAITING = 100
+_MOST_BROKEN, _PAUSE, _LONG_PAUSE = 4, 0.5, 20.0  # seconds, before another process begins
 _BROKEN = "the process that sized this pattern broke; is there enough memory?"
 
 
@@ -57,6 +58,7 @@ class Workers:
         self._threads = ThreadPoolExecutor(n + 1, thread_name_prefix="sk-qdots-page")
         self._asides: set[asyncio.Task[None]] = set()
         self._is_closed = False
+        self._n_broken = 0  # processes that broke at their start, one after the other
 
     def start(self) -> None:
         """Begin; called within the loop of the server."""
@@ -171,10 +173,28 @@ class Workers:
             if not done:
                 worker.kill()
             reply = await call
+            if reply is None:
+                await self._begin_again(worker)
+                return
+            if self.first.done() and self._n_broken:  # what was told of the broken ones
+                self.first = loop.create_future()
             if not self.first.done():
-                self.first.set_result(reply or Reply(503, JSON, _told("broken", _BROKEN)))
+                self.first.set_result(reply)
+            self._n_broken = 0
         if not self._is_closed:
             self._release(worker)
+
+    async def _begin_again(self, worker: _Worker) -> None:
+        """Another process, after a while, for one that broke at its start."""
+        self._n_broken += 1
+        if self._n_broken >= _MOST_BROKEN:  # whoever waits for the first reply waits in vain
+            if not self.first.done():
+                self.first.set_result(Reply(503, JSON, _told("broken", _BROKEN)))
+            await asyncio.sleep(_LONG_PAUSE)
+        elif not self._is_closed:
+            await asyncio.sleep(_PAUSE)
+        if not self._is_closed:
+            self._replace(worker)
 
     def _aside(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)

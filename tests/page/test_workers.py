@@ -147,3 +147,43 @@ def test_the_server_forgets_who_has_left(page, client, content):
     assert client.post("/api/size", files={"file": content}, data=BEAM).status_code == 200
     assert time.monotonic() - begun < 60.0
     assert not list(page.folder.glob("request-*"))
+
+
+def test_a_process_that_breaks_at_its_start_is_replaced(tmp_path, monkeypatch):
+    usual, calls = workers._Worker.call, []
+
+    def call(self, task):
+        calls.append(task)
+        if len(calls) < 3:
+            self.kill()
+        return usual(self, task)
+
+    monkeypatch.setattr(workers, "_PAUSE", 0.01)
+    monkeypatch.setattr(workers._Worker, "call", call)
+
+    async def work():
+        found = Workers(1, tmp_path, [ChoicesTask()])
+        found.start()
+        try:
+            assert (await found.first).status == 200
+            assert (await found.ask(QUICK)).status == 200
+        finally:
+            await asyncio.to_thread(found.close)
+
+    asyncio.run(work())
+    assert len(calls) == 4
+
+
+def test_processes_that_cannot_begin_are_told(tmp_path, monkeypatch):
+    monkeypatch.setattr(workers, "_PAUSE", 0.01)
+    monkeypatch.setattr(workers._Worker, "call", lambda self, task: None)
+
+    async def work():
+        found = Workers(1, tmp_path, [ChoicesTask()])
+        found.start()
+        try:
+            assert (await found.first).status == 503
+        finally:
+            await asyncio.to_thread(found.close)
+
+    asyncio.run(work())
