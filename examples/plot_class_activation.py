@@ -40,12 +40,12 @@ for ax, letter, size in zip(axes, "ab", (3000, 7000), strict=True):
 # ---------
 # ``class_activation`` gives the same map for many standardised patterns at once. Its absolute
 # value, averaged over ten patterns of every size and brought to a sum of 1, says where the
-# decision between a size and the next larger one is made: on average more than four fifths of it
+# decision between a size and the next larger one is made: on average about four fifths of it
 # on the first six peaks, below 4.4 1/Angstrom, and hardly any beyond the range that is drawn.
 standardizer, network = sizer.pipeline["qstandardizer"], sizer.pipeline["allcnn"]
 rows = standardizer.transform(X)
 shares = []
-for size, larger in pairwise(sizer.classes_):
+for size, larger in pairwise(sizer.inner_classes):
     maps, edges = class_activation(network, rows[y == size], target=size, against=larger)
     share = np.abs(maps).mean(axis=0)
     shares.append(share / share.sum())
@@ -58,12 +58,12 @@ for limit in (2.5, 4.4, 9.0):
 fig, (top, bottom) = plt.subplots(
     2, 1, figsize=(9.0, 6.4), height_ratios=(1, 2.2), sharex=True, layout="constrained"
 )
-mean = np.mean(rows[y == 7000], axis=0)
+mean = np.mean(rows[y == 7000, : len(standardizer.q_)], axis=0)  # behind it stands what is told
 top.plot(standardizer.q_, mean, color="0.2", lw=0.9)
 top.set(ylabel="intensity (area 1000)", yticks=[])
 top.set_title("(a)  Mean pattern of 7 nm", loc="left", fontsize="medium")
 top.spines[["top", "right"]].set_visible(False)
-image = bottom.pcolormesh(q, sizer.classes_ / 1000.0, 100.0 * shares, vmin=0, rasterized=True)
+image = bottom.pcolormesh(q, sizer.inner_classes / 1000.0, 100.0 * shares, vmin=0, rasterized=True)
 bottom.set(xlabel=r"$Q$ (Å$^{-1}$)", ylabel="diameter (nm)", xlim=(1.0, 9.0))
 title = "(b)  Each row: what tells the size at its lower edge from that at its upper edge"
 bottom.set_title(title, loc="left", fontsize="medium")

@@ -17,6 +17,7 @@ MODULES = (
     "io",
     "model_selection",
     "neural_network",
+    "page",
     "pipeline",
     "posterior",
     "posterior.cache",

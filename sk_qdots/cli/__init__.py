@@ -14,6 +14,7 @@ from ._calibrate import add_calibrate
 from ._evaluate import add_evaluate
 from ._info import add_info
 from ._library import add_augment, add_simulate
+from ._page import add_page
 from ._size import add_size
 from ._train import add_train
 from ._watch import add_watch
@@ -92,6 +93,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     add_size(commands)
     add_watch(commands)
+    add_page(commands)
     add_simulate(commands)
     add_augment(commands)
     add_train(commands)

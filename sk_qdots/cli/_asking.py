@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from ._inputs import Inputs
 from ._instruments import Instruments
-from ._sizers import Sizers
 
 if TYPE_CHECKING:
     import xarray as xr
 
     from ..instruments import Instrument
     from ..sizing import Sizing
+    from ..sizing.choosing import Sizers
     from ..sizing.frames import Frame, Item
 
 __all__ = ["Asking", "asked_frames"]

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-from typing import Literal
 
+from ..sizing.option_values import column_choice, coverage_level, scan_choice
 from ._records import WRITERS
 from ._sizers import add_sizers
-from ._words import add_instrument, number
+from ._words import add_instrument, number, typed
 
 __all__ = ["add_lines", "add_reading", "add_sharing"]
 
@@ -35,14 +35,14 @@ def add_reading(size: argparse.ArgumentParser) -> None:
     )
     size.add_argument(
         "--scan",
-        type=_scan,
+        type=typed(scan_choice),
         metavar="N|sum|join",
         help="which scan of files that hold several, from 0; or their sum; or ranges that overlap "
         "as one",
     )
     size.add_argument(
         "--columns",
-        type=_columns,
+        type=typed(column_choice),
         metavar="X,Y[,ESD]",
         help="which columns of a table are the abscissa, the intensity and its standard deviation: "
         "their numbers, from 0, or their names (letters of a sheet, tags of a CIF, paths in HDF5), "
@@ -61,7 +61,7 @@ def add_reading(size: argparse.ArgumentParser) -> None:
     add_sizers(size)
     size.add_argument(
         "--coverage",
-        type=_coverage,
+        type=typed(coverage_level),
         default=0.9,
         metavar="C",
         help="of the intervals, between 0 and 1 (default: 0.9)",
@@ -108,17 +108,6 @@ def add_sharing(size: argparse.ArgumentParser) -> None:
     )
 
 
-def _scan(text: str) -> int | Literal["sum", "join"]:
-    if text == "sum":
-        return "sum"
-    if text == "join":
-        return "join"
-    try:
-        return int(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is neither a number nor sum or join") from None
-
-
 def _jobs(text: str) -> int:
     try:
         jobs = int(text)
@@ -127,15 +116,3 @@ def _jobs(text: str) -> int:
     if jobs == 0:
         raise argparse.ArgumentTypeError(f"{text!r} is no number of processes; -1 for all")
     return jobs
-
-
-def _coverage(text: str) -> float:
-    value = number(text)
-    if not 0.0 < value < 1.0:
-        raise argparse.ArgumentTypeError(f"{text!r} is not between 0 and 1; 90 % is 0.9")
-    return value
-
-
-def _columns(text: str) -> list[int | str]:
-    names = [name.strip() for name in text.split(",")]
-    return [int(name) if name.isdecimal() else name for name in names]

@@ -10,18 +10,20 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..sizing.records import refusal_record, sizing_record
 from ._asking import Asking, asked_frames
 from ._fits import Fit
 from ._inputs import Inputs
 from ._instruments import Instruments
 from ._options import add_lines, add_reading, add_sharing
 from ._pictures import new_picture, picture_problem, write_picture
-from ._records import WRITERS, more_columns, refusal_record, sizing_record
+from ._records import WRITERS, more_columns
 from ._series import Series
-from ._sizers import Sizers
+from ._sizers import asked_sizers
 from ._words import BAD_INPUT, Commands, asked_instrument, complain
 
 if TYPE_CHECKING:
+    from ..sizing.choosing import Sizers
     from ..sizing.frames import Frame
 
 __all__ = ["add_size"]
@@ -94,7 +96,7 @@ def _sized(options: argparse.Namespace, kept: ExitStack) -> int:
     try:
         made = (options.cif, options.blank, options.plot)
         inputs = Inputs.of(options.files, options.out, made, kept)
-        sizers = Sizers(options)
+        sizers = asked_sizers(options)
         instruments = Instruments(asked_instrument(options), is_ignored=options.no_instrument)
         is_fit = not inputs.are_series and Path(options.out or "").suffix.lower() not in _NO_FITS
         fit = Fit(options.out if is_fit else None, are_made=sizers.fits)

@@ -9,21 +9,24 @@ import signal
 import sys
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..sizing.records import COLUMNS, csv_row, refusal_record, sizing_record
 from ._asking import Asking, asked_frames
 from ._course import Course
 from ._inputs import Inputs
 from ._instruments import Instruments
+from ._live import Live
 from ._options import add_lines, add_reading, add_sharing
-from ._records import COLUMNS, WRITERS, csv_row, more_columns, refusal_record, sizing_record
+from ._records import WRITERS, more_columns
 from ._series import summary
-from ._sizers import Sizers
+from ._sizers import asked_sizers
 from ._words import BAD_INPUT, Commands, asked_instrument, complain, number
 
 if TYPE_CHECKING:
+    from ..sizing.choosing import Sizers
     from ..sizing.frames import Frame
     from ..sizing.journal import Journal
 
@@ -64,6 +67,12 @@ def add_watch(commands: Commands) -> None:
         "--plot",
         metavar="OUT.png",
         help="keep a picture up to date: sizes over the times of the files, refused ones marked",
+    )
+    watch.add_argument(
+        "--page",
+        action="store_true",
+        help="keep a page in the browser up to date, too, whose link is told on standard error "
+        "(pip install 'sk_qdots[page]')",
     )
     add_sharing(watch)
     watch.add_argument(
@@ -116,11 +125,16 @@ def _watch(options: argparse.Namespace) -> int:
         if out.suffix.lower() != ".csv":
             raise ValueError(f"{out}: a watched series is written as .csv; end its name so")
         course = Course(out, options)
-        sizers = Sizers(options)
+        sizers = asked_sizers(options)
         instruments = Instruments(asked_instrument(options), is_ignored=options.no_instrument)
         every = _every(options)
-        with Journal(out, COLUMNS, forgets_refused=options.again) as journal, _ended_alike():
-            watcher = _Watcher(options, folder, journal, sizers, instruments, course)
+        with (
+            Journal(out, COLUMNS, forgets_refused=options.again) as journal,
+            ExitStack() as kept,
+            _ended_alike(),
+        ):
+            live = Live(f"Folder {folder}", out, is_asked=options.page, kept=kept)
+            watcher = _Watcher(options, folder, journal, sizers, instruments, course, live)
             columns = more_columns(sizers.targets) if options.verbose else []
             with WRITERS[options.format](watcher.files, sys.stdout, columns) as watcher.writer:
                 return watcher.run(every)
@@ -177,6 +191,8 @@ class _Watcher:
     instruments : Instruments
     course : Course
         The picture.
+    live : Live
+        The page.
     """
 
     def __init__(
@@ -187,6 +203,7 @@ class _Watcher:
         sizers: Sizers,
         instruments: Instruments,
         course: Course,
+        live: Live,
     ) -> None:
         from ..sizing.watching import FolderWatch
 
@@ -194,6 +211,7 @@ class _Watcher:
         self.files = [max(journal.done, key=len, default="")]  # the table is as wide as the longest
         self.writer = WRITERS["jsonl"](self.files, sys.stdout)
         self._options, self._journal, self._course = options, journal, course
+        self._live = live
         self._sizers, self._instruments = sizers, instruments
         self._n: Counter[str] = Counter()
         self._n_before = len(journal.done)
@@ -260,7 +278,9 @@ class _Watcher:
             record = refusal_record(frame.file, self._sizers.name, frame.reason)
         else:
             record = sizing_record(frame.sizing)
-        self._journal.append(csv_row(record), stamp)
+        row = csv_row(record)
+        self._journal.append(row, stamp)
+        self._live.add(row, stamp)
         self._course.has_changed = True
         self._n[frame.verdict] += 1
         self.writer.write(record)

@@ -5,7 +5,10 @@ from __future__ import annotations
 import argparse
 import math
 import sys
-from typing import TYPE_CHECKING, TypeAlias
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
+
+from ..sizing import option_values
 
 if TYPE_CHECKING:
     from ..instruments import Instrument
@@ -25,9 +28,12 @@ __all__ = [
     "natural",
     "number",
     "numbers",
+    "typed",
 ]
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+
+T = TypeVar("T")
 
 BAD_INPUT = 2
 INTERRUPTED = 130
@@ -89,13 +95,19 @@ def asked_instrument(options: argparse.Namespace) -> Instrument | None:
     return asked if given is None else at_wavelength(asked, given)
 
 
-def number(text: str) -> float:
-    """A number of the command line."""
-    try:
-        return float(text)
-    except ValueError:
-        hint = "; write a decimal point" if "," in text else ""
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number{hint}") from None
+def typed(parse: Callable[[str], T]) -> Callable[[str], T]:
+    """A value of the command line, whose ValueError is told as it is."""
+
+    def parsed(text: str) -> T:
+        try:
+            return parse(text)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
+
+    return parsed
+
+
+number = typed(option_values.number)
 
 
 def natural(text: str) -> int:

@@ -23,7 +23,8 @@ def choose(source: str, scans: Sequence[Scan | NoPattern], scan: int | str | Non
     if scan is None:
         if len(scans) == 1:
             return _pattern_or_raise(scans[0])
-        raise PatternError(source, f"holds {len(scans)} scans, {_listed(scans)}")
+        asks = ("scan",) if patterns else ()
+        raise PatternError(source, f"holds {len(scans)} scans, {_listed(scans)}", asks)
     if scan in ("sum", "join"):
         if not patterns:
             raise PatternError(source, f"holds {len(scans)} scans, {_listed(scans)}")

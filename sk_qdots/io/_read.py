@@ -304,6 +304,7 @@ def _check_values(source: str, scan: Scan, subtracted: bool) -> None:
             source,
             f"{scan.subtracted}; give the intensities with their background, or say that it was "
             "subtracted: subtracted=True (--subtracted)",
+            ("subtracted",),
         )
     negative = np.flatnonzero(scan.intensity < 0)
     if negative.size and not subtracted:
@@ -312,6 +313,7 @@ def _check_values(source: str, scan: Scan, subtracted: bool) -> None:
             f"{scan.where(int(negative[0]))} has a negative intensity "
             f"({scan.intensity[negative[0]]:g}; {negative.size} such points); give the counts as "
             "measured, or say that a background was subtracted: subtracted=True (--subtracted)",
+            ("subtracted",),
         )
     if not (scan.intensity > 0).any():
         raise PatternError(source, "every intensity is zero or less; was the shutter open?")
@@ -337,6 +339,7 @@ def _wavelength(
                 f"its header states two wavelengths, {stated.value:.6g} and {other:.6g} Angstrom; "
                 "give the right one (--wavelength) and what the abscissa is: x='two_theta' "
                 "(--x two_theta)",
+                ("wavelength", "x"),
             )
         if given is not None and stated is not None and not is_same_beam(given, stated.value):
             raise PatternError(
@@ -345,6 +348,7 @@ def _wavelength(
                 f"({stated.label}), and {given:.6g} was given; leave it out (--wavelength, "
                 "--energy), or, if the file is wrong, say what the abscissa is as well: "
                 "x='two_theta' (--x two_theta)",
+                ("wavelength", "x"),
             )
     return stated if given is None else of_a_tube(given)
 
@@ -375,6 +379,7 @@ def _axis(
             source,
             "a two-theta axis needs a wavelength: give --wavelength (Angstrom) or --energy (keV)"
             + seen,
+            ("wavelength",),
         )
     if np.ptp(scan.x) == 0.0:
         raise PatternError(
@@ -402,6 +407,7 @@ def _axis(
             source,
             f"its header names the abscissa twice, {scan.words!r} and {scan.other_words!r}; say "
             f"what it is with x= (--x), {', '.join(map(repr, AXES))}",
+            ("x",),
         )
     if why or contradicted or small:
         likely = {"two_theta": "two_theta_rad" if small else "q_nm"}.get(axis, "two_theta")
@@ -419,6 +425,7 @@ def _refuse_unknown(source: str, scan: Scan, wavelength: float | None) -> None:
             source,
             f"its abscissa is called {scan.words!r}, which is none of {', '.join(AXES.values())}; "
             "if it is one of them, say which with x= (--x): " + ", ".join(AXES),
+            ("x",),
         )
     if wavelength is None:
         seen = f"; the file says {scan.mentioned!r}" if scan.mentioned else ""
@@ -427,6 +434,7 @@ def _refuse_unknown(source: str, scan: Scan, wavelength: float | None) -> None:
             "what is the abscissa? If it is two-theta give the wavelength in Angstrom "
             "(--wavelength) or the energy in keV (--energy), if it is Q in 1/Angstrom say so "
             f"(--q; in Python x='q'); other axes: --x, x={seen}",
+            ("wavelength", "x"),
         )
 
 
@@ -440,6 +448,7 @@ def _ask(
         f"{says}the abscissa goes from {scan.x.min():g} to {scan.x.max():g}: read as "
         f"{reading(one, scan.x, wavelength)}; read as {reading(other, scan.x, wavelength)}; say "
         f"which with x={one!r} or x={other!r} (--x {one} or --x {other})",
+        ("x",),
     )
 
 

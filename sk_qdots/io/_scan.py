@@ -59,6 +59,9 @@ class PatternError(ValueError):
         The file, or what else the pattern is called.
     reason : str
         What is wrong and what to do, one line.
+    asks : tuple of str, default=()
+        Arguments of :func:`sk_qdots.read_pattern`, any of which may settle it: what the file
+        does not say.
 
     Examples
     --------
@@ -70,13 +73,14 @@ class PatternError(ValueError):
     nowhere.xy
     """
 
-    def __init__(self, source: str, reason: str) -> None:
+    def __init__(self, source: str, reason: str, asks: tuple[str, ...] = ()) -> None:
         super().__init__(f"{source}: {reason}")
         self.source = source
         self.reason = reason
+        self.asks = asks
 
-    def __reduce__(self) -> tuple[type[PatternError], tuple[str, str]]:
-        return type(self), (self.source, self.reason)
+    def __reduce__(self) -> tuple[type[PatternError], tuple[str, str, tuple[str, ...]]]:
+        return type(self), (self.source, self.reason, self.asks)
 
 
 class NoPattern(PatternError):

@@ -14,6 +14,7 @@ import xarray as xr
 
 from .._typing import Json, JsonObject
 from ..posterior import DebyeFit, PatternPosterior
+from .choice import COVERAGE
 
 if TYPE_CHECKING:
     from .calibration import Condition
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
 __all__ = ["COVERAGE", "DIMENSIONS", "SCHEMA", "Sizing"]
 
-COVERAGE = 0.90  # of every interval, where nothing else is asked for
 DIMENSIONS = ("width", "length", "thickness")  # of rods and platelets
 SCHEMA = "sk_qdots.Sizing/1"
 _MUCH = 2.0  # times as wide
