@@ -72,9 +72,9 @@ def row(sizer: sq.Sizer, X: xr.DataArray, width: float, beam: str, n: int, seed:
     instrument = instruments(width)[beam]
     rng = np.random.default_rng([seed, int(1000 * width), len(beam)])
     patterns, truth = measured(X, instrument, n, rng)
-    as_they_are = sizer.size_many(patterns)
+    as_they_are = sizer.size_many(patterns, engine="network")
     told = [
-        sizer.size(pattern, instrument) if isinstance(answer, Sizing) else answer
+        sizer.size(pattern, instrument, engine="network") if isinstance(answer, Sizing) else answer
         for pattern, answer in zip(patterns, as_they_are, strict=True)
     ]
     sized = [(a, t) for a, t in zip(as_they_are, truth, strict=True) if isinstance(a, Sizing)]

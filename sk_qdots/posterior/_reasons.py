@@ -21,6 +21,9 @@ _APART = 1.645  # standard deviations: the 90 % intervals of two models do not m
 # Four deviations of a chi-square of 1000 bins from 1.
 _POOR_FIT = 1.2  # reduced chi-square ...
 _WIDENED = 2.0  # ... with errors so many times those of noise alone
+_PLAIN_FIT = 2.5  # chi-square from which it is told however small the error has stayed ...
+_BROAD = 0.1  # ... and width of the interval, of the diameter, from which it is told in any case
+_NO_NOISE = 1e-4  # of r_wp: what is left where next to no noise is, is rounding
 _OTHER_FIT = 5.0  # chi-square, however wide the errors are
 _CELL = 0.08  # 1/Angstrom, as wide as a peak
 _MOST = 0.5  # of what a fit leaves beyond noise, that a stretch holds ...
@@ -49,13 +52,17 @@ def reasons(
     """
     best, analysis = max(found, key=lambda one: one[1].evidence)
     yield from _models_apart(found)
-    if is_poor(fit):
+    sizes = draws["diameter"]
+    low, high = np.quantile(sizes, [0.05, 0.95])
+    width = float(high - low) / float(np.mean(sizes))
+    matters = (fit.chi2 > _PLAIN_FIT or width > _BROAD) and fit.r_wp > _NO_NOISE
+    if is_poor(fit) and matters:
         yield (
             f"what the model leaves is {fit.chi2:.2g} times the noise{_where(fit)}, and errors are "
             f"{fit.widened:.2g} times as wide for it: look at the fit for what is missing, such as "
             "faults, another shape, two sizes, texture or a second phase"
         )
-    elif fit.chi2 > _OTHER_FIT:  # and not NaN
+    elif fit.chi2 > _OTHER_FIT and matters:  # and not NaN
         yield (
             f"what the model leaves is {fit.chi2:.2g} times the noise{_where(fit)}, and errors are "
             "hardly wider for it: look at the fit, which may be of another crystal or have a "
@@ -72,8 +79,6 @@ def reasons(
             "the reflections are not as strong as in a powder without texture, and their strengths "
             "were left free: turn the sample, or check that it is this crystal"
         )
-    sizes = draws["diameter"]
-    low, high = np.quantile(sizes, [0.05, 0.95])
     first, last = best.series.ranges.diameters
     room = _EDGE * (last - first)
     if low < first + room or high > last - room:
@@ -82,7 +87,7 @@ def reasons(
             f"the interval reaches the {side} diameter that was looked for, {end:g} nm: widen the "
             "range of diameters"
         )
-    if high - low > _HARDLY * float(np.mean(sizes)):
+    if width > _HARDLY:
         yield (
             f"the pattern hardly tells the size ({low:.2g} to {high:.2g} nm): count longer, or "
             "measure a wider range"

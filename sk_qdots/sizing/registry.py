@@ -158,6 +158,8 @@ def sizer_facts(folder: str | Path) -> SizerFacts:
         training, simulation = manifest["training"], manifest["simulation"]
         classes = [int(c) for c in manifest["classes"]]
         settings = training.get("settings", {})
+        # The outermost classes may stand for all that lies beyond.
+        told = [1000.0 * float(d) for d in settings.get("diameters", [])] or classes
         augmentation = manifest["augmentation"] or {}
         laboratory = settings.get("instrument", augmentation.get("laboratory"))
         instrument = str(laboratory or simulation.get("instrument") or "unknown")
@@ -169,7 +171,7 @@ def sizer_facts(folder: str | Path) -> SizerFacts:
             name=str(manifest["name"]),
             folder=path,
             crystal=str(simulation.get("crystal", "unknown")),
-            diameters=(min(classes) / 1000.0, max(classes) / 1000.0),
+            diameters=(min(told) / 1000.0, max(told) / 1000.0),
             step=min(b - a for a, b in pairwise(classes)) / 1000.0,
             instrument=f"{instrument}{beam}",
             q_range=(low, high),
