@@ -75,14 +75,14 @@ def test_instruments_are_told_and_not_told(tools, tmp_path, monkeypatch):
     import check_instruments
 
     monkeypatch.setattr(check_instruments, "SIZERS", {"PbS": "PbS"})
-    monkeypatch.setattr(check_instruments, "WIDTHS", (0.005, 0.3))
+    monkeypatch.setattr(check_instruments, "WIDTHS", (0.005, 0.8))
     table = tmp_path / "instruments.md"
     tools(check_instruments, "--out", table, "--patterns", 4)
     rows = [line.split("|")[1:-1] for line in table.read_text("utf-8").splitlines()[2:-2]]
     told = {(row[0].strip(), float(row[1])): [float(v) for v in row[2:]] for row in rows}
     for beam in ("PbS, 0.56 Å", "PbS, Cu, 20 to 80°"):
-        assert told[beam, 0.005][-1] == 0.0 and told[beam, 0.3][-1] == 1.0
-        assert told[beam, 0.3][3] > 2.0 * told[beam, 0.005][3]  # the error
+        assert told[beam, 0.005][-1] == 0.0 and told[beam, 0.8][-1] == 1.0
+        assert told[beam, 0.8][3] > 2.0 * told[beam, 0.005][3]  # the error
 
 
 def test_paper_protocol_goes_on_where_it_was(tools, tmp_path, monkeypatch):
