@@ -1,7 +1,7 @@
 """Patterns whose truth is known, by what a user may bring: right ones, foreign ones, wrong ones.
 
 Right patterns are of the sizer's crystal, in liquids that training has not seen, under conditions
-of :func:`sk_qdots.model_selection.robustness_conditions`. Foreign ones are of other crystals: there
+of :func:`sk_qdots.model_selection.robustness_conditions`, with strains that raise no doubt. Foreign ones are of other crystals: there
 is no right answer. Wrong ones are of the sizer's crystal but not as it takes them to be: particles
 of other shapes or sizes, counts or wavelengths that are not as told.
 """
@@ -35,6 +35,7 @@ from ..preprocessing.patterns import area
 from ..simulation import Crystal, Cylinder, simulate_library
 from ..simulation.crystal import as_crystal
 from ..sizing import Sizer
+from ..sizing.verdicts import usual_strains
 from .foreign import other_dots, other_powders
 from .populations import (
     Populations,
@@ -343,13 +344,18 @@ def worlds_for(sizer: Sizer, *, seed: int) -> Worlds:
         If the crystal is not built in, or its dots cannot be simulated afresh.
     """
     crystal, wavelength = builtin_crystal(sizer), wavelength_of(sizer)
+    populations = populations_of(sizer, crystal)[1]
+    if sizer.facts.strains is not None:
+        low, high = usual_strains(sizer.facts.strains)
+        inner = tuple(s for s in populations["strains"] if low <= s <= high)
+        populations = {**populations, "strains": inner or populations["strains"]}
     return Worlds(
         crystal,
         sizer.inner_classes,
         held_out_curves(wavelength),
         np.asarray(sizer.q_),
         wavelength,
-        populations_of(sizer, crystal)[1],
+        populations,
         seed,
     )
 

@@ -34,6 +34,7 @@ __all__ = [
     "check_step",
     "check_told",
     "is_good",
+    "usual_strains",
 ]
 
 _RANGE_TOLERANCE = 0.02  # 1/Angstrom
@@ -347,12 +348,27 @@ def _dispersion(posterior: Posterior, trained: tuple[float, float] | None) -> li
     ]
 
 
+def usual_strains(trained: tuple[float, float]) -> tuple[float, float]:
+    """Strains that raise no doubt, of those that a sizer was trained on.
+
+    Parameters
+    ----------
+    trained : tuple of 2 float
+        Smallest and largest.
+
+    Returns
+    -------
+    tuple of 2 float
+    """
+    room = _OUTER * (trained[1] - trained[0])
+    return trained[0] + room, trained[1] - room
+
+
 def _strain(posterior: Posterior, trained: tuple[float, float] | None) -> list[str]:
     """A wrong wavelength looks like strain, and is all that strains beyond the usual tell."""
     if trained is None or "strain" not in posterior.means:
         return []
-    found, room = float(posterior.means["strain"][0]), _OUTER * (trained[1] - trained[0])
-    low, high = trained[0] + room, trained[1] - room
+    found, (low, high) = float(posterior.means["strain"][0]), usual_strains(trained)
     if low <= found <= high:
         return []
     return [
