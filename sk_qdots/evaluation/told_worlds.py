@@ -1,9 +1,10 @@
 """Patterns whose truth is known, by what a user may bring: right ones, foreign ones, wrong ones.
 
 Right patterns are of the sizer's crystal, in liquids that training has not seen, under conditions
-of :func:`sk_qdots.model_selection.robustness_conditions`, with strains that raise no doubt. Foreign ones are of other crystals: there
-is no right answer. Wrong ones are of the sizer's crystal but not as it takes them to be: particles
-of other shapes or sizes, counts or wavelengths that are not as told.
+of :func:`sk_qdots.model_selection.robustness_conditions`, with strains that raise no doubt. Foreign
+ones are of other crystals: there is no right answer. Wrong ones are of the sizer's crystal but not
+as it takes them to be: particles of other shapes or sizes, counts or wavelengths that are not as
+told.
 """
 
 from __future__ import annotations
