@@ -62,7 +62,8 @@ def test_answers_are_as_described(told, size, content):
 
 def test_one_function_asks(page):
     found = ask(page.url, COLLOID, wavelength=0.5642, fast=True)
-    expected = sq.load_sizer("PbS").size(sq.read_pattern(COLLOID, wavelength=0.5642))
+    pattern = sq.read_pattern(COLLOID, wavelength=0.5642)
+    expected = sq.load_sizer("PbS").size(pattern, engine="network")
     assert found["number_diameter"] == pytest.approx(expected.number_diameter, rel=1e-9)
 
 

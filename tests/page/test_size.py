@@ -155,7 +155,7 @@ def test_the_report_needs_nothing_else(size, content):
 
 
 def test_a_network_has_no_fit_to_download(size, content):
-    answer = size(content, **BEAM, format="fit")
+    answer = size(content, **BEAM, format="fit", fast="true")
     assert answer.status_code == 422 and answer.json()["error"]["code"] == "no_fit"
 
 

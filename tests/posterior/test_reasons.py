@@ -36,8 +36,8 @@ def curves(left=0.0, seed=0):
     return xr.Dataset({name: ("q", row) for name, row in values.items()}, coords={"q": q})
 
 
-def said(*models, draws=DRAWS, chi2=1.0, widened=1.0, left=0.0):
-    fit = SimpleNamespace(chi2=chi2, widened=widened, curves=curves(left))
+def said(*models, draws=DRAWS, chi2=1.0, widened=1.0, left=0.0, r_wp=0.02):
+    fit = SimpleNamespace(chi2=chi2, widened=widened, curves=curves(left), r_wp=r_wp)
     return list(reasons(draws, models or [model()], fit))
 
 
@@ -54,11 +54,20 @@ def test_two_models_whose_sizes_differ():
 
 @pytest.mark.parametrize(
     ("chi2", "widened", "n"),
-    [(5.0, 4.0, 1), (5.0, 1.0, 0), (1.3, 4.0, 1), (1.1, 4.0, 0), (np.nan, 4.0, 0)],
+    [(5.0, 4.0, 1), (5.0, 1.0, 0), (3.0, 4.0, 1), (1.3, 4.0, 0), (np.nan, 4.0, 0)],
 )
 def test_a_poor_fit_that_widens(chi2, widened, n):
     told = said(chi2=chi2, widened=widened)
     assert len(told) == n and all(f"{chi2:.2g} times the noise" in one for one in told)
+
+
+def test_a_poor_fit_is_told_where_it_matters():
+    broad = {"diameter": np.linspace(3.0, 4.0, 200)}
+    (told,) = said(draws=broad, chi2=1.3, widened=4.0)
+    assert "1.3 times the noise" in told
+    assert said(draws=broad, chi2=1.1, widened=4.0) == []
+    # Of a pattern without noise what is left is rounding, however many times that.
+    assert said(chi2=50.0, widened=60.0, r_wp=1e-6) == []
 
 
 @pytest.mark.parametrize("place", [1.2, 4.0, 10.7])
