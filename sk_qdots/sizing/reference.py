@@ -37,7 +37,7 @@ _Q_THAT_COUNTS = 8.0  # 1/Angstrom; beyond it peaks are low and broad, and count
 _PART_OF_WIDTH = 0.4
 _LARGEST_STRIDE = 5
 _N_PEAKS = 3  # of the coarse scan that are looked at closely
-_LEAST_STRUCTURE = 1e-8  # of the squares of a pattern
+_LEAST_STRUCTURE = 1e-6  # of the squares of a pattern: a thousandth of its intensity
 _SMOOTH = 15  # points over which the counting error is averaged
 _MAD_TO_SIGMA = 1.4826
 

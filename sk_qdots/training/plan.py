@@ -61,6 +61,7 @@ _REFERENCES = 6  # dispersions of the patterns that measured ones are compared w
 _EXPECTED = 1.2  # of the largest mean: pairs of larger spheres are expected, not counted
 _MEMORY_SHARE = 0.5  # of the machine's that distances may take
 REGRESSOR_SHARE = 0.4  # of the epochs
+_BROADER = 1.25  # times the broadest trained population, that a posterior looks at
 _LARGEST = 40.0  # nm; of populations that go beyond it the broadest are left out
 _TAIL = 0.005  # of the volume of a population, that may lie beyond the largest particle
 _NARROWEST = 0.2  # standard deviation of a population, from one particle to the next
@@ -350,11 +351,13 @@ class TrainingPlan:
         low, high = self.strains
         usual = Recipe(self.crystal).strains
         own = tuple(s for s in self.solvents if not isinstance(s, str))
+        narrow, broad = self.dispersions
         return Recipe(
             self.crystal,
             wavelength=self.wavelength,
             diameters=(max(self.span[0], self.crystal.node_diameter), self.span[1]),
-            dispersions=self.dispersions,
+            # Cut at the end of the trained ones, number averages there would all be too large.
+            dispersions=(narrow, _BROADER * broad),
             strains=(min(low, usual[0]), max(high, usual[1])),
             stacking=self.stacking,
             solvents=(*known_solvents(), *known_backgrounds(), *own) if own else None,
