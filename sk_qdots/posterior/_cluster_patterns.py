@@ -29,11 +29,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, field, replace
-from typing import Self
+from typing import NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
+from scipy.sparse import csr_matrix
 
 from .._typing import Float32Array, FloatArray, JsonObject
 from ..simulation.even_grid import interpolation
@@ -44,6 +46,8 @@ __all__ = ["ClusterPatterns", "MixedPatterns"]
 _FORMAT, _FORMAT_VERSION = "sk_qdots cluster patterns", 1
 _RECENT = 2**25  # bytes of combined tables that are kept
 _NEGLIGIBLE = 1e-9  # share of a variant that is left out
+_ROOM = 8  # points of the even grid beside those that a range needs
+_N_STRAINS = 4  # whose interpolation is kept
 _RARE = 1e-8  # share of a particle, of the commonest, beyond which none is mixed in
 # Steps of central differences.
 _STEPS = {
@@ -53,6 +57,15 @@ _STEPS = {
     "growth_fault": 1e-3,
     "deformation_fault": 1e-3,
 }
+
+
+class _Stretched(NamedTuple):
+    """How values at the points come from the even grid, at one strain."""
+
+    part: slice
+    rows: csr_matrix
+    damping: FloatArray  # logarithm
+    by_b_iso: FloatArray  # what a change of the displacement parameters is multiplied with
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,6 +129,9 @@ class ClusterPatterns:
     alone: FloatArray = field(repr=False)
     shares: FloatArray = field(repr=False)
     nodes: tuple[Nodes, ...] = field(default=(), repr=False)
+    _recent: dict[tuple[float, ...], _Stretched] = field(
+        default_factory=dict, init=False, repr=False
+    )
 
     def __repr__(self) -> str:
         return (
@@ -182,7 +198,49 @@ class ClusterPatterns:
         step = float(self.q[-1] - self.q[0]) / (len(self.q) - 1)
         rows = self.alone.reshape(-1, len(self.q))
         alone = interpolation(q, float(self.q[0]), step, len(self.q)) @ rows.T
-        return replace(self, q=q, alone=alone.T.reshape(*self.alone.shape[:2], len(q)))
+        alone = alone.T.reshape(*self.alone.shape[:2], len(q))
+        if not len(q):
+            return replace(self, q=q, alone=alone)
+        # Only what the points need at any strain.
+        low, high = self.bounds["strain"]
+        ends = float(q[0]) * (1.0 + min(low, 0.0)), float(q[-1]) * (1.0 + max(high, 0.0))
+        first, last = self._around(*ends)
+        return replace(
+            self,
+            q=q,
+            alone=alone,
+            start=self.start + first * self.step,
+            pairs=self.pairs[:, first:last],
+            slopes=self.slopes[:, first:last],
+            scale=self.scale[first:last],
+        )
+
+    def _around(self, low: float, high: float) -> tuple[int, int]:
+        """First and last place of the even grid from which a range is interpolated."""
+        first = max(int((low - self.start) / self.step) - _ROOM, 0)
+        last = min(int((high - self.start) / self.step) + _ROOM, len(self.scale))
+        return first, last
+
+    def _stretched(self, strain: float, part: slice) -> _Stretched:
+        """How values at a strain come from the even grid; those of the last few are kept."""
+        key = strain, part.start, part.stop, part.step
+        found = self._recent.pop(key, None)
+        if found is None:
+            q = self.q[part]
+            x = q * (1.0 + strain)
+            first, last = self._around(float(x.min()), float(x.max()))
+            grid = self.start + self.step * np.arange(len(self.scale), dtype=np.float64)
+            logs = np.interp(np.concatenate([q, x]), grid, self.scale)
+            found = _Stretched(
+                slice(first, last),
+                interpolation(x, float(grid[first]), self.step, last - first),
+                logs[: len(q)] - logs[len(q) :],
+                -2.0 * (q / (4.0 * np.pi)) ** 2,
+            )
+        self._recent[key] = found
+        if len(self._recent) > _N_STRAINS:
+            self._recent.pop(next(iter(self._recent)))
+        return found
 
     def to_arrays(self) -> dict[str, npt.NDArray[np.generic]]:
         """Everything as arrays, which ``numpy.savez`` can hold without pickle.
@@ -299,6 +357,20 @@ class MixedPatterns:
 
     def __len__(self) -> int:
         return len(self._shares)
+
+    def first(self) -> Self:
+        """The first population alone, with what was mixed already.
+
+        Returns
+        -------
+        MixedPatterns
+        """
+        one = copy(self)
+        one.rows = None if self.rows is None else self.rows[:1]
+        one._shares = self._shares[:1]
+        one._arrays = [array.first() for array in self._arrays]
+        one._recent = {}
+        return one
 
     def patterns(
         self,
@@ -480,24 +552,15 @@ class MixedPatterns:
         self, tables: Sequence[FloatArray], values: Mapping[str, float], part: slice
     ) -> FloatArray:
         """What pairs scatter at a strain and a displacement parameter."""
-        series = self.series
-        q, stretched = series.q[part], 1.0 + values["strain"]
-        if not len(q):
+        strain = values["strain"]
+        if not len(self.series.q[part]):
             return np.zeros((len(self), 0))
-        x = q * stretched
-        # Only the points that the part needs.
-        first = max(int((x.min() - series.start) / series.step) - 8, 0)
-        last = int((x.max() - series.start) / series.step) + 8
-        pairs = tables[0][first:last]
-        if len(tables) > 1 and values["strain"] != 0.0:
-            pairs = pairs - (values["strain"] / stretched) * tables[1][first:last]
-        start = series.start + first * series.step
-        grid = series.start + series.step * np.arange(len(series.scale), dtype=np.float64)
-        logs = np.interp(np.concatenate([q, x]), grid, series.scale)
-        damped = logs[: len(q)] - logs[len(q) :]
-        damped -= 2.0 * values["b_iso"] * (q / (4.0 * np.pi)) ** 2
-        found = np.asarray(interpolation(x, start, series.step, len(pairs)) @ pairs)
-        found *= np.exp(damped)[:, None]
+        needed = self.series._stretched(strain, part)
+        pairs = tables[0][needed.part]
+        if len(tables) > 1 and strain != 0.0:
+            pairs = pairs - (strain / (1.0 + strain)) * tables[1][needed.part]
+        found = np.asarray(needed.rows @ pairs)
+        found *= np.exp(needed.damping + values["b_iso"] * needed.by_b_iso)[:, None]
         return np.ascontiguousarray(found.T)
 
     def _resolution(self, values: Mapping[str, float]) -> FloatArray:
@@ -527,16 +590,23 @@ class _Mixed:
             self._kept = slice(int(common[0]), int(common[-1]) + 1)
             self._rows = np.ascontiguousarray(rows[:, self._kept].T, dtype=np.float32)
         self._there = np.full(len(stored), rows is None)
-        self._mixed = stored
+        self._all = stored
         if rows is not None:  # pages that nothing is written to take no memory
-            self._mixed = np.zeros((*stored.shape[:2], len(rows)), dtype=np.float32)
+            self._all = np.zeros((*stored.shape[:2], len(rows)), dtype=np.float32)
+        self._mixed = self._all
+
+    def first(self) -> Self:
+        """The first population alone; what is mixed for one is there for the other."""
+        one = copy(self)
+        one._mixed = self._all[:, :, :1]
+        return one
 
     def combined(self, shares: FloatArray) -> FloatArray:
         """Sum of shares of the variants, (n_x, n_populations)."""
         used = np.flatnonzero(np.abs(shares) > _NEGLIGIBLE * np.abs(shares).max())
         if self._rows is not None:
             for k in used[~self._there[used]]:
-                np.matmul(self._stored[k][:, self._kept], self._rows, out=self._mixed[k])
+                np.matmul(self._stored[k][:, self._kept], self._rows, out=self._all[k])
                 self._there[k] = True
         if len(used) == 1:
             return np.asarray(shares[used[0]] * self._mixed[used[0]].astype(np.float64))

@@ -32,7 +32,7 @@ __all__ = ["GRIDDED", "Component", "Crossed", "Neighbourhood", "Node", "Sizes", 
 GRIDDED = ("march", "fwhm", "growth_fault", "deformation_fault")
 """What is taken at a few places; but for a March coefficient it may be absent, as its lower end."""
 
-_N_DISPERSIONS, _N_VOLUMES = 25, 31
+_FINE, _COARSE = (25, 31), (13, 17)  # dispersions and volume averages
 _REACH = 5.0  # standard deviations
 _ROUNDS = 3
 _LEAST_DEVIATION = 1e-5
@@ -363,8 +363,8 @@ class Sizes:
             How often the grid is laid.
         """
         ranges = self._model.ranges
-        for _ in range(rounds):
-            grid = _grid(centre, covariance, ranges)
+        for left in reversed(range(rounds)):  # coarse, until it is laid where it stays
+            grid = _grid(centre, covariance, ranges, _COARSE if left else _FINE)
             if grid is None:
                 return None
             volumes, dispersions, cell, slope = grid
@@ -388,9 +388,10 @@ class Sizes:
 
 
 def _grid(
-    centre: FloatArray, covariance: FloatArray, ranges: Ranges
+    centre: FloatArray, covariance: FloatArray, ranges: Ranges, shape: tuple[int, int]
 ) -> tuple[FloatArray, FloatArray, tuple[float, float], float] | None:
     """Nodes along the slope of a covariance."""
+    n_dispersions, n_volumes = shape
     broad = float(np.sqrt(max(covariance[1, 1], _LEAST_DEVIATION**2)))
     slope = float(covariance[0, 1] / broad**2)
     narrow = float(np.sqrt(max(covariance[0, 0] - slope * covariance[0, 1], _LEAST_DEVIATION**2)))
@@ -399,9 +400,9 @@ def _grid(
     last = max(min(high, centre[1] + _REACH * broad), low + min(broad, 0.5 * (high - low)))
     if not last > first:
         return None
-    width = (last - first) / _N_DISPERSIONS
-    dispersions = first + width * (np.arange(_N_DISPERSIONS) + 0.5)
-    across = narrow * np.linspace(-_REACH, _REACH, _N_VOLUMES)
+    width = (last - first) / n_dispersions
+    dispersions = first + width * (np.arange(n_dispersions) + 0.5)
+    across = narrow * np.linspace(-_REACH, _REACH, n_volumes)
     s, u = (a.ravel() for a in np.meshgrid(dispersions, across, indexing="ij"))
     volumes = centre[0] + slope * (s - centre[1]) + u
     return np.maximum(volumes, 0.2), s, (float(across[1] - across[0]), width), slope

@@ -18,7 +18,7 @@ import numpy as np
 from .._typing import Float32Array, FloatArray
 from ..simulation.lognormals import number_mean, number_weights, volume_mean
 from ._bins import Bins
-from ._cluster_patterns import ClusterPatterns
+from ._cluster_patterns import ClusterPatterns, MixedPatterns
 
 __all__ = ["EXTRAS", "BinnedSeries", "Ranges", "sought", "told"]
 
@@ -31,6 +31,7 @@ _SCAN_FAULTS = (0.0, 0.12, 0.35, 0.65, 0.95)  # where in their range
 _SCAN_WIDTHS = (0.02, 0.6)
 _SCAN_MARCHES = (0.5, 1.0, 1.6)
 _SHARE, _SHARE_DEVIATION = 0.5, 0.35  # Lorentzian, before: any, but not all of them alike
+_N_POPULATIONS = 2  # that are kept mixed
 _N_RECENT = 6  # places whose curves are kept: another fit begins where the last ones ended
 
 
@@ -155,6 +156,7 @@ class BinnedSeries:
         self._series = series.at(bins.places)
         self._each = self._series.particles()
         self._recent: dict[bytes, tuple[FloatArray, FloatArray]] = {}
+        self._populations: dict[bytes, MixedPatterns] = {}
         self._particles: dict[bytes, FloatArray] = {}
 
     def multiplied(self, factor: FloatArray | None) -> BinnedSeries:
@@ -186,16 +188,10 @@ class BinnedSeries:
         return _kept(self._recent, place, self._curves, _N_RECENT)
 
     def _curves(self, place: FloatArray) -> tuple[FloatArray, FloatArray]:
-        volume, dispersion = place[:2]
-        steps = (_VOLUME_STEP * volume, _DISPERSION_STEP)
-        moments = np.array(
-            [[volume, dispersion], [volume + steps[0], dispersion], [volume, dispersion + steps[1]]]
-        )
-        weights = self.populations(moments[:, 0], moments[:, 1])
-        values = self.values(place[2:])
-        patterns, strain, b_iso = self._series.mix(weights).with_slopes(**values)
-        rows = [patterns]
-        mixed = self._series.mix(weights[:1]) if len(self.ranges.extras) > 2 else None
+        mixed = self._mixed(place[:2])
+        steps = (_VOLUME_STEP * place[0], _DISPERSION_STEP)
+        patterns, strain, b_iso = mixed.with_slopes(**self.values(place[2:]))
+        rows, here = [patterns], mixed.first()
         scales: list[float] = []
         for k, (name, (low, high)) in enumerate(self.ranges.extras.items()):
             if name in ("strain", "b_iso"):
@@ -206,8 +202,7 @@ class BinnedSeries:
             moved = place[2:].copy()
             step = step if moved[k] + step <= high else -step
             moved[k] += step
-            mixed = self._series.mix(weights[:1]) if mixed is None else mixed
-            rows.append(mixed.patterns(**self.values(moved)))
+            rows.append(here.patterns(**self.values(moved)))
             scales.append(step)
         binned = self._binned(np.concatenate(rows))
         binned /= binned[0].mean()
@@ -220,6 +215,16 @@ class BinnedSeries:
                 derivatives[2 + k] = (derivatives[2 + k] - curve) / step
         return curve, derivatives
 
+    def _mixed(self, sizes: FloatArray) -> MixedPatterns:
+        """A population of a volume average and dispersion, and those a step of each away."""
+        return _kept(self._populations, sizes, self._mixed_at, _N_POPULATIONS)
+
+    def _mixed_at(self, sizes: FloatArray) -> MixedPatterns:
+        volume, dispersion = sizes
+        volumes = np.array([volume, volume + _VOLUME_STEP * volume, volume])
+        dispersions = np.array([dispersion, dispersion, dispersion + _DISPERSION_STEP])
+        return self._series.mix(self.populations(volumes, dispersions))
+
     def along(self, name: str, place: FloatArray, values: FloatArray) -> FloatArray:
         """Patterns of mean 1 at a place with other values of one of the extras.
 
@@ -227,7 +232,7 @@ class BinnedSeries:
         -------
         ndarray of shape (n_values, n_bins)
         """
-        mixed = self._series.mix(self.populations(place[:1], place[1:2]))
+        mixed = self._mixed(place[:2]).first()
         extras = np.tile(place[2:], (len(values), 1))
         extras[:, list(self.ranges.extras).index(name)] = values
         rows = np.concatenate([mixed.patterns(**self.values(each)) for each in extras])
@@ -250,7 +255,7 @@ class BinnedSeries:
         extras[[names.index(name) for name in gridded]] = list(gridded.values())
         low, high = self.ranges.extras["eta"]
         wanted = extras[names.index("eta")]
-        mixed = self._series.mix(self.populations(place[:1], place[1:2]))
+        mixed = self._mixed(place[:2]).first()
         rows = []
         for share in (low, high):
             extras[names.index("eta")] = share

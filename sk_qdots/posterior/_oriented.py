@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -99,7 +100,7 @@ class OrientedPatterns(ClusterPatterns):
         ends = float(series.q[0]) * (1.0 + low), float(series.q[-1]) * (1.0 + high)
         check_facet(facet)
         h, k, m = facet
-        own = {f.name: getattr(series, f.name) for f in fields(ClusterPatterns)}
+        own = {f.name: getattr(series, f.name) for f in fields(ClusterPatterns) if f.init}
         own["bounds"] = {**series.bounds, "march": MARCH}
         return cls(**own, weights=_Weights(crystal, (h, k, m), *ends))
 
@@ -122,6 +123,12 @@ class _OrientedMix(MixedPatterns):
         assert series.weights is not None
         self._weights = series.weights
         self._sizes = series.diameters if rows is None else rows @ series.diameters  # by volume
+
+    def first(self) -> Self:
+        """As of populations."""
+        one = super().first()
+        one._sizes = self._sizes[:1]
+        return one
 
     def _factor(self, march: float, strain: float, part: slice) -> FloatArray:
         low, high = self.series.bounds["march"]

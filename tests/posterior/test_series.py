@@ -233,6 +233,31 @@ def test_part_of_the_points(faulted):
     assert mixed.patterns(**values, q=slice(5, 5)).shape == (2, 0)
 
 
+@pytest.mark.parametrize("strain", [-0.02, 0.0, 0.013, 0.02])
+def test_at_some_points_only_what_they_need_is_kept(faulted, plain, strain):
+    points = np.linspace(3.0, 5.0, 57)
+    for series in (faulted, plain):
+        some = series.at(points)
+        assert some.pairs.shape[1] < 0.3 * series.pairs.shape[1]
+        wanted = CubicSpline(series.q, series.mix(rows_of(series)).patterns(strain=strain), axis=1)
+        found = some.mix(rows_of(some)).patterns(strain=strain)
+        assert local_error(found, wanted(points)) < 1e-6
+
+
+def test_the_first_population_alone(faulted):
+    rows = rows_of(faulted)
+    both = faulted.mix(rows)
+    values = {"strain": 0.004, "growth_fault": 0.3}
+    alone = both.first().patterns(**values)  # before the others were mixed
+    assert alone.shape == (1, len(Q))
+    np.testing.assert_allclose(alone[0], both.patterns(**values)[0], rtol=1e-12)
+    np.testing.assert_allclose(alone, faulted.mix(rows[:1]).patterns(**values), rtol=1e-5)
+    again = both.first().patterns(strain=0.004, growth_fault=0.7)  # and after
+    np.testing.assert_allclose(
+        again[0], both.patterns(strain=0.004, growth_fault=0.7)[0], rtol=1e-12
+    )
+
+
 def test_derivatives_are_those_of_the_patterns(faulted, plain):
     for series, at in (
         (faulted, {"strain": 0.004, "fwhm": 0.08, "growth_fault": 0.2}),
