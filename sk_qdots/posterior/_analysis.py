@@ -51,6 +51,10 @@ _SAME = 0.01  # relative volume average and dispersion, together
 _FAR_BEHIND = 18.0  # of the sum of squares
 _BEHIND = 60.0  # the same, on the way
 _MANY_ROUNDS = 4
+_FEWER = 0.75  # of the particles: what is not much quicker without the others is done with them
+_FAR = 6.0  # standard deviations, within which populations are taken as likely
+_UNLIKELY = 10.0  # log density
+_HARMLESS = 1e-3  # height of a peak, of the highest, of particles that may be without
 _N_SCALES, _SCALE_ROOM = 3, 4.0  # of the amplitudes that are averaged over; log evidence
 _MISFIT_LENGTH = 0.08  # 1/Angstrom
 _LEAST_OF_A_CELL, _FEWEST_CELLS = 3, 10  # bins, cells: fewer do not tell a scatter
@@ -566,17 +570,37 @@ class _Run:
 
     def _components(self, mode: Mode, solved: Solved, kept: Sequence[Scales]) -> list[Component]:
         """The density around one best place, at every node and scale."""
-        near = Neighbourhood(self.system, self.model, mode)
-        n_columns = self.system.columns.shape[1]
         covariance = self._covariance(mode, solved)
+        if self.cells is None:
+            volumes, dispersions = _around(mode.place[:2], covariance, self.model).T
+            common = self.model.common(volumes, dispersions)
+            if common.stop - common.start < _FEWER * self.model.n_particles:
+                few = self.model.only(common)
+                found = self._components_of(few, mode, solved, kept, covariance)
+                volumes, dispersions = _likely_ends(found).T
+                needed = self.model.common(volumes, dispersions, _HARMLESS)
+                if common.start <= needed.start and needed.stop <= common.stop:
+                    return found
+        return self._components_of(self.model, mode, solved, kept, covariance)
+
+    def _components_of(
+        self,
+        model: BinnedSeries,
+        mode: Mode,
+        solved: Solved,
+        kept: Sequence[Scales],
+        covariance: FloatArray,
+    ) -> list[Component]:
+        """The same, of populations of the particles of a model."""
+        near = Neighbourhood(self.system, model, mode)
+        n_columns = self.system.columns.shape[1]
         gridded = 2 + np.flatnonzero(~near.is_linear)
         block = covariance[np.ix_(gridded, gridded)]
         along = np.linalg.solve(block, covariance[gridded, :2]).T if gridded.size else None
         found: list[Component] = []
         deviations = np.sqrt(np.diag(covariance))
-        profile = self._profile(mode, solved)
-        ranges = self.model.ranges
-        for node in gridded_nodes(ranges, deviations, mode.place, self.log_prior, profile):
+        profile = self._profile(model, mode, solved)
+        for node in gridded_nodes(model.ranges, deviations, mode.place, self.log_prior, profile):
             crossed = near.at(node.values, node.share)
             # Far from the best place a slope leads astray; a neighbour's sizes do not.
             centres = [mode.place[:2], *(c.centre for c in found[-1:])]
@@ -604,9 +628,9 @@ class _Run:
         normal = solved.products(rows)[0] + np.diag(np.append(1e-6, self._precisions()))
         return np.asarray(np.linalg.inv(normal)[1:, 1:], dtype=np.float64)
 
-    def _profile(self, mode: Mode, solved: Solved) -> Profile:
+    def _profile(self, model: BinnedSeries, mode: Mode, solved: Solved) -> Profile:
         """Log likelihood of values of an extra, all else as good as it can be."""
-        ranges = self.model.ranges
+        ranges = model.ranges
         apart = np.concatenate([[0.0, 0.0], ranges.precisions * (ranges.centres - mode.place[2:])])
 
         def profile(name: str, values: FloatArray, share: float | None = None) -> FloatArray:
@@ -620,12 +644,12 @@ class _Run:
             logs = []
             derivatives = mode.derivatives.copy()
             has_share = name == "fwhm" and "eta" in ranges.extras and share is None
-            plain = None if has_share else self.model.along(name, place, values)
+            plain = None if has_share else model.along(name, place, values)
             for k, value in enumerate(values.tolist()):
                 if plain is not None:
                     curve = plain[k]
                 else:
-                    curve, of_share = self.model.of_shares(place, {name: value})
+                    curve, of_share = model.of_shares(place, {name: value})
                     derivatives[ranges.names.index("eta")] = of_share
                 others = np.delete(derivatives, known, axis=0)
                 rows = np.concatenate([curve[None], mode.amount * others])
@@ -649,6 +673,27 @@ class _Run:
         there = np.linalg.inv(normal + 1e-6 * np.eye(len(rows)))[1, 1]
         more = (self.size_error * mode.place[0]) ** 2
         return float(np.sqrt(max((here + more) / there, 1.0)))
+
+
+def _around(place: FloatArray, covariance: FloatArray, model: BinnedSeries) -> FloatArray:
+    """Volume averages and dispersions at the ends of what is likely, (9, 2)."""
+    far = _FAR * np.sqrt(np.diag(covariance)[:2])
+    ranges = model.ranges
+    volumes = np.maximum(place[0] + far[0] * np.array([-1.0, 0.0, 1.0]), 0.5 * place[0])
+    dispersions = np.clip(place[1] + far[1] * np.array([-1.0, 0.0, 1.0]), *ranges.dispersions)
+    return np.stack([a.ravel() for a in np.meshgrid(volumes, dispersions)], axis=1)
+
+
+def _likely_ends(found: Sequence[Component]) -> FloatArray:
+    """Volume averages and dispersions of what is likely, where it ends, (n, 2)."""
+    best = max((float(one.log_weights.max()) for one in found), default=-np.inf)
+    ends = [np.empty((0, 2))]
+    for one in found:
+        likely = np.flatnonzero(one.log_weights > best - _UNLIKELY)
+        if likely.size:
+            sizes = np.stack([one.volumes, one.dispersions], axis=1)[likely]
+            ends.append(sizes[[*sizes.argmin(axis=0), *sizes.argmax(axis=0)]])
+    return np.concatenate(ends)
 
 
 def _is_same(place: FloatArray, mode: Mode) -> bool:

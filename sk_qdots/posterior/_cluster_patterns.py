@@ -215,6 +215,26 @@ class ClusterPatterns:
             scale=self.scale[first:last],
         )
 
+    def only(self, particles: slice) -> Self:
+        """The patterns of some of the particles.
+
+        Parameters
+        ----------
+        particles : slice
+
+        Returns
+        -------
+        ClusterPatterns
+        """
+        return replace(
+            self,
+            diameters=self.diameters[particles],
+            formula_units=self.formula_units[particles],
+            pairs=np.ascontiguousarray(self.pairs[:, :, particles]),
+            slopes=np.ascontiguousarray(self.slopes[:, :, particles]),
+            shares=self.shares[particles],
+        )
+
     def _around(self, low: float, high: float) -> tuple[int, int]:
         """First and last place of the even grid from which a range is interpolated."""
         first = max(int((low - self.start) / self.step) - _ROOM, 0)

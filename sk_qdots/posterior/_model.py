@@ -31,6 +31,7 @@ _SCAN_FAULTS = (0.0, 0.12, 0.35, 0.65, 0.95)  # where in their range
 _SCAN_WIDTHS = (0.02, 0.6)
 _SCAN_MARCHES = (0.5, 1.0, 1.6)
 _SHARE, _SHARE_DEVIATION = 0.5, 0.35  # Lorentzian, before: any, but not all of them alike
+_RARE = 1e-5  # height of a peak, of the highest, of particles that are left out
 _N_POPULATIONS = 2  # that are kept mixed
 _N_RECENT = 6  # places whose curves are kept: another fit begins where the last ones ended
 
@@ -166,6 +167,14 @@ class BinnedSeries:
         other._recent, other._particles = {}, {}
         return other
 
+    def only(self, particles: slice) -> BinnedSeries:
+        """The same, of populations that some of the particles make up; at the bins alone."""
+        other = copy(self)
+        other._series = self._series.only(particles)
+        other._each = other._series.particles()
+        other._recent, other._particles, other._populations = {}, {}, {}
+        return other
+
     def _binned(self, curves: FloatArray) -> FloatArray:
         found = self.bins.of_places(curves)
         return found if self.factor is None else found * self.factor
@@ -274,7 +283,34 @@ class BinnedSeries:
 
     def populations(self, volume: FloatArray, dispersion: FloatArray) -> FloatArray:
         """Number fractions of the particles in populations."""
-        return number_weights(self.series.diameters, number_mean(volume, dispersion), dispersion)
+        return number_weights(self._series.diameters, number_mean(volume, dispersion), dispersion)
+
+    @property
+    def n_particles(self) -> int:
+        """That make up the populations."""
+        return len(self._series.diameters)
+
+    def common(self, volume: FloatArray, dispersion: FloatArray, least: float = _RARE) -> slice:
+        """The particles that scatter in any of some populations.
+
+        Parameters
+        ----------
+        volume, dispersion : ndarray of shape (n,)
+            Volume averages, in nm, and standard deviation / mean.
+        least : float, default=1e-5
+            Height of a peak, of the highest, of particles that are left out.
+
+        Returns
+        -------
+        slice
+        """
+        if not len(volume):
+            return slice(0, 0)
+        # The height of a peak goes with the square of the volume.
+        heights = self.populations(volume, dispersion) * self._series.formula_units**2
+        heights /= heights.max(axis=1, keepdims=True)
+        kept = np.flatnonzero(heights.max(axis=0) > least)
+        return slice(int(kept[0]), int(kept[-1]) + 1)
 
     def particles(self, extras: FloatArray) -> FloatArray:
         """Patterns of every particle, (n_particles, n_bins), each by its number of formula units.
@@ -285,7 +321,7 @@ class BinnedSeries:
 
     def _particles_at(self, extras: FloatArray) -> FloatArray:
         found = self._binned(self._each.patterns(**self.values(extras)))
-        found *= self.series.formula_units[:, None]
+        found *= self._series.formula_units[:, None]
         return np.asarray(found / found.mean(axis=1).max())
 
     @cached_property

@@ -347,7 +347,7 @@ class _FreeRun(_Run):
         tried = self._choices_of_modes(evidence, shares)
         deviations = np.sqrt(np.diag(self._covariance(mode, self._solved(kept[0]))))
         found: list[FreePart] = []
-        profile = self._profile(mode, self._solved(kept[0]))
+        profile = self._profile(self.model, mode, self._solved(kept[0]))
         ranges = self.model.ranges
         for node in gridded_nodes(ranges, deviations, mode.place, self.log_prior, profile):
             crossed = near.at(node.values, node.share)

@@ -15,6 +15,7 @@ from known_dots import (
 )
 
 import sk_qdots as sq
+from sk_qdots.posterior import _analysis
 
 
 def test_patterns_without_noise_tell_everything(dots, alone):
@@ -69,6 +70,17 @@ def test_dry_dots_counted_well_tell_strain_to_a_hundred_thousandth(dots, alone):
     X = [counted(pattern_of(dots, strain=s), 1e5, k) for k, s in enumerate(strains)]
     found = [one.mean("strain") for one in alone.posterior(X)]
     np.testing.assert_allclose(found, strains, rtol=0, atol=1.5e-5)
+
+
+@pytest.mark.parametrize("counts", [3000.0, 30.0])
+def test_particles_that_hardly_scatter_change_nothing(seen_dots, counts, monkeypatch):
+    X = [counted(pattern_of(seen_dots, fwhm=0.06), counts)]
+    (few,) = posterior_over(seen_dots).posterior(X)
+    monkeypatch.setattr(_analysis, "_FEWER", 0.0)
+    (every,) = posterior_over(seen_dots).posterior(X)
+    for name in ("diameter", "volume_diameter", "dispersion", "strain", "fwhm"):
+        assert few.mean(name) == pytest.approx(every.mean(name), abs=0.02 * every.deviation(name))
+        assert few.deviation(name) == pytest.approx(every.deviation(name), rel=0.02)
 
 
 def test_more_counts_tell_more(dots, alone):
