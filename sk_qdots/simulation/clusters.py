@@ -44,13 +44,20 @@ from .layers import CloseLayers, close_layers
 from .shapes import Cylinder, Ellipsoid, Mirrored, Platelet, Shape, Twinned, as_shape
 from .stacking import Stacking
 
-__all__ = ["Cluster", "StackedCluster", "cut_cluster", "homologous_series", "two_axis_series"]
+__all__ = [
+    "LEAST_OCCUPANCY",
+    "Cluster",
+    "StackedCluster",
+    "cut_cluster",
+    "homologous_series",
+    "two_axis_series",
+]
 
 Fill = Literal["cells", "volume", "atoms"]
 
 _SURFACE = 1e-9  # relative room for rounding at the surface
 _MOST_NODES = 20_000_000  # half a GiB of indices
-_LEAST_OCCUPANCY = 1e-3  # an outermost shell that is filled less than this is left out
+LEAST_OCCUPANCY = 1e-3  # an outermost shell that is filled less than this is left out
 
 
 @overload
@@ -461,7 +468,7 @@ class _Shells:
         start = int(np.searchsorted(self.nearest, last * (1.0 - _SURFACE) - _SURFACE))
         end = int(np.searchsorted(self.nearest, last * (1.0 + _SURFACE) + _SURFACE, side="right"))
         share = (wanted - start) / (end - start)
-        if share < _LEAST_OCCUPANCY and start > 0:
+        if share < LEAST_OCCUPANCY and start > 0:
             end, share = start, 1.0
         occupancies = np.ones(end)
         if share < 1.0 - _SURFACE:

@@ -76,7 +76,7 @@ from .._typing import FloatArray, IntArray
 from ._shell_pairs import shell_pairs
 from .atoms import FreeAtoms
 from .checks import positive
-from .clusters import Fill
+from .clusters import LEAST_OCCUPANCY, Fill
 from .crystal import Crystal, as_crystal
 from .distances import DistanceTable, PairDistances
 
@@ -93,7 +93,6 @@ KINDS = ("icosahedron", "decahedron", "Marks decahedron")
 
 _MOST_ATOMS = 200_000  # of one particle: 2e10 pairs, a minute on one processor
 _MOST_EVALUATIONS = 1.3e10  # distances of a series: a minute
-_LEAST_OCCUPANCY = 1e-3  # an outermost shell that is filled less than this is left out
 _SAME = 1e-6  # relative; lengths of a metal's lattice this near to each other are equal
 _GOLDEN = (1.0 + np.sqrt(5.0)) / 2.0
 
@@ -342,7 +341,7 @@ def multiply_twinned_series(
         shell = int(np.searchsorted(ends, n**3))
         start = int(ends[shell - 1]) if shell else 0
         share = (n**3 - start) / (int(ends[shell]) - start)
-        particles.append((shell - 1, 1.0) if share < _LEAST_OCCUPANCY else (shell, share))
+        particles.append((shell - 1, 1.0) if share < LEAST_OCCUPANCY else (shell, share))
     return MultiplyTwinnedSeries(crystal, name, tuple(particles))
 
 
