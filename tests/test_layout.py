@@ -2,6 +2,8 @@
 
 import ast
 import re
+import sys
+import tomllib
 from collections import defaultdict
 from pathlib import Path
 from typing import NamedTuple
@@ -36,6 +38,25 @@ ORDER = (
 AT_THE_ROOT = {"__init__.py", "_typing.py", "_validation.py", "pipeline.py"}
 PHYSICS = {"simulation", "instruments"}
 LEARNING = {"torch", "skorch", "sklearn"}
+# What only some packages may import of others, so that nobody else pays for it.
+FEW = {
+    "crepes": {"training"},
+    "finufft": {"simulation"},
+    "gemmi": {"simulation", "io", "solvents"},
+    "h5py": {"io", "sizing"},
+    "matplotlib": {"inspection", "evaluation", "page", "cli"},
+    "openpyxl": {"io"},
+    "skorch": {"neural_network"},
+    "starlette": {"page"},
+    "statsmodels": {"sizing"},
+    "torch": {"neural_network"},
+    "uvicorn": {"page"},
+    "watchfiles": {"sizing"},
+    "zarr": {"simulation"},
+}
+INSTALLED_AS = {"sklearn": "scikit-learn", "llvmlite": "numba"}  # or comes with it
+LONGEST = 600  # lines of a module; past about 500 one is split by meaning
+LONGER = {"sizing/sizer.py", "posterior/estimator.py", "posterior/_analysis.py"}
 
 
 class Import(NamedTuple):
@@ -192,6 +213,30 @@ def learning_in_physics(layout):
     ]
 
 
+def from_outside(layout):
+    """Package that is imported, and the import, for each that is neither ours nor Python's."""
+    for one in layout.imports:
+        top = one.module.split(".")[0]
+        if top != layout.folder.name and top not in sys.stdlib_module_names:
+            yield top, one
+
+
+def strays(layout, few):
+    return [
+        f"{one.line} imports {top}, which only {', '.join(sorted(few[top]))} may"
+        for top, one in from_outside(layout)
+        if top in few and unit(one.importer) not in few[top]
+    ]
+
+
+def too_long(layout, longest, longer):
+    lengths = {
+        path.relative_to(layout.folder).as_posix(): len(path.read_text("utf-8").splitlines())
+        for path in layout.files.values()
+    }
+    return [name for name, n in lengths.items() if n > longest and name not in longer]
+
+
 @pytest.fixture(scope="module")
 def ours():
     return Layout(PACKAGE)
@@ -215,6 +260,28 @@ def test_few_modules_stand_at_the_root(ours):
 
 def test_physics_imports_no_machine_learning(ours):
     assert learning_in_physics(ours) == []
+
+
+def test_every_package_has_its_place(ours):
+    assert {unit(module) for module in ours.files} - {""} == set(ORDER)
+
+
+def test_few_import_what_is_dear(ours):
+    assert strays(ours, FEW) == []
+    assert {top for top, _ in from_outside(ours)} >= set(FEW)
+
+
+def test_what_is_imported_is_asked_for(ours):
+    project = tomllib.loads((PACKAGE.parent / "pyproject.toml").read_text("utf-8"))["project"]
+    extras = project["optional-dependencies"]
+    asked = [*project["dependencies"], *(one for extra in extras.values() for one in extra)]
+    names = {re.split(r"[\[>=<~ ]", one)[0].lower().replace("-", "_") for one in asked}
+    for top, one in from_outside(ours):
+        assert INSTALLED_AS.get(top, top).lower().replace("-", "_") in names, one.line
+
+
+def test_modules_are_short(ours):
+    assert too_long(ours, LONGEST, LONGER) == []
 
 
 def test_contributing_tells_the_same_order():
@@ -397,3 +464,14 @@ def test_a_module_more_at_the_root_is_seen(made):
 def test_machine_learning_in_the_physics_is_seen(made, place, code, module):
     layout = made(**{place: code, "augmentation.py": "import sklearn, torch", "io/x.py": code})
     assert learning_in_physics(layout) == [f"made/{place}:2 imports {module}"]
+
+
+def test_a_stray_import_is_seen(made):
+    layout = made(**{"io/x.py": "def f():\n    import torch.nn", "net.py": "import torch"})
+    told = strays(layout, {"torch": {"net"}})
+    assert told == ["made/io/x.py:2 imports torch, which only net may"]
+
+
+def test_a_module_that_is_too_long_is_seen(made):
+    layout = made(**{"a.py": "x = 1\n" * 3, "b/c.py": "x = 1\n" * 3, "d.py": "x = 1\n"})
+    assert too_long(layout, 2, {"a.py"}) == ["b/c.py"]

@@ -22,6 +22,7 @@ __all__ = [
     "augmentation_facts",
     "demanded_range",
     "instrument_facts",
+    "printable",
     "trained_limits",
     "trained_width",
     "transformers_of",
@@ -64,12 +65,13 @@ def augmentation_facts(augmenter: Transformer | None) -> JsonObject | None:
     return facts
 
 
+def printable(text: str) -> str:
+    """A text that may be shown on a terminal."""
+    return "".join(c if c.isprintable() else " " for c in text)
+
+
 def instrument_facts(instrument: Instrument) -> JsonObject:
     """An instrument as manifests and answers hold it; its texts without control characters."""
-
-    def printable(text: str) -> str:
-        return "".join(c if c.isprintable() else " " for c in text)
-
     clean = instrument.replace(
         name=printable(instrument.name),
         source=printable(instrument.source),

@@ -15,6 +15,8 @@ from ..model_selection import measured_samples
 from ..preprocessing.patterns import area
 from ..simulation import Crystal
 from ..simulation.crystal import as_crystal
+from ..sizing.look_alikes import FWHM
+from ..sizing.reference import PEAK_WIDTH
 
 __all__ = ["foreign_names", "other_dots", "other_powders"]
 
@@ -22,8 +24,6 @@ _SIZES = (2000, 3000, 4000, 5000, 6000)  # pm
 _DISPERSIONS = (0.08, 0.15)
 _BULK = (25.0, 60.0)  # nm
 _BACKGROUND, _SCALE = 0.3, 30.0  # of powders: share, and counts a unit of intensity
-_PEAK_WIDTH = 5.6  # of a sphere: full width at half maximum in 1/Angstrom, times its diameter
-_FWHM = 2.3548  # of a Gaussian, in standard deviations
 _AREA = 1000.0
 
 
@@ -99,7 +99,7 @@ def other_powders(
         lines = lines_of(Crystal.builtin(name), 2.0 * np.pi / float(q[-1]), wavelength)
         places = 2.0 * np.pi / lines.spacing
         for diameter in rng.uniform(*_BULK, m):
-            deviation = _PEAK_WIDTH / (10.0 * diameter) / _FWHM
+            deviation = PEAK_WIDTH / (10.0 * diameter) / FWHM
             peaks = np.exp(-0.5 * ((q[:, None] - places) / deviation) ** 2)
             rows.append(peaks @ (lines.strength / places**2))
             names.append(name)

@@ -36,6 +36,7 @@ from ._scan import (
     separating_crystal,
     stopped,
 )
+from ._text import MAX_LINE
 from ._times import moment
 
 if TYPE_CHECKING:
@@ -43,7 +44,6 @@ if TYPE_CHECKING:
 
 __all__ = ["is_cif", "read_cif"]
 
-_MAX_LINE = 10_000
 _MAX_NUMBER = 60  # characters
 _HEADER_LINES = 5_000
 _FIRST = re.compile(r"\s*data_\S*\s*(#.*)?", re.IGNORECASE)
@@ -122,7 +122,7 @@ def _parsed(source: str, lines: list[str]) -> tuple[gemmi.cif.Document, bool]:
     import gemmi
 
     for number, line in enumerate(lines, start=1):
-        if len(line) > _MAX_LINE:
+        if len(line) > MAX_LINE:
             raise PatternError(
                 source, f"line {number} has {len(line)} characters, too many for a CIF"
             )

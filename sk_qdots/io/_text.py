@@ -16,9 +16,9 @@ from ._header import Header, axis_named
 from ._scan import MAX_POINTS, Columns, PatternError, Scan, stopped
 from ._table import Table, numbers_of
 
-__all__ = ["lines_of", "read_columns"]
+__all__ = ["MAX_LINE", "lines_of", "read_columns"]
 
-_MAX_LINE = 10_000
+MAX_LINE = 10_000  # characters
 _MAX_NULS = 8  # bytes of value 0 in a text; more are no text
 _ESD_FACTOR = 5.0
 _VARIED = 3.0  # times the low intensities are the high ones where an esd must go ...
@@ -88,7 +88,7 @@ def read_columns(source: str, lines: list[str], columns: Columns | None = None) 
     for number, line in enumerate(lines[start:], start=start + 1):
         if not line.strip():
             continue
-        if len(line) > _MAX_LINE:
+        if len(line) > MAX_LINE:
             raise PatternError(source, f"line {number} has {len(line)} characters; that is no row")
         if not table.rows and number > _MAX_HEADER:
             break

@@ -32,7 +32,6 @@ _EIGHT_PI2 = 8.0 * math.pi**2
 _AXES = ("x", "y", "z")
 _COORDINATES = tuple(f"_atom_site_fract_{axis}" for axis in _AXES)
 _PAIRS = ("11", "22", "33", "12", "13", "23")
-_MULTIPLICITY = ("_atom_site_symmetry_multiplicity", "_atom_site_site_symmetry_multiplicity")
 _JOINED = (
     *("occupancy", "type_symbol", "u_iso_or_equiv", "b_iso_or_equiv", "calc_flag"),
     *("symmetry_multiplicity", "site_symmetry_multiplicity", "wyckoff_symbol"),

@@ -31,6 +31,7 @@ from .crystal import Crystal
 from .sites import Species, never_together
 
 __all__ = [
+    "NO_PAIR",
     "Frame",
     "Group",
     "Offsets",
@@ -45,7 +46,7 @@ __all__ = [
 
 _LARGEST_DIVISOR = 48  # of the smallest squared term, to find a unit of squared lengths
 _SAME_LENGTH = 1e-6  # Angstrom^2; smaller terms of a squared length are rounding
-_NO_PAIR = 1e-7  # less than the smallest product of two occupancies, more than rounding leaves
+NO_PAIR = 1e-7  # less than the smallest product of two occupancies, more than rounding leaves
 _SAFE_ROUNDING = 0.1  # a single-precision correlation may be this far from an integer
 
 Pairs = tuple[tuple[int, int], ...]
@@ -236,7 +237,7 @@ def correlation(
         indicators.append(indicator)
     if occupancies is not None and (occupancies < 1.0).any():
         sums = _transformed(indicators)
-        sums *= sums > _NO_PAIR
+        sums *= sums > NO_PAIR
         return sums, sums
     ahead = _half_correlation(indicators)
     return ahead, ahead if others is None else _half_correlation(indicators[::-1])

@@ -23,6 +23,8 @@ import numpy.typing as npt
 from scipy import fft
 
 from .._typing import BoolArray, CountArray, FloatArray, IntArray
+from ._joining import SAME_DISTANCE
+from ._lattice_pairs import NO_PAIR
 from .cluster import Cluster
 from .layers import CloseLayers
 from .sites import Species, never_together
@@ -30,9 +32,7 @@ from .stacking import Stacking
 
 __all__ = ["layer_pairs"]
 
-_SAME_DISTANCE = 1e-8  # Angstrom; distances closer than this are one
 _SAME_RISE = 1e-6  # Angstrom; of two sublattices
-_NO_PAIR = 1e-7  # less than the smallest product of two occupancies, more than rounding leaves
 
 _TURN = [[-1, -1, 0], [1, 0, 0], [0, 0, 1]]
 _MIRROR = [[0, 1, 0], [1, 0, 0], [0, 0, 1]]
@@ -91,7 +91,7 @@ def layer_pairs(
                         term.add_leaning(counts[number][k, row], leaning, weight)
     result: list[list[_Group]] = [[] for _ in stackings]
     for (pairs, _), lengths, found in zip(groups, distances, counts, strict=True):
-        least = max(never_together(*(species[kind] for kind in pairs[0])), _SAME_DISTANCE)
+        least = max(never_together(*(species[kind] for kind in pairs[0])), SAME_DISTANCE)
         used = np.any(found > 0, axis=(0, 1)) & (lengths > least)
         for k in range(len(stackings)):
             multiplicities = np.ascontiguousarray(found[k][:, used])
@@ -209,7 +209,7 @@ class _Grid:
                     if whole:
                         np.rint(found, out=found)
                     else:
-                        found *= found > _NO_PAIR
+                        found *= found > NO_PAIR
                     sums[int(down), table] += share * self._summed(found, lengths)
         sums /= len(starts)
         if alike:  # as many pairs m layers down as up
@@ -365,7 +365,7 @@ def _joined(parts: Sequence[FloatArray]) -> tuple[FloatArray, list[IntArray]]:
     lengths = np.concatenate([part.ravel() for part in parts])
     order = np.argsort(lengths, kind="stable")
     ordered = lengths[order]
-    new = np.concatenate([[False], np.diff(ordered) > _SAME_DISTANCE])
+    new = np.concatenate([[False], np.diff(ordered) > SAME_DISTANCE])
     number = np.empty(len(lengths), dtype=np.int64)
     number[order] = np.cumsum(new)
     starts = np.flatnonzero(np.concatenate([[True], new[1:]]))

@@ -64,6 +64,7 @@ import numpy as np
 from scipy.spatial import ConvexHull, QhullError, cKDTree
 
 from .._typing import BoolArray, CountArray, FloatArray, StrArray
+from ._node_shells import SURFACE
 from .atoms import FreeAtoms
 from .checks import positive
 from .cluster import Cluster
@@ -76,7 +77,6 @@ __all__ = ["core_shell", "diffuse_surface"]
 
 _LARGEST_MISMATCH = 0.12
 _INTEGER = 1e-3  # a lattice vector this near to a multiple of others is one
-_SURFACE = 1e-9  # relative room for rounding at the surface
 _SAME_DEPTH = 1e-6  # Angstrom, room for rounding
 _BLOCK = 2**22  # depths held at once
 _ANIONS = frozenset(("C", "N", "P", "As", "Sb", "O", "S", "Se", "Te", "F", "Cl", "Br", "I"))
@@ -358,7 +358,7 @@ def _outside(
         kept = np.array([tuple(node) not in known for node in outer.nodes.tolist()])
         return replace(outer, nodes=outer.nodes[kept])
     crystal = inner.crystal
-    limit = diameter / body.diameter(crystal) * (1.0 + _SURFACE)
+    limit = diameter / body.diameter(crystal) * (1.0 + SURFACE)
     nodes = outer.nodes @ crystal.lattice - np.asarray(centre)
     filled = outer.filled.copy()
     for k, site in enumerate(outer.crystal.sublattices):
@@ -389,7 +389,7 @@ def _apart(
     )
     for i in own:
         place = positions(outer, i)
-        kept[ends[i] - len(place) : ends[i]] = tree.query(place)[0] >= bond * (1.0 - _SURFACE)
+        kept[ends[i] - len(place) : ends[i]] = tree.query(place)[0] >= bond * (1.0 - SURFACE)
     return kept
 
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -25,17 +25,15 @@ from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
 from .._typing import Float32Array, FloatArray, JsonObject
-from .checks import axis_values, positive
+from ._library_request import DISTRIBUTIONS, Distribution, LibraryRequest, checked_request
 from .clusters import Fill, homologous_series
-from .crystal import Crystal, as_crystal
-from .debye import AtomicFactors, checked_q, strained_pair_sums
+from .crystal import Crystal
+from .debye import AtomicFactors, strained_pair_sums
 from .distances import DistanceTable, distance_table, stacked_tables
 from .large_spheres import LARGEST_COUNTED, can_extend, with_large_spheres
 from .library_files import NetCDFLibrary, ZarrLibrary, fingerprint, library_file
-from .moments import Weighting, lognormal_upper_diameter, normal_upper_diameter
-from .multiply_twinned import check_twinned, is_multiply_twinned, multiply_twinned_series
-from .populations import lognormal_weights, normal_weights
-from .q_grid import default_q_grid
+from .moments import Weighting
+from .multiply_twinned import is_multiply_twinned, multiply_twinned_series
 from .shapes import Shape, as_shape
 from .stacking import Stacking
 
@@ -50,12 +48,7 @@ _STRAINS_A_TASK = 5
 _TASK_BYTES = 2**26
 _VARIANTS = ("shape", "growth_fault", "deformation_fault")  # dimensions with a table for each
 _PACKAGES = ("sk_qdots", "numpy", "scipy", "finufft", "gemmi", "xraydb", "xraylib")
-_DISTRIBUTIONS = {
-    "lognormal": (lognormal_weights, lognormal_upper_diameter),
-    "normal": (normal_weights, normal_upper_diameter),
-}
 
-Distribution = Literal["lognormal", "normal"]
 # Number and place of a task in the library, and the intensities that belong there.
 _Block: TypeAlias = tuple[int, tuple[slice | int, ...], Float32Array]
 
@@ -164,7 +157,7 @@ def simulate_library(
     >>> dict(library.intensity.sizes)
     {'diameter': 1, 'dispersion': 1, 'strain': 1, 'q': 5004}
     """
-    request = _checked(
+    request = checked_request(
         crystal,
         diameters=diameters,
         dispersions=dispersions,
@@ -210,114 +203,6 @@ class _Task:
 
 
 @dataclass(frozen=True)
-class _Request:
-    """What a library is asked to hold, checked."""
-
-    crystal: Crystal | DistanceTable
-    axes: dict[str, FloatArray]
-    faults: dict[str, FloatArray]
-    b_iso: FloatArray | None
-    shapes: list[str | Shape]
-    one_shape: bool
-    wavelength: float
-    fill: Fill
-    distribution: Distribution
-    weighting: Weighting
-    compton: bool
-
-    @property
-    def shape_names(self) -> list[str]:
-        """What the shapes are called in the library."""
-        return [s if isinstance(s, str) else repr(s) for s in self.shapes]
-
-    @property
-    def stackings(self) -> list[Stacking]:
-        """Every pair of fault probabilities; none where no faults were asked for."""
-        if not self.faults:
-            return []
-        growth = self.faults.get("growth_fault", np.zeros(1)).tolist()
-        deformation = self.faults.get("deformation_fault", np.zeros(1)).tolist()
-        return [Stacking(g, d) for g, d in itertools.product(growth, deformation)]
-
-
-def _checked(
-    crystal: Crystal | str | DistanceTable,
-    *,
-    diameters: npt.ArrayLike,
-    dispersions: npt.ArrayLike,
-    strains: npt.ArrayLike,
-    growth_faults: npt.ArrayLike | None,
-    deformation_faults: npt.ArrayLike | None,
-    b_iso: Sequence[float] | FloatArray | None,
-    q: npt.ArrayLike | None,
-    wavelength: float,
-    shape: str | Shape | Sequence[str | Shape],
-    fill: Fill,
-    distribution: Distribution,
-    weighting: Weighting,
-    compton: bool,
-) -> _Request:
-    """Refuse what cannot be simulated, before anything is computed."""
-    axes = {
-        "diameter": axis_values(diameters, "diameters", 0.0, np.inf),
-        "dispersion": axis_values(dispersions, "dispersions", 0.0, 1.0),
-        "strain": axis_values(strains, "strains", -0.2, 0.2),
-        "q": checked_q(np.asarray(default_q_grid() if q is None else q, dtype=np.float64)),
-    }
-    longest = 4.0 * np.pi / positive("wavelength", wavelength, "Angstrom")
-    if q is None and axes["q"][-1] > longest:
-        raise ValueError(
-            f"the default grid reaches q = {axes['q'][-1]:.4g} 1/Angstrom, beyond 4 pi / "
-            f"wavelength = {longest:.4g}; give q, such as numpy.linspace(1, {0.95 * longest:.3g}, "
-            "2000)"
-        )
-    if np.any(np.diff(axes["q"]) <= 0):
-        raise ValueError("q must be strictly ascending")
-    if distribution not in _DISTRIBUTIONS:
-        raise ValueError(f"distribution is {distribution!r}; known: {', '.join(_DISTRIBUTIONS)}")
-    request = _Request(
-        crystal=crystal if isinstance(crystal, DistanceTable) else as_crystal(crystal),
-        axes=axes,
-        faults={
-            name: axis_values(values, f"{name}s", 0.0, 1.0, closed=True)
-            for name, values in (
-                ("growth_fault", growth_faults),
-                ("deformation_fault", deformation_faults),
-            )
-            if values is not None
-        },
-        b_iso=None if b_iso is None else axis_values(b_iso, "b_iso", 0.0, 1000.0, closed=True),
-        shapes=[shape] if isinstance(shape, str | Shape) else list(shape),
-        one_shape=isinstance(shape, str | Shape),
-        wavelength=wavelength,
-        fill=fill,
-        distribution=distribution,
-        weighting=weighting,
-        compton=compton,
-    )
-    names = request.shape_names
-    if not names or len(set(names)) != len(names):
-        raise ValueError(f"shape holds {names}; give at least one, and none twice")
-    if isinstance(crystal, DistanceTable):
-        if shape != "sphere" or fill != "volume":
-            raise ValueError("shape and fill do not apply to a DistanceTable")
-        if request.faults:
-            raise ValueError(
-                f"{next(iter(request.faults))}s does not apply to a DistanceTable; stacked_tables "
-                "makes one with faults"
-            )
-        if not np.all(np.diff(crystal.diameters, prepend=0.0) > 0):
-            raise ValueError(
-                f"the distance table of {crystal.name} is not a series of ascending diameters "
-                "(free atoms, or a series in two sizes); mix it with table.average(weights)"
-            )
-    for one in names:
-        if is_multiply_twinned(one) and isinstance(request.crystal, Crystal):
-            check_twinned(one, request.crystal)
-    return request
-
-
-@dataclass(frozen=True)
 class _Plan:
     """What the tasks of a library share, and its frame: all of it but the intensities."""
 
@@ -340,10 +225,10 @@ class _Plan:
         return each * sum(self.tasks[k].diameters * self.tasks[k].strains for k in numbers)
 
 
-def _planned(request: _Request, progress: bool) -> _Plan:
+def _planned(request: LibraryRequest, progress: bool) -> _Plan:
     """Distances, weights and atomic factors of a library, its tasks and its frame."""
     axes = request.axes
-    weigh, upper_diameter = _DISTRIBUTIONS[request.distribution]
+    weigh, upper_diameter = DISTRIBUTIONS[request.distribution]
     weighting = request.weighting
     if isinstance(request.crystal, DistanceTable):
         tables = [request.crystal]
@@ -379,7 +264,7 @@ def _planned(request: _Request, progress: bool) -> _Plan:
 
 
 def _series_tables(
-    crystal: Crystal, max_diameter: float, shape: str | Shape, request: _Request
+    crystal: Crystal, max_diameter: float, shape: str | Shape, request: LibraryRequest
 ) -> list[DistanceTable]:
     """Distances of the particles of one shape: one table, or one for each stacking."""
     if isinstance(shape, str) and is_multiply_twinned(shape):
@@ -414,7 +299,7 @@ def _series_tables(
 
 
 def _frame(
-    request: _Request, tables: list[DistanceTable], weights: list[FloatArray]
+    request: LibraryRequest, tables: list[DistanceTable], weights: list[FloatArray]
 ) -> tuple[xr.Dataset, tuple[str, ...]]:
     """A library without its intensities, and the dimensions that these have."""
     one_shape, names = request.one_shape, request.shape_names

@@ -67,16 +67,24 @@ from __future__ import annotations
 import operator
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
-from itertools import combinations
 
 import numpy as np
 
-from .._typing import FloatArray, IntArray
+from .._typing import FloatArray
+from ._node_shells import LEAST_OCCUPANCY, Fill
 from ._shell_pairs import shell_pairs
+from ._twinned_places import (
+    ATOM_VOLUME,
+    Structure,
+    columns_of,
+    decahedral_positions,
+    icosahedral,
+    shell_ends,
+    stacked,
+    structure_of,
+)
 from .atoms import FreeAtoms
 from .checks import positive
-from .clusters import Fill
 from .crystal import Crystal, as_crystal
 from .distances import DistanceTable, PairDistances
 
@@ -93,9 +101,8 @@ KINDS = ("icosahedron", "decahedron", "Marks decahedron")
 
 _MOST_ATOMS = 200_000  # of one particle: 2e10 pairs, a minute on one processor
 _MOST_EVALUATIONS = 1.3e10  # distances of a series: a minute
-_LEAST_OCCUPANCY = 1e-3  # an outermost shell that is filled less than this is left out
+_ORDER = {"icosahedron": 120, "decahedron": 20, "Marks decahedron": 20}  # of the point group
 _SAME = 1e-6  # relative; lengths of a metal's lattice this near to each other are equal
-_GOLDEN = (1.0 + np.sqrt(5.0)) / 2.0
 
 
 def icosahedron(crystal: Crystal | str, n_shells: int) -> FreeAtoms:
@@ -129,7 +136,7 @@ def icosahedron(crystal: Crystal | str, n_shells: int) -> FreeAtoms:
     n_shells = _count("n_shells", n_shells, 1)
     n_atoms = (10 * n_shells**3 + 15 * n_shells**2 + 11 * n_shells + 3) // 3
     _check_size(f"n_shells is {n_shells}", n_atoms)
-    return _free(crystal, "icosahedron", _icosahedral(n_shells).positions)
+    return _free(crystal, "icosahedron", icosahedral(n_shells).positions)
 
 
 def decahedron(crystal: Crystal | str, width: int, height: int = 1, notch: int = 0) -> FreeAtoms:
@@ -172,12 +179,12 @@ def decahedron(crystal: Crystal | str, width: int, height: int = 1, notch: int =
     given = f"width is {width}, height {height} and notch {notch}"
     ring = width - 1 + 2 * notch
     _check_size(given, 5.0 * ring**2 * (height + ring / 3.0) / 2.0)  # before the columns are made
-    columns = _columns(ring, ring - notch)
+    columns = columns_of(ring, ring - notch)
     heights = ring + height - columns.sum(axis=1)  # atoms of each column
     _check_size(given, float(5 * heights.sum() + ring + height))
-    sites = _stacked(columns, heights, ring + height)
+    sites = stacked(columns, heights, ring + height)
     return _free(
-        crystal, "decahedron" if notch == 0 else "Marks decahedron", _decahedral_positions(sites)
+        crystal, "decahedron" if notch == 0 else "Marks decahedron", decahedral_positions(sites)
     )
 
 
@@ -231,8 +238,8 @@ class MultiplyTwinnedSeries:
         return _free(self.crystal, self.kind, structure.positions[:end], parts)
 
     @property
-    def _structure(self) -> _Structure:
-        return _structure(self.kind, self.particles[-1][0])
+    def _structure(self) -> Structure:
+        return structure_of(self.kind, self.particles[-1][0])
 
     @property
     def n_atoms(self) -> FloatArray:
@@ -333,7 +340,7 @@ def multiply_twinned_series(
     ratio = positive("max_diameter", max_diameter, "nm") / crystal.node_diameter
     _check_cost(crystal, name, max_diameter, ratio**3)
     n_particles = int(np.ceil(ratio - 1e-9))
-    ends = _shell_ends(name, n_particles**3)
+    ends = shell_ends(name, n_particles**3)
     if fill != "volume":
         last = int(np.searchsorted(ends, ratio**3 * (1.0 - _SAME)))
         return MultiplyTwinnedSeries(crystal, name, tuple((k, 1.0) for k in range(last + 1)))
@@ -342,7 +349,7 @@ def multiply_twinned_series(
         shell = int(np.searchsorted(ends, n**3))
         start = int(ends[shell - 1]) if shell else 0
         share = (n**3 - start) / (int(ends[shell]) - start)
-        particles.append((shell - 1, 1.0) if share < _LEAST_OCCUPANCY else (shell, share))
+        particles.append((shell - 1, 1.0) if share < LEAST_OCCUPANCY else (shell, share))
     return MultiplyTwinnedSeries(crystal, name, tuple(particles))
 
 
@@ -354,16 +361,6 @@ def is_multiply_twinned(shape: object) -> bool:
 def check_twinned(shape: str, crystal: Crystal) -> None:
     """Refuse a crystal that is not an fcc metal, and say that the shape needs one."""
     _fcc_metal(crystal, f"shape is {shape!r} and the crystal")
-
-
-@dataclass(frozen=True, eq=False)
-class _Structure:
-    """Atoms in units of the distance d, shell by shell, and the orbits of their point group."""
-
-    positions: FloatArray
-    ends: IntArray
-    representatives: IntArray
-    sizes: IntArray
 
 
 def _count(name: str, value: int, least: int) -> int:
@@ -419,7 +416,7 @@ def _kind(name: str, kind: str) -> str:
 
 def _unit_length(crystal: Crystal, kind: str) -> float:
     """The distance d, in Angstrom, with which an atom has the volume that the crystal gives it."""
-    return float(np.cbrt(crystal.cell_volume / _ATOM_VOLUME[kind]))
+    return float(np.cbrt(crystal.cell_volume / ATOM_VOLUME[kind]))
 
 
 def _free(
@@ -434,137 +431,3 @@ def _free(
         charges=atom.charge,
         name=f"{crystal.name} {kind}",
     )
-
-
-@lru_cache(maxsize=4)
-def _structure(kind: str, last: int) -> _Structure:
-    """All shells up to the last one, of the number that :func:`_shell_ends` has for it."""
-    if kind == "icosahedron":
-        return _icosahedral(last)
-    n = 1
-    while len(np.unique(_gauges(kind, _decahedral_sites(kind, n)))) <= last:
-        n += max(1, n // 4)
-    sites = _decahedral_sites(kind, n)
-    gauges = _gauges(kind, sites)
-    kept = gauges <= np.unique(gauges)[last]
-    sites, gauges = sites[kept], gauges[kept]
-    # Mirror planes exchange i and j, and z and -z; turns lead from sector to sector.
-    rows = np.stack([sites[:, 1:3].min(axis=1), sites[:, 1:3].max(axis=1), abs(sites[:, 3])])
-    return _ordered(_decahedral_positions(sites), gauges, rows.T)
-
-
-def _ordered(positions: FloatArray, gauges: IntArray, orbits: IntArray) -> _Structure:
-    """Atoms by shell; those whose rows of ``orbits`` are equal are one orbit."""
-    order = np.argsort(gauges, kind="stable")
-    _, ends = np.unique(gauges[order], return_index=True)
-    base = int(orbits.max()) + 1
-    keys = orbits[order] @ (base ** np.arange(3, dtype=np.int64))
-    _, first, sizes = np.unique(keys, return_index=True, return_counts=True)
-    ascending = np.argsort(first)
-    return _Structure(
-        positions[order],
-        np.append(ends[1:], len(order)),
-        first[ascending],
-        sizes[ascending],
-    )
-
-
-def _icosahedral(n_shells: int) -> _Structure:
-    """Shells 0 to n of an icosahedron: corners, edges and faces of each."""
-    corners = np.array(
-        [np.roll([0.0, s, t * _GOLDEN], k) for k in range(3) for s in (-1, 1) for t in (-1, 1)]
-    )
-    corners /= np.linalg.norm(corners[0])
-    near = corners @ corners.T > 0.4  # 0.447 for neighbours, then -0.447
-    edges = np.array([e for e in combinations(range(12), 2) if near[e]])
-    faces = np.array(
-        [
-            (a, b, c)
-            for a, b, c in combinations(range(12), 3)
-            if near[a, b] and near[b, c] and near[a, c]
-        ]
-    )
-    parts = [(np.zeros((1, 3)), np.zeros((1, 3), dtype=np.int64))]
-    for n in range(1, n_shells + 1):
-        a = np.arange(1, n)
-        along = np.stack([a, n - a], axis=1)
-        b, c = (index + 1 for index in np.nonzero(np.add.outer(a, a) < n))
-        across = np.stack([b, c, n - b - c], axis=1)
-        for whole, ends in (
-            (np.array([[n]]), np.arange(12)[:, None]),
-            (along, edges),
-            (across, faces),
-        ):
-            weights = np.zeros((len(whole), 3), dtype=np.int64)
-            weights[:, : whole.shape[1]] = np.sort(whole, axis=1)
-            placed = np.einsum("pk,ekx->epx", whole.astype(np.float64), corners[ends])
-            parts.append((placed.reshape(-1, 3), np.tile(weights, (len(ends), 1))))
-    positions, weights = (np.concatenate(column) for column in zip(*parts, strict=True))
-    return _ordered(positions, weights.sum(axis=1), weights)
-
-
-def _columns(ring: int, deepest: int) -> IntArray:
-    """Columns (i, j) of a sector, without the axis: i + j up to the ring, i and j up to another."""
-    i, j = np.mgrid[1 : deepest + 1, 0 : deepest + 1].reshape(2, -1)
-    return np.asarray(np.stack([i, j], axis=1)[i + j <= ring])
-
-
-def _stacked(columns: IntArray, heights: IntArray, axis: int) -> IntArray:
-    """Sites (sector, i, j, 2 z) of columns of some atoms each, around an axis of others."""
-    rows = np.concatenate(
-        [[[0, 0, 0]], *(np.insert(columns, 0, sector, axis=1) for sector in range(5))]
-    )
-    counts = np.concatenate([[axis], np.tile(heights, 5)])
-    number = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
-    double = 2 * number - np.repeat(counts - 1, counts)
-    return np.asarray(np.column_stack([np.repeat(rows, counts, axis=0), double]))
-
-
-def _decahedral_positions(sites: IntArray) -> FloatArray:
-    """Coordinates of sites in units of d; the axis is z."""
-    sector, i, j, double = sites.T
-    angles = 0.4 * np.pi * np.arange(6)
-    directions = np.sqrt(0.75) * np.stack([np.cos(angles), np.sin(angles)], axis=1)
-    flat = i[:, None] * directions[sector] + j[:, None] * directions[sector + 1]
-    return np.column_stack([flat, 0.5 * double])
-
-
-def _decahedral_sites(kind: str, n: int) -> IntArray:
-    """Sites of the n-th decahedron of a series that is complete."""
-    half, ring, deepest = (n * times for times in _PROPORTIONS[kind])
-    columns = _columns(ring, deepest)
-    return _stacked(columns, 2 * half + 1 - columns.sum(axis=1), 2 * half + 1)
-
-
-def _gauges(kind: str, sites: IntArray) -> IntArray:
-    """Gauge of every site, times a number that makes it an integer."""
-    half, ring, deepest = _PROPORTIONS[kind]
-    unit = int(np.lcm.reduce([2 * half, ring, deepest]))
-    _, i, j, double = sites.T
-    terms = [(i + j + abs(double)) * (unit // (2 * half)), (i + j) * (unit // ring)]
-    return np.asarray(np.max([*terms, np.maximum(i, j) * (unit // deepest)], axis=0))
-
-
-def _shell_ends(kind: str, n_atoms: int) -> IntArray:
-    """Atoms up to the end of each shell, up to the shell that holds the last atom wanted."""
-    if kind == "icosahedron":
-        n = np.arange(int(np.cbrt(0.3 * n_atoms)) + 2, dtype=np.int64)
-        ends = (10 * n**3 + 15 * n**2 + 11 * n + 3) // 3
-    else:
-        size = 1
-        while len(sites := _decahedral_sites(kind, size)) < n_atoms:
-            size += max(1, size // 4)
-        ends = np.cumsum(np.unique(_gauges(kind, sites), return_counts=True)[1])
-    return np.asarray(ends[: int(np.searchsorted(ends, n_atoms)) + 1])
-
-
-# Half of the axis, the ring of the (100) faces and that of the notches, for the n-th, over n.
-_PROPORTIONS = {"decahedron": (1, 1, 1), "Marks decahedron": (2, 3, 2)}
-_ORDER = {"icosahedron": 120, "decahedron": 20, "Marks decahedron": 20}  # of the point group
-# In units of d^3: the cell of three neighbouring corners, and of two columns.
-_DECAHEDRAL = 0.75 * np.sin(0.4 * np.pi)
-_ATOM_VOLUME = {
-    "icosahedron": np.sqrt(1.0 - 0.6 + 2.0 * 5.0**-1.5),
-    "decahedron": _DECAHEDRAL,
-    "Marks decahedron": _DECAHEDRAL,
-}

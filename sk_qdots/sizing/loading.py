@@ -5,9 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..pipeline import SizingPipeline
-from .engines import NetworkEngine, steps_of_engine
+from .engines import ClassifierEngine, NetworkEngine, steps_of_engine
 from .files import SizerError, read_sizer
-from .posterior_engine import PosteriorEngine
 from .registry import known_sizers
 from .sizer import Sizer
 
@@ -55,7 +54,7 @@ def load_sizer(name: str | Path) -> Sizer:
         )
     parts = read_sizer(folder)
     first, *witnesses = parts.engines
-    if isinstance(first, PosteriorEngine):
+    if not isinstance(first, NetworkEngine | ClassifierEngine):  # no steps of a pipeline
         pair = (parts.standardizer, first)
         return Sizer(pair, parts.reference, witnesses=witnesses, facts=parts.facts)
     network = first if isinstance(first, NetworkEngine) else None

@@ -16,7 +16,7 @@ from ..instruments.standards import lines_of
 from ..simulation import Crystal
 from .reference import PEAK_WIDTH, Match, share_explained, smooth_basis
 
-__all__ = ["agreements", "as_well", "listed", "look_alikes", "or_another"]
+__all__ = ["FWHM", "agreements", "as_well", "listed", "look_alikes", "or_another"]
 
 _DIAMETERS = (1.8, 2.4, 3.2, 4.2, 5.6, 7.5, 10.0)  # nm, of which one is near enough
 _STEP, _SHIFTS = 0.0015, 8  # of ln Q; strains that are tried, either way, in such steps
@@ -29,7 +29,7 @@ _AS_WELL = 0.02  # of an agreement
 _MOST = 3  # that are named
 _USUAL_WAVELENGTH = 0.56  # Angstrom; lines of atoms hardly depend on it
 _ANGSTROM = 10.0  # in a nanometre
-_FWHM = 2.3548  # of a Gaussian, in standard deviations
+FWHM = 2.3548  # of a Gaussian, in standard deviations
 
 
 def agreements(
@@ -78,7 +78,7 @@ def agreements(
         lines, strengths = _lines(name, wavelength or _USUAL_WAVELENGTH)
         explained = 0.0
         for diameter in _DIAMETERS:
-            deviation = PEAK_WIDTH / (_ANGSTROM * diameter) / _FWHM
+            deviation = PEAK_WIDTH / (_ANGSTROM * diameter) / FWHM
             peaks = np.exp(-0.5 * ((places[:, None] - lines) / deviation) ** 2) @ strengths
             shifted = np.stack([peaks[_SHIFTS + k : _SHIFTS + k + len(logs)] for k in beyond])
             shifted *= weights

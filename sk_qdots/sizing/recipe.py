@@ -14,6 +14,7 @@ import numpy as np
 import xarray as xr
 
 from .._typing import FloatArray, IntArray, Json, JsonObject
+from ..augmentation.facts import printable
 from ..augmentation.laboratories import check_instrument
 from ..augmentation.texture import check_facet
 from ..instruments import Instrument, is_same_beam
@@ -24,9 +25,10 @@ from ..preprocessing.patterns import check_axis, check_is_pattern, q_of, rows_of
 from ..simulation import Crystal, default_q_grid
 from .facts import NAME, Facts
 from .instruments import named_instrument
+from .reference import PEAK_WIDTH
 from .reflections import LEAST, distinct, strong_reflections
 
-__all__ = ["Recipe", "as_any_crystal", "curve_name", "printable"]
+__all__ = ["Recipe", "as_any_crystal", "curve_name"]
 
 Range = tuple[float, float]
 
@@ -41,7 +43,6 @@ _LOWEST = 0.8  # of the first reflection, where the grid begins at the latest
 _CLASS = 500  # pm, from one class to the next
 _STEP = 0.0028  # 1/Angstrom, of the grid
 _REACHED = 0.02  # of a range, from its end
-_PEAK_WIDTH = 5.6  # of a sphere: full width at half maximum in 1/Angstrom, times its diameter
 
 
 @dataclass(frozen=True, eq=False)
@@ -307,7 +308,7 @@ class Recipe:
         return Facts(
             name=called,
             required_range=(float(apart[0]), float(apart[1])),
-            coarsest_step=_PEAK_WIDTH / (10.0 * self.diameters[1]),
+            coarsest_step=PEAK_WIDTH / (10.0 * self.diameters[1]),
             largest_strain=max(abs(end) for end in self.strains) + _STRAIN_ROOM,
             simulation=self.told(),
             reflections=tuple(places.tolist()),
@@ -403,11 +404,6 @@ def _plain_name(name: str) -> str:
     """A name of letters that manifests may hold."""
     ascii_only = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
     return re.sub(r"[^\w .+()-]+", "-", ascii_only.replace("_", " ")).strip()[:80] or "crystal"
-
-
-def printable(text: str) -> str:
-    """A text that may be shown on a terminal."""
-    return "".join(c if c.isprintable() else " " for c in text)
 
 
 def curve_name(curve: str | xr.DataArray) -> str:

@@ -12,12 +12,13 @@ import numpy.typing as npt
 import xarray as xr
 
 from .._typing import Json, JsonObject
+from ..augmentation.facts import printable
 from ..instruments import Instrument
 from ..neural_network.saved import checked_array, checked_number, checked_object
 from ..preprocessing.patterns import q_of, rows_of, wavelength_of
 from ..simulation import Crystal, Sublattice
 from .facts import check_printable
-from .recipe import Recipe, curve_name, printable
+from .recipe import Recipe, curve_name
 
 __all__ = ["recipe_arrays", "recipe_from_section", "recipe_section"]
 

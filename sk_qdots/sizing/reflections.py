@@ -12,14 +12,14 @@ from ..io import PatternError
 from ..posterior.cache import fingerprint, kept_arrays, physics_stamp
 from ..simulation import Crystal
 
-__all__ = ["LEAST", "check_reflections", "distinct", "strong_reflections"]
+__all__ = ["HOLE", "LEAST", "check_reflections", "distinct", "strong_reflections"]
 
 LEAST = 2  # reflections that a pattern must hold
 _STRONG = 0.05  # of the strongest, as a powder shows them over Q
 _MOST_NODES = 20_000  # of the reciprocal lattice that are looked at
 _APART = 0.1  # 1/Angstrom: nearer ones are one peak of small particles
 _NAMED = 4
-_HOLE = 1.5  # of the coarsest step: a wider one was not measured
+HOLE = 1.5  # of the coarsest step: a wider one was not measured
 
 
 def strong_reflections(
@@ -103,7 +103,7 @@ def check_reflections(
     every = np.asarray(reflections, dtype=np.float64)
     places = distinct(every)
     nearest = np.abs(np.subtract.outer(every, q)).min(axis=1)
-    held = distinct(every[nearest <= _HOLE * coarsest_step])
+    held = distinct(every[nearest <= HOLE * coarsest_step])
     if len(held) >= LEAST:
         return
     listed = ", ".join(f"{place:.2f}" for place in places[:_NAMED])

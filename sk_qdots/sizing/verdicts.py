@@ -22,6 +22,7 @@ from .facts import Facts
 from .look_alikes import listed, look_alikes, or_another
 from .posterior import Posterior
 from .reference import Match
+from .reflections import HOLE
 
 __all__ = [
     "cautions",
@@ -39,7 +40,6 @@ __all__ = [
 
 _RANGE_TOLERANCE = 0.02  # 1/Angstrom
 _COVERAGE = 0.95  # share of the required range that must be measured
-_HOLE = 1.5  # of the coarsest step: a wider one was not measured
 _STEP_TOLERANCE = 1.05
 _LEAST_NET = 0.05  # share of the absolute sum that a difference must leave
 _POOR_AGREEMENT = 0.5  # below it a pattern is refused ...
@@ -96,7 +96,7 @@ def check_range(
     """Refuse a pattern that does not cover what the network was trained with."""
     start, end = required
     gaps = np.diff(q[(q >= start) & (q <= end)])
-    share = 1.0 - gaps[gaps > _HOLE * coarsest_step].sum() / (end - start)
+    share = 1.0 - gaps[gaps > HOLE * coarsest_step].sum() / (end - start)
     # The first point of a coarse pattern lies up to a step behind where the range begins.
     room = max(_RANGE_TOLERANCE, float(np.median(np.diff(q))) if q.size > 1 else 0.0)
     short = q[0] > start + room or q[-1] < end - room

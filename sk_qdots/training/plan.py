@@ -31,7 +31,7 @@ from ..sizing.recipe import Recipe
 from ..solvents import known_backgrounds, known_solvents
 from .pace import measured_pace
 
-__all__ = ["REGRESSOR_SHARE", "TrainingPlan", "listed", "particle_step"]
+__all__ = ["REGRESSOR_SHARE", "TAIL", "TrainingPlan", "listed", "particle_step"]
 
 
 class Changes(TypedDict, total=False):
@@ -61,9 +61,9 @@ _REFERENCES = 6  # dispersions of the patterns that measured ones are compared w
 _EXPECTED = 1.2  # of the largest mean: pairs of larger spheres are expected, not counted
 _MEMORY_SHARE = 0.5  # of the machine's that distances may take
 REGRESSOR_SHARE = 0.4  # of the epochs
+TAIL = 0.005  # of the volume of a population, that may lie beyond the largest particle
 _BROADER = 1.25  # times the broadest trained population, that a posterior looks at
 _LARGEST = 40.0  # nm; of populations that go beyond it the broadest are left out
-_TAIL = 0.005  # of the volume of a population, that may lie beyond the largest particle
 _NARROWEST = 0.2  # standard deviation of a population, from one particle to the next
 _TARGETS = ("diameter", "dispersion", "strain", "volume_diameter", "surface_diameter")
 _LIQUIDS: Changes = {"liquid_change": 0.10, "liquid_shift": 0.03}
@@ -248,7 +248,7 @@ class TrainingPlan:
         -------
         bool
         """
-        if lognormal_upper_diameter(diameter, dispersion, _TAIL) > self.largest:
+        if lognormal_upper_diameter(diameter, dispersion, TAIL) > self.largest:
             return False
         return dispersion * diameter >= _NARROWEST * particle_step(self.crystal)
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import xarray as xr
@@ -23,9 +22,7 @@ from ..posterior.kept import kept_patterns
 from ..posterior.series import ClusterPatterns
 from ..simulation import lognormal_upper_diameter
 from ..simulation.lognormals import number_weights
-
-if TYPE_CHECKING:
-    from .plan import TrainingPlan
+from .plan import TAIL, TrainingPlan
 
 __all__ = ["Populations", "draw_populations", "moments", "patterns_of", "simulated_series"]
 
@@ -35,7 +32,6 @@ _PURE_SHARE = 0.5  # of the first of several shapes
 _PERFECT_SHARE = 0.15  # without faults, where there are any
 _RATIO = (1.4, 3.0)  # of the sizes of two populations
 _SECOND_SHARE = (0.15, 0.85)  # of their volume
-_TAIL = 0.005  # of the volume of a population, that may lie beyond the largest particle
 _FACETTED = (10.0, 0.2)  # largest mean and dispersion of other shapes than the first
 _ROWS = 64  # of a task
 
@@ -133,7 +129,7 @@ def _drawn(
     if body and not plan.aspect_ratios:
         largest = lognormal_upper_diameter(*_FACETTED)
         ends = [
-            lognormal_upper_diameter(d, s, _TAIL)
+            lognormal_upper_diameter(d, s, TAIL)
             for d, s in ((size, widths[0]), (second, widths[1]))
         ]
         if max(ends) > largest:
