@@ -21,6 +21,7 @@ extensions = [
     "sphinx.ext.autosummary",
     "sphinx.ext.intersphinx",
     "sphinx.ext.mathjax",
+    "sphinx-mathjax-offline",  # MathJax itself: formulas need no network
     "sphinx_copybutton",
     "sphinx_gallery.gen_gallery",
 ]
@@ -75,6 +76,8 @@ html_theme_options = {
     "logo": {"text": "sk_qdots"},
     "navbar_align": "left",
     "show_toc_level": 2,
+    "show_nav_level": 1,
+    "navigation_depth": 2,
     "navigation_with_keys": False,
     "header_links_before_dropdown": 6,
     "pygments_light_style": "tango",
