@@ -1,10 +1,14 @@
 """How the documentation is built: ``sphinx-build -W docs docs/_build/html``."""
 
 import os
+import sys
 import warnings
 from importlib.metadata import version as installed
+from pathlib import Path
 
 import matplotlib
+
+sys.path.insert(0, str(Path(__file__).parent))  # gallery_order
 
 matplotlib.use("Agg")
 warnings.filterwarnings("ignore", message="FigureCanvasAgg is non-interactive")
@@ -58,7 +62,7 @@ sphinx_gallery_conf = {
     "gallery_dirs": "gallery",
     "filename_pattern": r"plot_",
     "ignore_pattern": r"__init__\.py",
-    "within_subsection_order": "FileNameSortKey",
+    "within_subsection_order": "gallery_order.Order",
     "download_all_examples": False,
     "show_memory": False,
     "remove_config_comments": True,
