@@ -1,7 +1,8 @@
 """Pictures of what the tables say of answers: ``python tools/trust_pictures.py``.
 
-Reads ``docs/tables/told.md`` (what a user of the shipped PbS sizer is told) and the measured patterns of
-``docs/tables/posterior.md``, and draws ``docs/images/trust/told.png`` and ``measured.png``.
+Reads ``docs/tables/told.md`` (what a user of the shipped PbS sizer is told) and the measured
+patterns of ``docs/tables/posterior.md``, and draws ``docs/images/trust/told.png`` and
+``measured.png``.
 """
 
 import re
@@ -63,7 +64,7 @@ def draw_told() -> None:
         range(len(groups) - 1), [f"{row[0]} ({row[1]})" for row in reversed(groups[1:])]
     )
     right.set(xlim=(0.6, 1.02), xlabel="share of 90 % intervals that hold the truth")
-    right.set_title("right patterns; grey: where chance leaves 90 %", fontsize="medium")
+    right.set_title("right patterns; grey: by chance", fontsize="medium")
     for ax in (left, right):
         ax.spines[["top", "right"]].set_visible(False)
     fig.savefig(IMAGES / "told.png", dpi=100)
