@@ -79,8 +79,9 @@ library = sq.simulate_library(
 )
 seen = truth.apply(library)["intensity"].squeeze()
 patterns = [as_read(angles, rng.poisson(400 * i / i.mean()).astype(float)) for i in seen.values]
-before = sq.make_sizer("PbS", wavelength=truth.wavelength, cache=False)
-after = sq.make_sizer("PbS", instrument=mine, cache=False)
+asked = {"diameters": (1.5, 8.0), "shape": "sphere", "cache": False}
+before = sq.make_sizer("PbS", wavelength=truth.wavelength, **asked)
+after = sq.make_sizer("PbS", instrument=mine, **asked)
 answers = {
     "not told": [before.size(pattern) for pattern in patterns],
     "calibrated": [after.size(pattern, mine) for pattern in patterns],
