@@ -29,8 +29,13 @@ extensions = [
     "sphinx_copybutton",
     "sphinx_gallery.gen_gallery",
 ]
-exclude_patterns = ["_build", "tables", "gallery/*.ipynb", "gallery/*.py"]
-exclude_patterns += ["**sg_execution_times.rst"]
+exclude_patterns = [
+    "_build",
+    "tables",
+    "gallery/*.ipynb",
+    "gallery/*.py",
+    "**sg_execution_times.rst",  # asks the network for its scripts
+]
 root_doc = "index"
 nitpicky = True
 # Of other projects, whose inventories need the network.
