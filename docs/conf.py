@@ -1,10 +1,14 @@
 """How the documentation is built: ``sphinx-build -W docs docs/_build/html``."""
 
 import os
+import sys
 import warnings
 from importlib.metadata import version as installed
+from pathlib import Path
 
 import matplotlib
+
+sys.path.insert(0, str(Path(__file__).parent))  # gallery_order
 
 matplotlib.use("Agg")
 warnings.filterwarnings("ignore", message="FigureCanvasAgg is non-interactive")
@@ -21,16 +25,17 @@ extensions = [
     "sphinx.ext.autosummary",
     "sphinx.ext.intersphinx",
     "sphinx.ext.mathjax",
+    "sphinx-mathjax-offline",  # MathJax itself: formulas need no network
     "sphinx_copybutton",
     "sphinx_gallery.gen_gallery",
 ]
 exclude_patterns = [
     "_build",
-    "paper",
+    "joss",
     "tables",
     "gallery/*.ipynb",
     "gallery/*.py",
-    "sg_execution_times.rst",
+    "**sg_execution_times.rst",  # asks the network for its scripts
 ]
 root_doc = "index"
 nitpicky = True
@@ -64,7 +69,7 @@ sphinx_gallery_conf = {
     "gallery_dirs": "gallery",
     "filename_pattern": r"plot_",
     "ignore_pattern": r"__init__\.py",
-    "within_subsection_order": "FileNameSortKey",
+    "within_subsection_order": "gallery_order.Order",
     "download_all_examples": False,
     "show_memory": False,
     "remove_config_comments": True,
@@ -82,6 +87,8 @@ html_theme_options = {
     "logo": {"text": "sk_qdots"},
     "navbar_align": "left",
     "show_toc_level": 2,
+    "show_nav_level": 1,
+    "navigation_depth": 2,
     "navigation_with_keys": False,
     "header_links_before_dropdown": 6,
     "pygments_light_style": "tango",

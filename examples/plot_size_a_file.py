@@ -15,6 +15,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 import sk_qdots as sq
+from sk_qdots.inspection import FitDisplay
 from sk_qdots.simulation import volume_mean
 
 # %%
@@ -33,9 +34,9 @@ np.savetxt(path, np.column_stack([two_theta, counts]))
 # %%
 # Read it, size it
 # ----------------
-# ``sk-qdots size PbS_colloid.xy --wavelength 0.5642`` does the same. Classes are 0.5 nm apart. A
-# second network estimates diameter, volume average of the diameter, dispersion and strain, each
-# with its standard deviation.
+# ``sk-qdots size PbS_colloid.xy --wavelength 0.5642`` does the same. Networks and a fit answer
+# together: with classes, which are 0.5 nm apart, and with diameter, volume average of the diameter,
+# dispersion and strain, each with its standard deviation.
 pattern = sq.read_pattern(path, wavelength=wavelength)
 sizer = sq.load_sizer("PbS")
 result = sizer.size(pattern)
@@ -65,17 +66,13 @@ for name, (value, error) in estimates.items():
 # %%
 # The picture
 # -----------
-# Above, the pattern with the simulated one of the most probable class and a smooth background,
-# and what neither explains. Below, the probabilities: the true size lies between two classes, and
-# these two share them. Last, how far the estimates are from the truth.
-fig, axes = plt.subplot_mosaic(
-    "aa;bc", figsize=(11.0, 7.4), height_ratios=(1.3, 1), layout="constrained"
-)
-ax = axes["a"]
-sq.SizingDisplay.from_estimator(sizer, pattern, result, ax=ax)
-title = f"(a)  {ax.get_title()}"
-ax.set_title("")
-ax.set_title(title, loc="left", fontsize="medium")
+# Above, the pattern with its fit, and below it the difference: nothing but noise is left. Then the
+# probabilities of the classes: the true size lies between two of them, which share them. Last, how
+# far the estimates are from the truth.
+fig = plt.figure(figsize=(10.5, 8.6), layout="constrained")
+above, below = fig.subfigures(2, 1, height_ratios=(1.35, 1.0))
+FitDisplay(result, sizer.reflections).plot(above)
+axes = below.subplot_mosaic("bc")
 
 ax = axes["b"]
 ax.bar(result.probabilities["diameter"], result.probabilities, width=0.4, color="#0072b2")
@@ -84,7 +81,7 @@ mean, error = estimates["diameter"]
 label = f"estimate: {mean:.2f} ± {error:.2f} nm"
 ax.errorbar(mean, 0.85, xerr=error, fmt="o", ms=4, color="#009e73", capsize=3, label=label)
 ax.set(xlabel="diameter (nm)", ylabel="probability", xlim=(1.6, 10.4), ylim=(0, 1.0))
-ax.set_title("(b)  Probability of every class", loc="left", fontsize="medium")
+ax.set_title("(a)  Probability of every class", loc="left", fontsize="medium")
 ax.legend(frameon=False)
 
 ax = axes["c"]
@@ -97,7 +94,7 @@ for place, (name, (value, error)) in enumerate(reversed(estimates.items())):
 ax.set_yticks(range(len(names)), names)
 ax.axvline(0.0, color="#d55e00", ls="--", lw=1.2)
 ax.set(xlabel="estimate − truth (% of the truth)", xlim=(-22, 22), ylim=(-0.6, 3.6))
-ax.set_title("(c)  Estimates, with their standard deviations", loc="left", fontsize="medium")
+ax.set_title("(b)  Estimates, with their standard deviations", loc="left", fontsize="medium")
 for ax in axes.values():
     ax.spines[["top", "right"]].set_visible(False)
 plt.show()

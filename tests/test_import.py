@@ -56,6 +56,14 @@ def test_every_public_name_is_there():
         assert getattr(sq, name).__doc__
 
 
+def test_every_public_subpackage_can_be_reached():
+    package = Path(sq.__file__).parent
+    found = {path.parent.name for path in package.glob("*/__init__.py")} | {"pipeline"}
+    found -= {"cli"}  # the command, for nobody to import
+    assert found <= set(sq.__all__)
+    assert all(getattr(sq, name).__name__ == f"sk_qdots.{name}" for name in found)
+
+
 def test_sizing_uses_no_network_and_writes_nothing():
     assert "sk_qdots.sizing" in modules_after(ALONE + SIZE)
     with pytest.raises(subprocess.CalledProcessError):

@@ -13,7 +13,7 @@ import sk_qdots as sq
 
 ROOT = Path(__file__).resolve().parents[1]
 TOOL = ROOT / "tools" / "check_release.py"
-PAPER = ROOT / "docs" / "paper" / "paper.md"
+PAPER = ROOT / "docs" / "joss" / "paper.md"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 RECIPE = (ROOT / "tools" / "conda" / "meta.yaml").read_text(encoding="utf-8")
 ELSEWHERE = {"torch": "pytorch", "matplotlib": "matplotlib-base"}  # names of conda-forge

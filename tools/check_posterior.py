@@ -484,7 +484,14 @@ def page(
         text += _table(HEADER, [one.cells() for one in scores])
         text += ["", *(f"- {note}" for one in scores for note in one.notes)]
     if lines:
-        text += ["", *_table(MEASURED_HEADER, lines)]
+        text += [
+            "",
+            "<!-- measured -->",
+            "",
+            *_table(MEASURED_HEADER, lines),
+            "",
+            "<!-- judged -->",
+        ]
     told = [*judged(scores)]
     missed = [line for holds, line in told if not holds]
     if told:
