@@ -49,6 +49,15 @@ def reference_folder():
 
 
 @pytest.fixture(scope="session")
+def real_folder():
+    """Measured patterns of nanocrystals and standards; they are not part of this project."""
+    folder = Path(__file__).resolve().parents[2] / "shared" / "data" / "real"
+    if not folder.is_dir():
+        pytest.skip("the measured patterns are not beside this checkout")
+    return folder
+
+
+@pytest.fixture(scope="session")
 def toluene_file():
     """Measured liquid toluene; it is not part of this project."""
     file = Path(__file__).resolve().parents[2] / "shared" / "data" / "toluene_measured.xye"

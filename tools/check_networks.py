@@ -317,8 +317,8 @@ def score(sizer: sq.Sizer, row: Row, n: int, seed: int, engine: Who, jobs: int) 
         true = known[is_sized]
         error = np.abs(np.array(found) - true)
         scores[f"{name}: error"] = float(error.mean())
-        scores[f"{name}: relative"] = float(np.mean(error / np.maximum(true, 1e-3)))
         if name in ends:
+            scores[f"{name}: relative"] = float(np.mean(error / true))
             low, high = np.array([getattr(answer, ends[name]) for answer in sized]).T
             scores[f"{name}: covered"] = float(np.mean((low <= true) & (true <= high)))
             scores[f"{name}: width"] = float(np.mean(high - low))

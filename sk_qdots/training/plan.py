@@ -340,13 +340,18 @@ class TrainingPlan:
         return demanded_range(self.experiment(), self.q)
 
     def recipe(self) -> Recipe | None:
-        """Of a posterior for the same populations; None where it has no such particles.
+        """Of a posterior for the same populations; None where it has no such particles, or is slow.
+
+        Faults and a resolution that are both unknown take minutes of simulation for each
+        wavelength, and half a minute a pattern.
 
         Returns
         -------
         Recipe or None
         """
         if self.aspect_ratios or self.shapes[0] != "sphere":
+            return None
+        if self.stacking is not None and self.around is None:
             return None
         low, high = self.strains
         usual = Recipe(self.crystal).strains

@@ -2,8 +2,11 @@
 
 import numpy as np
 import pytest
+import xarray as xr
 
 import sk_qdots as sq
+from sk_qdots.posterior import cluster_patterns
+from sk_qdots.simulation import lognormal_weights
 from sk_qdots.sizing.registry import sizer_facts
 from sk_qdots.solvents import load_background
 
@@ -11,15 +14,59 @@ KEV_24 = 0.5169  # Angstrom
 CRYSTALS = {"CdSe": "CdSe zinc blende", "Pt": "Pt"}
 
 
-@pytest.mark.parametrize("name", CRYSTALS)
-def test_it_was_made_by_the_command_and_says_how_good_it_is(name):
+@pytest.mark.parametrize(
+    ("name", "command", "targets"),
+    [
+        (
+            "CdSe",
+            "python tools/train_shipped.py CdSe",
+            ("dispersion", "strain", "volume_diameter", "surface_diameter", "growth_fault"),
+        ),
+        ("Pt", "sk-qdots train --crystal Pt ", ("dispersion", "strain", "volume_diameter")),
+    ],
+)
+def test_it_was_made_by_the_command_and_says_how_good_it_is(name, command, targets):
     facts, sizer = sizer_facts(name), sq.load_sizer(name)
     assert facts.crystal == CRYSTALS[name]
-    assert sizer.training["command"].startswith(f"sk-qdots train --crystal '{CRYSTALS[name]}'") or (
-        sizer.training["command"].startswith(f"sk-qdots train --crystal {CRYSTALS[name]} ")
-    )
-    assert sizer.targets[1:] == ("dispersion", "strain", "volume_diameter")
+    assert sizer.training["command"].startswith(command)
+    assert sizer.targets[1:] == targets
     assert sizer.training["scores"]["standard cells"]["accuracy"] > 0.5
+
+
+def faulted_dots(probabilities, noise):
+    """CdSe dots of 3.5 nm with growth faults, as counted."""
+    q = np.linspace(1.0, 13.0, 2400)
+    series = cluster_patterns(
+        "CdSe zinc blende",
+        diameters=(2.5, 4.5),
+        dispersions=(0.1, 0.15),
+        strains=(-0.002, 0.002),
+        growth_faults=(0.0, 1.0),
+        q=q,
+    )
+    mixed = series.mix(lognormal_weights(series.diameters, 3.5, 0.12))
+    rows = [mixed.patterns(growth_fault=p)[0] for p in probabilities]
+    X = xr.DataArray(rows, dims=("sample", "q"), coords={"q": q})
+    return sq.PoissonNoise(snr=noise, random_state=0).fit_transform(X)
+
+
+def test_from_zinc_blende_to_wurtzite():
+    probabilities = np.array([0.0, 0.2, 0.4, 0.7, 1.0])
+    volume = 3.5 * (1.0 + 0.12**2) ** 3
+    for truth, row in zip(probabilities, faulted_dots(probabilities, 80), strict=True):
+        answer = sq.load_sizer("CdSe").size(row)
+        assert answer.growth_fault == pytest.approx(truth, abs=0.06)
+        assert answer.volume_diameter == pytest.approx(volume, rel=0.06)
+        assert answer.volume_interval[0] < volume < answer.volume_interval[1]
+
+
+def test_measured_dots_of_cdse(real_folder):
+    """Of 3.4 +- 0.2 nm by volume, by the envelope of their pair distribution function."""
+    pattern = sq.read_pattern(real_folder / "cdse_dots_q.xy", x="q")
+    answer = sq.load_sizer("CdSe").size(pattern)
+    assert answer.volume_diameter == pytest.approx(3.4, abs=0.3)
+    assert answer.volume_interval[1] > 3.2
+    assert not any("wavelength" in reason for reason in answer.reasons)
 
 
 def catalysts(folder, diameter, dispersion, strain=-0.003):

@@ -186,6 +186,10 @@ def test_moments_are_those_of_two_populations():
 def test_faults_are_drawn_and_told(brief):
     plan = sq.plan_training("CdSe zinc blende", stacking=True, **brief)
     assert plan.stacking == (0.0, 1.0) and "growth_fault" in plan.targets
+    assert plan.recipe() is None  # of faults and a resolution that are both unknown
+    instrument = sq.load_instrument("synchrotron", wavelength=0.56)
+    known = sq.plan_training("CdSe zinc blende", stacking=True, instrument=instrument, **brief)
+    assert known.recipe().stacking == (0.0, 1.0)
     drawn = samples.draw_populations(plan, 300, np.random.default_rng(0))
     assert 0.05 < np.mean(drawn.growth_fault == 0.0) < 0.3 and drawn.growth_fault.max() > 0.9
     sizer = sq.train_sizer(plan, progress=False)
