@@ -20,7 +20,7 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 from numpy.lib.stride_tricks import sliding_window_view
-from scipy.ndimage import gaussian_filter1d
+from scipy.ndimage import uniform_filter1d
 from scipy.signal.windows import blackmanharris
 
 from .._typing import FloatArray
@@ -113,7 +113,8 @@ def stretch_below_zero(q: FloatArray, values: FloatArray) -> tuple[float, float]
         return None
     means = sliding_window_view(values, n).mean(axis=1)
     apart = np.pad(np.diff(values, 2) ** 2 / 6.0, 1, mode="edge")
-    noise = np.sqrt(sliding_window_view(_averaged(q, apart), n).mean(axis=1) / n)
+    average = np.maximum(_averaged(q, apart), 0.0)  # rounding may go below
+    noise = np.sqrt(sliding_window_view(average, n).mean(axis=1) / n)
     is_below = means < -np.maximum(_BELOW * noise, _DEEP * np.abs(values.mean()))
     if not is_below.any():
         return None
@@ -241,4 +242,8 @@ def _step(q: FloatArray) -> float:
 
 def _averaged(q: FloatArray, values: FloatArray) -> FloatArray:
     """Values over a stretch far wider than noise, and smooth."""
-    return np.asarray(gaussian_filter1d(values, max(_AROUND / _step(q), 1.0)))
+    sigma = max(_AROUND / _step(q), 1.0)
+    width = int(np.sqrt(4.0 * sigma**2 + 1.0)) | 1  # three boxes are nearly a normal curve
+    for _ in range(3):
+        values = uniform_filter1d(values, width)
+    return values
