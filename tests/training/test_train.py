@@ -187,7 +187,7 @@ def test_faults_are_drawn_and_told(brief):
     plan = sq.plan_training("CdSe zinc blende", stacking=True, **brief)
     assert plan.stacking == (0.0, 1.0) and "growth_fault" in plan.targets
     assert plan.recipe() is None  # of faults and a resolution that are both unknown
-    instrument = sq.load_instrument("synchrotron").replace(wavelengths=(0.56,))
+    instrument = sq.load_instrument("synchrotron").replace(wavelengths=(0.5642,))
     known = sq.plan_training("CdSe zinc blende", stacking=True, instrument=instrument, **brief)
     assert known.recipe().stacking == (0.0, 1.0)
     drawn = samples.draw_populations(plan, 300, np.random.default_rng(0))
