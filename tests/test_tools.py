@@ -58,7 +58,8 @@ def test_making_and_judging_a_sizer(tools, tmp_path, monkeypatch):
     rows = {k: check_networks.TABLE["PbS"][k] for k in ("standard cells", "resolution 0.1°, told")}
     monkeypatch.setitem(check_networks.TABLE, "PbS", rows)
     told = tmp_path / "networks.md"
-    tools(check_networks, "--sizers", "PbS", "--folder", tmp_path, "--patterns", 20, "--out", told)
+    options = ("--engine", "network", "--patterns", 20, "--out", told)
+    tools(check_networks, "--sizers", "PbS", "--folder", tmp_path, *options)
     assert "| resolution 0.1°, told |" in told.read_text(encoding="utf-8")
 
 

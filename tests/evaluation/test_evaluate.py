@@ -55,11 +55,20 @@ def references(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory, references):
+def network(tmp_path_factory):
+    """The network of the shipped sizer alone: milliseconds a pattern."""
+    sizer = sq.load_sizer("PbS")
+    folder = tmp_path_factory.mktemp("network") / "PbS"
+    sizer._with(sizer.facts, []).save(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory, references, network):
     out = tmp_path_factory.mktemp("made") / "evaluation"
     with pytest.MonkeyPatch.context() as patch:
         _make_small(patch)
-        evaluate("PbS", out, quick=True, references=references, progress=False)
+        evaluate(network, out, quick=True, references=references, progress=False)
     return out
 
 
@@ -116,18 +125,18 @@ def test_every_picture_says_its_seed(made):
             assert picture.width > 500
 
 
-def test_finished_evaluation_is_made_again_in_a_moment(made, references, monkeypatch):
+def test_finished_evaluation_is_made_again_in_a_moment(network, made, references, monkeypatch):
     def never(*arguments, **settings):
         raise AssertionError("everything is known already")
 
     monkeypatch.setattr("sk_qdots.model_selection._report._part", never)
-    evaluate("PbS", made, quick=True, references=references, progress=False)
+    evaluate(network, made, quick=True, references=references, progress=False)
 
 
-def test_another_evaluation_is_not_written_over(made):
+def test_another_evaluation_is_not_written_over(network, made):
     before = (made / "evaluation.json").read_text()
     with pytest.raises(EvaluationError, match="holds another evaluation"):
-        evaluate("PbS", made, quick=True, random_state=1, progress=False)
+        evaluate(network, made, quick=True, random_state=1, progress=False)
     assert (made / "evaluation.json").read_text() == before
 
 
@@ -202,8 +211,8 @@ def test_table_that_is_not_there(tmp_path):
         evaluate("PbS", tmp_path / "out", quick=True, references=tmp_path / "no.csv")
 
 
-def test_command(made, references, capsys, tmp_path):
-    options = ["--quick", "--references", str(references)]
+def test_command(network, made, references, capsys, tmp_path):
+    options = ["--model", str(network), "--quick", "--references", str(references)]
     assert main(["evaluate", *options, "--out", str(made)]) == 0
     assert "report.html" in capsys.readouterr().out
     (tmp_path / "something").write_text("")
