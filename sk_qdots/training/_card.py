@@ -81,9 +81,9 @@ pattern was used.
 **Needs** a pattern from {start:g} to {end:g} 1/Angstrom or more with a step of
 {sizer.coarsest_step:.3f} 1/Angstrom or less, as counted.
 
-**Does not know** what is not named above: other shapes, other defects (stacking faults, twins), strains
-that differ from place to place, other supports and liquids than those drawn around the named ones.
-A size from a wide-angle pattern is that of the coherent domain.
+**Does not know** what is not named above: other shapes, other defects (stacking faults, twins),
+strains that differ from place to place, other supports and liquids than those drawn around the
+named ones. A size from a wide-angle pattern is that of the coherent domain.
 
 ## Scores
 
