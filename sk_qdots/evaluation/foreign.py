@@ -22,6 +22,7 @@ __all__ = ["foreign_names", "other_dots", "other_powders"]
 
 _SIZES = (2000, 3000, 4000, 5000, 6000)  # pm
 _DISPERSIONS = (0.08, 0.15)
+_LEAST_NODES = 3.0  # diameters of a node, that a sphere must have
 _BULK = (25.0, 60.0)  # nm
 _BACKGROUND, _SCALE = 0.3, 30.0  # of powders: share, and counts a unit of intensity
 _AREA = 1000.0
@@ -65,8 +66,11 @@ def other_dots(
     """
     rows, names = [], []
     for k, (name, m) in enumerate(_shared(crystal, n)):
+        # Spheres of large cells are too few below for a narrow population.
+        least = _LEAST_NODES * 1000.0 * Crystal.builtin(name).node_diameter
+        sizes = [size for size in np.roll(_SIZES, k).tolist() if size > least]
         X, _ = measured_samples(
-            np.roll(_SIZES, k),
+            sizes,
             m,
             solvents=curves,
             q=q,

@@ -19,6 +19,7 @@ from sk_qdots.evaluation import (
     results,
     told_worlds,
 )
+from sk_qdots.evaluation.foreign import foreign_names, other_dots
 
 FIGURES = {
     *("1b_patterns.png", "2ab_errors.png", "2c_clark.png", "3ab_q_max.png", "3cd_step.png"),
@@ -268,3 +269,13 @@ def test_fresh_dots_lie_between_those_that_the_sizer_was_trained_on(monkeypatch)
     sizer.training["settings"] = {"strains": [0.0]}
     with pytest.raises(EvaluationError, match="cannot be evaluated"):
         populations.populations_of(sizer, "Pt")
+
+
+@pytest.mark.parametrize("name", ["CdSe zinc blende", "Pt", "PbS"])
+def test_dots_of_every_other_crystal_are_simulated(name):
+    q = np.linspace(1.0, 4.0, 100)
+    curves = {"hexane": sq.load_solvent("hexane")}
+    others = foreign_names(name)
+    X = other_dots(name, curves, q, 0.56, 0, 5 * len(others))
+    assert X.shape == (5 * len(others), 100) and np.isfinite(X.values).all()
+    assert set(X["what"].values.tolist()) == set(others)
