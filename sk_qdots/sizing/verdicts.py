@@ -240,7 +240,7 @@ def cautions(
         # A fit says by itself where it ends.
         *(_edges(posterior.classes, posterior.probabilities[0]) if fitted is None else ()),
         *_dispersion(posterior, facts.dispersions),
-        *(_strain(posterior, facts.strains) if fitted is not None else ()),
+        *_strain(posterior, facts.strains),
         *_hardly_told(posterior, said),
         *_unexplained(agreement, others),
         *(_ambiguous(as_well()) if agreement >= _GOOD_AGREEMENT else ()),
@@ -366,7 +366,7 @@ def usual_strains(trained: tuple[float, float]) -> tuple[float, float]:
 
 def _strain(posterior: Posterior, trained: tuple[float, float] | None) -> list[str]:
     """A wrong wavelength looks like strain, and is all that strains beyond the usual tell."""
-    if trained is None or "strain" not in posterior.means:
+    if trained is None or "strain" not in posterior.means or trained[0] == trained[1]:
         return []
     found, (low, high) = float(posterior.means["strain"][0]), usual_strains(trained)
     if low <= found <= high:

@@ -60,6 +60,14 @@ def test_from_zinc_blende_to_wurtzite():
         assert answer.volume_interval[0] < volume < answer.volume_interval[1]
 
 
+@pytest.mark.parametrize(("factor", "verdict"), [(1.0, "ok"), (0.99, "caution"), (1.01, "caution")])
+def test_a_network_too_doubts_the_wavelength(factor, verdict):
+    (row,) = faulted_dots(np.array([0.2]), 80)
+    answer = sq.load_sizer("CdSe").size(row.assign_coords(q=row["q"] * factor))
+    assert answer.verdict == verdict
+    assert any("beyond the usual" in r for r in answer.reasons) == (verdict == "caution")
+
+
 def test_measured_dots_of_cdse(real_folder):
     """Of 3.4 +- 0.2 nm by volume, by the envelope of their pair distribution function."""
     pattern = sq.read_pattern(real_folder / "cdse_dots_q.xy", x="q")
