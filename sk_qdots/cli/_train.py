@@ -13,6 +13,7 @@ from ._words import (
     Commands,
     add_crystal,
     asked_crystal,
+    change,
     complain,
     low_high,
     natural,
@@ -87,7 +88,7 @@ def add_train(commands: Commands) -> None:
     )
     train.add_argument(
         "--b-iso",
-        type=low_high,
+        type=change,
         metavar="LOW:HIGH",
         help="change of the displacement parameters of all atoms in Angstrom^2 (default: none)",
     )

@@ -23,6 +23,7 @@ __all__ = [
     "add_instrument",
     "asked_crystal",
     "asked_instrument",
+    "change",
     "complain",
     "low_high",
     "natural",
@@ -136,6 +137,16 @@ def low_high(text: str) -> list[float]:
     if len(parts) not in (2, 3) or not parts[0] < parts[1]:
         raise argparse.ArgumentTypeError(f"{text!r} is not LOW:HIGH, such as 0.05:0.4")
     return parts[:2]
+
+
+def change(text: str) -> list[float]:
+    """Two ends of a change; numbers from FIRST to LAST, as of release 0.1.0, were no changes."""
+    if text.count(":") > 1:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not LOW:HIGH: give by how much those of the crystal change, "
+            "such as -0.2:0.4, not the values themselves"
+        )
+    return low_high(text)
 
 
 def complain(message: str) -> None:

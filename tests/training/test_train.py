@@ -591,6 +591,12 @@ def test_a_name_that_is_known_is_refused_before_training(options, capsys):
     assert "'PbS' is known already: choose another --name" in error and error.count("\n") == 1
 
 
+def test_b_factors_as_in_release_0_1_are_refused(capsys):
+    with pytest.raises(SystemExit, match="2"):
+        main(["train", "--crystal", "PbS", "--b-iso", "0.3:0.8:0.25"])
+    assert "by how much those of the crystal change" in capsys.readouterr().err
+
+
 def test_a_name_that_cannot_be_saved_is_refused_before_training():
     with pytest.raises(ValueError, match="the name 'α-MnS' is not valid"):
         sq.plan_training("PbS", name="α-MnS")
