@@ -25,6 +25,7 @@ __all__ = ["PosteriorEngine", "engine_from_recipe", "estimator_from_recipe"]
 
 _SAME_PHYSICS = 0.02  # relative, of wavelengths: form factors are much the same
 _MISFIT, _UNLIKE = 20.0, 0.5  # chi-square and agreement of a fit to the pattern of something else
+_NOTHING = 0.2  # agreement of a fit to a pattern without dots, however well a liquid explains it
 _N_MADE = 4  # estimators that are kept, for other instruments and ranges
 _TARGETS = ("diameter", "dispersion", "strain", "volume_diameter", "surface_diameter")
 
@@ -215,7 +216,9 @@ class PosteriorEngine:
 def _is_foreign(asked: PatternPosterior) -> bool:
     """Whether no size explains a pattern, so that others need not be looked at."""
     fit = asked.fit
-    return fit is not None and fit.chi2 > _MISFIT and match_of_fit(fit).agreement < _UNLIKE
+    if fit is None:
+        return False
+    return match_of_fit(fit).agreement < (_UNLIKE if fit.chi2 > _MISFIT else _NOTHING)
 
 
 def estimator_from_recipe(

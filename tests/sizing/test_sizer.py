@@ -12,6 +12,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
 import sk_qdots as sq
+from sk_qdots.sizing import posterior_engine
+from sk_qdots.sizing.posterior_engine import estimator_from_recipe
+from sk_qdots.sizing.recipe import DIAMETERS
 from sk_qdots.sizing.registry import known_sizers
 
 
@@ -529,7 +532,14 @@ def test_wrong_wavelength_is_named():
         sq.load_sizer("PbS").size(pattern)
 
 
-def test_no_dots_are_refused():
+def test_no_dots_are_refused(monkeypatch):
+    made = []
+
+    def make(recipe, **settings):
+        made.append(recipe)
+        return estimator_from_recipe(recipe, **settings)
+
+    monkeypatch.setattr(posterior_engine, "estimator_from_recipe", make)
     sizer = sq.load_sizer("PbS")
     q = sizer.q_
     rng = np.random.default_rng(0)
@@ -538,6 +548,8 @@ def test_no_dots_are_refused():
         counts = xr.DataArray(rng.poisson(expected), dims="q", coords={"q": q})
         with pytest.raises(sq.PatternError, match="does not look like PbS"):
             sizer.size(counts)
+    # The usual populations, which take no time to make, were enough to say so.
+    assert [recipe.diameters for recipe in made] == [DIAMETERS]
 
 
 def test_each_row_is_checked(library, sizer):
