@@ -24,7 +24,10 @@ def own_sizers(tmp_path_factory, monkeypatch):
 @pytest.fixture(autouse=True)
 def own_cache(tmp_path_factory, monkeypatch):
     """Keep what a test simulates out of the cache of the user."""
-    monkeypatch.setenv("SK_QDOTS_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent  # one for all workers
+    monkeypatch.setenv("SK_QDOTS_CACHE", str(folder / "cache"))
 
 
 @pytest.fixture(scope="session")

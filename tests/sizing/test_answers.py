@@ -54,7 +54,7 @@ def test_values_of_an_answer(sizer):
 
 
 def test_intervals_cover_on_patterns_that_are_like_those_of_training(sizer):
-    X = dots(np.arange(2.6, 9.4, 0.37), (0.065, 0.125, 0.185))
+    X = dots(np.arange(2.6, 9.4, 0.93), (0.065, 0.125, 0.185))
     answers = sizer.size_many(counted(X, scale=30.0))
     truth = X["diameter"].values
     inside = [a.interval[0] <= t <= a.interval[1] for a, t in zip(answers, truth, strict=True)]
