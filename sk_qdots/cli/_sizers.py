@@ -32,7 +32,7 @@ def add_sizers(size: argparse.ArgumentParser) -> None:
         "--fast",
         action="store_true",
         help="of a trained sizer the network alone, in milliseconds: without it the pattern is "
-        "fitted, too, and both are told as one answer",
+        "fitted, too, where the sizer has a fit, and both are told as one answer",
     )
     size.add_argument(
         "--block", metavar="NAME", help="data block of the CIF, where several hold a crystal"
