@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Literal
@@ -229,10 +230,10 @@ def _intervals(answer: Sizing, calibration: Calibration | None) -> FloatArray:
     found, ends = answer.number_diameter, answer.interval
     levels = np.array(LEVELS)
     if calibration is not None and answer.condition is not None:
-        who = _who(answer)
-        factors = [calibration.factor(who, answer.condition, "diameter", c) for c in LEVELS]
-        stated = calibration.factor(who, answer.condition, "diameter", answer.coverage)
-        return np.array([widened(found, ends, factor / stated) for factor in factors])
+        factor = partial(calibration.factor, _who(answer), answer.condition, "diameter")
+        stated, factors = factor(answer.coverage), [factor(c) for c in LEVELS]
+        if stated is not None:
+            return np.array([widened(found, ends, (f or stated) / stated) for f in factors])
     draws = {} if answer.posterior is None else answer.posterior.draws
     if "diameter" in draws:
         shares = np.stack([0.5 - 0.5 * levels, 0.5 + 0.5 * levels], axis=1)

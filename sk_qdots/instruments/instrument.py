@@ -416,13 +416,15 @@ class Instrument:
                 "the pattern is over Q alone; an instrument's zero is in two-theta: read it as "
                 "two-theta, with a wavelength"
             )
-        true = self.true_two_theta(pattern["two_theta"].values)
+        (dim,) = pattern["two_theta"].dims
+        true = self.true_two_theta(_degrees(pattern["two_theta"]))
         if not true[0] > 0.0:
             raise ValueError(f"without the zero of {self.zero:g} degrees it begins below zero")
-        about = pattern["q"].attrs
-        corrected = pattern.assign_coords(
-            q=("q", q_from_two_theta(true, self.wavelength), about),
-            two_theta=("q", true, pattern["two_theta"].attrs),
+        about = pattern["q"].attrs if "q" in pattern.coords else {"units": "1/Angstrom"}
+        read = {**pattern["two_theta"].attrs, "units": "degree"}
+        placed = pattern.drop_vars("two_theta").rename({} if dim == "q" else {dim: "q"})
+        corrected = placed.assign_coords(
+            q=("q", q_from_two_theta(true, self.wavelength), about), two_theta=("q", true, read)
         )
         return corrected.assign_attrs(wavelength=self.wavelength, instrument=self.name or "given")
 
@@ -571,3 +573,10 @@ def _is_number(value: object) -> TypeGuard[float]:
         return math.isfinite(value)
     except OverflowError:  # an integer beyond what a float holds
         return False
+
+
+def _degrees(angles: xr.DataArray) -> FloatArray:
+    """Angles as they were read, in degrees."""
+    values = np.asarray(angles.values, dtype=np.float64)
+    in_radians = str(angles.attrs.get("units") or "").strip().lower().startswith("rad")
+    return np.rad2deg(values) if in_radians else values

@@ -34,6 +34,7 @@ _ENDING = ".npz"
 _CONTENTS = "_contents"
 _PART = ".part"
 _PHYSICS = ("simulation", "instruments", "solvents", "posterior")  # packages that decide arrays
+_DECIDE = (".py", ".csv", ".json")
 _ABANDONED = 3600.0  # seconds after which a file that was not finished never will be
 
 
@@ -53,7 +54,9 @@ def cache_folder() -> Path:
     """
     given = os.environ.get("SK_QDOTS_CACHE")
     if given:
-        return Path(given).expanduser().absolute()
+        with suppress(RuntimeError):  # of ~ of nobody
+            return Path(given).expanduser().absolute()
+        return Path(given).absolute()
     from platformdirs import user_cache_path
 
     return Path(user_cache_path("sk_qdots", appauthor=False))
@@ -71,7 +74,8 @@ def fingerprint(*facts: object) -> str:
     Returns
     -------
     str
-        Another one for another version of the package, or of what is kept.
+        Another one for another version of the package, of the tables of form factors, or of
+        what is kept.
 
     Raises
     ------
@@ -86,8 +90,14 @@ def fingerprint(*facts: object) -> str:
     >>> fingerprint(pbs, 0.56) == fingerprint(pbs, 0.56) != fingerprint(pbs, 0.57)
     True
     """
-    told = _plain(["sk_qdots", version("sk_qdots"), _FORMAT, *facts])
+    told = _plain(["sk_qdots", *_versions(), _FORMAT, *facts])
     return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
+
+
+@lru_cache(maxsize=1)
+def _versions() -> tuple[str, ...]:
+    """Of the package, and of those whose tables decide intensities."""
+    return tuple(version(name) for name in ("sk_qdots", "gemmi", "xraydb", "xraylib"))
 
 
 @lru_cache(maxsize=1)
@@ -110,7 +120,7 @@ def physics_stamp() -> str:
     told = []
     with suppress(OSError):
         for package in _PHYSICS:
-            for file in sorted((root / package).glob("*.py")):
+            for file in sorted(f for f in (root / package).rglob("*") if f.suffix in _DECIDE):
                 facts = file.stat()
                 told.append([file.name, facts.st_size, facts.st_mtime_ns])
     return hashlib.sha256(json.dumps(told).encode()).hexdigest()

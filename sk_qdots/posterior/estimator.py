@@ -692,7 +692,7 @@ class DebyePosterior(RegressorMixin, BaseEstimator):  # type: ignore[misc]
                 f"{int(inside.sum())} points lie between {self.q_[0]:.3g} and {self.q_[-1]:.3g} "
                 "1/Angstrom, where the crystal was simulated: check the axis and the wavelength"
             )
-        esd = np.asarray(pattern["esd"].values)[inside] if "esd" in pattern.coords else None
+        esd = pattern["esd"].values.reshape(-1)[inside] if "esd" in pattern.coords else None
 
         with threadpool_limits(1):
             key = q[inside].tobytes()

@@ -71,7 +71,7 @@ def wavelength_of(pattern: xr.DataArray) -> float | None:
     if said is None:
         return None
     try:
-        value = float(said)
+        value = float(np.asarray(said).item())  # HDF5 has attributes of one number
     except (TypeError, ValueError):
         value = float("nan")
     if not 0 < value < np.inf:

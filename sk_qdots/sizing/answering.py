@@ -15,7 +15,7 @@ from .._typing import FloatArray, Json, JsonObject
 from ..augmentation.facts import instrument_facts
 from ..instruments import Instrument
 from .answer import COVERAGE, DIMENSIONS, Sizing
-from .calibration import Calibration, Condition, Who, widened
+from .calibration import LEVELS, Calibration, Condition, Who, widened
 from .combining import combined
 from .counts import cautions_of_counts, line_doubt
 from .facts import Facts
@@ -166,19 +166,32 @@ class _Stated:
 
     def ends(self, posterior: Posterior, name: str, who: Who) -> tuple[float, float]:
         """Interval of a quantity."""
-        if self.calibration is None or self.condition is None:
-            low, high = posterior.interval(name, self.coverage)[0]
-            return float(low), float(high)
-        low, high = posterior.interval(name)[0]
+        factor = self._factor(name, who, self.coverage)
+        if factor is None:
+            return _ends(posterior, name, self.coverage)
         found = _mean(posterior, name)
-        factor = self.calibration.factor(who, self.condition, name, self.coverage)
-        return widened(found, (float(low), float(high)), factor)
+        told = widened(found, _ends(posterior, name, COVERAGE), factor)
+        nearest = min(max(self.coverage, LEVELS[0]), LEVELS[-1])
+        if nearest == self.coverage:
+            return told
+        asked, known = (_ends(posterior, name, c) for c in (self.coverage, nearest))
+        share = (asked[1] - asked[0]) / max(known[1] - known[0], 1e-12)
+        return widened(found, told, share)
 
     def deviation_factor(self, name: str, who: Who) -> float:
         """What a standard deviation is multiplied with."""
+        factor = self._factor(name, who, COVERAGE)
+        return 1.0 if factor is None else factor
+
+    def _factor(self, name: str, who: Who, coverage: float) -> float | None:
         if self.calibration is None or self.condition is None:
-            return 1.0
-        return self.calibration.factor(who, self.condition, name, COVERAGE)
+            return None
+        return self.calibration.factor(who, self.condition, name, coverage)
+
+
+def _ends(posterior: Posterior, name: str, coverage: float) -> tuple[float, float]:
+    low, high = posterior.interval(name, coverage)[0]
+    return float(low), float(high)
 
 
 def _mean(posterior: Posterior, name: str) -> float:

@@ -156,8 +156,8 @@ class Calibration:
     factors: Mapping[str, Mapping[str, tuple[float, ...]]]
     made: JsonObject = field(default_factory=dict)
 
-    def factor(self, who: Who, condition: Condition, name: str, coverage: float) -> float:
-        """What distances from the answer are multiplied with.
+    def factor(self, who: Who, condition: Condition, name: str, coverage: float) -> float | None:
+        """What the distances of a 90 % interval from the answer are multiplied with.
 
         Parameters
         ----------
@@ -166,11 +166,12 @@ class Calibration:
         name : str
             A quantity.
         coverage : float
+            Beyond ``LEVELS`` the factor is that of the nearest.
 
         Returns
         -------
-        float
-            1 where there is none.
+        float or None
+            None where nothing is known.
         """
         words = [who, *condition.words(self.thirds, self.weak)]
         while words:
@@ -178,7 +179,7 @@ class Calibration:
             if name in known:
                 return float(np.interp(coverage, LEVELS, known[name]))
             words.pop()
-        return 1.0
+        return None
 
     def to_dict(self) -> JsonObject:
         """What the manifest holds of it.

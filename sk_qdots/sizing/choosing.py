@@ -95,7 +95,8 @@ class Sizers:
             instrument = at_the_beam(pattern, instrument)
         beam = wavelength_of(pattern) if instrument is None else instrument.wavelength
         # Headers of a beamline drift in the last digits: a sizer serves them all.
-        place = "" if beam is None else f"{beam:.3g}"
+        # A blank was measured at one wavelength, and says so.
+        place = "" if beam is None else f"{beam:.3g}" if choice.blank is None else f"{beam:.6g}"
         key = place if instrument is None else f"{place} {instrument.to_json()}"
         if key not in self._made:
             if len(self._made) >= _MOST_MADE:

@@ -30,6 +30,7 @@ _LEAST_SHARE = 0.15  # of an engine that differs: thrice what an interval leaves
 _NETWORK = 1.5  # times its stated error: in worlds that it was not shown it states too little
 _LEAST_ERROR = 0.002  # relative: below it no size is known
 _NO_FIT = 5.0  # of the reduced chi-square
+_SEED = 1  # of whose draw is whose; draws themselves have 0
 
 
 def differ(network: Posterior, debye: Posterior) -> bool:
@@ -75,8 +76,9 @@ def combined(network: Posterior, debye: Posterior) -> Posterior:
     share = max(_share(first, second), least)
     if apart:
         share = float(np.clip(share, _LEAST_SHARE, 1.0 - _LEAST_SHARE))
-    # Which draws are whose is the same for all quantities: they belong together.
-    is_first = (np.arange(n) + 0.5) / n < share
+    # Which draws are whose is the same for all quantities: they belong together. Those of a fit
+    # come in the order of its nodes, so that neighbours are alike.
+    is_first = np.random.default_rng(_SEED).permutation(n) + 0.5 < share * n
     draws: dict[str, FloatArray] = {**first, **second}
     for name in first.keys() & second.keys():
         draws[name] = (

@@ -23,7 +23,7 @@ from ..instruments import Instrument
 from ..neural_network import AllCNNClassifier, AllCNNRegressor
 from ..neural_network.mixture import Mixtures
 from ..preprocessing import QStandardizer
-from .posterior import QUANTITIES, Posterior
+from .posterior import QUANTITIES, Posterior, possible
 
 __all__ = [
     "ClassifierEngine",
@@ -242,7 +242,7 @@ class NetworkEngine:
         return Posterior(
             self.classes_,
             probabilities,
-            {name: mean[:, k] for k, name in enumerate(self.targets)},
+            {name: possible(name, mean[:, k]) for k, name in enumerate(self.targets)},
             {name: deviation[:, k] for k, name in enumerate(self.targets)},
             mixtures=mixtures,
         )

@@ -23,7 +23,7 @@ from threadpoolctl import threadpool_limits
 
 from .._typing import Float32Array
 from ..io import PatternError
-from ..preprocessing.patterns import q_of, rows_of
+from ..preprocessing.patterns import check_axis, q_of, rows_of
 from .answer import Sizing
 from .intake import source_of
 
@@ -35,6 +35,7 @@ Q_STEP = 0.02  # 1/Angstrom, of the curves that pictures show: a fifth of a peak
 _LARGEST_PART = 8  # frames: more would keep the first answers waiting
 _PARTS_OF_A_WORKER = 4
 _LARGEST_GROWTH = 3 * 10**9  # bytes
+_LONGEST = 1000.0  # 1/Angstrom; an axis that is longer is in other units
 
 
 class Asker(Protocol):
@@ -215,6 +216,9 @@ def _curve(pattern: xr.DataArray) -> tuple[int, Float32Array] | None:
     measured = np.isfinite(rows[0])
     q, y = q_of(pattern)[measured], np.asarray(rows[0], dtype=np.float64)[measured]
     if not len(q):
+        return None
+    check_axis(q, len(q))
+    if q[-1] - q[0] > _LONGEST:
         return None
     place = np.rint(q / Q_STEP).astype(np.int64)
     first = int(place[0])

@@ -11,13 +11,20 @@ import xarray as xr
 from .._typing import FloatArray, RealArray
 from ..io import PatternError
 from ..preprocessing import QStandardizer
-from ..preprocessing.patterns import check_is_pattern, q_of, rows_of
+from ..preprocessing.patterns import check_is_pattern, q_of, rows_of, wavelength_of
 from .engines import Engine
 from .facts import Facts
 from .reflections import check_reflections
 from .verdicts import check_measured, check_net, check_range, check_row, check_step
 
-__all__ = ["Patterns", "measured_points", "single_patterns", "source_of", "standardized"]
+__all__ = [
+    "Patterns",
+    "measured_points",
+    "single_patterns",
+    "source_of",
+    "standardized",
+    "with_plain_wavelength",
+]
 
 Patterns = xr.DataArray | Sequence[xr.DataArray] | npt.ArrayLike
 
@@ -95,6 +102,21 @@ def single_patterns(patterns: xr.DataArray | Sequence[xr.DataArray]) -> Iterator
             continue
         for k in range(len(rows_of(item))):
             yield item[k].assign_attrs(source=f"{source_of(item)} {k}")
+
+
+def with_plain_wavelength(pattern: xr.DataArray) -> xr.DataArray:
+    """A pattern whose wavelength, where it states one, is a number.
+
+    Raises
+    ------
+    PatternError
+        If it states one that is none.
+    """
+    try:
+        stated = wavelength_of(pattern)
+    except ValueError as error:
+        raise PatternError(source_of(pattern), str(error)) from None
+    return pattern if stated is None else pattern.assign_attrs(wavelength=stated)
 
 
 def source_of(pattern: xr.DataArray) -> str:

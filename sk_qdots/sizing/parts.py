@@ -12,6 +12,7 @@ built from it, and an engine must answer before it is handed out.
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -130,7 +131,7 @@ def arrays_of_parts(parts: SizerParts) -> dict[str, npt.NDArray[np.generic]]:
 
 
 def digest_of_parts(parts: SizerParts) -> str:
-    """SHA-256 of the arrays of the engines; empty where one cannot be stored.
+    """SHA-256 of the engines and their calibration; empty where one cannot be stored.
 
     Returns
     -------
@@ -145,6 +146,9 @@ def digest_of_parts(parts: SizerParts) -> str:
     for name, array in sorted(arrays.items()):
         total.update(name.encode())
         total.update(np.ascontiguousarray(array).tobytes())
+    known = parts.facts.calibration
+    told = [_engine_section(engine) for engine in parts.engines]
+    total.update(json.dumps([told, known and known.to_dict()], sort_keys=True).encode())
     return total.hexdigest()
 
 

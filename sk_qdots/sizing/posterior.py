@@ -242,7 +242,7 @@ class Posterior:
             found = self.mixtures.quantiles(shares)[:, [*self.means].index(name)]
         else:
             found = self.means[name][:, None] + ndtri(shares) * self.deviations[name][:, None]
-        return _possible(name, found)
+        return possible(name, found)
 
     def of_row(self, row: int) -> Posterior:
         """That of one pattern.
@@ -285,7 +285,7 @@ class Posterior:
         one = self.mixtures.of_row(row)
         draws = one.sample(_N_DRAWS, np.random.RandomState(0))[0]
         return PatternPosterior(
-            {name: _possible(name, draws[:, k]) for k, name in enumerate(self.means)}
+            {name: possible(name, draws[:, k]) for k, name in enumerate(self.means)}
         )
 
     def _quantiles_of_classes(self, shares: FloatArray) -> FloatArray:
@@ -300,7 +300,7 @@ class Posterior:
         )
 
 
-def _possible(name: str, values: FloatArray) -> FloatArray:
+def possible(name: str, values: FloatArray) -> FloatArray:
     """Values within what a quantity can be."""
     if name == "strain":
         return values

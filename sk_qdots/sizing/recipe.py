@@ -236,7 +236,9 @@ class Recipe:
         Recipe or None
         """
         diameters = _common(self.diameters, DIAMETERS)
-        dispersions = _common(self.dispersions, DISPERSIONS)
+        # Narrow populations need no particles of their own.
+        narrowest = min(self.dispersions[0], DISPERSIONS[0])
+        dispersions = _common(self.dispersions, (narrowest, DISPERSIONS[1]))
         if diameters is None or dispersions is None:
             return None
         if (diameters, dispersions) == (self.diameters, self.dispersions):

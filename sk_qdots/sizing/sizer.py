@@ -39,7 +39,14 @@ from .files import write_sizer
 from .fits import match_of_fit
 from .frames import sized_frames
 from .instruments import at_the_beam, corrected
-from .intake import Patterns, measured_points, single_patterns, source_of, standardized
+from .intake import (
+    Patterns,
+    measured_points,
+    single_patterns,
+    source_of,
+    standardized,
+    with_plain_wavelength,
+)
 from .parts import SizerParts, digest_of_parts
 from .posterior import FRACTIONS, Posterior
 from .posterior_engine import PosteriorEngine
@@ -446,6 +453,7 @@ class Sizer:
             raise ValueError(
                 "size takes one pattern; for several use size_many, predict or predict_proba"
             )
+        pattern = with_plain_wavelength(pattern)
         instrument = self.instrument if instrument is None else instrument
         if instrument is not None:
             instrument = at_the_beam(pattern, instrument)
@@ -518,6 +526,7 @@ class Sizer:
             frames = sized_frames(items, asker, n_jobs=n_jobs, keeps_all=True)
             return [f.sizing or PatternError(f.file, f.reason) for f in frames]
         try:
+            items = [with_plain_wavelength(item) for item in items]
             rows = self._standardized(items)
             answers = {name: self._posterior(one, rows) for name, one in engines.items()}
         except ValueError:  # of one of them: which, is found one by one
@@ -705,7 +714,7 @@ class Sizer:
             answers=answers,
             instrument=instrument,
         )
-        return answer(seen, self.facts, self._digest, coverage)
+        return answer(seen, self.facts, self.digest, coverage)
 
     def _best_match(self, answers: Mapping[str, Posterior], pattern: xr.DataArray) -> Match | None:
         """The better one of the fit and the simulated pattern of the most probable class."""
@@ -720,7 +729,8 @@ class Sizer:
         return fitted
 
     @cached_property
-    def _digest(self) -> str:
+    def digest(self) -> str:
+        """Hash of its engines and calibration, by which an answer says who gave it."""
         first = self.engines[0]
         if isinstance(first, PosteriorEngine):
             return first.digest

@@ -8,6 +8,7 @@ prediction by categories (crepes).
 
 from __future__ import annotations
 
+import hashlib
 import json
 import zlib
 from collections import Counter
@@ -221,8 +222,9 @@ def _answers(
 ) -> Iterator[list[Record]]:
     """Answers to a block, a few patterns at once; those that are kept are not asked again."""
     X: xr.DataArray | None = None
+    of = _asked_of(sizer, plan, block)
     for start in range(0, block.n, _CHUNK):
-        kept = None if folder is None else folder / f"answers-{seed[0]}-{seed[1]}-{start}.json"
+        kept = None if folder is None else folder / f"answers-{of}-{seed[0]}-{seed[1]}-{start}.json"
         if kept is not None and kept.is_file():
             yield json.loads(kept.read_text(encoding="utf-8"))
             continue
@@ -236,6 +238,13 @@ def _answers(
             partly.write_text(json.dumps(told), encoding="utf-8")
             partly.replace(kept)
         yield told
+
+
+def _asked_of(sizer: Sizer, plan: TrainingPlan, block: _Block) -> str:
+    """Tells apart what is asked, so that a sizer that was trained anew is asked anew."""
+    told = "" if block.instrument is None else block.instrument.to_json()
+    facts = (sizer.digest, plan.settings(), block.laboratory, told, block.n)
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:12]
 
 
 def _measured(

@@ -329,3 +329,23 @@ def test_what_a_file_says_of_its_instrument(tmp_path):
     assert sq.Instrument.of_pattern(alone).wavelengths == (1.5406,)
     with pytest.raises(ValueError, match="no wavelength"):
         sq.Instrument.of_pattern(xr.DataArray(np.ones(3), dims="q"))
+
+
+def test_angles_alone_are_corrected_as_beside_q():
+    angles = np.linspace(10.0, 40.0, 50)
+    instrument = sq.Instrument((0.56,), zero=0.1)
+    attrs = {"wavelength": 0.56}
+    alone = xr.DataArray(np.ones(50), dims="two_theta", coords={"two_theta": angles}, attrs=attrs)
+    beside = xr.DataArray(
+        np.ones(50),
+        dims="q",
+        coords={"q": 4 * np.pi / 0.56 * np.sin(np.deg2rad(angles / 2)), "two_theta": ("q", angles)},
+        attrs=attrs,
+    )
+    expected = instrument.correct(beside)
+    radians = alone.assign_coords(two_theta=("two_theta", np.deg2rad(angles), {"units": "radian"}))
+    for pattern in (alone, radians):
+        found = instrument.correct(pattern)
+        assert found.dims == ("q",)
+        np.testing.assert_allclose(found["q"], expected["q"])
+        np.testing.assert_allclose(found["two_theta"], expected["two_theta"])

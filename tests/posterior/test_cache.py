@@ -40,6 +40,8 @@ def test_the_folder_is_that_of_the_user(monkeypatch, folder):
     ):
         unset()
         assert cache_folder().is_absolute() and cache_folder().name == "sk_qdots"
+    monkeypatch.setenv("SK_QDOTS_CACHE", "~nobody-of-this-name/kept")
+    assert cache_folder().is_absolute() and cache_folder().name == "kept"
 
 
 def test_a_cut_file_is_made_anew(folder):
@@ -227,7 +229,7 @@ def test_a_change_of_the_physics_changes_the_stamp(monkeypatch, tmp_path):
 
 def test_another_version_makes_its_own(monkeypatch):
     before = fingerprint("PbS")
-    monkeypatch.setattr(cache, "version", lambda package: "99.0")
+    monkeypatch.setattr(cache, "_versions", lambda: ("99.0",))
     other = fingerprint("PbS")
     monkeypatch.setattr(cache, "_FORMAT", 99)
     assert len({before, other, fingerprint("PbS")}) == 3

@@ -4,8 +4,11 @@ import json
 
 import numpy as np
 import pytest
+from scipy.stats import norm
 
 import sk_qdots as sq
+from sk_qdots.posterior import PatternPosterior
+from sk_qdots.sizing import Posterior, answering
 from sk_qdots.sizing.calibration import LEVELS, Calibration, Condition, score, widened
 from sk_qdots.training.calibrating import calibration_of
 
@@ -52,7 +55,7 @@ def test_the_narrowest_category_that_is_known_counts():
     assert calibration.factor("both", condition(), "diameter", 0.9) == 2.0
     assert calibration.factor("both", condition(signal=1.0), "diameter", 0.9) == 1.5
     assert calibration.factor("both", condition(), "volume_diameter", 0.9) == 1.2
-    assert calibration.factor("network", condition(), "diameter", 0.9) == 1.0
+    assert calibration.factor("network", condition(), "diameter", 0.9) is None
 
 
 def test_scores_and_widened_intervals_belong_together():
@@ -132,3 +135,22 @@ def test_a_calibration_widens_what_is_told():
     narrow = wide.size(pattern, engine="network", coverage=0.5)
     assert np.diff(narrow.interval) < np.diff(told.interval)
     assert told.condition.words((3.0, 7.0), 1.0)[0] == "middle"
+
+
+def stated_ends(coverage, factors):
+    """Of a normal answer of 4.0 +- 0.1 nm."""
+    sizes = 4.0 + 0.1 * np.random.default_rng(0).standard_normal(20_000)
+    answer = Posterior.from_draws(np.array([3000, 5000]), [PatternPosterior({"diameter": sizes})])
+    calibration = Calibration((4.0, 7.0), 5.0, factors)
+    stated = answering._Stated(coverage, condition(), calibration)
+    low, high = stated.ends(answer, "diameter", "both")
+    return 0.5 * (high - low)
+
+
+@pytest.mark.parametrize("coverage", [0.3, 0.5, 0.75, 0.9, 0.98, 0.99, 0.999])
+def test_any_coverage_is_that_which_was_asked_for(coverage):
+    reach = 0.1 * norm.ppf(0.5 + 0.5 * coverage)
+    assert stated_ends(coverage, {}) == pytest.approx(reach, rel=0.1)
+    # Factors of a calibration that found the statements right, at its levels.
+    right = tuple(float(norm.ppf(0.5 + 0.5 * c) / norm.ppf(0.95)) for c in LEVELS)
+    assert stated_ends(coverage, {"both": {"diameter": right}}) == pytest.approx(reach, rel=0.1)

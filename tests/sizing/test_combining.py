@@ -157,3 +157,19 @@ def test_many_patterns_are_shared_among_processes_with_the_same_answers():
     alone, shared = sizer.size_many(X), sizer.size_many(X, n_jobs=2)
     assert alone[0].to_json() == shared[0].to_json()
     assert [type(one).__name__ for one in shared] == ["Sizing", "PatternError"]
+
+
+def test_draws_of_either_are_taken_evenly_from_all_of_them():
+    """Those of a fit come in the order of its nodes, small sizes first here."""
+    second = debye(6.0, 0.2)
+    detail = second.details[0]
+    order = np.argsort(detail.draws["diameter"])
+    sorted_draws = {name: values[order] for name, values in detail.draws.items()}
+    for chi2 in (1.0, 9.0):
+        one = Posterior.from_draws(CLASSES, [replace(detail, draws=sorted_draws, fit=fit_of(chi2))])
+        both = combined(network(3.0, 0.2), one)
+        found = both.details[0].draws["diameter"]
+        of_fit = found[found > 4.5]
+        assert len(of_fit) > 100
+        assert of_fit.mean() == pytest.approx(6.0, abs=0.06)
+        assert of_fit.std() == pytest.approx(0.2, rel=0.2)

@@ -334,3 +334,10 @@ def test_classes_lie_around_the_range():
     for ends in ((2.0, 6.0), (2.1, 2.2), (1.6, 3.3)):
         classes = Recipe(sq.Crystal.builtin("PbS"), diameters=ends).classes
         assert classes[0] <= 1000 * ends[0] and classes[-1] >= 1000 * ends[1] and len(classes) > 1
+
+
+def test_narrow_populations_that_were_asked_for_are_looked_at():
+    narrow = Recipe.checked("PbS", dispersions=(0.005, 0.2))
+    assert (narrow.usual() or narrow).dispersions[0] == 0.005
+    broad = Recipe.checked("PbS", dispersions=(0.03, 0.5))
+    assert broad.usual().dispersions == (0.03, 0.25)

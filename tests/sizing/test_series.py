@@ -284,3 +284,27 @@ def test_what_cannot_be_smoothed(series, monkeypatch):
     monkeypatch.setitem(sys.modules, "statsmodels.tsa.statespace.mlemodel", None)
     with pytest.raises(ImportError, match=r"pip install \"sk_qdots\[series\]\""):
         smoothed(series)
+
+
+def odd(q=None, **attrs):
+    values = np.linspace(1.2, 9.0, 900) if q is None else q
+    return xr.DataArray(np.ones(len(values)), dims="q", coords={"q": values}, attrs=attrs)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "reason"),
+    [
+        (odd(1e10 * np.linspace(1.2, 9.0, 900)), "grid"),
+        (odd(np.linspace(9.0, 1.2, 900)), "ascending"),
+        (odd(np.r_[np.nan, np.linspace(1.2, 9.0, 900)]), "ascending"),
+        (odd(wavelength="0.56 A"), "must be in Angstrom"),
+        (odd(wavelength=[0.5, 0.6]), "must be in Angstrom"),
+    ],
+)
+@pytest.mark.parametrize("engine", ["network", "both"])
+def test_an_odd_pattern_is_refused_and_the_others_are_sized(pattern, reason, engine):
+    library = sq.simulate_library("PbS", diameters=[4.0], dispersions=[0.1], strains=[0.0])
+    good = sq.library_samples(library)[0][0].assign_attrs(wavelength=np.array([0.56]))
+    sized, refused = sq.load_sizer("PbS").size_many([good, pattern], engine=engine)
+    assert sized.diameter == 4.0
+    assert isinstance(refused, sq.PatternError) and reason in refused.reason

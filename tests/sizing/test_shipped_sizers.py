@@ -56,6 +56,7 @@ def test_from_zinc_blende_to_wurtzite():
     for truth, row in zip(probabilities, faulted_dots(probabilities, 80), strict=True):
         answer = sq.load_sizer("CdSe").size(row)
         assert answer.growth_fault == pytest.approx(truth, abs=0.06)
+        assert 0.0 <= answer.growth_fault <= 1.0
         assert answer.volume_diameter == pytest.approx(volume, rel=0.06)
         assert answer.volume_interval[0] < volume < answer.volume_interval[1]
 

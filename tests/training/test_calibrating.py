@@ -40,6 +40,9 @@ def test_what_was_answered_is_not_asked_again(plan, calibrated, tmp_path, monkey
     monkeypatch.setattr(calibrating, "_records", None)  # would fail
     again = calibrate_sizer(sizer, plan, 160, folder=tmp_path, progress=False)
     assert again.calibration.factors == first.calibration.factors
+    other = sq.load_sizer("PbS")  # with its posterior, which answers otherwise
+    with pytest.raises(TypeError):
+        calibrate_sizer(other, plan, 160, folder=tmp_path, progress=False)
 
 
 def test_processes_change_nothing(plan, calibrated):
