@@ -17,11 +17,11 @@ import xarray as xr
 from sklearn.pipeline import Pipeline
 
 from .._typing import FloatArray, IntArray, Json, JsonObject, RealArray
-from ..instruments import Instrument
+from ..instruments import Instrument, is_same_beam
 from ..io import PatternError
 from ..neural_network import AllCNNRegressor
 from ..preprocessing import QStandardizer
-from ..preprocessing.patterns import is_subtracted, rows_of
+from ..preprocessing.patterns import is_subtracted, rows_of, wavelength_of
 from .answer import COVERAGE, Sizing
 from .answering import Seen, answer
 from .asking import PatternAsker, asked_engines, chi2_of, fit_of
@@ -239,8 +239,18 @@ class Sizer:
     @property
     def instrument(self) -> Instrument | None:
         """That patterns are taken to be measured with, where it was made for one."""
-        found = getattr(self.engines[0], "instrument", None)
-        return found if isinstance(found, Instrument) else None
+        return _instrument_of(self.engines[0])
+
+    def _own_instrument(self, pattern: xr.DataArray) -> Instrument | None:
+        """That which it, or its posterior, was made for, where the pattern may be of it."""
+        if self.instrument is not None:
+            return self.instrument
+        for own in filter(None, map(_instrument_of, self.engines)):
+            beam = wavelength_of(pattern)
+            is_moved = own.zero != 0.0 or own.displacement != 0.0
+            if beam is None or is_same_beam(beam, own.wavelength):
+                return None if is_moved and "two_theta" not in pattern.coords else own
+        return None
 
     @property
     def targets(self) -> tuple[str, ...]:
@@ -454,7 +464,7 @@ class Sizer:
                 "size takes one pattern; for several use size_many, predict or predict_proba"
             )
         pattern = with_plain_wavelength(pattern)
-        instrument = self.instrument if instrument is None else instrument
+        instrument = self._own_instrument(pattern) if instrument is None else instrument
         if instrument is not None:
             instrument = at_the_beam(pattern, instrument)
             pattern = corrected(pattern, instrument)
@@ -522,7 +532,9 @@ class Sizer:
         asker = PatternAsker(
             partial(self.size, instrument=instrument, engine=engine, coverage=coverage)
         )
-        if instrument is not None or any(isinstance(e, PatternEngine) for e in engines.values()):
+        has_own = any(_instrument_of(one) is not None for one in self.engines)
+        asks_each = any(isinstance(e, PatternEngine) for e in engines.values())
+        if instrument is not None or has_own or asks_each:
             frames = sized_frames(items, asker, n_jobs=n_jobs, keeps_all=True)
             return [f.sizing or PatternError(f.file, f.reason) for f in frames]
         try:
@@ -747,3 +759,9 @@ class Sizer:
             q_max=float(self.reference.q[-1]),
             n_points=len(self.reference.q),
         ).fit(np.ones((1, len(self.reference.q))))
+
+
+def _instrument_of(engine: Engine) -> Instrument | None:
+    """What an engine was made for."""
+    found = getattr(engine, "instrument", None)
+    return found if isinstance(found, Instrument) else None

@@ -61,6 +61,7 @@ def model_card(sizer: Sizer) -> str:
     displaced = f", changed by {_range(b_iso)} Angstrom^2" if b_iso else ""
     stacking = settings["stacking"]
     faulted = f" growth faults {_range(stacking)};" if stacking else ""
+    defects = "other defects" if stacking else "defects (stacking faults, twins)"
     return f"""# Model card: {sizer.name}
 
 Diameter of {sizer.simulation["crystal"]} nanocrystals, {low:g} to {high:g} nm in
@@ -81,7 +82,7 @@ pattern was used.
 **Needs** a pattern from {start:g} to {end:g} 1/Angstrom or more with a step of
 {sizer.coarsest_step:.3f} 1/Angstrom or less, as counted.
 
-**Does not know** what is not named above: other shapes, other defects (stacking faults, twins),
+**Does not know** what is not named above: other shapes, {defects},
 strains that differ from place to place, other supports and liquids than those drawn around the
 named ones. A size from a wide-angle pattern is that of the coherent domain.
 

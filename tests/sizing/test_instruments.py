@@ -12,7 +12,7 @@ from sk_qdots.evaluation import evaluate
 from sk_qdots.instruments import Instrument
 from sk_qdots.instruments.ready import at_wavelength, is_example
 from sk_qdots.instruments.resolution import width_in_q
-from sk_qdots.sizing import Posterior
+from sk_qdots.sizing import Posterior, Recipe
 from sk_qdots.sizing.instruments import too_broad
 from sk_qdots.sizing.parts import SizerParts, manifest_of_parts
 
@@ -202,3 +202,18 @@ def test_a_told_network_is_doubted_beyond_all_that_was_drawn(clean):
     rare, never = (Instrument((0.4,), u=w**2, w=w**2) for w in (0.14, 0.18))
     assert too_broad(rare, told, q) == () and too_broad(rare, not_told, q)
     assert too_broad(never, told, q)
+
+
+def test_the_instrument_of_a_posterior_beside_a_network_is_that_of_the_pattern():
+    """Where it may be: at its wavelength, with the angles that its zero needs."""
+    mine = sq.Instrument((0.5642,), zero=0.05, w=0.0004, name="mine")
+    sizer = sq.load_sizer("PbS").with_posterior(Recipe.checked("PbS", instrument=mine))
+    angles = np.linspace(5.0, 60.0, 500)
+    attrs = {"wavelength": 0.5642}
+    q = 4.0 * np.pi / 0.5642 * np.sin(np.deg2rad(angles / 2.0))
+    over_q = xr.DataArray(np.ones(500), dims="q", coords={"q": q}, attrs=attrs)
+    pattern = over_q.assign_coords(two_theta=("q", angles))
+    assert sizer.instrument is None and sizer._own_instrument(pattern) == mine
+    assert sizer._own_instrument(over_q) is None
+    assert sizer._own_instrument(pattern.assign_attrs(wavelength=0.71)) is None
+    assert sq.load_sizer("PbS")._own_instrument(pattern) is None
