@@ -15,6 +15,12 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # of processes that tests st
 threadpool_limits(1, user_api="blas")
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers(config):
+    """Of ``-n auto``: each takes up to 2 GiB."""
+    return min(os.cpu_count() or 1, 8)
+
+
 @pytest.fixture(autouse=True)
 def own_sizers(tmp_path_factory, monkeypatch):
     """Keep what a test trains out of the folder of the user."""
