@@ -16,14 +16,14 @@ import xarray as xr
 from scipy.signal import find_peaks
 
 import sk_qdots as sq
-from sk_qdots.solvents import known_solvents
+from sk_qdots.solvents import known_solvents, solvents_by_name
 
 LOW, HIGH, STEP = 1.0, 15.0, 0.01  # 1/Angstrom
 
 
 def maxima(curve: xr.DataArray) -> np.ndarray:
-    """Positions of the first two maxima above 0.6 1/Angstrom that rise by 1 % of the curve."""
-    inner = curve.sel(q=slice(0.6, 12.0))
+    """Positions of the first two maxima above 1 1/Angstrom that rise by 1 % of the curve."""
+    inner = curve.sel(q=slice(1.0, 12.0))
     logarithm = np.log(inner.values)
     peaks, _ = find_peaks(logarithm, prominence=0.01)
     return inner["q"].values[peaks[:2]]
@@ -47,7 +47,7 @@ def main() -> None:
     wavelength = options.wavelength or 0.56
     print(f"{'liquid':20s} {'g/cm3':>7s} {'maxima, 1/Angstrom':>20s} {'r':>8s} {'R_w':>7s}")
     pairs = {}
-    for name in known_solvents():
+    for name in (*known_solvents(), *solvents_by_name()):
         computed = sq.load_solvent(name, wavelength)
         positions = " ".join(f"{q:.2f}" for q in maxima(computed))
         line = f"{name:20s} {computed.attrs['density']:7.4f} {positions:>20s}"
@@ -64,7 +64,7 @@ def main() -> None:
 def draw(path: str, pairs: dict[str, xr.DataArray], wavelength: float) -> None:
     import matplotlib.pyplot as plt
 
-    names = known_solvents()
+    names = [*known_solvents(), *solvents_by_name()]
     fig, axes = plt.subplots(
         len(names), 1, figsize=(7, 1.7 * len(names)), sharex=True, layout="constrained"
     )

@@ -6,8 +6,8 @@ r"""Compute the X-ray scattering of liquids from molecular dynamics.
 
 For every liquid a box of molecules is packed, melted and sampled at its
 experimental density and 298 K (toluene: 293 K) with the OPLS-AA force field
-(toluene: CHARMM36) by OpenMM, and the pairs of atoms are counted. What is written
-is no intensity but the sums
+(toluene: CHARMM36, water: SPC/E) by OpenMM, and the pairs of atoms are counted. What
+is written is no intensity but the sums
 
 .. math::
 
@@ -30,6 +30,8 @@ J. Comput. Chem. 22, 1340 (2001); chloroform of W. L. Jorgensen, J. M. Briggs,
 M. L. Contreras, J. Phys. Chem. 94, 1683 (1990); geometry of tetrachloroethylene
 of T. G. Strand, Acta Chem. Scand. 21, 2111 (1967), with generic force constants.
 CHARMM36: K. Vanommeslaeghe et al., J. Comput. Chem. 31, 671 (2010).
+SPC/E: H. J. C. Berendsen, J. R. Grigera, T. P. Straatsma, J. Phys. Chem. 91, 6269
+(1987), with a stiff angle instead of a rigid one.
 Lennard-Jones parameters, charges and bonds of OPLS-AA were compared with a public
 parameter file; its angles and torsions, CHARMM36 and the densities were not.
 
@@ -106,6 +108,7 @@ LIQUIDS = {
     "octane": Liquid("CCCCCCCC", 0.6986, 216),
     "tetrachloroethylene": Liquid("ClC(Cl)=C(Cl)Cl", 1.6143, 343),
     "toluene": Liquid("Cc1ccccc1", 0.8669, 216, force_field="CHARMM36", temperature=293.0),
+    "water": Liquid("O", 0.9970, 512, kind="liquid by name", force_field="SPC/E"),
 }
 
 
@@ -225,7 +228,16 @@ CHARMM = ForceField(  # aromatic rings and their methyl groups
     sigma="0.5*(s1 + s2)",
     one_four=1.0,
 )
-FORCE_FIELDS = {"OPLS-AA": OPLS, "CHARMM36": CHARMM}
+SPCE = ForceField(
+    lennard_jones={"OW": (3.166, 0.1554), "HW": (0.0, 0.0)},
+    bonds={("HW", "OW"): (450.0, 1.0)},
+    angles={("HW", "OW", "HW"): (55.0, 109.47)},
+    torsions={},
+    impropers={},
+    sigma="sqrt(s1*s2)",
+    one_four=1.0,
+)
+FORCE_FIELDS = {"OPLS-AA": OPLS, "CHARMM36": CHARMM, "SPC/E": SPCE}
 # Of imides and ethers OPLS-AA (1996) has no bonds and angles: these act around the MMFF94 geometry.
 _GENERIC_BOND, _GENERIC_ANGLE = 400.0, 70.0
 
@@ -315,6 +327,8 @@ def classes_of(molecule: Any) -> list[str]:
         elif atom.GetSymbol() == "C":
             carbonyl = "O" in symbols and not atom.GetIsAromatic()
             heavy[atom.GetIdx()] = "C" if carbonyl else "CA" if atom.GetIsAromatic() else "CM"
+        elif symbols == ["H", "H"]:
+            heavy[atom.GetIdx()] = "OW"
         elif atom.GetSymbol() in ("N", "O"):
             ether = atom.GetSymbol() == "O" and atom.GetDegree() == 2
             heavy[atom.GetIdx()] = "OS" if ether else atom.GetSymbol()
@@ -329,6 +343,7 @@ def classes_of(molecule: Any) -> list[str]:
             ("H", "CA"): "HA",
             ("H", "CM"): "HM",
             ("H", "CX"): "HX",
+            ("H", "OW"): "HW",
             ("Cl", "CX"): "ClX",
             ("Cl", "CA"): "Cl",
             ("Cl", "CM"): "Cl",
@@ -349,9 +364,10 @@ def charges_of(molecule: Any, names: list[str], field: ForceField = OPLS) -> lis
         return [charge - sum(charges) / len(charges) for charge in charges]
     for atom, name in zip(molecule.GetAtoms(), names, strict=True):
         around = [names[n.GetIdx()] for n in atom.GetNeighbors()]
-        charge = {"HC": methyl, "HA": 0.115, "HM": 0.115, "CX": 0.42, "ClX": -0.14, "HX": 0.0}.get(
-            name
-        )
+        charge = {
+            "HC": methyl, "HA": 0.115, "HM": 0.115, "CX": 0.42, "ClX": -0.14, "HX": 0.0,
+            "OW": -0.8476, "HW": 0.4238,
+        }.get(name)  # fmt: skip
         if name == "Cl":
             charge = -0.18 if around == ["CA"] else -0.12
         elif name == "CT":
@@ -508,7 +524,7 @@ def count_pairs(name: str, liquid: Liquid, options: argparse.Namespace) -> dict[
         context.setVelocitiesToTemperature(liquid.melt, options.seed)
         integrator.step(100)
         bar.update(0.1 / 39)
-    step = 0.004 if liquid.kind == "liquid" else 0.002  # ps
+    step = 0.004 if liquid.kind.startswith("liquid") else 0.002  # ps
     integrator.setStepSize(step)
     bar.set_postfix_str("melting, cooling")
     for temperature in np.r_[

@@ -32,6 +32,7 @@ from ._curves import (
     load_background,
     load_solvent,
     mix_solvents,
+    solvents_by_name,
 )
 from ._read import read_solvent
 
@@ -45,4 +46,5 @@ __all__ = [
     "load_solvent",
     "mix_solvents",
     "read_solvent",
+    "solvents_by_name",
 ]

@@ -29,6 +29,7 @@ __all__ = [
     "load_background",
     "load_solvent",
     "mix_solvents",
+    "solvents_by_name",
 ]
 
 _WAVELENGTH = 0.5  # Angstrom; 4 pi / 0.5 is beyond the end of the tables
@@ -75,6 +76,24 @@ def known_solvents() -> list[str]:
     True
     """
     return _known("liquid")
+
+
+def solvents_by_name() -> list[str]:
+    """Names of liquids that are taken only where they are named.
+
+    Returns
+    -------
+    list of str
+        :func:`load_solvent` knows them too. Most dots are in organic liquids: where nobody says
+        otherwise nothing is trained, or fitted, with these.
+
+    Examples
+    --------
+    >>> from sk_qdots.solvents import solvents_by_name
+    >>> solvents_by_name()
+    ['water']
+    """
+    return _known("liquid by name")
 
 
 def held_out_solvents() -> list[str]:
@@ -135,6 +154,7 @@ def load_solvent(name: str | PathLike[str], wavelength: float = _WAVELENGTH) -> 
     ----------
     name : str or path-like
         One of :func:`sk_qdots.solvents.known_solvents`,
+        :func:`sk_qdots.solvents.solvents_by_name`,
         :func:`sk_qdots.solvents.known_supports` or
         :func:`sk_qdots.solvents.held_out_solvents`, or the table (.csv, with its
         description, .json, beside it) that ``tools/solvent_md.py`` wrote for another
@@ -174,8 +194,9 @@ def load_solvent(name: str | PathLike[str], wavelength: float = _WAVELENGTH) -> 
     if str(name).lower().endswith(".csv"):
         return _own_curve(Path(name), wavelength)
     name = str(name).lower()
-    if name not in (*known_solvents(), *held_out_solvents(), *known_supports()):
-        known = ", ".join([*known_solvents(), *known_supports()])
+    by_name = [*known_solvents(), *solvents_by_name(), *known_supports()]
+    if name not in (*by_name, *held_out_solvents()):
+        known = ", ".join(by_name)
         raise ValueError(f"unknown solvent {name!r}; known: {known}")
     return _curve(_tables()[name], wavelength)
 

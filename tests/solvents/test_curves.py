@@ -12,6 +12,7 @@ from sk_qdots.solvents import (
     known_solvents,
     load_background,
     mix_solvents,
+    solvents_by_name,
 )
 
 LIQUIDS = {
@@ -54,6 +55,24 @@ def test_every_liquid_is_one(name):
         for e, n in formula(curve).items()
     )
     np.testing.assert_allclose(curve.values[far], alone[far], rtol=0.05)
+
+
+def test_water_is_taken_where_it_is_named():
+    assert solvents_by_name() == ["water"] and "water" not in known_solvents()
+    water = sq.load_solvent("water")
+    q = water["q"].values
+    # Two maxima, of neighbours in the network of hydrogen bonds and of the tetrahedra.
+    assert 1.9 < q[int(water.values.argmax())] < 2.2
+    beyond = (q > 2.5) & (q < 3.3)
+    assert 2.6 < q[beyond][int(water.values[beyond].argmax())] < 3.1
+    assert water.sel(q=0.4, method="nearest") < 0.15 * water.max()
+    far = q > 20.0
+    alone = sum(
+        n * (np.abs(form_factor(e, q, 0.5)) ** 2 + compton_intensity(e, q, 0.5))
+        for e, n in formula(water).items()
+    )
+    np.testing.assert_allclose(water.values[far], alone[far], rtol=0.05)
+    assert sq.plan_training("PbS", solvents=["water", "hexane"]).solvents == ("water", "hexane")
 
 
 def test_provenance_is_kept():
