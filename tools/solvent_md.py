@@ -228,7 +228,7 @@ CHARMM = ForceField(  # aromatic rings and their methyl groups
     sigma="0.5*(s1 + s2)",
     one_four=1.0,
 )
-SPCE = ForceField(
+SPCE = ForceField(  # the angle as stiff as in CHARMM's TIP3P; bonds with hydrogen are rigid
     lennard_jones={"OW": (3.166, 0.1554), "HW": (0.0, 0.0)},
     bonds={("HW", "OW"): (450.0, 1.0)},
     angles={("HW", "OW", "HW"): (55.0, 109.47)},

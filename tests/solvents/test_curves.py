@@ -36,6 +36,16 @@ def formula(curve):
     return table["composition"]
 
 
+def assert_atoms_are_alone_far_out(curve):
+    q = curve["q"].values
+    far = q > 20.0
+    alone = sum(
+        n * (np.abs(form_factor(e, q, 0.5)) ** 2 + compton_intensity(e, q, 0.5))
+        for e, n in formula(curve).items()
+    )
+    np.testing.assert_allclose(curve.values[far], alone[far], rtol=0.05)
+
+
 @pytest.mark.parametrize("name", LIQUIDS)
 def test_every_liquid_is_one(name):
     curve = sq.load_solvent(name)
@@ -48,13 +58,7 @@ def test_every_liquid_is_one(name):
     halo = q[int(curve.values.argmax())]
     assert 1.0 < halo < (2.1 if "Cl" in LIQUIDS[name] else 1.6)
     assert curve.sel(q=0.4, method="nearest") < 0.35 * curve.max()
-    # Far out every atom is by itself.
-    far = q > 20.0
-    alone = sum(
-        n * (np.abs(form_factor(e, q, 0.5)) ** 2 + compton_intensity(e, q, 0.5))
-        for e, n in formula(curve).items()
-    )
-    np.testing.assert_allclose(curve.values[far], alone[far], rtol=0.05)
+    assert_atoms_are_alone_far_out(curve)
 
 
 def test_water_is_taken_where_it_is_named():
@@ -66,12 +70,7 @@ def test_water_is_taken_where_it_is_named():
     beyond = (q > 2.5) & (q < 3.3)
     assert 2.6 < q[beyond][int(water.values[beyond].argmax())] < 3.1
     assert water.sel(q=0.4, method="nearest") < 0.15 * water.max()
-    far = q > 20.0
-    alone = sum(
-        n * (np.abs(form_factor(e, q, 0.5)) ** 2 + compton_intensity(e, q, 0.5))
-        for e, n in formula(water).items()
-    )
-    np.testing.assert_allclose(water.values[far], alone[far], rtol=0.05)
+    assert_atoms_are_alone_far_out(water)
     assert sq.plan_training("PbS", solvents=["water", "hexane"]).solvents == ("water", "hexane")
 
 
