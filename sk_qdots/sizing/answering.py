@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
+from scipy.special import ndtri
 
 from .._typing import FloatArray, Json, JsonObject
 from ..augmentation.facts import instrument_facts
@@ -47,6 +48,9 @@ class Seen:
         Of this pattern, by the name of the engine, the one that answers first.
     instrument : Instrument or None
         That it was measured with, where that is known.
+    misfit : float
+        Share of its structure that no population of the simulated particles explains, where no fit
+        says it; NaN where that is not known.
     """
 
     pattern: xr.DataArray
@@ -54,6 +58,7 @@ class Seen:
     match: Match | None
     answers: Mapping[str, Posterior]
     instrument: Instrument | None = None
+    misfit: float = math.nan
 
     @property
     def first(self) -> Posterior:
@@ -103,6 +108,7 @@ def answer(seen: Seen, facts: Facts, digest: str, coverage: float = COVERAGE) ->
         agreement,
         partial(_others, look_alikes, seen, facts),
         partial(_others, as_well, seen, facts),
+        seen.misfit,
     )
     if detail is not None:
         reasons += () if both else cautions_of_ranges(detail, facts.simulation)
@@ -111,7 +117,7 @@ def answer(seen: Seen, facts: Facts, digest: str, coverage: float = COVERAGE) ->
     condition = None
     if seen.match is not None:
         condition = Condition.of(posterior, seen.match, seen.instrument is not None)
-    stated = _Stated(coverage, condition, facts.calibration)
+    stated = _Stated(coverage, condition, facts.calibration, seen.misfit)
     who: Who = "both" if both else _who(first)
     name = "volume_diameter" if "volume_diameter" in posterior.means else "diameter"
     reasons += cautions_of_counts(seen.pattern, stated.ends(posterior, name, who)[1])
@@ -158,14 +164,26 @@ class _Stated:
     coverage : float
     condition : Condition or None
     calibration : Calibration or None
+    misfit : float
+        As of :class:`Seen`.
     """
 
     coverage: float
     condition: Condition | None
     calibration: Calibration | None
+    misfit: float = math.nan
 
     def ends(self, posterior: Posterior, name: str, who: Who) -> tuple[float, float]:
         """Interval of a quantity."""
+        low, high = self._calibrated(posterior, name, who)
+        found, reach = _mean(posterior, name), float(ndtri(0.5 + 0.5 * self.coverage))
+        extra = reach * self._unexplained(who) * found
+        return (
+            max(found - math.hypot(found - low, extra), 0.0),
+            found + math.hypot(high - found, extra),
+        )
+
+    def _calibrated(self, posterior: Posterior, name: str, who: Who) -> tuple[float, float]:
         factor = self._factor(name, who, self.coverage)
         if factor is None:
             return _ends(posterior, name, self.coverage)
@@ -183,10 +201,24 @@ class _Stated:
         factor = self._factor(name, who, COVERAGE)
         return 1.0 if factor is None else factor
 
+    def deviation(self, name: str, who: Who, found: float, deviation: float) -> float:
+        """Standard deviation of a quantity."""
+        calibrated = deviation * self.deviation_factor(name, who)
+        if not name.endswith("diameter"):
+            return calibrated
+        return math.hypot(calibrated, self._unexplained(who) * found)
+
+    def _unexplained(self, who: Who) -> float:
+        """Relative error that a misfit stands for: amplitudes are off by as much."""
+        return 0.0 if who != "network" or math.isnan(self.misfit) else math.sqrt(self.misfit)
+
     def _factor(self, name: str, who: Who, coverage: float) -> float | None:
         if self.calibration is None or self.condition is None:
             return None
-        return self.calibration.factor(who, self.condition, name, coverage)
+        factor = self.calibration.factor(who, self.condition, name, coverage)
+        # The worlds of a calibration are kinder than what is measured: a network that has no fit
+        # beside it is never taken to know more than it states.
+        return factor if factor is None or who != "network" else max(factor, 1.0)
 
 
 def _ends(posterior: Posterior, name: str, coverage: float) -> tuple[float, float]:
@@ -251,7 +283,7 @@ def _estimates(
     """Fields of a Sizing besides its class; ``line`` is added to the error of the strain."""
     means = {name: float(values[0]) for name, values in posterior.means.items()}
     deviations = {
-        name: float(values[0]) * stated.deviation_factor(name, who)
+        name: stated.deviation(name, who, means[name], float(values[0]))
         for name, values in posterior.deviations.items()
     }
     if "strain" in deviations:
@@ -268,7 +300,7 @@ def _estimates(
         "dimensions": {name: means[name] for name in DIMENSIONS if name in means},
     }
     number_deviation = float(posterior.number_diameter()[1][0])
-    deviations["diameter"] = number_deviation * stated.deviation_factor("diameter", who)
+    deviations["diameter"] = stated.deviation("diameter", who, number, number_deviation)
     deviations["expected_diameter"] = float(posterior.expected_deviation()[0])
     if "volume_diameter" in means:
         found["volume_interval"] = stated.ends(posterior, "volume_diameter", who)

@@ -34,7 +34,7 @@ _MAX_MANIFEST = 2**20
 _MAX_WEIGHTS = 64 * 2**20
 
 _MEMBER = re.compile(
-    r"(input_q|reference_(q|diameters|dispersions|patterns)"
+    r"(input_q|reference_(q|diameters|dispersions|patterns|particles)"
     r"|engine\d_curve\d{1,2}_(q|intensity)"
     r"|(engine\d_)?(classes|regressor_target_(mean|scale)|step\d{1,2}_[a-z]\w{1,30}"
     r"|(regressor_)?(mean|noise|nuisance|(weight|bias)\d{1,2})))\.npy"

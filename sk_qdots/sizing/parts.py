@@ -55,6 +55,7 @@ _LARGEST_CLASS = 10**9  # pm
 _LARGEST_AREA = 1e12
 _LARGEST_INTENSITY = 1e30
 _MAX_ENGINES = 4
+_MAX_PARTICLES = 1000
 _REGRESSOR = "regressor_"  # how its arrays begin
 _MOST_TOLD = 1000
 _STANDARDIZER_PARAMETERS = ("q_min", "q_max", "n_points", "padding", "coarse", "area")
@@ -127,6 +128,8 @@ def arrays_of_parts(parts: SizerParts) -> dict[str, npt.NDArray[np.generic]]:
         arrays["reference_dispersions"] = parts.reference.dispersions
         # Half precision keeps 3 digits of an area-1000 pattern: more than it is used for.
         arrays["reference_patterns"] = parts.reference.patterns.astype(np.float16)
+        if parts.reference.particles is not None:
+            arrays["reference_particles"] = parts.reference.particles.astype(np.float16)
     return arrays
 
 
@@ -303,7 +306,13 @@ def _reference(arrays: Arrays, standardizer: QStandardizer, classes: IntArray) -
         raise ValueError("the reference patterns have no Q axis or no dispersion")
     if set(classes.tolist()) - set(diameters.tolist()):
         raise ValueError("the reference patterns do not fit the classes")
-    largest = float(np.abs(patterns).max(initial=0.0))
+    particles = None
+    if "reference_particles" in arrays:
+        particles = checked_array(arrays, "reference_particles", (None, len(q)))
+        if not 1 <= len(particles) <= _MAX_PARTICLES or particles.min() < 0.0:
+            raise ValueError("the patterns of particles are none, too many or negative")
+        particles = particles.astype(np.float32)
+    largest = max(float(np.abs(p).max(initial=0.0)) for p in (patterns, particles) if p is not None)
     if float(dispersions.min()) < 0 or largest > _LARGEST_INTENSITY:
         raise ValueError("the reference patterns hold a negative dispersion or extreme values")
-    return ReferencePatterns(q, diameters, dispersions, patterns.astype(np.float32))
+    return ReferencePatterns(q, diameters, dispersions, patterns.astype(np.float32), particles)

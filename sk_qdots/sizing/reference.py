@@ -15,12 +15,13 @@ crystal, a wrong wavelength, a wrong axis, or no dots at all.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import xarray as xr
 from scipy.interpolate import BSpline, make_interp_spline
-from scipy.ndimage import uniform_filter1d
+from scipy.ndimage import gaussian_filter1d, uniform_filter1d
 
 from .._typing import FloatArray, IntArray, RealArray
 from ..preprocessing import QStandardizer
@@ -38,6 +39,7 @@ _PART_OF_WIDTH = 0.4
 _LARGEST_STRIDE = 5
 _N_PEAKS = 3  # of the coarse scan that are looked at closely
 _LEAST_STRUCTURE = 1e-6  # of the squares of a pattern: a thousandth of its intensity
+_RESOLUTION = 0.025  # 1/Angstrom, standard deviation: what lies between is a mean of both
 _SMOOTH = 15  # points over which the counting error is averaged
 _MAD_TO_SIGMA = 1.4826
 
@@ -90,6 +92,8 @@ class ReferencePatterns:
         Several times the same, where there are patterns of several fault probabilities.
     patterns : ndarray of shape (n_classes, n_dispersions, n_points)
         Area 1000.
+    particles : ndarray of shape (n_particles, n_points), optional
+        Of narrow populations of all sizes, shapes and fault probabilities; mean 1.
 
     Examples
     --------
@@ -102,6 +106,7 @@ class ReferencePatterns:
     diameters: IntArray
     dispersions: FloatArray
     patterns: RealArray
+    particles: RealArray | None = None
 
     @classmethod
     def from_library(cls, library: xr.Dataset, standardizer: QStandardizer) -> ReferencePatterns:
@@ -194,6 +199,33 @@ class ReferencePatterns:
             strain=float(_STRAINS[best]),
             agreement=share_explained(float(explained[i, 0]), structure, target),
         )
+
+    def with_particles(self, q: FloatArray, particles: FloatArray) -> ReferencePatterns:
+        """The same, with patterns of narrow populations, of which those of others are sums.
+
+        Parameters
+        ----------
+        q : ndarray of shape (n_q,)
+            In 1/Angstrom.
+        particles : ndarray of shape (n_particles, n_q)
+
+        Returns
+        -------
+        ReferencePatterns
+        """
+        found = resample(q, particles, self.q)
+        found /= found.mean(axis=1, keepdims=True)
+        return replace(self, particles=found.astype(np.float32))
+
+    @cached_property
+    def sums(self) -> BSpline:
+        """Splines over Q through the patterns of the particles, sharp and broadened."""
+        if self.particles is None:
+            raise ValueError("there are no patterns of particles")
+        sharp = self.particles.astype(np.float64)
+        step = float(self.q[1] - self.q[0])
+        broad = gaussian_filter1d(sharp, _RESOLUTION / step, mode="nearest")
+        return make_interp_spline(self.q, np.concatenate([sharp, broad]).T, k=3)
 
     def _splines(self, place: int) -> BSpline:
         """Cubic splines through the patterns of one diameter, one a dispersion."""

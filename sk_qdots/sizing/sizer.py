@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 import html
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property, partial
@@ -47,6 +48,7 @@ from .intake import (
     standardized,
     with_plain_wavelength,
 )
+from .misfit import misfit
 from .parts import SizerParts, digest_of_parts
 from .posterior import FRACTIONS, Posterior
 from .posterior_engine import PosteriorEngine
@@ -340,11 +342,46 @@ class Sizer:
         """
         return self._with(replace(self.facts, calibration=calibration))
 
-    def _with(self, facts: Facts, witnesses: Sequence[Engine] | None = None) -> Sizer:
+    def with_particles(self, particles: xr.DataArray) -> Sizer:
+        """Return a sizer that tells patterns which no population of its particles explains.
+
+        Where no posterior fits the pattern, intervals are wider then and answers come with caution.
+
+        Parameters
+        ----------
+        particles : DataArray (particle, q)
+            Patterns of narrow populations of all that it was trained on.
+
+        Returns
+        -------
+        Sizer
+            Of the same parts.
+
+        Raises
+        ------
+        ValueError
+            If the sizer carries no simulated patterns.
+
+        See Also
+        --------
+        sk_qdots.sizing.misfit : What it says of a pattern.
+        """
+        if self.reference is None:
+            raise ValueError("the sizer carries no simulated patterns: make it with a library")
+        rows = np.asarray(particles.values, dtype=np.float64)
+        reference = self.reference.with_particles(np.asarray(particles["q"].values), rows)
+        return self._with(self.facts, reference=reference)
+
+    def _with(
+        self,
+        facts: Facts,
+        witnesses: Sequence[Engine] | None = None,
+        reference: ReferencePatterns | None = None,
+    ) -> Sizer:
         first = self.engines[0]
         return Sizer(
             (self.standardizer, first) if isinstance(first, PosteriorEngine) else self.pipeline,
-            self.reference,
+            self.reference if reference is None else reference,
             regressor=self.regressor,
             targets=self.targets if isinstance(first, NetworkEngine) else (),
             witnesses=self.engines[1:] if witnesses is None else witnesses,
@@ -725,6 +762,7 @@ class Sizer:
             match=match,
             answers=answers,
             instrument=instrument,
+            misfit=self._misfit(pattern, match, answers),
         )
         return answer(seen, self.facts, self.digest, coverage)
 
@@ -739,6 +777,23 @@ class Sizer:
         if fitted is None or stored.agreement > fitted.agreement:
             return stored  # whose strains go farther than those of any fit
         return fitted
+
+    def _misfit(
+        self, pattern: xr.DataArray, match: Match | None, answers: Mapping[str, Posterior]
+    ) -> float:
+        """What no population of its particles explains; NaN where a fit says it, or none can."""
+        if match is None or fit_of(answers) is not None:
+            return math.nan
+        if self.reference is None or self.reference.particles is None:
+            return math.nan
+        return misfit(
+            self.reference,
+            np.asarray(pattern["q"].values, dtype=np.float64),
+            np.asarray(pattern.values, dtype=np.float64).ravel(),
+            match.strain,
+            pattern.attrs.get("wavelength"),
+            subtracted=is_subtracted(pattern),
+        )
 
     @cached_property
     def digest(self) -> str:

@@ -48,6 +48,7 @@ _POOR_FIT = 0.8  # ... and a pattern is refused below this agreement
 _GOOD_AGREEMENT = 0.9  # below it an answer comes with caution
 _DISAGREEMENT = 0.4  # nm, that two diameters of one pattern may differ by ...
 _DEVIATIONS = 3.0  # ... or this many of their standard deviations
+_LARGEST_MISFIT = 0.0025  # of the structure of a pattern, before an answer comes with caution
 _CROWDED = 0.1  # of a range, next to its end, that may not hold half of the draws
 _OUTER = 0.12  # of the trained strains, at either end: those that few dots have
 _HARDLY = 0.5  # width of an interval, of the size
@@ -212,6 +213,7 @@ def cautions(
     agreement: float,
     others: Callable[[], Mapping[str, float]] = dict,
     as_well: Callable[[], Mapping[str, float]] = dict,
+    misfit: float = float("nan"),
 ) -> tuple[str, ...]:
     """Reasons to doubt an answer, a short sentence each; none where there is none.
 
@@ -229,6 +231,8 @@ def cautions(
         Returns the crystals that would explain the pattern better, and how well.
     as_well : callable
         Returns those that explain it as well.
+    misfit : float
+        What no population explains; NaN where that is not known.
     """
     fitted = next((one for one in answers.values() if one.details), None)
     said = () if fitted is None else fitted.details[0].reasons
@@ -242,7 +246,7 @@ def cautions(
         *_dispersion(posterior, facts.dispersions),
         *_strain(posterior, facts.strains),
         *_hardly_told(posterior, said),
-        *_unexplained(agreement, others),
+        *(_unexplained(agreement, others) if np.isnan(misfit) else _misfit(misfit, others)),
         *(_ambiguous(as_well()) if agreement >= _GOOD_AGREEMENT else ()),
         *said,
     )
@@ -402,6 +406,18 @@ def _ambiguous(found: Mapping[str, float]) -> list[str]:
     return [
         f"so little was measured that {listed(found)} would explain it as well: be sure of the "
         "crystal, or measure to larger angles"
+    ]
+
+
+def _misfit(misfit: float, others: Callable[[], Mapping[str, float]]) -> list[str]:
+    """What no sum of simulated particles explains, though it is no noise."""
+    if misfit <= _LARGEST_MISFIT:
+        return []
+    return [
+        f"no mixture of the simulated particles explains {100.0 * misfit:.2g} % of the pattern, "
+        "and the interval is wider for it: another shape (rods, platelets), texture, faults, "
+        "another phase or a background that is not known; look at the picture"
+        f"{or_another(others())}"
     ]
 
 

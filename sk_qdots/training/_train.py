@@ -28,7 +28,7 @@ from ._choices import PlanSettings, plan_training
 from .calibrating import calibrate_sizer
 from .networks import STEPS_PER_EPOCH, classifier_settings, regressor_settings
 from .plan import Changes, TrainingPlan
-from .samples import draw_populations, patterns_of, simulated_series
+from .samples import draw_populations, particle_patterns, patterns_of, simulated_series
 
 __all__ = ["labels_of", "reference_library", "targets_of", "train_regressor", "train_sizer"]
 
@@ -182,6 +182,8 @@ def train_sizer(
     recipe = plan.recipe()
     if recipe is not None:
         sizer = sizer.with_posterior(recipe)
+    else:  # nothing fits the pattern: what no population explains tells how far to trust it
+        sizer = sizer.with_particles(particle_patterns(plan, series))
     if not calibrate:
         return sizer
     return calibrate_sizer(

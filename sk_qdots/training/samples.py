@@ -24,7 +24,14 @@ from ..simulation import lognormal_upper_diameter
 from ..simulation.lognormals import number_weights
 from .plan import TAIL, TrainingPlan
 
-__all__ = ["Populations", "draw_populations", "moments", "patterns_of", "simulated_series"]
+__all__ = [
+    "Populations",
+    "draw_populations",
+    "moments",
+    "particle_patterns",
+    "patterns_of",
+    "simulated_series",
+]
 
 _WIDEST_USUAL = 0.25  # dispersion; beyond it are broad populations, of which there are fewer
 _USUAL_SHARE = 0.8  # of the populations that are no broader, and of those within the classes
@@ -33,6 +40,11 @@ _PERFECT_SHARE = 0.15  # without faults, where there are any
 _RATIO = (1.4, 3.0)  # of the sizes of two populations
 _SECOND_SHARE = (0.15, 0.85)  # of their volume
 _FACETTED = (10.0, 0.2)  # largest mean and dispersion of other shapes than the first
+_NARROW = (0.12, 0.08)  # step of ln size and dispersion of particles of the first body ...
+_COARSE = (0.25, 0.14)  # ... and of the others,
+_SMALLEST, _LARGEST_OTHER = 1.0, 8.0  # nm
+_BEYOND, _TAIL = 1.4, 1.3  # times the sizes of means, and of those of all particles
+_N_FAULTS = 3
 _ROWS = 64  # of a task
 
 
@@ -200,6 +212,44 @@ def simulated_series(plan: TrainingPlan, *, progress: bool = False) -> list[Clus
             )
         )
     return found
+
+
+def particle_patterns(plan: TrainingPlan, series: Sequence[ClusterPatterns]) -> xr.DataArray:
+    """Patterns of narrow populations of every body, of which those of others are sums.
+
+    Parameters
+    ----------
+    plan : TrainingPlan
+    series : sequence of ClusterPatterns
+        Of :func:`simulated_series`.
+
+    Returns
+    -------
+    DataArray (particle, q)
+        In electron units per formula unit: of the first body at three fault probabilities, where
+        it has any, and closer to each other than those of the others.
+
+    See Also
+    --------
+    sk_qdots.Sizer.with_particles : What they are for.
+    """
+    rows = []
+    for number, one in enumerate(series):
+        is_main = number == 0 and not plan.aspect_ratios
+        step, dispersion = _NARROW if is_main else _COARSE
+        first = max(plan.span[0] / _BEYOND, _SMALLEST)
+        last = min(plan.span[1] * _BEYOND, one.diameters[-1] / _TAIL)
+        last = max(last if is_main else min(last, _LARGEST_OTHER), first)
+        n = 1 + int(np.ceil(np.log(last / first) / step))
+        faults = np.linspace(*(plan.stacking or (0.0, 0.0)), _N_FAULTS if plan.stacking else 1)
+        for size in np.geomspace(first, last, n):
+            weights = number_weights(one.diameters, np.array([size]), np.array([dispersion]))[0]
+            mixed = one.mix(weights)
+            values = faults if "growth_fault" in one.bounds else (0.0,)
+            rows += [mixed.patterns(growth_fault=float(fault))[0] for fault in values]
+    return xr.DataArray(
+        np.array(rows), dims=("particle", "q"), coords={"q": ("q", series[0].q)}, name="intensity"
+    )
 
 
 def patterns_of(

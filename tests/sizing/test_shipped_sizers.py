@@ -79,6 +79,9 @@ def test_measured_platinum(real_folder, file, axis):
     """Of 3.3 nm by volume, by small-angle scattering."""
     answer = sq.load_sizer("Pt").size(sq.read_pattern(real_folder / file, **axis))
     assert answer.volume_diameter == pytest.approx(3.3, rel=0.15)
+    low, high = answer.volume_interval
+    assert low < 3.3 < high
+    assert any("no mixture of the simulated particles" in reason for reason in answer.reasons)
 
 
 def catalysts(folder, diameter, dispersion, strain=-0.003):
