@@ -63,7 +63,7 @@ def draw_told() -> None:
     right.set_yticks(
         range(len(groups) - 1), [f"{row[0]} ({row[1]})" for row in reversed(groups[1:])]
     )
-    right.set(xlim=(0.6, 1.02), xlabel="share of 90 % intervals that hold the truth")
+    right.set(xlim=(0.6, 1.02), xlabel="share that hold the truth")
     right.set_title("right patterns; grey: by chance", fontsize="medium")
     for ax in (left, right):
         ax.spines[["top", "right"]].set_visible(False)

@@ -141,8 +141,8 @@ class Sizing:
     Notes
     -----
     The intervals come from the normal distribution or the mixture that a regressor states, from
-    the probabilities of the classes, or from the draws of a posterior. They know nothing of what
-    the simulation lacks: look at ``verdict`` and ``agreement``.
+    the probabilities of the classes, or from the draws of a posterior. Of what the simulation lacks
+    they know only what is left of the pattern: look at ``verdict`` and ``agreement``.
 
     Examples
     --------

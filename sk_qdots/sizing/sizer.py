@@ -364,7 +364,17 @@ class Sizer:
 
         See Also
         --------
-        sk_qdots.sizing.misfit : What it says of a pattern.
+        with_posterior : Fits patterns besides, and needs no particles.
+
+        Examples
+        --------
+        >>> import sk_qdots as sq
+        >>> library = sq.simulate_library(
+        ...     "Pt", diameters=[2.0, 3.0], dispersions=[0.1], strains=[0.0]
+        ... )
+        >>> particles = sq.library_samples(library)[0]
+        >>> sq.load_sizer("Pt").with_particles(particles).reference.particles.shape
+        (2, 1251)
         """
         if self.reference is None:
             raise ValueError("the sizer carries no simulated patterns: make it with a library")
