@@ -237,7 +237,7 @@ def particle_patterns(plan: TrainingPlan, series: Sequence[ClusterPatterns]) -> 
     for number, one in enumerate(series):
         is_main = number == 0 and not plan.aspect_ratios
         step, dispersion = _NARROW if is_main else _COARSE
-        first = max(plan.span[0] / _BEYOND, _SMALLEST)
+        first = max(plan.span[0] / _BEYOND, _SMALLEST, one.diameters[0])
         last = min(plan.span[1] * _BEYOND, one.diameters[-1] / _TAIL)
         last = max(last if is_main else min(last, _LARGEST_OTHER), first)
         n = 1 + int(np.ceil(np.log(last / first) / step))

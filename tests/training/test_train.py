@@ -3,6 +3,7 @@
 import json
 import shlex
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -193,6 +194,7 @@ def test_faults_are_drawn_and_told(brief):
     drawn = samples.draw_populations(plan, 300, np.random.default_rng(0))
     assert 0.05 < np.mean(drawn.growth_fault == 0.0) < 0.3 and drawn.growth_fault.max() > 0.9
     sizer = sq.train_sizer(plan, progress=False)
+    assert len(sizer.reference.particles) % 3 == 0  # of three fault probabilities
     library = sq.simulate_library(
         "CdSe zinc blende", diameters=[4.0], dispersions=[0.15], strains=[0.0], growth_faults=[0.3]
     )
@@ -469,6 +471,8 @@ def test_rods_and_platelets_report_both_dimensions(brief, shape, names, tmp_path
     assert tuple(found.dimensions) == names and set(names) < set(found.uncertainties)
     card = training.model_card(sizer)
     assert f"{shape} of aspect ratio 1, 3" in card and f"| {names[1]}, nm |" in card
+    particles = sizer.reference.particles
+    assert np.isfinite(particles).all() and len(particles) > len(ratios)
 
 
 def test_dimensions_have_the_volume_of_the_sphere():
@@ -731,3 +735,25 @@ def test_sizer_refuses_a_regressor_that_does_not_fit(saved):
         sq.Sizer(sizer.pipeline, regressor=sizer.regressor, targets=["diameter"])
     with pytest.raises(ValueError, match="regressor is not fitted"):
         sq.Sizer(sizer.pipeline, regressor=sq.AllCNNRegressor(), targets=["diameter"])
+
+
+@pytest.mark.parametrize(
+    ("crystal", "settings", "n_faults"),
+    [
+        ("PbS", {"diameters": [3.0, 4.0], "span": (3.0, 4.0)}, 1),
+        ("CdSe zinc blende", {"diameters": [2.0, 3.0], "stacking": (0.0, 0.4)}, 3),
+        ("PbS", {"diameters": [2.0, 3.0], "shape": ("sphere", "cube")}, 1),
+    ],
+)
+def test_particles_are_narrow_populations_of_every_body(crystal, settings, n_faults):
+    plan = sq.plan_training(crystal, dispersions=(0.05, 0.1), strains=(-0.001, 0.001), **settings)
+    series = samples.simulated_series(plan)
+    particles = samples.particle_patterns(plan, series)
+    assert particles.sizes["q"] == len(plan.q)
+    assert np.isfinite(particles.values).all()
+    assert (particles.values.mean(axis=1) > 0.0).all()
+    main = samples.particle_patterns(replace(plan, shapes=plan.shapes[:1]), series[:1])
+    assert len(main) % n_faults == 0
+    np.testing.assert_array_equal(main.values, particles.values[: len(main)])
+    # What is between two sizes is a sum of both: no gap is wider than a population is broad.
+    assert len(main) / n_faults > np.log(plan.span[1] / plan.span[0]) / 0.12
