@@ -342,14 +342,14 @@ class Sizer:
         """
         return self._with(replace(self.facts, calibration=calibration))
 
-    def with_particles(self, particles: xr.DataArray) -> Sizer:
+    def with_particles(self, particles: xr.DataArray | None) -> Sizer:
         """Return a sizer that tells patterns which no population of its particles explains.
 
         Where no posterior fits the pattern, intervals are wider then and answers come with caution.
 
         Parameters
         ----------
-        particles : DataArray (particle, q)
+        particles : DataArray (particle, q) or None
             Patterns of narrow populations of all that it was trained on.
 
         Returns
@@ -376,6 +376,9 @@ class Sizer:
         >>> sq.load_sizer("Pt").with_particles(particles).reference.particles.shape
         (2, 1251)
         """
+        if particles is None:
+            bare = None if self.reference is None else replace(self.reference, particles=None)
+            return self._with(self.facts, reference=bare)
         if self.reference is None:
             raise ValueError("the sizer carries no simulated patterns: make it with a library")
         rows = np.asarray(particles.values, dtype=np.float64)

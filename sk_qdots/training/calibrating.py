@@ -116,7 +116,8 @@ def calibrate_sizer(
     >>> plan = sq.plan_training("PbS")
     >>> sizer = calibrate_sizer(sq.load_sizer("PbS"), plan, 2000)  # doctest: +SKIP
     """
-    plain = sizer.with_calibration(None)
+    # What the engines state, without what a misfit adds to it afterwards.
+    plain = sizer.with_calibration(None).with_particles(None)
     records: list[Record] = []
     blocks = _blocks(plan, n, random_state)
     series = simulated_series(plan)

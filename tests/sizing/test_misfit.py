@@ -123,14 +123,9 @@ def test_reference_without_particles_is_refused(sizer, spheres):
         misfit(bare, spheres["q"].values, spheres.values, 0.0)
 
 
-def without_particles(sizer):
-    bare = replace(sizer.reference, particles=None)
-    return sizer._with(sizer.facts, reference=bare)
-
-
 def test_rods_come_with_caution_and_a_wider_interval(sizer, rods):
     answer = sizer.size(counted(rods))
-    before = without_particles(sizer).size(counted(rods))
+    before = sizer.with_particles(None).size(counted(rods))
     assert any(CAUTION in reason for reason in answer.reasons)
     assert not any(CAUTION in reason for reason in before.reasons)
     assert answer.number_diameter == before.number_diameter
