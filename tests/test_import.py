@@ -82,4 +82,4 @@ def test_what_the_wheel_carries_stays_small():
         if parts[0] == "pretrained" and len(parts) > 2:
             sizers[parts[1]] += size
     assert "PbS" in sizers and max(sizers.values()) < 6e6
-    assert sum(sizes.values()) - sizers.total() < 3_300_000
+    assert sum(sizes.values()) - sizers.total() < 3_400_000

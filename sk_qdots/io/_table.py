@@ -135,14 +135,9 @@ class Table:
             return False
         if decimal_commas and self.decimal == ".":
             return False
-        if self.by_comma:
-            n_commas = self.width - 1
-            if any(line.count(",") != n_commas for line in lines if line.strip()):
-                return False
-            text = text.replace(b",", b" ")
-        text = text.replace(b";", b" ")
-        rows = [row for line in text.decode().split("\n") if (row := line.split())]
-        if not rows or set(map(len, rows)) != {self.width}:
+        mark = "," if self.by_comma else ";" if b";" in text else None
+        rows = [row for line in lines if (row := _fields(line, mark))]
+        if not rows or set(map(len, rows)) != {self.width} or not all(map(all, rows)):
             return False
         last = self._last_kept()
         if self._is_cut(rows[-1], [row[last] for row in rows[:-1]]):
@@ -395,6 +390,13 @@ def _n_numbers(fields: list[str]) -> int:
 def _is_end(values: list[float] | None) -> bool:
     """Whether a row is the one that ends a file of FullProf: an angle of -1000, no counts."""
     return values is not None and values[0] <= _END_ANGLE and not any(values[1:])
+
+
+def _fields(line: str, mark: str | None) -> list[str]:
+    """Fields of a row; empty ones stand between two marks. None of a line without anything."""
+    if mark is None or not line.strip():
+        return line.split()
+    return [field.strip() for field in line.split(mark)]
 
 
 def _n_decimals(text: str) -> int:

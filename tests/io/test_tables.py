@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import sk_qdots as sq
@@ -315,6 +315,8 @@ numbers = st.one_of(
 
 
 @settings(max_examples=300, deadline=None)
+@example(rows=[["0", "0"], ["", "12 34"]], separator=";", width=3, end="")
+@example(rows=[["0", "0"], ["", "12 34"]], separator=",", width=3, end="")
 @given(
     rows=st.lists(st.lists(numbers, min_size=2, max_size=4), min_size=2, max_size=8),
     separator=st.sampled_from([" ", "\t", ";", ",", ", ", "  \t", "; "]),
